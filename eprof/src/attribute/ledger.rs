@@ -1,0 +1,204 @@
+//! The ledger: per meter, where the energy went. Every output comes from it.
+
+use std::collections::BTreeMap;
+
+use serde::{Deserialize, Serialize};
+
+use crate::caveat::Caveat;
+use crate::kernel::TaskId;
+use crate::recording::StackId;
+use crate::source::{Domain, MeterId, Provenance};
+use crate::unit::{Microjoules, Nanos};
+
+/// Who is charged.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
+#[serde(rename_all = "lowercase")]
+pub enum Account {
+    /// The threads of the target.
+    Target,
+    /// Processes outside the target.
+    Other,
+    /// Kernel threads (interrupts are inside whatever they interrupted).
+    Kernel,
+    /// eprof itself.
+    Eprof,
+    /// The idle baseline that nobody is charged with.
+    Idle,
+    /// Measured, but no one ran who could be charged.
+    Unattributed,
+}
+
+impl Account {
+    /// All accounts, in the order of reports.
+    pub const ALL: [Self; 6] = [
+        Self::Target,
+        Self::Other,
+        Self::Kernel,
+        Self::Eprof,
+        Self::Idle,
+        Self::Unattributed,
+    ];
+
+    /// The name in reports.
+    pub fn name(self) -> &'static str {
+        match self {
+            Self::Target => "target",
+            Self::Other => "other",
+            Self::Kernel => "kernel",
+            Self::Eprof => "eprof",
+            Self::Idle => "idle",
+            Self::Unattributed => "unattributed",
+        }
+    }
+}
+
+/// The two prices of a row. Both balance against the meter.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Price {
+    /// With the row's share of the idle baseline (by CPU time; the idle CPUs'
+    /// share stays in the `idle` account).
+    pub full: Microjoules,
+    /// Above the idle baseline only (all of the baseline is in `idle`). Equal
+    /// to `full` where the baseline is unknown: see
+    /// [`MeterLedger::baseline`].
+    pub marginal: Microjoules,
+}
+
+impl std::ops::AddAssign for Price {
+    fn add_assign(&mut self, rhs: Self) {
+        self.full += rhs.full;
+        self.marginal += rhs.marginal;
+    }
+}
+
+/// Half of a 90 % interval, by what causes it; the parts add in quadrature.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Serialize, Deserialize)]
+pub struct HalfWidth {
+    /// The register's update times against the interval borders, and its
+    /// resolution; microjoules.
+    pub timing: f64,
+    /// A finite number of stack samples; microjoules.
+    pub sampling: f64,
+    /// The idle baseline's own error; microjoules.
+    pub baseline: f64,
+}
+
+impl HalfWidth {
+    /// The half width in microjoules, rounded up.
+    pub fn total(self) -> Microjoules {
+        let square = self.timing.powi(2) + self.sampling.powi(2) + self.baseline.powi(2);
+        Microjoules(square.sqrt().ceil() as u64)
+    }
+}
+
+/// One meter's ledger.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+pub struct MeterLedger {
+    /// Which meter.
+    pub meter: MeterId,
+    /// What it counts.
+    pub domain: Domain,
+    /// Its name.
+    pub name: String,
+    /// Measured or estimated.
+    pub provenance: Provenance,
+    /// Whether another meter of the ledger contains it; never added then.
+    pub nested: bool,
+    /// What the meter said, over the whole run.
+    pub total: Microjoules,
+    /// Time for which the meter's energy is unknown.
+    pub unknown: Nanos,
+    /// The idle baseline's total, `None` where idle power is unknown.
+    pub baseline: Option<Microjoules>,
+    /// Per account. All accounts are present.
+    pub accounts: BTreeMap<Account, Price>,
+    /// 90 % half width per account.
+    pub widths: BTreeMap<Account, HalfWidth>,
+}
+
+/// All meters' ledgers.
+#[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
+pub struct Ledger {
+    /// One per meter, in the order of the recording.
+    pub meters: Vec<MeterLedger>,
+}
+
+impl Ledger {
+    /// The meters that add up to the machine's energy: those that no other
+    /// meter contains.
+    pub fn disjoint(&self) -> impl Iterator<Item = &MeterLedger> {
+        self.meters.iter().filter(|meter| !meter.nested)
+    }
+
+    /// The total of all disjoint meters.
+    pub fn total(&self) -> Microjoules {
+        self.disjoint().map(|meter| meter.total).sum()
+    }
+
+    /// One account's price over all disjoint meters.
+    pub fn account(&self, account: Account) -> Price {
+        let mut sum = Price::default();
+        for meter in self.disjoint() {
+            sum += meter.accounts.get(&account).copied().unwrap_or_default();
+        }
+        sum
+    }
+}
+
+/// What one thread is charged with.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+pub struct ThreadCharge {
+    /// Which incarnation.
+    pub task: TaskId,
+    /// Over all disjoint meters.
+    pub price: Price,
+    /// Per meter, nested ones too.
+    pub meters: BTreeMap<MeterId, Price>,
+    /// 90 % half width of `price.full`.
+    pub width: HalfWidth,
+    /// Time on a CPU.
+    pub on_cpu: Nanos,
+    /// Number of samples.
+    pub samples: u64,
+}
+
+/// What one thread's stack is charged with, over all disjoint meters.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+pub struct StackCharge {
+    /// Which incarnation.
+    pub task: TaskId,
+    /// Which stack; `None` for energy of a thread that was never sampled.
+    pub stack: Option<StackId>,
+    /// Its energy.
+    pub price: Price,
+    /// Number of samples.
+    pub samples: u64,
+}
+
+/// What the target is charged with on one CPU, over all disjoint meters.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct CpuCharge {
+    /// Which CPU.
+    pub cpu: u32,
+    /// Its energy.
+    pub price: Price,
+    /// The target's time on it.
+    pub on_cpu: Nanos,
+}
+
+/// The result of attribution.
+#[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
+pub struct Attributed {
+    /// Where the energy went, per meter.
+    pub ledger: Ledger,
+    /// One row per thread of the target that ran. Σ = the target account.
+    pub threads: Vec<ThreadCharge>,
+    /// One row per thread and stack. Σ = the target account.
+    pub stacks: Vec<StackCharge>,
+    /// One row per CPU. Σ = the target account.
+    pub cpus: Vec<CpuCharge>,
+    /// What makes the numbers less true.
+    pub caveats: Vec<Caveat>,
+    /// How the weights were found: `time` or `cycles`.
+    pub weights: String,
+}

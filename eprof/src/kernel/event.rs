@@ -1,0 +1,206 @@
+//! What comes out of the kernel, decoded: tasks, accounts, samples, mappings.
+
+use std::collections::BTreeMap;
+
+use serde::{Deserialize, Serialize};
+
+use crate::unit::{Nanos, Timestamp};
+
+/// One incarnation of a thread, in the order in which they were found.
+///
+/// A new incarnation begins at fork and at exec, so that neither a reused PID
+/// nor an exec ever merges two things.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
+#[serde(transparent)]
+pub struct TaskId(pub u32);
+
+/// A thread between its fork or exec and its exit or next exec.
+///
+/// Threads are identified by `(tid, start)`, processes by
+/// `(pid, start of the leader, generation)`.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Task {
+    /// Position in the recording's list.
+    pub id: TaskId,
+    /// Thread id, in the initial PID namespace.
+    pub tid: u32,
+    /// Process (thread group) id, in the initial PID namespace.
+    pub pid: u32,
+    /// When the thread was forked.
+    pub start: Timestamp,
+    /// When this incarnation began: `start`, or the time of the exec.
+    pub born: Timestamp,
+    /// How many execs the thread has behind it.
+    pub generation: u32,
+    /// The incarnation that forked or exec'ed into this one; `None` for the
+    /// root of the target.
+    pub parent: Option<TaskId>,
+    /// The thread's name when it was found.
+    pub comm: String,
+}
+
+/// A set of CPUs that the finest meter in use cannot tell apart: the grain at
+/// which CPU time is accounted (a package, or a core).
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
+#[serde(transparent)]
+pub struct ZoneId(pub u16);
+
+/// Who a CPU worked for.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
+#[serde(rename_all = "lowercase")]
+pub enum Class {
+    /// Nobody: the idle task.
+    Idle,
+    /// A kernel thread.
+    Kernel,
+    /// A process outside the target.
+    Other,
+    /// eprof itself.
+    Eprof,
+    /// A thread of the target.
+    Target,
+}
+
+/// What one CPU did during an interval.
+#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+pub struct CpuAccount {
+    /// The logical CPU.
+    pub cpu: u32,
+    /// Time in kernel threads.
+    pub kernel: Nanos,
+    /// Time in processes outside the target.
+    pub other: Nanos,
+    /// Time in eprof itself.
+    pub eprof: Nanos,
+    /// Time in the target, all threads together.
+    pub target: Nanos,
+    /// Cycles in the same order (kernel, other, eprof, target); all zero
+    /// where no cycle counter is in use.
+    pub cycles: [u64; 4],
+    /// Context switches.
+    pub switches: u32,
+}
+
+/// What one thread of the target did in one zone during an interval.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct ThreadAccount {
+    /// Whose time it is.
+    pub task: TaskId,
+    /// Where it ran.
+    pub zone: ZoneId,
+    /// Time on a CPU.
+    pub on_cpu: Nanos,
+    /// Cycles while on a CPU; zero where no cycle counter is in use.
+    pub cycles: u64,
+    /// How often it was switched out.
+    pub switches: u32,
+}
+
+/// The accounts of one closed interval.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct IntervalAccounts {
+    /// Start of the interval.
+    pub begin: Timestamp,
+    /// End of the interval; slices that straddle it were split there.
+    pub end: Timestamp,
+    /// One entry per online CPU.
+    pub cpus: Vec<CpuAccount>,
+    /// One entry per thread and zone that ran.
+    pub threads: Vec<ThreadAccount>,
+}
+
+/// How a stack ended.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
+#[serde(rename_all = "kebab-case")]
+pub enum StackEnd {
+    /// The walk ended by itself (for frame pointers this does not prove that
+    /// the root was reached).
+    Complete,
+    /// More frames than the kernel walks.
+    Truncated,
+    /// There was no stack of this kind (a kernel stack in user mode).
+    Absent,
+    /// The walk failed.
+    Failed,
+}
+
+/// One stack sample of the target.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Sample {
+    /// The thread; `None` when it has no slot (counted as a loss).
+    pub task: Option<TaskId>,
+    /// When.
+    pub at: Timestamp,
+    /// Which CPU.
+    pub cpu: u32,
+    /// Kernel frames, leaf first.
+    pub kernel: Vec<u64>,
+    /// How the kernel stack ended.
+    pub kernel_end: StackEnd,
+    /// User frames, leaf first.
+    pub user: Vec<u64>,
+    /// How the user stack ended.
+    pub user_end: StackEnd,
+}
+
+/// An executable mapping that came into a process of the target.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Mapping {
+    /// Process id.
+    pub pid: u32,
+    /// When.
+    pub at: Timestamp,
+    /// First address.
+    pub start: u64,
+    /// One past the last address.
+    pub end: u64,
+    /// Offset in the file of `start`.
+    pub offset: u64,
+    /// The path in the process's mount namespace, or `[vdso]`, `//anon`, ….
+    pub path: String,
+    /// GNU build id of the file, where the kernel could read it.
+    pub build_id: Option<Vec<u8>>,
+}
+
+/// What the kernel side reports between intervals, in order of time for any
+/// one process.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum KernelEvent {
+    /// A thread came into being, or exec'ed.
+    Born(Task),
+    /// A thread changed its name.
+    Renamed {
+        /// Which.
+        task: TaskId,
+        /// When it was noticed.
+        at: Timestamp,
+        /// The new name.
+        comm: String,
+    },
+    /// A thread ended (or exec'ed; the next incarnation is already born).
+    Gone {
+        /// Which.
+        task: TaskId,
+        /// When.
+        at: Timestamp,
+    },
+    /// A stack was sampled.
+    Sample(Sample),
+    /// Code was mapped.
+    Mapped(Mapping),
+}
+
+/// Everything that was lost, by reason; names in kebab-case, e.g.
+/// `ring-full`, `slots-full`, `user-stack-failed`.
+#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(transparent)]
+pub struct Loss(pub BTreeMap<String, u64>);
+
+impl Loss {
+    /// Counts `n` more losses for `reason`; nothing is stored for zero.
+    pub fn count(&mut self, reason: &str, n: u64) {
+        if n > 0 {
+            *self.0.entry(reason.to_owned()).or_default() += n;
+        }
+    }
+}

@@ -1,0 +1,9 @@
+//! The kernel side, as user space sees it: load, attach, close an interval,
+//! drain. Knows nothing of joules.
+
+pub mod event;
+
+pub use event::{
+    Class, CpuAccount, IntervalAccounts, KernelEvent, Loss, Mapping, Sample, StackEnd, Task,
+    TaskId, ThreadAccount, ZoneId,
+};

@@ -1,0 +1,28 @@
+//! Where did the joules go?
+//!
+//! The rooms of the house, in the order in which the data flows:
+//!
+//! ```text
+//!   source ── Reading ──────────┐
+//!   (meters)                    │
+//!   target ─► kernel ─ Accounts ┼─► recording ─► timeline ─► attribute ─► profile ─► output
+//!   (spawn)   (eBPF)   Events   │   (Record)     (Interval)  (Ledger)     (Profile)  (bytes)
+//!             symbol ─ Symbols ─┘
+//! ```
+//!
+//! IO is at both edges; `timeline`, `attribute` and `profile` are pure.
+//! `pipeline` shows the whole flow in one file.
+
+#![deny(unsafe_code)]
+
+pub mod attribute;
+pub mod caveat;
+pub mod clock;
+pub mod error;
+pub mod host;
+pub mod kernel;
+pub mod profile;
+pub mod recording;
+pub mod source;
+pub mod timeline;
+pub mod unit;

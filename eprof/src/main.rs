@@ -1,0 +1,3 @@
+//! The `eprof` command.
+
+fn main() {}

@@ -1,0 +1,181 @@
+//! Rows of the profile. Energies of rows of one kind add up to the target's
+//! account in the ledger, except where said otherwise.
+
+use crate::attribute::{Ledger, Price};
+use crate::caveat::Caveat;
+use crate::kernel::Loss;
+use crate::recording::{Footprint, Header};
+use crate::source::{MeterId, Provenance};
+use crate::unit::{Microjoules, Nanos, Timestamp};
+
+/// Identity of a process: a reused PID or an exec makes another one.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
+pub struct ProcessKey {
+    /// Process id.
+    pub pid: u32,
+    /// When its leader was forked.
+    pub start: Timestamp,
+    /// How many execs it has behind it.
+    pub generation: u32,
+}
+
+/// What was run, for how long, and with what result.
+#[derive(Clone, Debug)]
+pub struct Summary {
+    /// As recorded at the start.
+    pub header: Header,
+    /// From the start of the target to its end.
+    pub duration: Nanos,
+    /// The target's exit code; `None` when the recording was cut off.
+    pub exit_code: Option<i32>,
+    /// The strongest claim all disjoint meters can make.
+    pub provenance: Provenance,
+    /// For estimates: the factor range that holds the truth in 90 % of cases.
+    pub band: Option<(f64, f64)>,
+    /// What eprof cost.
+    pub footprint: Footprint,
+    /// Samples taken in all.
+    pub samples: u64,
+    /// How the weights were found: `time` or `cycles`.
+    pub weights: String,
+}
+
+/// One process of the target.
+#[derive(Clone, Debug)]
+pub struct ProcessRow {
+    /// Which.
+    pub key: ProcessKey,
+    /// Its parent's key, if that is in the target.
+    pub parent: Option<ProcessKey>,
+    /// Its last name.
+    pub comm: String,
+    /// How many threads ran.
+    pub threads: u32,
+    /// Energy.
+    pub price: Price,
+    /// 90 % half width of `price.full`.
+    pub ci90: Microjoules,
+    /// CPU time.
+    pub cpu: Nanos,
+    /// Samples.
+    pub samples: u64,
+}
+
+/// One thread of the target (one incarnation).
+#[derive(Clone, Debug)]
+pub struct ThreadRow {
+    /// Its process.
+    pub process: ProcessKey,
+    /// Thread id.
+    pub tid: u32,
+    /// When it was forked.
+    pub start: Timestamp,
+    /// Its last name.
+    pub comm: String,
+    /// Energy.
+    pub price: Price,
+    /// 90 % half width of `price.full`.
+    pub ci90: Microjoules,
+    /// CPU time.
+    pub cpu: Nanos,
+    /// Samples.
+    pub samples: u64,
+    /// Per meter, nested ones too.
+    pub meters: Vec<(MeterId, Price)>,
+}
+
+/// Identity of a function in reports.
+#[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
+pub struct FunctionKey {
+    /// Demangled name, or `[unknown]`, `[unsampled]`, ….
+    pub function: String,
+    /// File name of the object, `[kernel]`, or empty.
+    pub module: String,
+}
+
+/// One function. `own` adds up to the target; `total` does not (callers
+/// contain their callees).
+#[derive(Clone, Debug)]
+pub struct FunctionRow {
+    /// Which.
+    pub key: FunctionKey,
+    /// Energy while it was the leaf.
+    pub own: Price,
+    /// Energy while it was anywhere on the stack, counted once per stack.
+    pub total: Price,
+    /// 90 % half width of `own.full`.
+    pub ci90: Microjoules,
+    /// Samples with it as the leaf.
+    pub samples: u64,
+}
+
+/// One module (object file) by the leaf frame.
+#[derive(Clone, Debug)]
+pub struct ModuleRow {
+    /// File name of the object, `[kernel]`, `[unsampled]`, ….
+    pub module: String,
+    /// Energy while its code was the leaf.
+    pub own: Price,
+    /// 90 % half width.
+    pub ci90: Microjoules,
+    /// Samples.
+    pub samples: u64,
+}
+
+/// One CPU.
+#[derive(Clone, Debug)]
+pub struct CpuRow {
+    /// Which.
+    pub cpu: u32,
+    /// The target's energy on it.
+    pub price: Price,
+    /// The target's time on it.
+    pub on_cpu: Nanos,
+}
+
+/// A frame with its name.
+#[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
+pub struct SymbolFrame {
+    /// The function.
+    pub key: FunctionKey,
+    /// Whether it was inlined into the frame before it.
+    pub inlined: bool,
+}
+
+/// One distinct stack of one thread, resolved.
+#[derive(Clone, Debug)]
+pub struct StackRow {
+    /// Index into [`Profile::threads`].
+    pub thread: usize,
+    /// Root first, without the process and thread levels.
+    pub frames: Vec<SymbolFrame>,
+    /// Energy.
+    pub price: Price,
+    /// Samples.
+    pub samples: u64,
+}
+
+/// Everything an output needs, and nothing it has to compute.
+#[derive(Clone, Debug)]
+pub struct Profile {
+    /// What was run.
+    pub summary: Summary,
+    /// Where the energy went, per meter.
+    pub ledger: Ledger,
+    /// Σ = target. Most energy first; ties by key.
+    pub processes: Vec<ProcessRow>,
+    /// Σ = target. Most energy first; ties by identity.
+    pub threads: Vec<ThreadRow>,
+    /// Σ own = target. Most own energy first; ties by key.
+    pub functions: Vec<FunctionRow>,
+    /// Σ = target.
+    pub modules: Vec<ModuleRow>,
+    /// Σ = target.
+    pub cpus: Vec<CpuRow>,
+    /// Σ = target. In order of thread, then frames.
+    pub stacks: Vec<StackRow>,
+    /// What was lost.
+    pub losses: Loss,
+    /// What makes the numbers less true.
+    pub caveats: Vec<Caveat>,
+}

@@ -1,0 +1,244 @@
+//! The records of a recording, in the order in which they may appear:
+//! [`Header`] first, [`End`] last, each definition before its first use.
+
+use serde::{Deserialize, Serialize};
+
+use crate::caveat::Caveat;
+use crate::kernel::{Loss, StackEnd, Task, TaskId, ThreadAccount, ZoneId};
+use crate::source::{Meter, Reading};
+use crate::unit::{Nanos, Timestamp, Watts};
+
+/// The command that was measured.
+#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Command {
+    /// Program and arguments, as given (lossily converted to UTF-8).
+    pub argv: Vec<String>,
+    /// The working directory.
+    pub directory: String,
+}
+
+/// CPUs that are accounted together.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Zone {
+    /// Position in the header's list.
+    pub id: ZoneId,
+    /// Logical CPUs, ascending. Each online CPU is in exactly one zone.
+    pub cpus: Vec<u32>,
+}
+
+/// The power of a meter's domain when nothing runs, and how it was found.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+pub struct Baseline {
+    /// Which meter.
+    pub meter: crate::source::MeterId,
+    /// Its idle power.
+    pub power: Watts,
+    /// Standard deviation of `power`.
+    pub sd: Watts,
+    /// Where it comes from: `option`, `calibration`, `before-run`, `model`.
+    pub origin: String,
+}
+
+/// What is known before the target starts.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+pub struct Header {
+    /// The version of eprof that recorded.
+    pub eprof: String,
+    /// The origin and hash of the kernel programs.
+    pub object: String,
+    /// Wall-clock time of the start, nanoseconds since 1970 (UTC); only shown.
+    pub wall_clock_ns: u64,
+    /// The same instant on the one clock.
+    pub started: Timestamp,
+    /// The host's name, kernel release and CPU model, only shown.
+    pub host: String,
+    /// Kernel release.
+    pub kernel: String,
+    /// CPU model name.
+    pub cpu_model: String,
+    /// What was run.
+    pub command: Command,
+    /// Samples per second and CPU; zero where stacks were not sampled.
+    pub frequency_hz: u32,
+    /// Nominal length of an interval.
+    pub interval: Nanos,
+    /// Whether the accounts carry cycles that can be trusted as weights.
+    pub cycles: bool,
+    /// How the target was followed: `cgroup` or `fork`.
+    pub follow: String,
+    /// The meters in use, `id` = position.
+    pub meters: Vec<Meter>,
+    /// The zones, `id` = position.
+    pub zones: Vec<Zone>,
+    /// Idle power per meter, where known.
+    pub baselines: Vec<Baseline>,
+    /// What is already known to make the numbers less true.
+    pub caveats: Vec<Caveat>,
+}
+
+/// A mapped file (or pseudo file) that frames point into.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
+#[serde(transparent)]
+pub struct ObjectId(pub u32);
+
+/// A frame, by position.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
+#[serde(transparent)]
+pub struct FrameId(pub u32);
+
+/// A stack: the position of its leaf in the tree of [`StackNode`]s.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
+#[serde(transparent)]
+pub struct StackId(pub u32);
+
+/// What frames point into.
+#[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
+pub struct Object {
+    /// The path as the target saw it, `[kernel]`, `[vdso]`, ….
+    pub path: String,
+    /// GNU build id, where known.
+    pub build_id: Option<Vec<u8>>,
+}
+
+/// One code address, or what stands for one.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
+pub enum Frame {
+    /// An address in a mapped file.
+    User {
+        /// The file.
+        object: ObjectId,
+        /// Offset in the file.
+        offset: u64,
+        /// Whether it is a return address, so that the call is just before it.
+        returns: bool,
+    },
+    /// A kernel address.
+    Kernel {
+        /// The address.
+        address: u64,
+        /// Whether it is a return address.
+        returns: bool,
+    },
+    /// A user address outside any known mapping.
+    Unmapped(u64),
+    /// Stands at the root of a stack that did not reach its root.
+    Broken(StackEnd),
+}
+
+/// A node of the tree of stacks: a frame and the caller's node. Parents
+/// always precede their children; two different stacks are never one node.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
+pub struct StackNode {
+    /// The caller; `None` for a root.
+    pub parent: Option<StackId>,
+    /// The code.
+    pub frame: FrameId,
+}
+
+/// A function that a frame resolved to.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Symbol {
+    /// The frame.
+    pub frame: FrameId,
+    /// The functions, outermost first: more than one where calls were
+    /// inlined. Demangled.
+    pub functions: Vec<String>,
+}
+
+/// How often a thread was sampled with a stack during an interval.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct SampleCount {
+    /// Which thread.
+    pub task: TaskId,
+    /// In which zone.
+    pub zone: ZoneId,
+    /// With which stack.
+    pub stack: StackId,
+    /// How often.
+    pub count: u32,
+}
+
+/// One closed interval: raw readings at its end, accounts, samples.
+#[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
+pub struct IntervalRecord {
+    /// Start, the end of the interval before.
+    pub begin: Timestamp,
+    /// End.
+    pub end: Timestamp,
+    /// The readings taken at `end`. A meter that could not be read is absent.
+    /// The first record of a recording has `begin == end`, no accounts, and
+    /// holds the readings at the start.
+    pub readings: Vec<Reading>,
+    /// What each CPU did.
+    pub cpus: Vec<crate::kernel::CpuAccount>,
+    /// What each thread of the target did.
+    pub threads: Vec<ThreadAccount>,
+    /// The samples.
+    pub samples: Vec<SampleCount>,
+}
+
+/// What eprof itself cost.
+#[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
+pub struct Footprint {
+    /// CPU time of eprof's own process while the target ran.
+    pub cpu: Nanos,
+    /// Peak resident set size in bytes.
+    pub peak_rss: u64,
+    /// Runs of each kernel program and their mean cost in nanoseconds, where
+    /// it was measured: (name, runs, mean).
+    pub programs: Vec<(String, u64, Option<f64>)>,
+}
+
+/// What is known when the target has ended.
+#[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
+pub struct End {
+    /// When the target ended.
+    pub ended: Timestamp,
+    /// Its exit code; 128 + signal where it was killed.
+    pub exit_code: i32,
+    /// The signal that killed it.
+    pub signal: Option<i32>,
+    /// What was lost.
+    pub losses: Loss,
+    /// What eprof cost.
+    pub footprint: Footprint,
+    /// What makes the numbers less true.
+    pub caveats: Vec<Caveat>,
+}
+
+/// One record. New kinds go at the end, and raise the format's version.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+pub enum Record {
+    /// First.
+    Header(Box<Header>),
+    /// A thread; `id` counts up from zero.
+    Task(Task),
+    /// A thread's new name.
+    Renamed {
+        /// Which.
+        task: TaskId,
+        /// When.
+        at: Timestamp,
+        /// The name.
+        comm: String,
+    },
+    /// A thread's end.
+    Gone {
+        /// Which.
+        task: TaskId,
+        /// When.
+        at: Timestamp,
+    },
+    /// The next object; ids count up from zero in order of appearance.
+    Object(Object),
+    /// The next frame, likewise.
+    Frame(Frame),
+    /// The next node of the tree of stacks, likewise.
+    Stack(StackNode),
+    /// A closed interval.
+    Interval(IntervalRecord),
+    /// A frame's functions.
+    Symbol(Symbol),
+    /// Last.
+    End(Box<End>),
+}
