@@ -17,6 +17,7 @@
 
 pub mod attribute;
 pub mod caveat;
+pub mod cli;
 pub mod clock;
 pub mod error;
 pub mod host;

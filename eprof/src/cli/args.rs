@@ -1,0 +1,353 @@
+//! What can be typed. No IO happens here.
+
+use std::ffi::OsString;
+use std::path::PathBuf;
+use std::time::Duration;
+
+use clap::{Args, Parser, Subcommand, ValueEnum};
+
+use super::duration;
+
+/// Exit codes and environment, told where people look for them.
+const EXIT_CODES: &str = "\
+Exit codes:
+  eprof run passes the target's own code through (128+N when signal N killed it).
+  eprof's own errors: 2 wrong usage, 65 a file is not a recording, 66 a file cannot
+  be read or written, 69 this machine cannot do it, 70 internal error, 77 missing
+  permission, 126 the target cannot be run, 127 the target was not found.
+  eprof doctor: 0 energy can be measured, 3 only estimated, 4 eprof run cannot work.
+
+Environment:
+  EPROF_SYSROOT  read /sys and /proc about the machine below this directory
+  EPROF_NO_BTF   set to 1: do without BTF, as on a kernel that lacks it
+  NO_COLOR       no colours, even on a terminal";
+
+const RUN_EXAMPLES: &str = "\
+Examples:
+  eprof run -- ./benchmark --size 1000
+  sudo eprof run -- make -j8                   # make runs as you, not as root
+  eprof run --idle-power 12.5W -- ./benchmark  # the idle baseline is known
+  eprof run --source model -- ./benchmark      # estimate, although there is a meter
+  eprof run --quiet --format json --report run.json -- ./benchmark
+
+The report goes to stderr (or --report FILE); stdout stays the target's own.";
+
+const REPORT_EXAMPLES: &str = "\
+Examples:
+  eprof report
+  eprof report --by function --limit 30
+  eprof report --by process --sort cpu --format csv eprof.data.old
+  eprof report --format json | jq '.ledger'
+  eprof report --idle-power 10W                # attribute again, another baseline";
+
+const FLAMEGRAPH_EXAMPLES: &str = "\
+Examples:
+  eprof flamegraph -o energy.svg
+  eprof flamegraph --folded | sort -k2 -n -r | head";
+
+/// Where did the joules go? Attributes measured energy to processes, threads
+/// and stacks.
+#[derive(Debug, Parser)]
+#[command(
+    name = "eprof",
+    after_help = EXIT_CODES,
+    arg_required_else_help = true,
+    subcommand_required = true
+)]
+pub struct Cli {
+    /// Read /sys and /proc about the machine below this directory
+    #[arg(long, global = true, value_name = "DIR", hide = true)]
+    pub sysroot: Option<PathBuf>,
+
+    /// What to do.
+    #[command(subcommand)]
+    pub command: Command,
+}
+
+/// The commands.
+#[derive(Debug, Subcommand)]
+pub enum Command {
+    /// Run a command and show where its energy went
+    #[command(after_help = RUN_EXAMPLES)]
+    Run(Box<RunArgs>),
+    /// Break a recorded run down
+    #[command(after_help = REPORT_EXAMPLES)]
+    Report(ReportArgs),
+    /// Draw the energy flamegraph of a recorded run
+    #[command(after_help = FLAMEGRAPH_EXAMPLES)]
+    Flamegraph(FlamegraphArgs),
+    /// Show the energy meters of this machine, and why one is unusable
+    #[command(after_help = "Example:\n  eprof list --format json")]
+    List(ListArgs),
+    /// Check what works here, and print the exact remedy for what does not
+    #[command(after_help = "Example:\n  eprof doctor --format json")]
+    Doctor(ListArgs),
+    /// Print a completion script for a shell
+    #[command(after_help = "Example:\n  eprof completions bash > /etc/bash_completion.d/eprof")]
+    Completions {
+        /// The shell
+        shell: clap_complete::Shell,
+    },
+}
+
+/// How a report is written.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, ValueEnum)]
+pub enum Format {
+    /// For people
+    #[default]
+    Table,
+    /// Documented and stable: eprof-report/1
+    Json,
+    /// One row per line
+    Csv,
+}
+
+/// How `run`, `list` and `doctor` write.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, ValueEnum)]
+pub enum ShortFormat {
+    /// For people
+    #[default]
+    Table,
+    /// For programs
+    Json,
+}
+
+/// Which energy source to use.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, ValueEnum)]
+pub enum SourceChoice {
+    /// The best that works: perf, powercap, hwmon, battery, model
+    #[default]
+    Auto,
+    /// The kernel's power PMU (RAPL)
+    Perf,
+    /// /sys/class/powercap (RAPL)
+    Powercap,
+    /// /sys/class/hwmon sensors
+    Hwmon,
+    /// A discharging battery: coarse
+    Battery,
+    /// An estimate from CPU time
+    Model,
+}
+
+/// What makes a slice of CPU time heavy.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, ValueEnum)]
+pub enum Weights {
+    /// Cycles where the counters exist, else time
+    #[default]
+    Auto,
+    /// Time on a CPU
+    Time,
+    /// CPU cycles
+    Cycles,
+}
+
+/// What the report is broken down by.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, ValueEnum)]
+pub enum By {
+    /// Threads
+    Thread,
+    /// Processes
+    Process,
+    /// Functions
+    Function,
+    /// Object files
+    Module,
+    /// CPUs
+    Cpu,
+}
+
+/// What rows are ordered by.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, ValueEnum)]
+pub enum Sort {
+    /// Energy (of functions: their own)
+    Energy,
+    /// Energy above idle
+    Marginal,
+    /// Energy with callees (functions)
+    Total,
+    /// CPU time
+    Cpu,
+    /// Number of samples
+    Samples,
+    /// Name
+    Name,
+}
+
+/// Options of `eprof run`.
+#[derive(Debug, Args)]
+pub struct RunArgs {
+    /// Stack samples per second and busy CPU (0: none)
+    #[arg(short = 'F', long, value_name = "HZ", default_value_t = 997, value_parser = clap::value_parser!(u32).range(0..=49_999))]
+    pub frequency: u32,
+
+    /// Time between two readings of the meters
+    #[arg(long, value_name = "TIME", default_value = "50ms", value_parser = duration::parse_interval)]
+    pub interval: Duration,
+
+    /// Stop the target after this time
+    #[arg(long, value_name = "TIME", value_parser = duration::parse)]
+    pub duration: Option<Duration>,
+
+    /// Start to measure this long after the target's start
+    #[arg(long, value_name = "TIME", value_parser = duration::parse)]
+    pub delay: Option<Duration>,
+
+    /// The recording; an older one is kept as FILE.old
+    #[arg(short, long, value_name = "FILE", default_value = "eprof.data")]
+    pub output: PathBuf,
+
+    /// The energy flamegraph
+    #[arg(long, value_name = "FILE", default_value = "eprof.svg")]
+    pub flamegraph: PathBuf,
+
+    /// Write no flamegraph
+    #[arg(long, conflicts_with = "flamegraph")]
+    pub no_flamegraph: bool,
+
+    /// Where energy readings come from
+    #[arg(long, value_enum, default_value_t)]
+    pub source: SourceChoice,
+
+    /// How energy is attributed.
+    #[command(flatten)]
+    pub attribution: AttributionArgs,
+
+    /// Run the target as this user (name or uid); under sudo the default is
+    /// the calling user
+    #[arg(long, value_name = "USER", conflicts_with = "as_root")]
+    pub user: Option<String>,
+
+    /// Run the target as root, even under sudo
+    #[arg(long)]
+    pub as_root: bool,
+
+    /// Print no report and no progress, only errors
+    #[arg(short, long)]
+    pub quiet: bool,
+
+    /// How the report is written
+    #[arg(long, value_enum, default_value_t)]
+    pub format: ShortFormat,
+
+    /// Write the report to a file instead of stderr (also with --quiet)
+    #[arg(long, value_name = "FILE")]
+    pub report: Option<PathBuf>,
+
+    /// The command to run, with its arguments
+    #[arg(
+        required = true,
+        trailing_var_arg = true,
+        allow_hyphen_values = true,
+        value_name = "COMMAND"
+    )]
+    pub target: Vec<OsString>,
+}
+
+/// Options of everything that attributes.
+#[derive(Clone, Debug, Default, Args)]
+pub struct AttributionArgs {
+    /// Idle power: `12.5W`, per domain `package=12W,dram=3W`, or `none`
+    #[arg(long, value_name = "POWER")]
+    pub idle_power: Option<String>,
+
+    /// What energy is shared by
+    #[arg(long, value_enum, default_value_t)]
+    pub weights: Weights,
+}
+
+/// Options of `eprof report`.
+#[derive(Debug, Args)]
+pub struct ReportArgs {
+    /// The recording
+    #[arg(value_name = "FILE", default_value = "eprof.data")]
+    pub file: PathBuf,
+
+    /// One table of all rows of a kind, instead of the summary
+    #[arg(long, value_enum)]
+    pub by: Option<By>,
+
+    /// Order of the rows
+    #[arg(long, value_enum)]
+    pub sort: Option<Sort>,
+
+    /// At most this many rows
+    #[arg(long, value_name = "N")]
+    pub limit: Option<usize>,
+
+    /// How it is written
+    #[arg(long, value_enum, default_value_t)]
+    pub format: Format,
+
+    /// How energy is attributed.
+    #[command(flatten)]
+    pub attribution: AttributionArgs,
+}
+
+/// Options of `eprof flamegraph`.
+#[derive(Debug, Args)]
+pub struct FlamegraphArgs {
+    /// The recording
+    #[arg(value_name = "FILE", default_value = "eprof.data")]
+    pub file: PathBuf,
+
+    /// Where to write [default: eprof.svg, or stdout with --folded]
+    #[arg(short, long, value_name = "FILE")]
+    pub output: Option<PathBuf>,
+
+    /// Folded stacks (`process;thread;frame;frame µJ`) instead of a picture
+    #[arg(long)]
+    pub folded: bool,
+
+    /// How energy is attributed.
+    #[command(flatten)]
+    pub attribution: AttributionArgs,
+}
+
+/// Options of `eprof list` and `eprof doctor`.
+#[derive(Debug, Args)]
+pub struct ListArgs {
+    /// How it is written
+    #[arg(long, value_enum, default_value_t)]
+    pub format: ShortFormat,
+}
+
+#[cfg(test)]
+mod tests {
+    use clap::CommandFactory;
+
+    use super::*;
+
+    #[test]
+    fn the_definition_is_sound() {
+        Cli::command().debug_assert();
+    }
+
+    #[test]
+    fn options_end_where_the_command_begins() {
+        let cli = Cli::try_parse_from(["eprof", "run", "-F", "99", "ls", "-F", "--quiet"]);
+        let Ok(Command::Run(run)) = cli.map(|cli| cli.command) else {
+            unreachable!("the line above is valid");
+        };
+        assert_eq!(run.frequency, 99);
+        assert!(!run.quiet);
+        assert_eq!(run.target, ["ls", "-F", "--quiet"]);
+    }
+
+    #[test]
+    fn garbage_is_refused() {
+        for line in [
+            vec!["eprof", "run"],
+            vec!["eprof", "run", "-F", "-1", "--", "ls"],
+            vec!["eprof", "run", "-F", "1000000", "--", "ls"],
+            vec!["eprof", "run", "--interval", "0", "--", "ls"],
+            vec!["eprof", "run", "--source", "sun", "--", "ls"],
+            vec!["eprof", "run", "--user", "a", "--as-root", "--", "ls"],
+            vec!["eprof", "report", "--limit", "many"],
+            vec!["eprof", "report", "--by", "moon"],
+            vec!["eprof", "frobnicate"],
+        ] {
+            assert!(Cli::try_parse_from(&line).is_err(), "{line:?}");
+        }
+    }
+}
