@@ -2,10 +2,37 @@
 //!
 //! It streams: one frame per interval, so that a crash loses at most the last
 //! one. `eprof run` and `eprof report` attribute from the same records.
+//!
+//! ```text
+//!   run:     events, samples, accounts, readings ─► Capture ─► Writer ─► eprof.data
+//!                                                   (interns)  (checks)
+//!   report:  eprof.data ─► Reader ─► RecordingFile { Catalog, intervals() }
+//!                          (checks)
+//! ```
 
+pub mod capture;
+pub mod catalog;
+pub mod check;
+mod check_end;
+mod check_header;
+mod check_interval;
+pub mod file;
+pub mod format;
+mod frames;
+pub mod load;
+pub mod read;
 pub mod record;
+pub mod stack;
+pub mod write;
 
+pub use capture::{Capture, Finished};
+pub use catalog::{Catalog, Rename};
+pub use file::{Intervals, RecordingFile};
+pub use load::Recording;
+pub use read::Reader;
 pub use record::{
     Baseline, Command, End, Footprint, Frame, FrameId, Header, IntervalRecord, Object, ObjectId,
     Record, SampleCount, StackId, StackNode, Symbol, Zone,
 };
+pub use stack::StackTable;
+pub use write::Writer;

@@ -1,0 +1,343 @@
+//! A recording while it is made: interns what repeats, counts samples, and
+//! writes a frame per interval.
+
+use std::collections::HashMap;
+use std::io::Write;
+
+use crate::error::{Error, ErrorKind, Result};
+use crate::kernel::{IntervalAccounts, KernelEvent, Loss, Task, TaskId, ZoneId};
+use crate::source::Reading;
+
+use super::catalog::Catalog;
+use super::check::MAX_STRING;
+use super::record::{
+    End, Frame, Header, IntervalRecord, Object, ObjectId, Record, SampleCount, StackId, Symbol,
+};
+use super::stack::{StackTable, number};
+use super::write::Writer;
+
+/// Longest command line that is kept, in bytes.
+const MAX_COMMAND: usize = 1 << 20;
+
+/// Longest function name that is kept, in bytes: C++ templates have no limit.
+const MAX_FUNCTION: usize = 16 << 10;
+
+/// Builds a recording and writes it to `W`.
+///
+/// What refers to a task, CPU or zone that was never announced is left out
+/// and counted in [`losses`](Self::losses): one slip must not make a whole
+/// recording unreadable. Nor does a full disk end the measurement: the first
+/// failure to write is kept ([`failure`](Self::failure)), nothing is written
+/// from then on, and everything else goes on.
+#[derive(Debug)]
+pub struct Capture<W: Write> {
+    writer: Writer<W>,
+    catalog: Catalog,
+    stacks: StackTable,
+    objects: HashMap<Object, ObjectId>,
+    /// Zone by CPU.
+    zones: Vec<Option<ZoneId>>,
+    /// The samples of the open interval.
+    samples: HashMap<(TaskId, ZoneId, StackId), u32>,
+    losses: Loss,
+    failure: Option<Error>,
+}
+
+/// A recording that was made.
+#[derive(Debug)]
+pub struct Finished<W> {
+    /// Where it was written to; `None` after a failure.
+    pub out: Option<W>,
+    /// All of it but the intervals.
+    pub catalog: Catalog,
+    /// Why the recording that was written is not whole.
+    pub failure: Option<Error>,
+}
+
+impl<W: Write> Capture<W> {
+    /// Begins a recording, and writes the header at once.
+    ///
+    /// # Errors
+    ///
+    /// If `out` cannot be written, or the header contradicts itself.
+    pub fn new(out: W, mut header: Header) -> Result<Self> {
+        shorten_command(&mut header.command.argv);
+        let mut zones = Vec::new();
+        for zone in &header.zones {
+            for &cpu in &zone.cpus {
+                let cpu = cpu as usize;
+                if zones.len() <= cpu {
+                    zones.resize(cpu + 1, None);
+                }
+                zones[cpu] = Some(zone.id);
+            }
+        }
+        let mut capture = Self {
+            writer: Writer::new(out)?,
+            catalog: Catalog::new(header.clone()),
+            stacks: StackTable::new(),
+            objects: HashMap::new(),
+            zones,
+            samples: HashMap::new(),
+            losses: Loss::default(),
+            failure: None,
+        };
+        capture.writer.push(&Record::Header(Box::new(header)))?;
+        capture.writer.flush()?;
+        Ok(capture)
+    }
+
+    /// Takes in a thread's birth, renaming or end; samples and mappings must
+    /// be resolved first and are ignored here.
+    ///
+    /// # Errors
+    ///
+    /// `Internal` if a thread's id is not the next one.
+    pub fn event(&mut self, event: &KernelEvent) -> Result<()> {
+        match event {
+            KernelEvent::Born(task) => self.task(task.clone()),
+            KernelEvent::Renamed { task, at, comm } if self.knows(*task) => {
+                self.push(Record::Renamed {
+                    task: *task,
+                    at: *at,
+                    comm: comm.clone(),
+                })
+            }
+            KernelEvent::Gone { task, at } if self.knows(*task) => self.push(Record::Gone {
+                task: *task,
+                at: *at,
+            }),
+            KernelEvent::Renamed { .. } | KernelEvent::Gone { .. } => {
+                self.losses.count("event-of-unknown-task", 1);
+                Ok(())
+            }
+            KernelEvent::Sample(_) | KernelEvent::Mapped(_) => Ok(()),
+        }
+    }
+
+    /// Takes in a thread. Its id must be the number of threads so far.
+    ///
+    /// # Errors
+    ///
+    /// `Internal` if it is not.
+    pub fn task(&mut self, task: Task) -> Result<()> {
+        self.push(Record::Task(task))
+    }
+
+    /// The id of an object; equal ones are one.
+    ///
+    /// # Errors
+    ///
+    /// `Internal` if its path or build id is absurdly long.
+    pub fn object(&mut self, object: Object) -> Result<ObjectId> {
+        if let Some(&id) = self.objects.get(&object) {
+            return Ok(id);
+        }
+        let id = ObjectId(number(self.catalog.objects.len()));
+        self.push(Record::Object(object.clone()))?;
+        self.objects.insert(object, id);
+        Ok(id)
+    }
+
+    /// Counts a sample of a thread on a CPU, with its stack, root first.
+    pub fn sample(&mut self, task: TaskId, cpu: u32, stack: &[Frame]) {
+        if !self.knows(task) {
+            self.losses.count("sample-of-unknown-task", 1);
+            return;
+        }
+        let Some(zone) = self.zone(cpu) else {
+            self.losses.count("sample-outside-zones", 1);
+            return;
+        };
+        let stack = self.stacks.intern(stack);
+        *self.samples.entry((task, zone, stack)).or_default() += 1;
+    }
+
+    /// Closes the interval: writes what became known in it, its accounts, the
+    /// readings at its end and its samples, and gives back the record so that
+    /// it can be attributed at once.
+    ///
+    /// # Errors
+    ///
+    /// `Internal` if the interval contradicts those before (time or a reading
+    /// goes backwards).
+    pub fn close(
+        &mut self,
+        accounts: IntervalAccounts,
+        readings: Vec<Reading>,
+    ) -> Result<IntervalRecord> {
+        self.define_stacks()?;
+        let IntervalAccounts {
+            begin,
+            end,
+            mut cpus,
+            mut threads,
+        } = accounts;
+        let (had_cpus, had_threads) = (cpus.len(), threads.len());
+        cpus.retain(|account| self.zone(account.cpu).is_some());
+        threads.retain(|account| {
+            self.knows(account.task)
+                && usize::from(account.zone.0) < self.catalog.header.zones.len()
+        });
+        let (lost_cpus, lost_threads) = (had_cpus - cpus.len(), had_threads - threads.len());
+        self.losses.count("cpu-outside-zones", lost_cpus as u64);
+        self.losses
+            .count("account-of-unknown-task", lost_threads as u64);
+
+        // In a fixed order, so that the same run gives the same bytes.
+        let mut samples: Vec<SampleCount> = self
+            .samples
+            .drain()
+            .map(|((task, zone, stack), count)| SampleCount {
+                task,
+                zone,
+                stack,
+                count,
+            })
+            .collect();
+        samples.sort_unstable_by_key(|sample| (sample.task, sample.zone, sample.stack));
+
+        let interval = IntervalRecord {
+            begin,
+            end,
+            readings,
+            cpus,
+            threads,
+            samples,
+        };
+        let record = Record::Interval(interval);
+        self.write(&record)?;
+        let flushed = self.writer.flush();
+        self.settle(flushed)?;
+        Ok(self.catalog.take(record).unwrap_or_default())
+    }
+
+    /// Takes in a frame's functions; see [`catalog`](Self::catalog) for the
+    /// frames. Endless names are shortened.
+    ///
+    /// # Errors
+    ///
+    /// `Internal` if the frame is unknown or has no function.
+    pub fn symbol(&mut self, mut symbol: Symbol) -> Result<()> {
+        for name in &mut symbol.functions {
+            shorten(name, MAX_FUNCTION);
+        }
+        self.push(Record::Symbol(symbol))
+    }
+
+    /// Everything recorded so far except the intervals. Frames and stacks
+    /// appear when the interval in which they were sampled is closed.
+    pub fn catalog(&self) -> &Catalog {
+        &self.catalog
+    }
+
+    /// What was left out so far; [`finish`](Self::finish) adds it to the end.
+    pub fn losses(&self) -> &Loss {
+        &self.losses
+    }
+
+    /// The first failure to write, after which nothing is written any more.
+    pub fn failure(&self) -> Option<&Error> {
+        self.failure.as_ref()
+    }
+
+    /// Ends the recording. Samples after the last interval are a loss.
+    ///
+    /// # Errors
+    ///
+    /// `Internal` if the end contradicts itself.
+    pub fn finish(mut self, mut end: End) -> Result<Finished<W>> {
+        let late = self.samples.values().copied().map(u64::from).sum();
+        self.losses.count("sample-after-last-interval", late);
+        for (reason, &count) in &self.losses.0 {
+            end.losses.count(reason, count);
+        }
+        self.push(Record::End(Box::new(end)))?;
+        let (out, failed) = match self.writer.finish() {
+            Ok(out) => (Some(out), None),
+            Err(error) => (None, Some(error)),
+        };
+        Ok(Finished {
+            out,
+            catalog: self.catalog,
+            failure: self.failure.or(failed),
+        })
+    }
+
+    /// Writes a record that is not an interval, and takes note of it.
+    fn push(&mut self, record: Record) -> Result<()> {
+        self.write(&record)?;
+        self.catalog.take(record);
+        Ok(())
+    }
+
+    /// Writes a record.
+    fn write(&mut self, record: &Record) -> Result<()> {
+        let written = self.writer.push(record);
+        self.settle(written)
+    }
+
+    /// Keeps a failure of the file to itself.
+    fn settle(&mut self, written: Result<()>) -> Result<()> {
+        match written {
+            Err(error) if error.kind() != ErrorKind::Internal => {
+                self.failure.get_or_insert(error);
+                Ok(())
+            }
+            other => other,
+        }
+    }
+
+    /// Writes the frames and stacks that are new since the last interval.
+    fn define_stacks(&mut self) -> Result<()> {
+        let frames = self.catalog.frames.len()..self.stacks.frames().len();
+        for index in frames {
+            let frame = self.stacks.frames()[index];
+            self.push(Record::Frame(frame))?;
+        }
+        let nodes = self.catalog.stacks.len()..self.stacks.nodes().len();
+        for index in nodes {
+            let node = self.stacks.nodes()[index];
+            self.push(Record::Stack(node))?;
+        }
+        Ok(())
+    }
+
+    /// Whether a task was announced.
+    fn knows(&self, task: TaskId) -> bool {
+        (task.0 as usize) < self.catalog.tasks.len()
+    }
+
+    /// The zone of a CPU.
+    fn zone(&self, cpu: u32) -> Option<ZoneId> {
+        self.zones.get(cpu as usize).copied().flatten()
+    }
+}
+
+/// Keeps the first megabyte of a command line.
+fn shorten_command(argv: &mut Vec<String>) {
+    let mut left = MAX_COMMAND;
+    let mut kept = 0;
+    for arg in argv.iter_mut() {
+        if left == 0 {
+            break;
+        }
+        shorten(arg, left.min(MAX_STRING));
+        // An empty argument takes room, too.
+        left = left.saturating_sub(arg.len().max(1));
+        kept += 1;
+    }
+    if kept < argv.len() {
+        argv.truncate(kept);
+        argv.push("…".to_owned());
+    }
+}
+
+/// Shortens a text to at most `limit` bytes, at the border of a character,
+/// and shows that it was.
+fn shorten(text: &mut String, limit: usize) {
+    if text.len() > limit {
+        text.truncate(text.floor_char_boundary(limit.saturating_sub('…'.len_utf8())));
+        text.push('…');
+    }
+}

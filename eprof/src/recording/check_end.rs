@@ -1,0 +1,28 @@
+//! The rules of an end, and of the caveats it shares with the header.
+
+use crate::caveat::Caveat;
+
+use super::check::{Broken, amount, length, string, time};
+use super::record::End;
+
+/// Checks an end.
+pub(super) fn end(end: &End) -> Result<(), Broken> {
+    time(end.ended)?;
+    end.losses.0.keys().try_for_each(|reason| string(reason))?;
+    length(end.footprint.cpu)?;
+    for (name, _, mean) in &end.footprint.programs {
+        string(name)?;
+        amount(mean.unwrap_or(0.0), "a mean cost")?;
+    }
+    caveats(&end.caveats)
+}
+
+/// Checks caveats.
+pub(super) fn caveats(caveats: &[Caveat]) -> Result<(), Broken> {
+    for caveat in caveats {
+        string(&caveat.code)?;
+        string(&caveat.sentence)?;
+        string(caveat.hint.as_deref().unwrap_or_default())?;
+    }
+    Ok(())
+}

@@ -1,0 +1,130 @@
+//! The rules of a header.
+
+use crate::source::{Meter, Quantity};
+
+use super::check::{Broken, MAX_CPUS, amount, known, length, next, string, time};
+use super::record::{Header, Zone};
+
+/// What the header says about the ids that may follow.
+#[derive(Debug, Default)]
+pub(super) struct Shape {
+    pub(super) meters: u32,
+    pub(super) zones: u32,
+    /// Whether a CPU is in a zone, by CPU.
+    pub(super) zoned: Vec<bool>,
+}
+
+/// Checks a header.
+pub(super) fn header(header: &Header) -> Result<Shape, Broken> {
+    for text in [
+        &header.eprof,
+        &header.object,
+        &header.host,
+        &header.kernel,
+        &header.cpu_model,
+        &header.command.directory,
+        &header.follow,
+    ] {
+        string(text)?;
+    }
+    header.command.argv.iter().try_for_each(|arg| string(arg))?;
+    super::check_end::caveats(&header.caveats)?;
+    time(header.started)?;
+    length(header.interval)?;
+
+    let mut shape = Shape::default();
+    for one in &header.meters {
+        next(u32::from(one.id.0), shape.meters, "meter")?;
+        meter(one)?;
+        shape.meters += 1;
+    }
+    for zone in &header.zones {
+        next(u32::from(zone.id.0), shape.zones, "zone")?;
+        self::zone(zone, &mut shape.zoned)?;
+        shape.zones += 1;
+    }
+    let mut based = vec![false; header.meters.len()];
+    for baseline in &header.baselines {
+        let meter = u32::from(baseline.meter.0);
+        known(meter, shape.meters, "meter")?;
+        if std::mem::replace(&mut based[meter as usize], true) {
+            return Err(format!("has two baselines of meter {meter}"));
+        }
+        amount(baseline.power.0, "an idle power")?;
+        amount(baseline.sd.0, "an idle power's deviation")?;
+        string(&baseline.origin)?;
+    }
+    Ok(shape)
+}
+
+/// Checks a meter by itself.
+fn meter(meter: &Meter) -> Result<(), Broken> {
+    string(&meter.name)?;
+    cpus(&meter.cpus)?;
+    length(meter.latch)?;
+    // No limit at all may be infinite.
+    if meter.plausible.0.is_nan() || meter.plausible.0 <= 0.0 {
+        return Err(format!("has a meter of at most {} W", meter.plausible.0));
+    }
+    match meter.quantity {
+        Quantity::Counter { unit_uj, modulus } => {
+            unit(unit_uj)?;
+            if modulus == Some(0) {
+                return Err("has a counter that wraps at 0".into());
+            }
+        }
+        Quantity::Falling { unit_uj } => unit(unit_uj)?,
+        Quantity::Power { unit_w } => unit(unit_w)?,
+        Quantity::Model {
+            idle_w,
+            busy_w,
+            low,
+            high,
+        } => {
+            for value in [idle_w, busy_w, low, high] {
+                amount(value, "a model parameter")?;
+            }
+            if low > high {
+                return Err(format!("has a model band from {low} to {high}"));
+            }
+        }
+    }
+    Ok(())
+}
+
+/// Refuses a unit that is not a finite number above zero.
+fn unit(unit: f64) -> Result<(), Broken> {
+    if unit > 0.0 {
+        return amount(unit, "a unit");
+    }
+    Err(format!("has a unit of {unit}"))
+}
+
+/// Checks a zone, and that no CPU is in two.
+fn zone(zone: &Zone, zoned: &mut Vec<bool>) -> Result<(), Broken> {
+    cpus(&zone.cpus)?;
+    if zone.cpus.is_empty() {
+        return Err(format!("has a zone {} without CPUs", zone.id.0));
+    }
+    for &cpu in &zone.cpus {
+        let cpu = cpu as usize;
+        if zoned.len() <= cpu {
+            zoned.resize(cpu + 1, false);
+        }
+        if std::mem::replace(&mut zoned[cpu], true) {
+            return Err(format!("has CPU {cpu} in two zones"));
+        }
+    }
+    Ok(())
+}
+
+/// Refuses a list of CPUs that does not ascend or that is out of range.
+fn cpus(cpus: &[u32]) -> Result<(), Broken> {
+    if !cpus.is_sorted_by(|a, b| a < b) {
+        return Err("has a list of CPUs that does not ascend".into());
+    }
+    match cpus.last() {
+        Some(&cpu) if cpu >= MAX_CPUS => Err(format!("has a CPU {cpu}")),
+        _ => Ok(()),
+    }
+}

@@ -1,0 +1,187 @@
+//! The format of `eprof.data`, complete enough to write a reader from.
+//!
+//! All fixed-width integers are little-endian.
+//!
+//! # File
+//!
+//! | offset | bytes | what                                                     |
+//! |-------:|------:|----------------------------------------------------------|
+//! |      0 |     8 | magic: `45 50 52 4F 46 00 0D 0A` (`EPROF`, NUL, CR, LF)   |
+//! |      8 |     4 | version of the format, a `u32`; this text describes 1    |
+//! |     12 |     – | frames, one after the other, up to the end of the file   |
+//!
+//! (The magic has a NUL and a line end so that a transfer as text shows, as in
+//! PNG.) A reader refuses a version that it does not know: a changed record
+//! raises the version, and nothing in a frame can be skipped.
+//!
+//! # Frame
+//!
+//! | offset | bytes | what                                                      |
+//! |-------:|------:|-----------------------------------------------------------|
+//! |      0 |     4 | `u32` C, length of the payload, 1 to 64 MiB + 64 KiB      |
+//! |      4 |     4 | `u32` U, length of the inflated payload, 1 to 64 MiB      |
+//! |      8 |     4 | `u32` CRC-32 of the eight bytes before it and the payload |
+//! |     12 |     C | the payload: a raw deflate stream (RFC 1951) of U bytes   |
+//!
+//! The CRC is the one of zlib and Ethernet (polynomial `EDB88320`, reflected).
+//! Inflated, a frame is a sequence of one or more whole records. A frame is
+//! written when an interval is closed (earlier if a megabyte of records has
+//! piled up), so a crash loses at most the last interval. A frame that is cut
+//! short, or whose CRC or lengths are wrong, ends the recording: whatever
+//! follows may depend on what it held. What precedes it stays valid.
+//!
+//! # Encoding of values
+//!
+//! Records are in the wire format of postcard 1
+//! (<https://postcard.jamesmunns.com/wire-format>):
+//!
+//! * `u8`, `bool`: one byte. `u16`, `u32`, `u64`: varint, seven bits per byte,
+//!   least significant first, the high bit set on all but the last byte.
+//! * `i32`: varint of the zigzag value `(n << 1) ^ (n >> 31)`.
+//! * `f64`: eight bytes, IEEE 754, little-endian.
+//! * `string`: `u64` length in bytes, then UTF-8. `[T]`: `u64` number of items,
+//!   then the items. `[T; n]`: the items. `{K: V}`: `u64` number of pairs, then
+//!   key, value, key, value, ….
+//! * `T?`: one byte, 0 for nothing or 1 followed by `T`.
+//! * A structure: its fields in order. A choice: `u32` number of the
+//!   alternative, counted from zero, then its fields.
+//!
+//! # Records
+//!
+//! A record is a choice; the number is in front. Energy is in the raw counts
+//! of its meter, time in nanoseconds (`time` is a point on `CLOCK_MONOTONIC`,
+//! `ns` a length; both are `u64`).
+//!
+//! ```text
+//! 0 Header    eprof: string, object: string, wall_clock_ns: u64, started: time, host: string, kernel: string,
+//!             cpu_model: string, argv: [string], directory: string, frequency_hz: u32, interval: ns, cycles: bool,
+//!             follow: string, meters: [Meter], zones: [Zone], baselines: [Baseline], caveats: [Caveat]
+//! 1 Task      id: u32, tid: u32, pid: u32, start: time, born: time, generation: u32, parent: u32?, comm: string
+//! 2 Renamed   task: u32, at: time, comm: string
+//! 3 Gone      task: u32, at: time
+//! 4 Object    path: string, build_id: [u8]?
+//! 5 Frame     choice: 0 User      object: u32, offset: u64, returns: bool
+//!                     1 Kernel    address: u64, returns: bool
+//!                     2 Unmapped  address: u64
+//!                     3 Broken    choice: 0 complete, 1 truncated, 2 absent, 3 failed
+//! 6 Stack     parent: u32?, frame: u32
+//! 7 Interval  begin: time, end: time, readings: [Reading], cpus: [CpuAccount], threads: [ThreadAccount],
+//!             samples: [SampleCount]
+//! 8 Symbol    frame: u32, functions: [string]
+//! 9 End       ended: time, exit_code: i32, signal: i32?, losses: {string: u64}, cpu: ns, peak_rss: u64,
+//!             programs: [name: string, runs: u64, mean_ns: f64?], caveats: [Caveat]
+//!
+//! Meter          id: u16, kind: choice (perf, powercap, hwmon, battery, model), name: string,
+//!                domain: choice (package, core, uncore, dram, psys), scope: Scope, cpus: [u32],
+//!                quantity: Quantity, provenance: choice (measured, attributed, estimated), nested: bool,
+//!                latch: ns, plausible_w: f64
+//! Scope          choice: 0 machine, 1 package: u32, 2 die: (package: u32, die: u32), 3 core: (package: u32, core: u32)
+//! Quantity       choice: 0 Counter  unit_uj: f64, modulus: u64?
+//!                        1 Falling  unit_uj: f64
+//!                        2 Power    unit_w: f64
+//!                        3 Model    idle_w: f64, busy_w: f64, low: f64, high: f64
+//! Zone           id: u16, cpus: [u32]
+//! Baseline       meter: u16, power_w: f64, sd_w: f64, origin: string
+//! Caveat         code: string, sentence: string, hint: string?
+//! Reading        meter: u16, raw: u64, begin: time, end: time
+//! CpuAccount     cpu: u32, kernel: ns, other: ns, eprof: ns, target: ns,
+//!                cycles: [u64; 4] (kernel, other, eprof, target), switches: u32
+//! ThreadAccount  task: u32, zone: u16, on_cpu: ns, cycles: u64, switches: u32
+//! SampleCount    task: u32, zone: u16, stack: u32, count: u32
+//! ```
+//!
+//! What the fields mean is told at the types in [`super::record`],
+//! [`crate::kernel`] and [`crate::source`].
+//!
+//! # Rules
+//!
+//! The first record is the only Header, an End is the last; a recording
+//! without End was cut off. Objects, frames and stacks are numbered from zero
+//! in order of appearance, each kind by itself; meters, zones and tasks carry
+//! the same number as `id`. Whatever a record refers to precedes it; a stack's
+//! and a task's parent has the smaller number. Further, [`super::check`] holds
+//! the bounds on every string, list, number and time. A frame whose CRC is
+//! right but whose records break a rule was not written by eprof: it is
+//! refused with an error, where mere damage only shortens the recording.
+
+/// The first eight bytes.
+pub const MAGIC: [u8; 8] = *b"EPROF\0\r\n";
+
+/// The version of the format that this eprof writes and reads.
+pub const VERSION: u32 = 1;
+
+/// Length of what precedes the first frame, in bytes.
+pub const PROLOGUE: u64 = 12;
+
+/// Length of what precedes a frame's payload, in bytes.
+pub const FRAME_HEAD: usize = 12;
+
+/// Largest inflated frame, in bytes: bounds what a reader must hold.
+pub const MAX_FRAME: usize = 64 << 20;
+
+/// Largest payload, in bytes. Deflate adds at most 5 bytes per stored block
+/// of 64 KiB (RFC 1951, 3.2.4) to what it cannot compress.
+pub const MAX_PAYLOAD: usize = MAX_FRAME + (64 << 10);
+
+/// How many bytes of records may pile up before a frame is written although
+/// the interval is still open.
+pub const FULL_FRAME: usize = 1 << 20;
+
+/// What precedes a frame's payload.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct FrameHead {
+    /// Length of the payload in bytes.
+    pub payload: u32,
+    /// Length of the inflated payload in bytes.
+    pub inflated: u32,
+    /// CRC-32 of the two lengths and the payload.
+    pub crc: u32,
+}
+
+impl FrameHead {
+    /// The head of a frame with this payload.
+    pub fn new(payload: &[u8], inflated: u32) -> Self {
+        let mut head = Self {
+            payload: u32::try_from(payload.len()).unwrap_or(u32::MAX),
+            inflated,
+            crc: 0,
+        };
+        head.crc = head.checksum(payload);
+        head
+    }
+
+    /// The CRC that a frame with these lengths and this payload must have.
+    pub fn checksum(self, payload: &[u8]) -> u32 {
+        let mut hasher = crc32fast::Hasher::new();
+        hasher.update(&self.payload.to_le_bytes());
+        hasher.update(&self.inflated.to_le_bytes());
+        hasher.update(payload);
+        hasher.finalize()
+    }
+
+    /// Whether both lengths are within the format's limits.
+    pub fn within_limits(self) -> bool {
+        (1..=MAX_PAYLOAD).contains(&(self.payload as usize))
+            && (1..=MAX_FRAME).contains(&(self.inflated as usize))
+    }
+
+    /// The head as it is in the file.
+    pub fn encode(self) -> [u8; FRAME_HEAD] {
+        let mut bytes = [0; FRAME_HEAD];
+        let words = [self.payload, self.inflated, self.crc];
+        for (chunk, word) in bytes.chunks_exact_mut(4).zip(words) {
+            chunk.copy_from_slice(&word.to_le_bytes());
+        }
+        bytes
+    }
+
+    /// The head from its bytes in the file.
+    pub fn decode(bytes: [u8; FRAME_HEAD]) -> Self {
+        let [a, b, c, d, e, f, g, h, i, j, k, l] = bytes;
+        Self {
+            payload: u32::from_le_bytes([a, b, c, d]),
+            inflated: u32::from_le_bytes([e, f, g, h]),
+            crc: u32::from_le_bytes([i, j, k, l]),
+        }
+    }
+}

@@ -1,0 +1,128 @@
+//! Reading frames: bytes of the file become bytes of records, or damage.
+
+use std::io::{ErrorKind as Io, Read};
+
+use flate2::read::DeflateDecoder;
+
+use crate::error::{Error, ErrorKind, Result};
+
+use super::format::{FRAME_HEAD, FrameHead, MAGIC, PROLOGUE, VERSION};
+
+/// Why a recording cannot be read any further.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub(super) enum Damage {
+    /// It ends inside a frame.
+    Cut,
+    /// A frame's lengths, CRC or compression are wrong.
+    Corrupt,
+    /// The file cannot be read there.
+    Unreadable(String),
+}
+
+/// The frames of a recording.
+#[derive(Debug)]
+pub(super) struct Frames<R> {
+    input: R,
+    /// Where the next frame begins, in bytes from the start of the recording.
+    pub(super) offset: u64,
+    payload: Vec<u8>,
+}
+
+impl<R: Read> Frames<R> {
+    /// Reads what precedes the first frame.
+    pub(super) fn new(mut input: R) -> Result<Self> {
+        let mut prologue = Vec::with_capacity(PROLOGUE as usize);
+        (&mut input)
+            .take(PROLOGUE)
+            .read_to_end(&mut prologue)
+            .map_err(|error| Error::new(ErrorKind::Input, format!("cannot be read: {error}")))?;
+        let Some(version) = prologue.strip_prefix(&MAGIC) else {
+            return Err(Error::new(
+                ErrorKind::Data,
+                "is not a recording of eprof (it begins otherwise)",
+            ));
+        };
+        let Ok(version) = version.try_into().map(u32::from_le_bytes) else {
+            return Err(Error::new(
+                ErrorKind::Data,
+                "is a recording that was cut off before it began",
+            ));
+        };
+        if version != VERSION {
+            return Err(Error::new(
+                ErrorKind::Data,
+                format!(
+                    "is a recording in format {version}, and this eprof ({}) reads format {VERSION} only",
+                    env!("CARGO_PKG_VERSION")
+                ),
+            )
+            .remedy("read it with the version of eprof that recorded it"));
+        }
+        Ok(Self {
+            input,
+            offset: PROLOGUE,
+            payload: Vec::new(),
+        })
+    }
+
+    /// Inflates the next frame into `records` and answers whether there was
+    /// one. After damage there are no more frames to be asked for.
+    pub(super) fn next(&mut self, records: &mut Vec<u8>) -> Result<bool, Damage> {
+        records.clear();
+        let mut head = [0; FRAME_HEAD];
+        let got = fill(&mut self.input, &mut head)?;
+        if got == 0 {
+            return Ok(false);
+        }
+        if got < FRAME_HEAD {
+            return Err(Damage::Cut);
+        }
+        let head = FrameHead::decode(head);
+        if !head.within_limits() {
+            return Err(Damage::Corrupt);
+        }
+        // The vectors grow with what is really there, not with what the
+        // lengths promise.
+        self.payload.clear();
+        (&mut self.input)
+            .take(u64::from(head.payload))
+            .read_to_end(&mut self.payload)
+            .map_err(unreadable)?;
+        if self.payload.len() < head.payload as usize {
+            return Err(Damage::Cut);
+        }
+        if head.checksum(&self.payload) != head.crc {
+            return Err(Damage::Corrupt);
+        }
+        let mut decoder = DeflateDecoder::new(self.payload.as_slice());
+        (&mut decoder)
+            .take(u64::from(head.inflated) + 1)
+            .read_to_end(records)
+            .map_err(|_| Damage::Corrupt)?;
+        if records.len() != head.inflated as usize || decoder.total_in() != u64::from(head.payload)
+        {
+            return Err(Damage::Corrupt);
+        }
+        self.offset += FRAME_HEAD as u64 + u64::from(head.payload);
+        Ok(true)
+    }
+}
+
+/// Reads until `buffer` is full or the input ends; answers how much it read.
+fn fill(input: &mut impl Read, buffer: &mut [u8]) -> Result<usize, Damage> {
+    let mut filled = 0;
+    while let Some(rest) = buffer.get_mut(filled..).filter(|rest| !rest.is_empty()) {
+        match input.read(rest) {
+            Ok(0) => break,
+            Ok(n) => filled += n,
+            Err(error) if error.kind() == Io::Interrupted => {}
+            Err(error) => return Err(unreadable(error)),
+        }
+    }
+    Ok(filled)
+}
+
+/// An I/O error as damage.
+fn unreadable(error: std::io::Error) -> Damage {
+    Damage::Unreadable(error.to_string())
+}

@@ -1,0 +1,164 @@
+//! Reading a recording: frames become records, each checked.
+
+use std::io::Read;
+
+use crate::caveat::Caveat;
+use crate::error::{Error, ErrorKind, Result};
+
+use super::check::Checker;
+use super::format::PROLOGUE;
+use super::frames::{Damage, Frames};
+use super::record::Record;
+
+/// Longest record, in bytes, of the kinds that are small by nature; the lists
+/// of strings in them take at most two dozen times as much in memory.
+const MAX_SMALL: usize = 8 << 20;
+
+/// The number of the Interval record, whose length only the frame bounds.
+const INTERVAL: u8 = 7;
+
+/// A stream of checked records.
+///
+/// It ends at the End, at the end of the file, or where the file is damaged;
+/// [`caveats`](Self::caveats) then tells what is missing. An error means that
+/// the records break a rule of the format; nothing comes after it.
+#[derive(Debug)]
+pub struct Reader<R: Read> {
+    frames: Frames<R>,
+    /// Length of the whole recording in bytes, where known.
+    length: Option<u64>,
+    checker: Checker,
+    /// The current frame, inflated.
+    records: Vec<u8>,
+    /// Where the next record is in it.
+    next: usize,
+    /// Where the current frame begins in the file.
+    begin: u64,
+    /// How many bytes of the file were accepted: whole, sound frames.
+    accepted: u64,
+    damage: Option<Damage>,
+    done: bool,
+}
+
+impl<R: Read> Reader<R> {
+    /// Begins to read a recording. `length` is its length in bytes, where it
+    /// is known; only to tell how much was lost.
+    ///
+    /// # Errors
+    ///
+    /// `Data` if `input` is not a recording or is in another format;
+    /// sentences begin with a verb, so that the file's name can precede them.
+    pub fn new(input: R, length: Option<u64>) -> Result<Self> {
+        Ok(Self {
+            frames: Frames::new(input)?,
+            length,
+            checker: Checker::new(),
+            records: Vec::new(),
+            next: 0,
+            begin: PROLOGUE,
+            accepted: PROLOGUE,
+            damage: None,
+            done: false,
+        })
+    }
+
+    /// How many bytes from the start are sound, as far as was read.
+    pub fn accepted(&self) -> u64 {
+        self.accepted
+    }
+
+    /// What is missing, once the iteration has ended.
+    pub fn caveats(&self) -> Vec<Caveat> {
+        let mut caveats = Vec::new();
+        if let Some(damage) = &self.damage {
+            let at = self.accepted;
+            let how = match damage {
+                Damage::Cut => format!("is cut off inside the frame at byte {at}"),
+                Damage::Corrupt => format!("is damaged in the frame at byte {at}"),
+                Damage::Unreadable(error) => format!("cannot be read from byte {at} on ({error})"),
+            };
+            let lost = match self.length {
+                Some(length) => format!("the last {} bytes", length.saturating_sub(at)),
+                None => "the rest".to_owned(),
+            };
+            caveats.push(Caveat::new(
+                "recording-damaged",
+                format!("the recording {how}; {lost} are lost, what precedes them is used"),
+            ));
+        } else if let (true, Some(length)) = (self.checker.ended(), self.length)
+            && length > self.accepted
+        {
+            let (more, at) = (length - self.accepted, self.accepted);
+            caveats.push(Caveat::new(
+                "recording-trailer",
+                format!("{more} bytes after the recording's end at byte {at} are ignored"),
+            ));
+        }
+        if !self.checker.ended() {
+            caveats.push(
+                Caveat::new(
+                    "recording-unfinished",
+                    "the recording has no end: its last interval, the target's exit code, \
+                     function names and losses may be missing",
+                )
+                .hint("eprof was killed or could not write; record again if the end matters"),
+            );
+        }
+        caveats
+    }
+
+    /// The next record, or the end.
+    fn record(&mut self) -> Result<Option<Record>> {
+        while self.next >= self.records.len() {
+            self.begin = self.frames.offset;
+            if self.checker.ended() {
+                return Ok(None);
+            }
+            self.next = 0;
+            match self.frames.next(&mut self.records) {
+                Ok(true) => self.accepted = self.frames.offset,
+                Ok(false) => return Ok(None),
+                Err(damage) => {
+                    self.records.clear();
+                    self.damage = Some(damage);
+                    return Ok(None);
+                }
+            }
+        }
+        let rest = self.records.get(self.next..).unwrap_or_default();
+        let limit = match rest.first() {
+            Some(&INTERVAL) => rest.len(),
+            _ => rest.len().min(MAX_SMALL),
+        };
+        let (record, left) = postcard::take_from_bytes::<Record>(&rest[..limit])
+            .map_err(|error| self.refuse(format!("has a record that is none ({error})")))?;
+        self.next += limit - left.len();
+        self.checker
+            .check(&record)
+            .map_err(|rule| self.refuse(rule))?;
+        Ok(Some(record))
+    }
+
+    /// The error for a broken rule.
+    fn refuse(&self, rule: impl std::fmt::Display) -> Error {
+        let begin = self.begin;
+        Error::new(
+            ErrorKind::Data,
+            format!("{rule} (in the frame at byte {begin})"),
+        )
+        .remedy("this eprof did not write it; record again")
+    }
+}
+
+impl<R: Read> Iterator for Reader<R> {
+    type Item = Result<Record>;
+
+    fn next(&mut self) -> Option<Self::Item> {
+        if self.done {
+            return None;
+        }
+        let record = self.record().transpose();
+        self.done = !matches!(record, Some(Ok(_)));
+        record
+    }
+}
