@@ -81,6 +81,25 @@ pub struct CpuAccount {
     pub switches: u32,
 }
 
+impl CpuAccount {
+    /// Time in anything but the idle task.
+    pub fn busy(&self) -> Nanos {
+        self.kernel + self.other + self.eprof + self.target
+    }
+
+    /// Adds what the same CPU did in another interval.
+    pub fn add(&mut self, other: &Self) {
+        self.kernel += other.kernel;
+        self.other += other.other;
+        self.eprof += other.eprof;
+        self.target += other.target;
+        for (sum, cycles) in self.cycles.iter_mut().zip(other.cycles) {
+            *sum = sum.saturating_add(cycles);
+        }
+        self.switches = self.switches.saturating_add(other.switches);
+    }
+}
+
 /// What one thread of the target did in one zone during an interval.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub struct ThreadAccount {
@@ -94,6 +113,15 @@ pub struct ThreadAccount {
     pub cycles: u64,
     /// How often it was switched out.
     pub switches: u32,
+}
+
+impl ThreadAccount {
+    /// Adds what the same thread did in the same zone in another interval.
+    pub fn add(&mut self, other: &Self) {
+        self.on_cpu += other.on_cpu;
+        self.cycles = self.cycles.saturating_add(other.cycles);
+        self.switches = self.switches.saturating_add(other.switches);
+    }
 }
 
 /// The accounts of one closed interval.

@@ -3,11 +3,22 @@
 //! Pure. This is where a wrapped, stalled, missing or backwards counter and an
 //! impossible power are recognised; none of them ever becomes joules.
 
+mod counter;
+mod health;
+mod model;
+mod scale;
+mod stretch;
+#[cfg(test)]
+mod tests;
+mod track;
+
 use crate::caveat::Caveat;
 use crate::kernel::{CpuAccount, ThreadAccount};
-use crate::recording::SampleCount;
+use crate::recording::{Header, IntervalRecord, SampleCount};
 use crate::source::MeterId;
 use crate::unit::{Microjoules, Timestamp};
+
+use track::Track;
 
 /// What one meter says about a stretch of time, with the activity to which
 /// the energy is to be charged.
@@ -39,3 +50,45 @@ pub struct Interval {
 
 /// What the timeline had to say about the meters.
 pub type Caveats = Vec<Caveat>;
+
+/// All meters' ways through one recording.
+///
+/// Needs memory for one stretch per meter, whatever the length of the run.
+#[derive(Clone, Debug)]
+pub struct Timeline {
+    tracks: Vec<Track>,
+}
+
+impl Timeline {
+    /// The timeline of the recording that starts with `header`.
+    pub fn new(header: &Header) -> Self {
+        let meters = header.meters.iter();
+        Self {
+            tracks: meters.map(|meter| Track::new(meter, header)).collect(),
+        }
+    }
+
+    /// Takes the next record and returns the stretches that it settles, at
+    /// most one per meter, in the order of the meters.
+    ///
+    /// A meter whose reading is missing, or shows that the register was not
+    /// updated, settles nothing: its next good reading will tell the energy
+    /// of the longer stretch.
+    pub fn push(&mut self, record: &IntervalRecord) -> Vec<Interval> {
+        let tracks = self.tracks.iter_mut();
+        tracks.filter_map(|track| track.push(record)).collect()
+    }
+
+    /// What no reading settled, with unknown energy (a meter that never moved
+    /// among it), and what has to be said about the meters.
+    pub fn finish(self) -> (Vec<Interval>, Caveats) {
+        let mut left = Vec::new();
+        let mut caveats = Caveats::new();
+        for track in self.tracks {
+            let (interval, said) = track.finish();
+            left.extend(interval);
+            caveats.extend(said);
+        }
+        (left, caveats)
+    }
+}
