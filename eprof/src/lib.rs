@@ -25,5 +25,6 @@ pub mod kernel;
 pub mod profile;
 pub mod recording;
 pub mod source;
+pub mod symbol;
 pub mod timeline;
 pub mod unit;

@@ -171,6 +171,18 @@ pub struct Sample {
     pub user_end: StackEnd,
 }
 
+/// The identity of a file on its file system, as the kernel knows it.
+///
+/// `device` is that of the superblock, which on btrfs and overlayfs need not
+/// be the one that `stat` tells.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+pub struct Inode {
+    /// Major and minor number of the device, as `libc::makedev` packs them.
+    pub device: u64,
+    /// Inode number.
+    pub number: u64,
+}
+
 /// An executable mapping that came into a process of the target.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Mapping {
@@ -188,6 +200,12 @@ pub struct Mapping {
     pub path: String,
     /// GNU build id of the file, where the kernel could read it.
     pub build_id: Option<Vec<u8>>,
+    /// The file's inode, where the kernel told it instead of a build id.
+    pub inode: Option<Inode>,
+    /// Whether this is the first mapping since an exec, so that everything
+    /// that was mapped before is gone. A new image is mapped before the
+    /// kernel reports the exec itself: `Task::born` comes too late for this.
+    pub fresh: bool,
 }
 
 /// What the kernel side reports between intervals, in order of time for any

@@ -2,8 +2,10 @@
 //! drain. Knows nothing of joules.
 
 pub mod event;
+pub mod mapping;
 
 pub use event::{
-    Class, CpuAccount, IntervalAccounts, KernelEvent, Loss, Mapping, Sample, StackEnd, Task,
+    Class, CpuAccount, Inode, IntervalAccounts, KernelEvent, Loss, Mapping, Sample, StackEnd, Task,
     TaskId, ThreadAccount, ZoneId,
 };
+pub use mapping::Sideband;

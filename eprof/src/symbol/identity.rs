@@ -1,0 +1,115 @@
+//! Whether a file is the one that was mapped.
+
+use std::fs::{File, Metadata};
+use std::os::unix::fs::MetadataExt as _;
+
+use object::elf::{ELF_NOTE_GNU, FileHeader32, FileHeader64, NT_GNU_BUILD_ID};
+use object::read::elf::{FileHeader, ProgramHeader as _};
+use object::{Endianness, FileKind, ReadCache, ReadRef};
+
+use crate::kernel::Inode;
+
+/// What a mapping tells about its file.
+#[derive(Clone, Debug, PartialEq, Eq, Hash)]
+pub(crate) enum Identity {
+    /// The GNU build id.
+    BuildId(Vec<u8>),
+    /// The inode, where the file has no build id or the kernel could not read
+    /// it without waiting.
+    Inode(Inode),
+    /// Nothing.
+    Unknown,
+}
+
+/// What a file tells about itself.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub(crate) struct Fingerprint {
+    /// Whether it is an ELF file at all.
+    pub(crate) elf: bool,
+    /// GNU build id.
+    pub(crate) build_id: Option<Vec<u8>>,
+    /// Changes with the content: device, inode, size, time of modification.
+    stamp: (u64, u64, u64, i64, i64),
+    inode: Inode,
+}
+
+impl Fingerprint {
+    /// Reads the fingerprint of `file`; `None` where it cannot be read or is
+    /// no regular file.
+    pub(crate) fn of(file: &File) -> Option<Self> {
+        let metadata = file.metadata().ok().filter(Metadata::is_file)?;
+        let cache = ReadCache::new(file);
+        let kind = FileKind::parse(&cache);
+        let build_id = match kind {
+            Ok(FileKind::Elf64) => build_id::<FileHeader64<Endianness>, _>(&cache),
+            Ok(FileKind::Elf32) => build_id::<FileHeader32<Endianness>, _>(&cache),
+            _ => None,
+        };
+        Some(Self {
+            elf: matches!(kind, Ok(FileKind::Elf64 | FileKind::Elf32)),
+            build_id,
+            stamp: (
+                metadata.dev(),
+                metadata.ino(),
+                metadata.size(),
+                metadata.mtime(),
+                metadata.mtime_nsec(),
+            ),
+            inode: Inode {
+                device: metadata.dev(),
+                number: metadata.ino(),
+            },
+        })
+    }
+
+    /// Whether this is the file of `identity`. `same_mapping` tells that it
+    /// was opened through the mapping itself: then the device is not compared,
+    /// which on some file systems differs between the kernel's own view and
+    /// `stat`.
+    pub(crate) fn is(&self, identity: &Identity, same_mapping: bool) -> bool {
+        match identity {
+            Identity::BuildId(id) => self.build_id.as_deref() == Some(id),
+            Identity::Inode(inode) => {
+                self.inode.number == inode.number
+                    && (same_mapping || self.inode.device == inode.device)
+            }
+            Identity::Unknown => false,
+        }
+    }
+
+    /// Whether `later`, a fingerprint of the same descriptor or of a file that
+    /// was opened again, has the same content: the same build id, or where
+    /// there is none the same file, untouched.
+    pub(crate) fn still(&self, later: &Self) -> bool {
+        self.build_id == later.build_id && (self.build_id.is_some() || self.stamp == later.stamp)
+    }
+
+    /// Whether `other` is the very same file on the file system.
+    pub(crate) fn same_file(&self, other: &Self) -> bool {
+        self.stamp == other.stamp
+    }
+}
+
+/// The GNU build id from the note segments: where the kernel looks too
+/// (lib/buildid.c), and small to read, unlike the tables of sections and
+/// symbols.
+fn build_id<'data, H, R>(data: R) -> Option<Vec<u8>>
+where
+    H: FileHeader<Endian = Endianness>,
+    R: ReadRef<'data>,
+{
+    let header = H::parse(data).ok()?;
+    let endian = header.endian().ok()?;
+    let segments = header.program_headers(endian, data).ok()?;
+    for segment in segments {
+        let Ok(Some(mut notes)) = segment.notes(endian, data) else {
+            continue;
+        };
+        while let Ok(Some(note)) = notes.next() {
+            if note.name() == ELF_NOTE_GNU && note.n_type(endian) == NT_GNU_BUILD_ID {
+                return Some(note.desc().to_vec());
+            }
+        }
+    }
+    None
+}

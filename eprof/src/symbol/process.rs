@@ -1,0 +1,130 @@
+//! The address spaces of all processes of the target, kept in step with the
+//! events of the kernel.
+
+use std::collections::HashMap;
+
+use crate::kernel::{Mapping, Task, TaskId};
+use crate::recording::ObjectId;
+use crate::symbol::space::{AddressSpace, Location};
+
+/// After how many calls of [`Spaces::settle`] a process without threads is
+/// forgotten: its last samples may come one batch after its end.
+const GRACE: u32 = 2;
+
+/// The same for a process of which no thread was ever reported.
+const GRACE_UNKNOWN: u32 = 100;
+
+/// One address space per living process.
+///
+/// Events are to be applied in order of time (see
+/// [`in_order`](crate::symbol::in_order)).
+#[derive(Debug, Default)]
+pub struct Spaces {
+    processes: HashMap<u32, Process>,
+    /// The process of each task that lives, or ended a short while ago.
+    tasks: HashMap<TaskId, u32>,
+    /// Tasks that ended since the last settling, and in the one before.
+    ended: [Vec<TaskId>; 2],
+}
+
+#[derive(Debug, Default)]
+struct Process {
+    space: AddressSpace,
+    /// Incarnations of threads that live.
+    threads: u32,
+    /// Whether a thread was reported; a mapping may come first.
+    known: bool,
+    /// Whether the process exec'ed, so that it has nothing of its parent's.
+    image: bool,
+    /// Settlings since the last thread ended.
+    idle: u32,
+}
+
+impl Spaces {
+    /// A thread came into being, or exec'ed.
+    ///
+    /// A new process starts with a copy of its parent's address space. An exec
+    /// changes nothing here: its mappings came before (see
+    /// [`Mapping::fresh`]).
+    pub fn born(&mut self, task: &Task) {
+        let parent = task.parent.and_then(|parent| self.tasks.get(&parent));
+        let forked = task.generation == 0 && task.tid == task.pid && parent != Some(&task.pid);
+        if forked {
+            let inherited = parent
+                .and_then(|pid| self.processes.get(pid))
+                .map(|process| process.space.clone())
+                .unwrap_or_default();
+            let process = self.processes.entry(task.pid).or_default();
+            if process.known {
+                // The process id is in use again.
+                *process = Process::default();
+            }
+            if !process.image {
+                let own = std::mem::replace(&mut process.space, inherited);
+                process.space.overlay(&own);
+            }
+        }
+        let process = self.processes.entry(task.pid).or_default();
+        process.known = true;
+        process.threads += 1;
+        process.idle = 0;
+        self.tasks.insert(task.id, task.pid);
+    }
+
+    /// Code was mapped; `object` is `None` for memory without a file.
+    pub fn mapped(&mut self, mapping: &Mapping, object: Option<ObjectId>) {
+        let process = self.processes.entry(mapping.pid).or_default();
+        if mapping.fresh {
+            process.space = AddressSpace::default();
+            process.image = true;
+        }
+        process
+            .space
+            .map(mapping.start, mapping.end, mapping.offset, object);
+    }
+
+    /// A thread ended, or its next incarnation began.
+    pub fn gone(&mut self, task: TaskId) {
+        if let Some(process) = self
+            .tasks
+            .get(&task)
+            .and_then(|pid| self.processes.get_mut(pid))
+        {
+            process.threads = process.threads.saturating_sub(1);
+            self.ended[0].push(task);
+        }
+    }
+
+    /// Forgets what ended a while ago. To be called after each batch of
+    /// events.
+    pub fn settle(&mut self) {
+        for task in self.ended[1].drain(..) {
+            self.tasks.remove(&task);
+        }
+        self.ended.swap(0, 1);
+        self.processes.retain(|_, process| {
+            if process.threads > 0 {
+                return true;
+            }
+            process.idle += 1;
+            process.idle <= if process.known { GRACE } else { GRACE_UNKNOWN }
+        });
+    }
+
+    /// The address space of `task`'s process; `None` where nothing is known
+    /// of it.
+    pub fn of(&self, task: TaskId) -> Option<&AddressSpace> {
+        let process = self.processes.get(self.tasks.get(&task)?)?;
+        (!process.space.is_empty()).then_some(&process.space)
+    }
+
+    /// What lies at `address` for `task`.
+    pub fn locate(&self, task: TaskId, address: u64) -> Location {
+        self.of(task)
+            .map_or(Location::Unmapped, |space| space.locate(address))
+    }
+}
+
+#[cfg(test)]
+#[path = "process_tests.rs"]
+mod tests;

@@ -1,0 +1,202 @@
+//! From the addresses of a sample to the frames of a stack.
+
+use crate::kernel::{Sample, StackEnd};
+use crate::recording::Frame;
+use crate::symbol::space::Location;
+
+/// The lowest address that can hold code: `vm.mmap_min_addr` is 4096 or more
+/// wherever it was not lowered on purpose.
+const LOWEST: u64 = 4096;
+
+/// The frames of `sample`, root first: what is missing at the root, user
+/// frames, kernel frames.
+///
+/// `locate` tells what lies at a user address of the sample's process;
+/// `mapped` whether anything is known of that process. Where it is, a return
+/// address outside of all executable memory is no frame: the walk by frame
+/// pointers went through code that uses the register for something else. The
+/// walk is cut there, and marked [`Frame::Broken`].
+pub fn frames(sample: &Sample, mapped: bool, locate: impl Fn(u64) -> Location) -> Vec<Frame> {
+    let mut leaf_first = Vec::with_capacity(sample.kernel.len() + sample.user.len() + 1);
+    for (n, &address) in sample.kernel.iter().enumerate() {
+        leaf_first.push(Frame::Kernel {
+            address,
+            returns: n > 0,
+        });
+    }
+    if sample.kernel_end == StackEnd::Truncated {
+        leaf_first.push(Frame::Broken(StackEnd::Truncated));
+    }
+    let mut end = sample.user_end;
+    for (n, &address) in sample.user.iter().enumerate() {
+        let returns = n > 0;
+        if address < LOWEST || address >> 63 != 0 {
+            end = StackEnd::Failed;
+            break;
+        }
+        // A call may be the last instruction of a mapping.
+        let back = u64::from(returns);
+        leaf_first.push(match locate(address - back) {
+            Location::File { object, offset } => Frame::User {
+                object,
+                offset: offset.wrapping_add(back),
+                returns,
+            },
+            Location::Unmapped if returns && mapped => {
+                end = StackEnd::Failed;
+                break;
+            }
+            Location::Anonymous | Location::Unmapped => Frame::Unmapped(address),
+        });
+    }
+    match end {
+        StackEnd::Truncated | StackEnd::Failed => leaf_first.push(Frame::Broken(end)),
+        StackEnd::Complete | StackEnd::Absent if leaf_first.is_empty() => {
+            leaf_first.push(Frame::Broken(StackEnd::Failed));
+        }
+        // Absent: a thread without user memory lacks nothing.
+        StackEnd::Complete | StackEnd::Absent => {}
+    }
+    leaf_first.reverse();
+    leaf_first
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::recording::ObjectId;
+    use crate::unit::Timestamp;
+
+    fn sample(kernel: &[u64], user: &[u64], user_end: StackEnd) -> Sample {
+        Sample {
+            task: None,
+            at: Timestamp(0),
+            cpu: 0,
+            kernel: kernel.to_vec(),
+            kernel_end: if kernel.is_empty() {
+                StackEnd::Absent
+            } else {
+                StackEnd::Complete
+            },
+            user: user.to_vec(),
+            user_end,
+        }
+    }
+
+    /// One file of 0x1000 bytes at 0x10000, code without a file behind it.
+    fn locate(address: u64) -> Location {
+        match address {
+            0x10000..0x11000 => Location::File {
+                object: ObjectId(7),
+                offset: address - 0x10000,
+            },
+            0x11000..0x12000 => Location::Anonymous,
+            _ => Location::Unmapped,
+        }
+    }
+
+    fn user(offset: u64, returns: bool) -> Frame {
+        Frame::User {
+            object: ObjectId(7),
+            offset,
+            returns,
+        }
+    }
+
+    #[test]
+    fn kernel_frames_lie_on_top_of_user_frames_and_the_root_comes_first() {
+        let sample = sample(
+            &[0xffff_ffff_8100_0010, 0xffff_ffff_8100_0000],
+            &[0x10030, 0x10020, 0x10010],
+            StackEnd::Complete,
+        );
+        let kernel = |address, returns| Frame::Kernel { address, returns };
+        assert_eq!(
+            frames(&sample, true, locate),
+            [
+                user(0x10, true),
+                user(0x20, true),
+                user(0x30, false),
+                kernel(0xffff_ffff_8100_0000, true),
+                kernel(0xffff_ffff_8100_0010, false),
+            ]
+        );
+    }
+
+    #[test]
+    fn a_return_address_just_behind_a_mapping_belongs_to_it() {
+        let stack = frames(
+            &sample(&[], &[0x10000, 0x11000], StackEnd::Complete),
+            true,
+            locate,
+        );
+        assert_eq!(stack, [user(0x1000, true), user(0, false)]);
+    }
+
+    #[test]
+    fn a_walk_is_cut_at_what_cannot_be_code() {
+        for garbage in [0, 1, 0x7fff_0000, 0x8000_0000_0000_1234, u64::MAX] {
+            let stack = frames(
+                &sample(
+                    &[],
+                    &[0x10030, 0x10020, garbage, 0x10010],
+                    StackEnd::Complete,
+                ),
+                true,
+                locate,
+            );
+            assert_eq!(
+                stack,
+                [
+                    Frame::Broken(StackEnd::Failed),
+                    user(0x20, true),
+                    user(0x30, false)
+                ],
+                "{garbage:#x}"
+            );
+        }
+    }
+
+    #[test]
+    fn code_without_a_file_and_a_leaf_anywhere_are_kept() {
+        let stack = frames(
+            &sample(&[], &[0x7fff_0000, 0x11800, 0x10010], StackEnd::Complete),
+            true,
+            locate,
+        );
+        assert_eq!(
+            stack,
+            [
+                user(0x10, true),
+                Frame::Unmapped(0x11800),
+                Frame::Unmapped(0x7fff_0000)
+            ]
+        );
+    }
+
+    #[test]
+    fn nothing_is_cut_where_no_mapping_is_known() {
+        let stack = frames(
+            &sample(&[], &[0x10030, 0x10020], StackEnd::Complete),
+            false,
+            |_| Location::Unmapped,
+        );
+        assert_eq!(stack, [Frame::Unmapped(0x10020), Frame::Unmapped(0x10030)]);
+    }
+
+    #[test]
+    fn a_stack_that_lacks_its_root_says_so() {
+        let truncated = frames(&sample(&[], &[0x10030], StackEnd::Truncated), true, locate);
+        assert_eq!(
+            truncated,
+            [Frame::Broken(StackEnd::Truncated), user(0x30, false)]
+        );
+        let failed = frames(&sample(&[1 << 63], &[], StackEnd::Failed), true, locate);
+        assert_eq!(failed.first(), Some(&Frame::Broken(StackEnd::Failed)));
+        assert_eq!(failed.len(), 2);
+        let nothing = frames(&sample(&[], &[], StackEnd::Absent), true, locate);
+        assert_eq!(nothing, [Frame::Broken(StackEnd::Failed)]);
+        let kernel_only = frames(&sample(&[1 << 63], &[], StackEnd::Absent), true, locate);
+        assert_eq!(kernel_only.len(), 1);
+    }
+}
