@@ -1,0 +1,284 @@
+//! Programs that know their own addresses, run in a cgroup of their own.
+
+use std::fs::{self, File};
+use std::io::{BufRead as _, BufReader, Write as _};
+use std::path::{Path, PathBuf};
+use std::process::{Child, ChildStdin, ChildStdout, Command, Stdio};
+use std::sync::atomic::{AtomicU32, Ordering};
+
+use eprof::kernel::{KernelEvent, Sample, Sideband, StackEnd, Task, TaskId};
+use eprof::recording::{Frame, FrameId};
+use eprof::symbol::{Atlas, in_order, resolve};
+use eprof::unit::Timestamp;
+
+/// Whether what these tests need is there; says what is missing, and fails
+/// where that is demanded.
+pub fn possible() -> bool {
+    let missing = if !nix::unistd::geteuid().is_root() {
+        "not root"
+    } else if Command::new("cc").arg("--version").output().is_err() {
+        "no C compiler"
+    } else if cgroup_root().is_none() {
+        "no cgroup v2"
+    } else {
+        return true;
+    };
+    eprintln!("SKIPPED: {missing}");
+    assert!(std::env::var_os("EPROF_REQUIRE").is_none(), "{missing}");
+    false
+}
+
+fn cgroup_root() -> Option<PathBuf> {
+    let mounts = fs::read_to_string("/proc/self/mountinfo").unwrap();
+    mounts.lines().find_map(|line| {
+        let (mount, kind) = line.split_once(" - ")?;
+        kind.starts_with("cgroup2 ")
+            .then(|| PathBuf::from(mount.split(' ').nth(4).unwrap()))
+    })
+}
+
+/// A cgroup that is removed with everything in it.
+pub struct Cgroup {
+    path: PathBuf,
+}
+
+impl Cgroup {
+    pub fn new() -> Self {
+        static COUNT: AtomicU32 = AtomicU32::new(0);
+        let n = COUNT.fetch_add(1, Ordering::Relaxed);
+        let name = format!("eprof-symbols-{}-{n}", std::process::id());
+        let path = cgroup_root().unwrap().join(name);
+        fs::create_dir(&path).unwrap();
+        Self { path }
+    }
+
+    pub fn open(&self) -> File {
+        File::open(&self.path).unwrap()
+    }
+}
+
+impl Drop for Cgroup {
+    fn drop(&mut self) {
+        for _ in 0..1000 {
+            let procs = fs::read_to_string(self.path.join("cgroup.procs")).unwrap_or_default();
+            for pid in procs.lines().filter_map(|pid| pid.parse().ok()) {
+                let pid = nix::unistd::Pid::from_raw(pid);
+                let _ = nix::sys::signal::kill(pid, nix::sys::signal::Signal::SIGKILL);
+            }
+            if fs::remove_dir(&self.path).is_ok() {
+                return;
+            }
+            std::thread::yield_now();
+        }
+    }
+}
+
+/// Every online CPU.
+pub fn cpus() -> Vec<u32> {
+    let online = fs::read_to_string("/sys/devices/system/cpu/online").unwrap();
+    online
+        .trim()
+        .split(',')
+        .flat_map(|range| {
+            let (first, last) = range.split_once('-').unwrap_or((range, range));
+            first.parse::<u32>().unwrap()..=last.parse().unwrap()
+        })
+        .collect()
+}
+
+/// Now, on the clock of all events.
+pub fn now() -> Timestamp {
+    eprof::clock::now()
+}
+
+/// Compiles `source` to `path`.
+pub fn compile(path: &Path, source: &str, compiler: &str, flags: &[&str]) {
+    let file = path.with_extension(if compiler == "c++" { "cc" } else { "c" });
+    fs::write(&file, source).unwrap();
+    let mut command = Command::new(compiler);
+    command.args(["-O1", "-g", "-fno-omit-frame-pointer", "-o"]);
+    let status = command.arg(path).arg(&file).args(flags).status().unwrap();
+    assert!(status.success());
+    fs::remove_file(&file).unwrap();
+}
+
+/// A program under observation. What it prints is `word word …` per line; it
+/// goes on when it can read a line, or the end of its input.
+pub struct Target {
+    pub pid: u32,
+    child: Child,
+    input: Option<ChildStdin>,
+    output: BufReader<ChildStdout>,
+    pub sideband: Sideband,
+    pub atlas: Atlas,
+    next_task: u32,
+    _cgroup: Option<Cgroup>,
+}
+
+impl Target {
+    /// Runs `command` inside a cgroup that is observed from before its start.
+    pub fn in_cgroup(command: &[&str]) -> Self {
+        let cgroup = Cgroup::new();
+        let sideband = Sideband::cgroup(&cgroup.open(), &cpus()).unwrap();
+        let script = format!(
+            "echo $$ > {}/cgroup.procs; exec \"$@\"",
+            cgroup.path.display()
+        );
+        let child = spawn(&script, command);
+        Self::observe(child, sideband, Some(cgroup))
+    }
+
+    /// Runs `command` and observes its process from before its exec on.
+    pub fn as_process(command: &[&str]) -> Self {
+        let mut child = spawn("read line; exec \"$@\"", command);
+        let sideband = Sideband::process(child.id(), &cpus()).unwrap();
+        writeln!(child.stdin.as_mut().unwrap()).unwrap();
+        Self::observe(child, sideband, None)
+    }
+
+    fn observe(mut child: Child, sideband: Sideband, cgroup: Option<Cgroup>) -> Self {
+        let pid = child.id();
+        let mut target = Self {
+            pid,
+            input: child.stdin.take(),
+            output: BufReader::new(child.stdout.take().unwrap()),
+            child,
+            sideband,
+            atlas: Atlas::default(),
+            next_task: 0,
+            _cgroup: cgroup,
+        };
+        let root = target.task(pid, None, Timestamp(0));
+        target.atlas.apply(&KernelEvent::Born(root));
+        target
+    }
+
+    /// The next task, as the kernel side would report it.
+    pub fn task(&mut self, pid: u32, parent: Option<TaskId>, born: Timestamp) -> Task {
+        let id = TaskId(self.next_task);
+        self.next_task += 1;
+        Task {
+            id,
+            tid: pid,
+            pid,
+            start: born,
+            born,
+            generation: 0,
+            parent,
+            comm: String::new(),
+        }
+    }
+
+    /// The next line that the program prints, in words.
+    pub fn line(&mut self) -> Vec<String> {
+        let mut line = String::new();
+        self.output.read_line(&mut line).unwrap();
+        line.split_whitespace().map(str::to_owned).collect()
+    }
+
+    /// The next line: the name of a function, and its address.
+    pub fn function(&mut self) -> (String, u64) {
+        let line = self.line();
+        assert_eq!(line.len(), 2, "{line:?}");
+        (line[0].clone(), hex(&line[1]))
+    }
+
+    /// Lets the program go on from its next `getchar`.
+    pub fn go_on(&mut self) {
+        writeln!(self.input.as_mut().unwrap()).unwrap();
+    }
+
+    /// Waits until the program has ended.
+    pub fn finish(&mut self) {
+        drop(self.input.take());
+        let mut rest = String::new();
+        while self.output.read_line(&mut rest).unwrap() > 0 {}
+        self.child.wait().unwrap();
+    }
+
+    /// Hands all mappings so far, and `others`, to the atlas in order of time;
+    /// returns the frames of the samples among them.
+    pub fn drain(&mut self, others: Vec<KernelEvent>) -> Vec<Vec<Frame>> {
+        let mut events = others;
+        self.sideband
+            .drain(&mut |mapping| events.push(KernelEvent::Mapped(mapping)));
+        in_order(&mut events);
+        let mut stacks = Vec::new();
+        for event in &events {
+            self.atlas.apply(event);
+            if let KernelEvent::Sample(sample) = event {
+                stacks.push(self.atlas.frames(sample));
+            }
+        }
+        self.atlas.settle();
+        stacks
+    }
+
+    /// The only frame of a sample of the first process at `address`.
+    pub fn frame(&self, address: u64) -> Frame {
+        self.frame_of(TaskId(0), address)
+    }
+
+    /// The only frame of a sample of `task` at `address`.
+    pub fn frame_of(&self, task: TaskId, address: u64) -> Frame {
+        let stack = self.atlas.frames(&sample(task, now(), address));
+        assert_eq!(stack.len(), 1, "{stack:?}");
+        stack[0]
+    }
+
+    /// The functions at `address` of the first process, now and by name.
+    pub fn functions(&self, address: u64) -> Option<Vec<String>> {
+        self.names(self.frame(address))
+    }
+
+    /// The functions of `frame`.
+    pub fn names(&self, frame: Frame) -> Option<Vec<String>> {
+        let resolution = resolve(self.atlas.objects(), &[frame], &mut |_, _| {});
+        let symbol = resolution.symbols.into_iter().next()?;
+        assert_eq!(symbol.frame, FrameId(0));
+        Some(symbol.functions)
+    }
+
+    /// The path of the object that `frame` lies in.
+    pub fn path(&self, frame: Frame) -> &str {
+        match frame {
+            Frame::User { object, .. } => &self.atlas.objects().list()[object.0 as usize].path,
+            other => panic!("{other:?}"),
+        }
+    }
+}
+
+impl Drop for Target {
+    fn drop(&mut self) {
+        let _ = self.child.kill();
+        let _ = self.child.wait();
+    }
+}
+
+fn spawn(script: &str, command: &[&str]) -> Child {
+    Command::new("sh")
+        .args(["-c", script, "sh"])
+        .args(command)
+        .stdin(Stdio::piped())
+        .stdout(Stdio::piped())
+        .spawn()
+        .unwrap()
+}
+
+/// A sample in user mode with nothing but its instruction pointer.
+pub fn sample(task: TaskId, at: Timestamp, address: u64) -> Sample {
+    Sample {
+        task: Some(task),
+        at,
+        cpu: 0,
+        kernel: Vec::new(),
+        kernel_end: StackEnd::Absent,
+        user: vec![address],
+        user_end: StackEnd::Complete,
+    }
+}
+
+/// A number as `%p` prints it.
+pub fn hex(word: &str) -> u64 {
+    u64::from_str_radix(word.trim_start_matches("0x"), 16).unwrap()
+}
