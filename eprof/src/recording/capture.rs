@@ -17,7 +17,7 @@ use super::stack::{StackTable, number};
 use super::write::Writer;
 
 /// Longest command line that is kept, in bytes.
-const MAX_COMMAND: usize = 1 << 20;
+const MAX_COMMAND: usize = MAX_STRING;
 
 /// Longest function name that is kept, in bytes: C++ templates have no limit.
 const MAX_FUNCTION: usize = 16 << 10;
@@ -319,10 +319,10 @@ fn shorten_command(argv: &mut Vec<String>) {
     let mut left = MAX_COMMAND;
     let mut kept = 0;
     for arg in argv.iter_mut() {
-        if left == 0 {
+        if left <= '…'.len_utf8() {
             break;
         }
-        shorten(arg, left.min(MAX_STRING));
+        shorten(arg, left);
         // An empty argument takes room, too.
         left = left.saturating_sub(arg.len().max(1));
         kept += 1;

@@ -1,0 +1,178 @@
+//! Damage shortens a recording, says so, and does nothing else.
+
+use eprof::error::ErrorKind;
+use eprof::recording::format::PROLOGUE;
+use eprof::recording::{IntervalRecord, Record, Recording};
+
+use super::sample::{self, Shared};
+
+/// A recording, the whole of it and where its frames begin.
+fn recorded() -> (Vec<u8>, Recording, Vec<usize>) {
+    let out: Shared = sample::write(&sample::records());
+    let bytes = out.bytes();
+    let recording = load(&bytes).unwrap();
+    // The first write is what precedes the frames.
+    (bytes, recording, out.writes().split_off(1))
+}
+
+fn load(bytes: &[u8]) -> eprof::error::Result<Recording> {
+    Recording::load(bytes, Some(bytes.len() as u64))
+}
+
+/// How many intervals are in the frames before number `frame`. (The first
+/// three frames hold one each, the last none.)
+fn before(intervals: &[IntervalRecord], frame: usize) -> &[IntervalRecord] {
+    &intervals[..frame.min(intervals.len())]
+}
+
+/// Asserts that `bytes`, damaged in frame number `frame`, give all before it,
+/// with a caveat that names `frame`'s offset and the `lost` bytes.
+fn assert_shortened(bytes: &[u8], frame: usize, whole: &Recording, frames: &[usize]) {
+    let lost = bytes.len() - frames[frame];
+    let loaded = load(bytes);
+    if frame == 0 {
+        assert_eq!(loaded.unwrap_err().kind(), ErrorKind::Data);
+        return;
+    }
+    let loaded = loaded.unwrap();
+    assert_eq!(loaded.catalog.header, whole.catalog.header);
+    assert_eq!(loaded.intervals, before(&whole.intervals, frame));
+    assert_eq!(loaded.catalog.end, None);
+    let codes: Vec<&str> = loaded
+        .catalog
+        .caveats
+        .iter()
+        .map(|c| c.code.as_str())
+        .collect();
+    if lost == 0 {
+        assert_eq!(codes, ["recording-unfinished"]);
+        return;
+    }
+    assert_eq!(codes, ["recording-damaged", "recording-unfinished"]);
+    let sentence = &loaded.catalog.caveats[0].sentence;
+    assert!(
+        sentence.contains(&format!(" byte {};", frames[frame])),
+        "{sentence}"
+    );
+    assert!(sentence.contains(&format!(" {lost} bytes ")), "{sentence}");
+}
+
+#[test]
+fn a_recording_cut_off_anywhere_keeps_what_precedes_the_cut() {
+    let (bytes, whole, frames) = recorded();
+    assert_eq!(frames.len(), 4);
+    for length in 0..bytes.len() {
+        let cut = &bytes[..length];
+        if length < PROLOGUE as usize {
+            assert_eq!(load(cut).unwrap_err().kind(), ErrorKind::Data);
+            continue;
+        }
+        let frame = frames.iter().rposition(|&begin| begin <= length).unwrap();
+        assert_shortened(cut, frame, &whole, &frames);
+    }
+    assert_eq!(whole.catalog.caveats, []);
+}
+
+#[test]
+fn any_flipped_bit_is_noticed_and_costs_only_what_follows() {
+    let (bytes, whole, frames) = recorded();
+    for index in 0..bytes.len() {
+        for bit in 0..8 {
+            let mut flipped = bytes.clone();
+            flipped[index] ^= 1 << bit;
+            if index < PROLOGUE as usize {
+                assert_eq!(load(&flipped).unwrap_err().kind(), ErrorKind::Data);
+                continue;
+            }
+            let frame = frames.iter().rposition(|&begin| begin <= index).unwrap();
+            let loaded = load(&flipped);
+            // A flipped length may reach beyond the end: cut off, then.
+            if frame == 0 {
+                assert_eq!(loaded.unwrap_err().kind(), ErrorKind::Data);
+                continue;
+            }
+            let loaded = loaded.unwrap();
+            assert_eq!(loaded.intervals, before(&whole.intervals, frame));
+            let sentence = &loaded.catalog.caveats[0].sentence;
+            assert!(
+                sentence.contains(&format!(" byte {};", frames[frame])),
+                "{sentence}"
+            );
+        }
+    }
+}
+
+#[test]
+fn nothing_follows_a_lost_frame() {
+    let (bytes, whole, frames) = recorded();
+    // Without the third frame, the fourth would be sound by itself.
+    let without = [&bytes[..frames[2]], &bytes[frames[2] + 1..]].concat();
+    assert_shortened(&without, 2, &whole, &frames);
+}
+
+#[test]
+fn bytes_after_the_end_are_ignored_with_a_word() {
+    let (bytes, whole, _) = recorded();
+    let length = bytes.len();
+    let loaded = load(&[bytes.clone(), bytes].concat()).unwrap();
+    assert_eq!(loaded.intervals, whole.intervals);
+    assert_eq!(loaded.catalog.end, whole.catalog.end);
+    let [caveat] = loaded.catalog.caveats.as_slice() else {
+        panic!("{:?}", loaded.catalog.caveats);
+    };
+    assert_eq!(caveat.code, "recording-trailer");
+    assert!(
+        caveat.sentence.starts_with(&format!("{length} bytes")),
+        "{}",
+        caveat.sentence
+    );
+}
+
+#[test]
+fn a_recording_of_unknown_length_says_that_the_rest_is_lost() {
+    let (bytes, ..) = recorded();
+    let cut = &bytes[..bytes.len() - 1];
+    let loaded = Recording::load(cut, None).unwrap();
+    assert!(loaded.catalog.caveats[0].sentence.contains("the rest"));
+}
+
+#[test]
+fn a_file_that_cannot_be_read_any_further_keeps_what_was_read() {
+    use std::io::{Error, Read};
+    struct Fails;
+    impl Read for Fails {
+        fn read(&mut self, _: &mut [u8]) -> std::io::Result<usize> {
+            Err(Error::from_raw_os_error(5))
+        }
+    }
+    let (bytes, whole, frames) = recorded();
+    for at in [frames[2], frames[2] + 3, frames[2] + 40] {
+        let loaded = Recording::load((&bytes[..at]).chain(Fails), None).unwrap();
+        assert_eq!(loaded.intervals, before(&whole.intervals, 2));
+        let sentence = &loaded.catalog.caveats[0].sentence;
+        assert!(
+            sentence.contains(&format!("from byte {} on", frames[2])),
+            "{sentence}"
+        );
+    }
+}
+
+#[test]
+fn a_writer_that_dies_loses_at_most_the_open_interval() {
+    let records = sample::records();
+    let out = Shared::default();
+    let mut writer = eprof::recording::Writer::new(out.clone()).unwrap();
+    let mut closed = Vec::new();
+    for record in &records {
+        writer.push(record).unwrap();
+        if let Record::Interval(interval) = record {
+            writer.flush().unwrap();
+            closed.push(interval.clone());
+        }
+        // What a reader would find, had the writer died here.
+        if !closed.is_empty() {
+            assert_eq!(load(&out.bytes()).unwrap().intervals, closed);
+        }
+    }
+    assert_eq!(closed.len(), 3);
+}

@@ -1,0 +1,325 @@
+//! A recording in which every kind of record and every alternative occurs.
+
+use std::cell::RefCell;
+use std::io::{self, Write};
+use std::rc::Rc;
+
+use eprof::caveat::Caveat;
+use eprof::kernel::{CpuAccount, Loss, StackEnd, Task, TaskId, ThreadAccount, ZoneId};
+use eprof::recording::{
+    Baseline, Command, End, Footprint, Frame, FrameId, Header, IntervalRecord, Object, ObjectId,
+    Record, SampleCount, StackId, StackNode, Symbol, Writer, Zone,
+};
+use eprof::source::{Domain, Meter, MeterId, Provenance, Quantity, Reading, Scope, SourceKind};
+use eprof::unit::{Nanos, Timestamp, Watts};
+
+/// 1 s after boot.
+pub(crate) const START: u64 = 1_000_000_000;
+
+fn meter(id: u16, kind: SourceKind, domain: Domain, scope: Scope, quantity: Quantity) -> Meter {
+    Meter {
+        id: MeterId(id),
+        kind,
+        name: format!("meter {id} µ"),
+        domain,
+        scope,
+        cpus: vec![0, 1, 300],
+        quantity,
+        provenance: match kind {
+            SourceKind::Model => Provenance::Estimated,
+            SourceKind::Battery => Provenance::Attributed,
+            _ => Provenance::Measured,
+        },
+        nested: domain == Domain::Core,
+        latch: Nanos(1_000_000),
+        plausible: if id == 0 {
+            Watts(f64::INFINITY)
+        } else {
+            Watts(500.0)
+        },
+    }
+}
+
+pub(crate) fn header() -> Header {
+    let counter = |modulus| Quantity::Counter {
+        unit_uj: 1e6 / f64::from(1 << 14) / f64::from(1 << 18),
+        modulus,
+    };
+    Header {
+        eprof: "0.1.0".into(),
+        object: "prebuilt 0123abcd".into(),
+        wall_clock_ns: 1_700_000_000_123_456_789,
+        started: Timestamp(START),
+        host: "host".into(),
+        kernel: "6.18.0".into(),
+        cpu_model: "A CPU @ 3.00GHz".into(),
+        command: Command {
+            argv: vec!["make".into(), "-j2".into(), String::new(), "größe".into()],
+            directory: "/src".into(),
+        },
+        frequency_hz: 997,
+        interval: Nanos(100_000_000),
+        cycles: true,
+        follow: "cgroup".into(),
+        meters: vec![
+            meter(
+                0,
+                SourceKind::Perf,
+                Domain::Package,
+                Scope::Package(0),
+                counter(None),
+            ),
+            meter(
+                1,
+                SourceKind::Powercap,
+                Domain::Core,
+                Scope::Die { package: 0, die: 1 },
+                counter(Some(262_143_328_850)),
+            ),
+            meter(
+                2,
+                SourceKind::Hwmon,
+                Domain::Uncore,
+                Scope::Core {
+                    package: 0,
+                    core: 7,
+                },
+                Quantity::Power { unit_w: 1e-6 },
+            ),
+            meter(
+                3,
+                SourceKind::Battery,
+                Domain::Psys,
+                Scope::Machine,
+                Quantity::Falling { unit_uj: 3.6e3 },
+            ),
+            meter(
+                4,
+                SourceKind::Model,
+                Domain::Dram,
+                Scope::Machine,
+                Quantity::Model {
+                    idle_w: 0.5,
+                    busy_w: 4.25,
+                    low: 0.5,
+                    high: 2.0,
+                },
+            ),
+        ],
+        zones: vec![
+            Zone {
+                id: ZoneId(0),
+                cpus: vec![0, 300],
+            },
+            Zone {
+                id: ZoneId(1),
+                cpus: vec![1],
+            },
+        ],
+        baselines: vec![Baseline {
+            meter: MeterId(0),
+            power: Watts(3.5),
+            sd: Watts(0.125),
+            origin: "before-run".into(),
+        }],
+        caveats: vec![Caveat::new("vm", "this is a virtual machine").hint("use a real one")],
+    }
+}
+
+pub(crate) fn task(id: u32, parent: Option<u32>) -> Task {
+    Task {
+        id: TaskId(id),
+        tid: 4000 + id,
+        pid: 4000,
+        start: Timestamp(START + u64::from(id)),
+        born: Timestamp(START + 2 * u64::from(id)),
+        generation: id % 2,
+        parent: parent.map(TaskId),
+        comm: format!("task {id}"),
+    }
+}
+
+pub(crate) fn readings(at: u64, raw: u64) -> Vec<Reading> {
+    (0..5)
+        .map(|meter| Reading {
+            meter: MeterId(meter),
+            raw: raw + u64::from(meter),
+            begin: Timestamp(at),
+            end: Timestamp(at + 1500),
+        })
+        .collect()
+}
+
+pub(crate) fn interval(begin: u64, end: u64) -> IntervalRecord {
+    IntervalRecord {
+        begin: Timestamp(begin),
+        end: Timestamp(end),
+        readings: readings(end, end / 7),
+        ..IntervalRecord::default()
+    }
+}
+
+pub(crate) fn end() -> End {
+    let mut losses = Loss::default();
+    losses.count("ring-full", 3);
+    losses.count("user-stack-failed", u64::MAX);
+    End {
+        ended: Timestamp(START + 250_000_000),
+        exit_code: 137,
+        signal: Some(9),
+        losses,
+        footprint: Footprint {
+            cpu: Nanos(12_345_678),
+            peak_rss: 40 << 20,
+            programs: vec![
+                ("switch".into(), 123_456, Some(151.5)),
+                ("fork".into(), 3, None),
+            ],
+        },
+        caveats: vec![Caveat::new("counter-stalled", "meter 1 µ never moved")],
+    }
+}
+
+/// The records, in an order that a real run would give.
+pub(crate) fn records() -> Vec<Record> {
+    let node = |parent: Option<u32>, frame| {
+        Record::Stack(StackNode {
+            parent: parent.map(StackId),
+            frame: FrameId(frame),
+        })
+    };
+    let sample = |task, zone, stack, count| SampleCount {
+        task: TaskId(task),
+        zone: ZoneId(zone),
+        stack: StackId(stack),
+        count,
+    };
+    let account = |task, zone, on_cpu| ThreadAccount {
+        task: TaskId(task),
+        zone: ZoneId(zone),
+        on_cpu: Nanos(on_cpu),
+        cycles: on_cpu * 3,
+        switches: 17,
+    };
+    let cpu = |cpu, target| CpuAccount {
+        cpu,
+        kernel: Nanos(1_000),
+        other: Nanos(2_000_000),
+        eprof: Nanos(300),
+        target: Nanos(target),
+        cycles: [3_000, 6_000_000, 900, 3 * target],
+        switches: 40,
+    };
+    let (first, second) = (START + 100_000_000, START + 200_000_000);
+    vec![
+        Record::Header(Box::new(header())),
+        Record::Interval(interval(START, START)),
+        Record::Task(task(0, None)),
+        Record::Task(task(1, Some(0))),
+        Record::Object(Object {
+            path: "/usr/bin/make".into(),
+            build_id: Some(vec![0xab; 20]),
+        }),
+        Record::Object(Object {
+            path: "[vdso]".into(),
+            build_id: None,
+        }),
+        Record::Frame(Frame::User {
+            object: ObjectId(0),
+            offset: 0x1234,
+            returns: true,
+        }),
+        Record::Frame(Frame::User {
+            object: ObjectId(1),
+            offset: 0,
+            returns: false,
+        }),
+        Record::Frame(Frame::Kernel {
+            address: 0xffff_ffff_8123_4567,
+            returns: false,
+        }),
+        node(None, 0),
+        node(Some(0), 1),
+        node(Some(0), 2),
+        Record::Interval(IntervalRecord {
+            cpus: vec![cpu(0, 90_000_000), cpu(1, 0), cpu(300, 5_000)],
+            threads: vec![account(0, 0, 60_000_000), account(1, 0, 30_005_000)],
+            samples: vec![sample(0, 0, 1, 59), sample(0, 0, 2, 1), sample(1, 0, 0, 30)],
+            ..interval(START, first)
+        }),
+        Record::Renamed {
+            task: TaskId(1),
+            at: Timestamp(first + 5),
+            comm: "cc1 🦀".into(),
+        },
+        Record::Frame(Frame::Unmapped(0xdead_beef)),
+        Record::Frame(Frame::Broken(StackEnd::Complete)),
+        Record::Frame(Frame::Broken(StackEnd::Truncated)),
+        Record::Frame(Frame::Broken(StackEnd::Absent)),
+        Record::Frame(Frame::Broken(StackEnd::Failed)),
+        node(None, 4),
+        node(Some(3), 3),
+        Record::Gone {
+            task: TaskId(1),
+            at: Timestamp(second - 1),
+        },
+        Record::Interval(IntervalRecord {
+            cpus: vec![cpu(0, 0), cpu(1, 1_000_000)],
+            threads: vec![account(1, 1, 1_000_000)],
+            samples: vec![sample(1, 1, 4, u32::MAX)],
+            ..interval(first, second)
+        }),
+        Record::Symbol(Symbol {
+            frame: FrameId(0),
+            functions: vec!["main".into(), "a<b>::c".into()],
+        }),
+        Record::Symbol(Symbol {
+            frame: FrameId(2),
+            functions: vec!["do_idle".into()],
+        }),
+        Record::End(Box::new(end())),
+    ]
+}
+
+/// Memory that several can look at, which notes where each write began.
+#[derive(Clone, Default)]
+pub(crate) struct Shared(Rc<RefCell<(Vec<u8>, Vec<usize>)>>);
+
+impl Shared {
+    pub(crate) fn bytes(&self) -> Vec<u8> {
+        self.0.borrow().0.clone()
+    }
+
+    /// Where each write began: the start of the file, then each frame.
+    pub(crate) fn writes(&self) -> Vec<usize> {
+        self.0.borrow().1.clone()
+    }
+}
+
+impl Write for Shared {
+    fn write(&mut self, bytes: &[u8]) -> io::Result<usize> {
+        let mut inner = self.0.borrow_mut();
+        let begin = inner.0.len();
+        inner.1.push(begin);
+        inner.0.extend_from_slice(bytes);
+        Ok(bytes.len())
+    }
+
+    fn flush(&mut self) -> io::Result<()> {
+        Ok(())
+    }
+}
+
+/// Writes records, one frame per interval.
+pub(crate) fn write(records: &[Record]) -> Shared {
+    let out = Shared::default();
+    let mut writer = Writer::new(out.clone()).unwrap();
+    for record in records {
+        writer.push(record).unwrap();
+        if matches!(record, Record::Interval(_)) {
+            writer.flush().unwrap();
+        }
+    }
+    writer.flush().unwrap();
+    out
+}

@@ -1,0 +1,326 @@
+//! A second reader, written from the text of `recording::format` alone: no
+//! serde, no postcard, its own CRC. It must see what eprof wrote.
+
+use std::collections::BTreeMap;
+use std::io::Read;
+
+use eprof::caveat::Caveat;
+use eprof::kernel::{CpuAccount, Loss, StackEnd, Task, TaskId, ThreadAccount, ZoneId};
+use eprof::recording::*;
+use eprof::source::{Domain, Meter, MeterId, Provenance, Quantity, Reading, Scope, SourceKind};
+use eprof::unit::{Nanos, Timestamp, Watts};
+
+/// Bytes that are consumed from the front.
+struct Bytes<'a>(&'a [u8]);
+
+impl Bytes<'_> {
+    fn u8(&mut self) -> u8 {
+        let (first, rest) = self.0.split_first().unwrap();
+        self.0 = rest;
+        *first
+    }
+
+    fn fixed<const N: usize>(&mut self) -> [u8; N] {
+        std::array::from_fn(|_| self.u8())
+    }
+
+    fn varint(&mut self) -> u64 {
+        let (mut value, mut shift) = (0, 0);
+        loop {
+            let byte = self.u8();
+            value |= u64::from(byte & 0x7f) << shift;
+            shift += 7;
+            if byte < 0x80 {
+                return value;
+            }
+        }
+    }
+
+    fn u16(&mut self) -> u16 {
+        self.varint().try_into().unwrap()
+    }
+
+    fn u32(&mut self) -> u32 {
+        self.varint().try_into().unwrap()
+    }
+
+    fn i32(&mut self) -> i32 {
+        let zigzag = self.u32();
+        (zigzag >> 1) as i32 ^ -((zigzag & 1) as i32)
+    }
+
+    fn bool(&mut self) -> bool {
+        match self.u8() {
+            0 => false,
+            1 => true,
+            other => panic!("{other} is not a bool"),
+        }
+    }
+
+    fn f64(&mut self) -> f64 {
+        f64::from_le_bytes(self.fixed())
+    }
+
+    fn string(&mut self) -> String {
+        String::from_utf8(self.list(Self::u8)).unwrap()
+    }
+
+    fn list<T>(&mut self, mut item: impl FnMut(&mut Self) -> T) -> Vec<T> {
+        (0..self.varint()).map(|_| item(self)).collect()
+    }
+
+    fn option<T>(&mut self, some: impl FnOnce(&mut Self) -> T) -> Option<T> {
+        self.bool().then(|| some(self))
+    }
+
+    fn time(&mut self) -> Timestamp {
+        Timestamp(self.varint())
+    }
+
+    fn ns(&mut self) -> Nanos {
+        Nanos(self.varint())
+    }
+
+    fn pick<T: Copy>(&mut self, of: &[T]) -> T {
+        of[self.u32() as usize]
+    }
+
+    fn caveat(&mut self) -> Caveat {
+        Caveat {
+            code: self.string(),
+            sentence: self.string(),
+            hint: self.option(Self::string),
+        }
+    }
+
+    fn meter(&mut self) -> Meter {
+        use {Domain as D, Provenance as P, SourceKind as S};
+        Meter {
+            id: MeterId(self.u16()),
+            kind: self.pick(&[S::Perf, S::Powercap, S::Hwmon, S::Battery, S::Model]),
+            name: self.string(),
+            domain: self.pick(&[D::Package, D::Core, D::Uncore, D::Dram, D::Psys]),
+            scope: match self.u32() {
+                0 => Scope::Machine,
+                1 => Scope::Package(self.u32()),
+                2 => Scope::Die {
+                    package: self.u32(),
+                    die: self.u32(),
+                },
+                3 => Scope::Core {
+                    package: self.u32(),
+                    core: self.u32(),
+                },
+                other => panic!("scope {other}"),
+            },
+            cpus: self.list(Self::u32),
+            quantity: match self.u32() {
+                0 => Quantity::Counter {
+                    unit_uj: self.f64(),
+                    modulus: self.option(Self::varint),
+                },
+                1 => Quantity::Falling {
+                    unit_uj: self.f64(),
+                },
+                2 => Quantity::Power { unit_w: self.f64() },
+                3 => Quantity::Model {
+                    idle_w: self.f64(),
+                    busy_w: self.f64(),
+                    low: self.f64(),
+                    high: self.f64(),
+                },
+                other => panic!("quantity {other}"),
+            },
+            provenance: self.pick(&[P::Measured, P::Attributed, P::Estimated]),
+            nested: self.bool(),
+            latch: self.ns(),
+            plausible: Watts(self.f64()),
+        }
+    }
+
+    fn header(&mut self) -> Header {
+        Header {
+            eprof: self.string(),
+            object: self.string(),
+            wall_clock_ns: self.varint(),
+            started: self.time(),
+            host: self.string(),
+            kernel: self.string(),
+            cpu_model: self.string(),
+            command: Command {
+                argv: self.list(Self::string),
+                directory: self.string(),
+            },
+            frequency_hz: self.u32(),
+            interval: self.ns(),
+            cycles: self.bool(),
+            follow: self.string(),
+            meters: self.list(Self::meter),
+            zones: self.list(|b| Zone {
+                id: ZoneId(b.u16()),
+                cpus: b.list(Self::u32),
+            }),
+            baselines: self.list(|b| Baseline {
+                meter: MeterId(b.u16()),
+                power: Watts(b.f64()),
+                sd: Watts(b.f64()),
+                origin: b.string(),
+            }),
+            caveats: self.list(Self::caveat),
+        }
+    }
+
+    fn interval(&mut self) -> IntervalRecord {
+        IntervalRecord {
+            begin: self.time(),
+            end: self.time(),
+            readings: self.list(|b| Reading {
+                meter: MeterId(b.u16()),
+                raw: b.varint(),
+                begin: b.time(),
+                end: b.time(),
+            }),
+            cpus: self.list(|b| CpuAccount {
+                cpu: b.u32(),
+                kernel: b.ns(),
+                other: b.ns(),
+                eprof: b.ns(),
+                target: b.ns(),
+                cycles: std::array::from_fn(|_| b.varint()),
+                switches: b.u32(),
+            }),
+            threads: self.list(|b| ThreadAccount {
+                task: TaskId(b.u32()),
+                zone: ZoneId(b.u16()),
+                on_cpu: b.ns(),
+                cycles: b.varint(),
+                switches: b.u32(),
+            }),
+            samples: self.list(|b| SampleCount {
+                task: TaskId(b.u32()),
+                zone: ZoneId(b.u16()),
+                stack: StackId(b.u32()),
+                count: b.u32(),
+            }),
+        }
+    }
+
+    fn end(&mut self) -> End {
+        End {
+            ended: self.time(),
+            exit_code: self.i32(),
+            signal: self.option(Self::i32),
+            losses: Loss(
+                self.list(|b| (b.string(), b.varint()))
+                    .into_iter()
+                    .collect::<BTreeMap<_, _>>(),
+            ),
+            footprint: Footprint {
+                cpu: self.ns(),
+                peak_rss: self.varint(),
+                programs: self.list(|b| (b.string(), b.varint(), b.option(Self::f64))),
+            },
+            caveats: self.list(Self::caveat),
+        }
+    }
+
+    fn record(&mut self) -> Record {
+        match self.u32() {
+            0 => Record::Header(Box::new(self.header())),
+            1 => Record::Task(Task {
+                id: TaskId(self.u32()),
+                tid: self.u32(),
+                pid: self.u32(),
+                start: self.time(),
+                born: self.time(),
+                generation: self.u32(),
+                parent: self.option(|b| TaskId(b.u32())),
+                comm: self.string(),
+            }),
+            2 => Record::Renamed {
+                task: TaskId(self.u32()),
+                at: self.time(),
+                comm: self.string(),
+            },
+            3 => Record::Gone {
+                task: TaskId(self.u32()),
+                at: self.time(),
+            },
+            4 => Record::Object(Object {
+                path: self.string(),
+                build_id: self.option(|b| b.list(Self::u8)),
+            }),
+            5 => Record::Frame(match self.u32() {
+                0 => Frame::User {
+                    object: ObjectId(self.u32()),
+                    offset: self.varint(),
+                    returns: self.bool(),
+                },
+                1 => Frame::Kernel {
+                    address: self.varint(),
+                    returns: self.bool(),
+                },
+                2 => Frame::Unmapped(self.varint()),
+                3 => Frame::Broken(self.pick(&[
+                    StackEnd::Complete,
+                    StackEnd::Truncated,
+                    StackEnd::Absent,
+                    StackEnd::Failed,
+                ])),
+                other => panic!("frame {other}"),
+            }),
+            6 => Record::Stack(StackNode {
+                parent: self.option(|b| StackId(b.u32())),
+                frame: FrameId(self.u32()),
+            }),
+            7 => Record::Interval(self.interval()),
+            8 => Record::Symbol(Symbol {
+                frame: FrameId(self.u32()),
+                functions: self.list(Self::string),
+            }),
+            9 => Record::End(Box::new(self.end())),
+            other => panic!("record {other}"),
+        }
+    }
+}
+
+/// CRC-32, bit by bit.
+fn crc(bytes: &[u8]) -> u32 {
+    !bytes.iter().fold(u32::MAX, |crc, byte| {
+        (0..8).fold(crc ^ u32::from(*byte), |crc, _| {
+            (crc >> 1) ^ (0xEDB8_8320 * (crc & 1))
+        })
+    })
+}
+
+/// All records of a sound recording.
+pub(crate) fn read(file: &[u8]) -> Vec<Record> {
+    let rest = file
+        .strip_prefix(b"\x45\x50\x52\x4F\x46\x00\x0D\x0A")
+        .unwrap();
+    let mut rest = rest.strip_prefix(b"\x01\x00\x00\x00").unwrap();
+    let mut records = Vec::new();
+    while !rest.is_empty() {
+        let word = |at: usize| u32::from_le_bytes(rest[at..at + 4].try_into().unwrap());
+        let (payload, inflated, sum) = (word(0) as usize, word(4) as usize, word(8));
+        let payload = &rest[12..12 + payload];
+        assert_eq!(sum, crc(&[&rest[..8], payload].concat()));
+        let mut bytes = Vec::new();
+        flate2::read::DeflateDecoder::new(payload)
+            .read_to_end(&mut bytes)
+            .unwrap();
+        assert_eq!(bytes.len(), inflated);
+        let mut bytes = Bytes(&bytes);
+        while !bytes.0.is_empty() {
+            records.push(bytes.record());
+        }
+        rest = &rest[12 + payload.len()..];
+    }
+    records
+}
+
+#[test]
+fn a_stranger_reads_what_is_written() {
+    let records = super::sample::records();
+    assert_eq!(read(&super::sample::write(&records).bytes()), records);
+}
