@@ -26,5 +26,6 @@ pub mod profile;
 pub mod recording;
 pub mod source;
 pub mod symbol;
+pub mod target;
 pub mod timeline;
 pub mod unit;

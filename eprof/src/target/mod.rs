@@ -1,0 +1,47 @@
+//! The target: the command whose energy is asked for.
+//!
+//! ```text
+//!   user ─ Identity ─┐
+//!   cgroup ─ Follow ─┼─► spawn ─ Prepared ─ Child ─► wait ─ Event ─► stop ─ Action
+//!   command ─ Command┘                       signal ─┘
+//! ```
+//!
+//! A run goes like this:
+//!
+//! 1. [`Signals::block`], before any other thread exists;
+//! 2. [`Identity::resolve`] says whom the target runs as and who owns the files;
+//! 3. [`follow`] makes a fresh cgroup (and clears those of dead runs), or says
+//!    why there can be none;
+//! 4. [`prepare`], then [`Prepared::spawn`]: the child exists, inside the
+//!    cgroup, but has not yet run anything of the target;
+//! 5. [`Child::release`] lets it exec;
+//! 6. [`Waiter::next`] until the root process has ended, with [`Stop`] to
+//!    decide about signals and [`strike`] to carry that out;
+//! 7. [`Child::reap`], then [`Cgroup::remove`].
+
+mod birth;
+pub mod cgroup;
+mod clear;
+pub mod command;
+mod credentials;
+pub mod follow;
+mod image;
+mod life;
+pub mod mountinfo;
+pub mod output_file;
+pub mod signal;
+pub mod spawn;
+pub mod stop;
+pub mod sweep;
+pub mod user;
+pub mod wait;
+
+pub use cgroup::Cgroup;
+pub use command::{Command, InheritedFiles, Limits};
+pub use follow::{Follow, follow};
+pub use output_file::OutputFile;
+pub use signal::{Origin, Received, Signals};
+pub use spawn::{Child, ExitStatus, Prepared, prepare};
+pub use stop::{Action, Stop, strike};
+pub use user::{Account, Identity, RunAs};
+pub use wait::{Event, Waiter};

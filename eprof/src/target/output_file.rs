@@ -1,0 +1,211 @@
+//! Files that eprof writes: made as the user whom they belong to.
+//!
+//! Root that writes into a directory of somebody else can be led astray by a
+//! link put there in the right moment. So nothing is made as root and given
+//! away afterwards: a short-lived thread takes on the user's file-system
+//! identity (setfsuid(2), which also gives up root's power over files), and
+//! does there what the user could do with their own hands. No other thread is
+//! affected, and nothing needs to be put back.
+
+use std::ffi::OsString;
+use std::fs::{self, File, OpenOptions};
+use std::io::{self, ErrorKind as IoErrorKind};
+use std::os::unix::fs::OpenOptionsExt as _;
+use std::path::{Path, PathBuf};
+
+use nix::unistd::{Gid, Uid, setfsgid, setfsuid};
+
+use super::credentials::set_groups;
+use super::user::Account;
+use crate::error::{Error, ErrorKind, Result};
+
+/// Who may read a recording: its owner, as with perf.data, since it tells
+/// what ran when on the machine.
+const PRIVATE: u32 = 0o600;
+
+/// Who may read a picture: whom the umask lets.
+const SHARED: u32 = 0o666;
+
+/// A new file, whose older version, if any, was kept as `FILE.old`.
+#[derive(Debug)]
+pub struct OutputFile {
+    file: File,
+    path: PathBuf,
+    made: bool,
+    older: Option<PathBuf>,
+    owner: Option<Account>,
+}
+
+impl OutputFile {
+    /// Makes `path` for `owner`. What is no regular file (`/dev/null`, a
+    /// FIFO) is written to as it is.
+    ///
+    /// # Errors
+    ///
+    /// Where the owner may not write there.
+    pub fn create(path: &Path, owner: Option<&Account>) -> Result<Self> {
+        let (file, made, older) = as_owner(owner, || {
+            if is_special(path)? {
+                return Ok((OpenOptions::new().write(true).open(path)?, false, None));
+            }
+            let older = older_name(path);
+            let kept = match fs::rename(path, &older) {
+                Ok(()) => Some(older),
+                Err(error) if error.kind() == IoErrorKind::NotFound => None,
+                Err(error) => return Err(error),
+            };
+            Ok((new_file(path, PRIVATE)?, true, kept))
+        })
+        .map_err(|error| refused("write", path, owner, &error))?;
+        Ok(Self {
+            file,
+            path: path.to_owned(),
+            made,
+            older,
+            owner: owner.cloned(),
+        })
+    }
+
+    /// The file, open for reading and writing.
+    pub fn file(&self) -> &File {
+        &self.file
+    }
+
+    /// Where it is.
+    pub fn path(&self) -> &Path {
+        &self.path
+    }
+
+    /// Where the older version was kept.
+    pub fn older(&self) -> Option<&Path> {
+        self.older.as_deref()
+    }
+
+    /// Takes the file out, to stay.
+    pub fn into_file(self) -> File {
+        self.file
+    }
+
+    /// Undoes the making: removes the file and puts the older version back.
+    /// For a run that never began.
+    ///
+    /// # Errors
+    ///
+    /// Where that is not possible any more.
+    pub fn discard(self) -> Result<()> {
+        as_owner(self.owner.as_ref(), || match &self.older {
+            _ if !self.made => Ok(()),
+            Some(older) => fs::rename(older, &self.path),
+            None => fs::remove_file(&self.path),
+        })
+        .map_err(|error| refused("remove", &self.path, self.owner.as_ref(), &error))
+    }
+}
+
+/// Writes a whole file for `owner` in one go: readers see the old contents or
+/// the new, never a half. What is no regular file is written to as it is.
+///
+/// # Errors
+///
+/// Where the owner may not write there, or the disk is full.
+pub fn replace(path: &Path, owner: Option<&Account>, contents: &[u8]) -> Result<()> {
+    as_owner(owner, || {
+        if is_special(path)? {
+            return fs::write(path, contents);
+        }
+        let draft = draft_name(path);
+        let written = new_file(&draft, SHARED)
+            .and_then(|mut file| io::Write::write_all(&mut file, contents))
+            .and_then(|()| fs::rename(&draft, path));
+        if written.is_err() {
+            // Nothing but a draft has that name, perhaps of a dead process.
+            let _ = fs::remove_file(&draft);
+        }
+        written
+    })
+    .map_err(|error| refused("write", path, owner, &error))
+}
+
+/// Does `work` with the file-system identity of `owner`, in a thread of its
+/// own; with eprof's where there is no owner.
+fn as_owner<T: Send>(
+    owner: Option<&Account>,
+    work: impl FnOnce() -> io::Result<T> + Send,
+) -> io::Result<T> {
+    let Some(owner) = owner else {
+        return work();
+    };
+    std::thread::scope(|scope| {
+        let worker = scope.spawn(|| {
+            become_owner(owner)?;
+            work()
+        });
+        worker
+            .join()
+            .unwrap_or_else(|_| Err(io::Error::other("the writing thread failed")))
+    })
+}
+
+fn become_owner(owner: &Account) -> io::Result<()> {
+    set_groups(&owner.groups)?;
+    let (user, group) = (Uid::from_raw(owner.uid), Gid::from_raw(owner.gid));
+    setfsgid(group);
+    setfsuid(user);
+    // These calls tell no errors, but what was in force before.
+    if setfsgid(group) == group && setfsuid(user) == user {
+        Ok(())
+    } else {
+        Err(io::Error::from(IoErrorKind::PermissionDenied))
+    }
+}
+
+/// Whether something other than a regular file (or a link to one, or to
+/// nothing) is at `path`.
+fn is_special(path: &Path) -> io::Result<bool> {
+    match fs::metadata(path) {
+        Ok(found) if found.is_dir() => Err(io::Error::from(IoErrorKind::IsADirectory)),
+        Ok(found) => Ok(!found.is_file()),
+        Err(error) if error.kind() == IoErrorKind::NotFound => Ok(false),
+        Err(error) => Err(error),
+    }
+}
+
+/// Makes a file that was not there, and follows no link to one that was.
+fn new_file(path: &Path, mode: u32) -> io::Result<File> {
+    OpenOptions::new()
+        .read(true)
+        .write(true)
+        .create_new(true)
+        .mode(mode)
+        .open(path)
+}
+
+/// `FILE.old`.
+fn older_name(path: &Path) -> PathBuf {
+    let mut name = OsString::from(path);
+    name.push(".old");
+    name.into()
+}
+
+/// A name beside `path` for the time of writing, of this process alone.
+fn draft_name(path: &Path) -> PathBuf {
+    let mut name = OsString::from(".");
+    name.push(path.file_name().unwrap_or_default());
+    name.push(format!(".{}.draft", std::process::id()));
+    path.with_file_name(name)
+}
+
+fn refused(doing: &str, path: &Path, owner: Option<&Account>, error: &io::Error) -> Error {
+    match owner {
+        Some(owner) if error.kind() == IoErrorKind::PermissionDenied => Error::new(
+            ErrorKind::Permission,
+            format!(
+                "{} may not {doing} {}: {error}",
+                owner.label(),
+                path.display()
+            ),
+        )
+        .remedy("name a place where that user may write, or work as root with --as-root"),
+        _ => Error::io(doing, path, error),
+    }
+}

@@ -1,0 +1,184 @@
+//! Waiting for what comes next: a signal, the end of the target, a deadline,
+//! the end of an interval, or data.
+
+use std::os::fd::{AsFd, BorrowedFd};
+
+use nix::errno::Errno;
+use nix::poll::{PollFd, PollFlags, PollTimeout, poll};
+use nix::sys::time::TimeSpec;
+use nix::sys::timerfd::{ClockId, Expiration, TimerFd, TimerFlags, TimerSetTimeFlags};
+
+use super::signal::{Received, Signals};
+use super::spawn::Child;
+use crate::clock::now;
+use crate::error::{Error, ErrorKind, Result};
+use crate::unit::{Nanos, Timestamp};
+
+/// What happened.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Event {
+    /// eprof received a signal.
+    Signal(Received),
+    /// The root process of the target has ended; from now on it is always this.
+    Exited,
+    /// The time set by [`Waiter::set_deadline`] has come; told once.
+    Deadline,
+    /// An interval ended.
+    Tick {
+        /// When it was due; the moment of the telling is later.
+        due: Timestamp,
+        /// How many further ends of intervals passed untold since the last
+        /// tick, because eprof did not get to run.
+        missed: u64,
+    },
+    /// The descriptor at this position of the list is readable.
+    Ready(usize),
+}
+
+/// Tells events one at a time, the urgent first, without polling.
+///
+/// Intervals end at multiples of their length after the start, on
+/// CLOCK_MONOTONIC; lateness of one does not delay the next.
+#[derive(Debug)]
+pub struct Waiter {
+    start: Timestamp,
+    interval: Nanos,
+    ended: u64,
+    ticks: TimerFd,
+    deadline: TimerFd,
+}
+
+impl Waiter {
+    /// Intervals of length `interval` from now on (at least 1 ns).
+    ///
+    /// # Errors
+    ///
+    /// No file descriptor left.
+    pub fn new(interval: Nanos) -> Result<Self> {
+        let timer = || {
+            let flags = TimerFlags::TFD_CLOEXEC | TimerFlags::TFD_NONBLOCK;
+            TimerFd::new(ClockId::CLOCK_MONOTONIC, flags).map_err(refused)
+        };
+        let interval = Nanos(interval.0.max(1));
+        let waiter = Self {
+            start: now(),
+            interval,
+            ended: 0,
+            ticks: timer()?,
+            deadline: timer()?,
+        };
+        let first = waiter.start + interval;
+        waiter
+            .ticks
+            .set(
+                Expiration::IntervalDelayed(time_spec(first.0), time_spec(interval.0)),
+                TimerSetTimeFlags::TFD_TIMER_ABSTIME,
+            )
+            .map_err(refused)?;
+        Ok(waiter)
+    }
+
+    /// When the first interval began.
+    pub fn start(&self) -> Timestamp {
+        self.start
+    }
+
+    /// Sets the deadline to be told of, or none; replaces the last.
+    ///
+    /// # Errors
+    ///
+    /// What the kernel said; there is no expected cause.
+    pub fn set_deadline(&mut self, at: Option<Timestamp>) -> Result<()> {
+        match at {
+            None => self.deadline.unset(),
+            // A time that has passed fires at once, but zero would disarm.
+            Some(at) => self.deadline.set(
+                Expiration::OneShot(time_spec(at.0.max(1))),
+                TimerSetTimeFlags::TFD_TIMER_ABSTIME,
+            ),
+        }
+        .map_err(refused)
+    }
+
+    /// Waits for the next event. Of several at once, the order is: signal,
+    /// end of the target, deadline, tick, data in the order of `readable`.
+    ///
+    /// # Errors
+    ///
+    /// What the kernel said; there is no expected cause.
+    pub fn next(
+        &mut self,
+        child: &Child,
+        signals: &Signals,
+        readable: &[BorrowedFd<'_>],
+    ) -> Result<Event> {
+        loop {
+            let fixed = [
+                signals.as_fd(),
+                child.pidfd(),
+                self.deadline.as_fd(),
+                self.ticks.as_fd(),
+            ];
+            let mut files: Vec<_> = fixed
+                .into_iter()
+                .chain(readable.iter().copied())
+                .map(|file| PollFd::new(file, PollFlags::POLLIN))
+                .collect();
+            match poll(&mut files, PollTimeout::NONE) {
+                Err(Errno::EINTR) => continue,
+                other => other.map_err(refused)?,
+            };
+            let ready: Vec<_> = files
+                .iter()
+                .enumerate()
+                .filter(|(_, file)| file.any().unwrap_or(true))
+                .map(|(position, _)| position)
+                .collect();
+            for position in ready {
+                if let Some(event) = self.event(position, signals) {
+                    return Ok(event);
+                }
+            }
+        }
+    }
+
+    /// The event at one position of the poll list; `None` for a false alarm.
+    fn event(&mut self, position: usize, signals: &Signals) -> Option<Event> {
+        match position {
+            0 => signals.next().map(Event::Signal),
+            1 => Some(Event::Exited),
+            2 => (expirations(&self.deadline) > 0).then_some(Event::Deadline),
+            3 => self.tick(expirations(&self.ticks)),
+            other => Some(Event::Ready(other - 4)),
+        }
+    }
+
+    fn tick(&mut self, ended: u64) -> Option<Event> {
+        let missed = ended.checked_sub(1)?;
+        self.ended += ended;
+        Some(Event::Tick {
+            due: self.start + Nanos(self.interval.0.saturating_mul(self.ended)),
+            missed,
+        })
+    }
+}
+
+/// How often a timer expired since the last asking (timerfd_create(2)).
+fn expirations(timer: &TimerFd) -> u64 {
+    let mut count = [0; 8];
+    match nix::unistd::read(timer, &mut count) {
+        Ok(8) => u64::from_ne_bytes(count),
+        _ => 0,
+    }
+}
+
+fn time_spec(nanos: u64) -> TimeSpec {
+    TimeSpec::from_duration(std::time::Duration::from_nanos(nanos))
+}
+
+fn refused(errno: Errno) -> Error {
+    Error::new(
+        ErrorKind::Internal,
+        format!("cannot wait for the target: {}", errno.desc()),
+    )
+}

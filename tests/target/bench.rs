@@ -1,0 +1,58 @@
+//! What the tests of the target share: a cgroup, a run, a reason to skip.
+
+use std::path::{Path, PathBuf};
+
+use eprof::target::{Cgroup, Command, ExitStatus, Follow, Identity, follow, prepare};
+use nix::unistd::Uid;
+
+/// Says why a test does not run here; fails it where all must run.
+pub(crate) fn skip(why: &str) {
+    assert!(
+        std::env::var_os("EPROF_REQUIRE").is_none_or(|value| value != "1"),
+        "must run here, but: {why}"
+    );
+    eprintln!("SKIPPED: {why}");
+}
+
+/// Whether we are root; says so where not.
+pub(crate) fn root() -> bool {
+    let root = Uid::effective().is_root();
+    if !root {
+        skip("needs root");
+    }
+    root
+}
+
+/// A cgroup for one test; `None`, and a word about it, where none can be made.
+pub(crate) fn cgroup() -> Option<Cgroup> {
+    match follow() {
+        Follow::Cgroup(cgroup) => Some(cgroup),
+        Follow::Fork(caveat) => {
+            skip(&caveat.sentence);
+            None
+        }
+    }
+}
+
+/// The command of a shell script, with the standard `PATH`.
+pub(crate) fn sh(script: &str) -> Command {
+    Command::new("/bin/sh", ["-c", script])
+}
+
+/// A shell script that writes its output to `file`.
+pub(crate) fn sh_into(script: &str, file: &Path) -> Command {
+    sh(&format!("{{ {script}\n}} > '{}'", file.display()))
+}
+
+/// Runs a command to its end.
+pub(crate) fn run(command: Command, cgroup: Option<&Cgroup>, identity: &Identity) -> ExitStatus {
+    let mut child = prepare(command, cgroup, identity).unwrap().spawn().unwrap();
+    child.release().unwrap();
+    child.reap().unwrap()
+}
+
+/// The contents of a file.
+pub(crate) fn read(path: impl Into<PathBuf>) -> String {
+    let path = path.into();
+    std::fs::read_to_string(&path).unwrap_or_else(|error| panic!("{}: {error}", path.display()))
+}
