@@ -1,2 +1,34 @@
 //! The contract between the kernel programs and user space.
+//!
+//! One type per file. Every shared type is `repr(C)` with a layout that is
+//! asserted at compile time; none contains a `bool`, a `usize` or an `enum`,
+//! whose values or sizes one side could get wrong. Whenever a layout or the
+//! meaning of a number changes, [`ABI_VERSION`] changes with it; user space
+//! refuses an object of another version.
 #![no_std]
+
+pub mod cell;
+pub mod control;
+pub mod cpu;
+pub mod link;
+pub mod outcome;
+pub mod program;
+pub mod sample;
+pub mod slot;
+
+pub use cell::Cell;
+pub use control::Control;
+pub use cpu::{CpuCell, CpuState};
+pub use link::Link;
+pub use outcome::Outcome;
+pub use program::Program;
+pub use sample::SampleHeader;
+pub use slot::Slot;
+
+/// The version of everything in this crate, stored in the object's
+/// [`ABI_SECTION`].
+pub const ABI_VERSION: u32 = 1;
+
+/// The ELF section of the object that holds [`ABI_VERSION`] as four
+/// little-endian bytes.
+pub const ABI_SECTION: &str = ".eprof.abi";

@@ -1,0 +1,64 @@
+//! What one CPU is doing, and did.
+
+use crate::outcome::OUTCOMES;
+use crate::program::PROGRAMS;
+
+/// Index of kernel threads in [`CpuCell`].
+pub const KERNEL: usize = 0;
+/// Index of processes outside the target in [`CpuCell`].
+pub const OTHER: usize = 1;
+/// Index of eprof itself in [`CpuCell`].
+pub const EPROF: usize = 2;
+/// Index of the target in [`CpuCell`].
+pub const TARGET: usize = 3;
+/// The idle task; it has no cell, its time is the rest of the interval.
+pub const IDLE: usize = 4;
+
+/// What one CPU did during one interval. The idle time is the rest.
+#[repr(C)]
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub struct CpuCell {
+    /// Nanoseconds per class, see [`KERNEL`] and the following.
+    pub ns: [u64; 4],
+    /// Cycles per class; zero without a cycle counter.
+    pub cycles: [u64; 4],
+    /// Context switches, those of the idle task included.
+    pub switches: u64,
+    /// Keeps the cells of two intervals on separate cache lines.
+    pub rest: [u64; 7],
+}
+
+/// The entry of one CPU in the map `CPUS`; written by the kernel programs on
+/// that CPU (and by user space: `zone` before the hooks are attached, cells
+/// of the parity that is not current).
+#[repr(C, align(64))]
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub struct CpuState {
+    /// When the current slice began, `CLOCK_MONOTONIC` nanoseconds; zero
+    /// before the first hook on this CPU.
+    pub start: u64,
+    /// The cycle counter at `start`.
+    pub cycles: u64,
+    /// The epoch in which `flush` last closed a slice here.
+    pub flushed: u64,
+    /// The thread that was switched to, in the initial PID namespace; zero is
+    /// the idle task.
+    pub running: u32,
+    /// The zone of this CPU.
+    pub zone: u32,
+    /// One while a slice is being closed with interrupts enabled, so that
+    /// `flush` keeps out of it.
+    pub busy: u32,
+    /// Always zero.
+    pub zero: [u32; 7],
+    /// What the CPU did, by the parity of the interval.
+    pub cells: [CpuCell; 2],
+    /// Runs per [`crate::Program`].
+    pub runs: [u64; PROGRAMS],
+    /// Losses per [`crate::Outcome`].
+    pub lost: [u64; OUTCOMES],
+}
+
+const _: () = assert!(size_of::<CpuCell>() == 128);
+const _: () = assert!(core::mem::offset_of!(CpuState, cells) == 64);
+const _: () = assert!(size_of::<CpuState>() == 64 + 2 * 128 + 64 + 128);
