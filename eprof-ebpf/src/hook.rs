@@ -1,0 +1,242 @@
+//! The hooks, with BTF.
+
+use aya_ebpf::{
+    helpers::bpf_get_current_pid_tgid,
+    macros::{btf_tracepoint, raw_tracepoint},
+    programs::{BtfTracePointContext, RawTracePointContext},
+};
+use core::ptr::{read_volatile, write_volatile};
+use eprof_common::{Control, Link, Outcome, Program};
+
+use crate::{
+    account,
+    follow::{self, Owner},
+    incarnation::{self, Birth},
+    map,
+    task::TaskPointer,
+};
+
+/// `sched_switch(bool preempt, struct task_struct *prev, struct task_struct
+/// *next, …)`; interrupts are off.
+#[btf_tracepoint(function = "sched_switch")]
+pub fn switch_btf(ctx: BtfTracePointContext) -> i32 {
+    let (Some(cpu), Some(control)) = (map::this_cpu(), map::control()) else {
+        return 0;
+    };
+    let (prev, next) = (TaskPointer(ctx.arg(1)), TaskPointer(ctx.arg(2)));
+    map::ran(cpu, Program::SWITCH);
+    let owner = if prev.tid() == 0 {
+        Owner::IDLE
+    } else {
+        Owner::of(follow::stored(prev), prev.is_kernel(), prev.tgid(), control)
+    };
+    account::close(cpu, control, owner, 1);
+    // SAFETY: `cpu` is an element of CPUS. Stored after the accounts: who
+    // sees the idle task here need not wait for them.
+    unsafe { write_volatile(&raw mut (*cpu).running, next.tid()) };
+    0
+}
+
+/// `task_newtask(struct task_struct *task, …)`: every new task, those that
+/// `sched_process_fork` does not see (io_uring workers) included. The current
+/// task is the parent.
+#[btf_tracepoint(function = "task_newtask")]
+pub fn born_btf(ctx: BtfTracePointContext) -> i32 {
+    let child = TaskPointer(ctx.arg(0));
+    let Some(control) = map::control() else {
+        return 0;
+    };
+    let Some(parent) = parent_serial(follow::stored(follow::current()), control) else {
+        return 0;
+    };
+    let mut link = incarnation::begin(
+        control,
+        Birth {
+            parent,
+            started: 0,
+            tid: child.tid(),
+            tgid: child.tgid(),
+            generation: 0,
+        },
+    );
+    if !follow::store(child, &mut link) {
+        abandon(&link);
+    }
+    0
+}
+
+/// `sched_process_exec(struct task_struct *p, pid_t old_pid, …)`
+#[btf_tracepoint(function = "sched_process_exec")]
+pub fn exec_btf(_: BtfTracePointContext) -> i32 {
+    if let Some(link) = follow::stored(follow::current()) {
+        rotate(link);
+    }
+    0
+}
+
+/// `sched_process_exit(struct task_struct *p, …)`
+#[btf_tracepoint(function = "sched_process_exit")]
+pub fn exit_btf(_: BtfTracePointContext) -> i32 {
+    if let Some(link) = follow::stored(follow::current()) {
+        end(link, Program::EXIT, false);
+    }
+    0
+}
+
+/// `sched_process_free(struct task_struct *p)`: after the last switch.
+#[btf_tracepoint(function = "sched_process_free")]
+pub fn free_btf(ctx: BtfTracePointContext) -> i32 {
+    if let Some(link) = follow::stored(TaskPointer(ctx.arg(0))) {
+        end(link, Program::FREE, true);
+    }
+    0
+}
+
+/// `task_rename(struct task_struct *task, const char *comm)`
+#[btf_tracepoint(function = "task_rename")]
+pub fn rename_btf(ctx: BtfTracePointContext) -> i32 {
+    if let Some(link) = follow::stored(TaskPointer(ctx.arg(0))) {
+        rename(link, ctx.arg::<*const u8>(1));
+    }
+    0
+}
+
+/// Run by user space on a CPU, by interrupt: closes the slice in progress.
+#[raw_tracepoint(tracepoint = "sched_switch")]
+pub fn flush(_: RawTracePointContext) -> i32 {
+    let (Some(cpu), Some(control)) = (map::this_cpu(), map::control()) else {
+        return 0;
+    };
+    // SAFETY: `cpu` is an element of CPUS.
+    if unsafe { read_volatile(&raw const (*cpu).busy) } != 0 {
+        return 0;
+    }
+    map::ran(cpu, Program::FLUSH);
+    let identity = bpf_get_current_pid_tgid();
+    let owner = if identity as u32 == 0 {
+        Owner::IDLE
+    } else {
+        let is_kernel = map::STORAGE.load() != 0 && follow::current().is_kernel();
+        Owner::of(
+            follow::current_link(),
+            is_kernel,
+            (identity >> 32) as u32,
+            control,
+        )
+    };
+    // SAFETY: both are elements of maps. The epoch is read before the clock
+    // is: what is closed reaches at least up to its boundary.
+    unsafe {
+        let epoch = read_volatile(&raw const (*control).epoch);
+        account::close(cpu, control, owner, 0);
+        write_volatile(&raw mut (*cpu).running, identity as u32);
+        write_volatile(&raw mut (*cpu).flushed, epoch);
+    }
+    0
+}
+
+/// Run by user space in its own context: how it is called in the initial PID
+/// namespace, wherever it lives itself.
+#[raw_tracepoint(tracepoint = "sched_switch")]
+pub fn introduce(_: RawTracePointContext) -> i32 {
+    if let Some(control) = map::control() {
+        let identity = bpf_get_current_pid_tgid();
+        // SAFETY: `control` is the entry of CONTROL.
+        unsafe {
+            write_volatile(&raw mut (*control).eprof_tgid, (identity >> 32) as u32);
+            write_volatile(&raw mut (*control).caller_tid, identity as u32);
+        }
+    }
+    0
+}
+
+/// The serial of the new task's parent, if the new task is of the target.
+#[inline(always)]
+pub fn parent_serial(link: Option<*mut Link>, control: *mut Control) -> Option<u64> {
+    let parent = match link {
+        // SAFETY: the link lives as long as its task, which is running.
+        Some(link) => unsafe { (*link).serial },
+        None => {
+            // SAFETY: `control` is the entry of CONTROL.
+            let adopt = unsafe { read_volatile(&raw const (*control).adopt) };
+            if adopt == 0 || adopt != bpf_get_current_pid_tgid() as u32 {
+                return None;
+            }
+            0
+        }
+    };
+    if let Some(cpu) = map::this_cpu() {
+        map::ran(cpu, Program::BORN);
+    }
+    Some(parent)
+}
+
+/// The thread got a slot, but no link: it cannot be followed.
+#[inline(always)]
+pub fn abandon(link: &Link) {
+    map::lost(Outcome::LINK_FAILED);
+    if let Some(slot) = incarnation::slot_of(link) {
+        incarnation::end(slot, true);
+    }
+}
+
+/// The current thread exec'ed: what it did so far belongs to the old
+/// incarnation, and a new one begins.
+#[inline(always)]
+pub fn rotate(link: *mut Link) {
+    let (Some(cpu), Some(control)) = (map::this_cpu(), map::control()) else {
+        return;
+    };
+    map::ran(cpu, Program::EXEC);
+    // SAFETY: the link lives as long as its task, which is running.
+    let old = unsafe { *link };
+    account::close_guarded(cpu, control, Owner::of(Some(link), false, 0, control));
+    let identity = bpf_get_current_pid_tgid();
+    let mut birth = Birth {
+        parent: old.serial,
+        started: 0,
+        tid: identity as u32,
+        tgid: (identity >> 32) as u32,
+        generation: 1,
+    };
+    if let Some(slot) = incarnation::slot_of(&old) {
+        incarnation::unrename(slot);
+        incarnation::end(slot, true);
+        // SAFETY: `slot` is an element of SLOTS.
+        unsafe {
+            birth.started = (*slot).started;
+            birth.generation = (*slot).generation.wrapping_add(1);
+        }
+    }
+    let new = incarnation::begin(control, birth);
+    // SAFETY: as above. A sample that comes between the two stores is still
+    // taken for the old incarnation.
+    unsafe {
+        write_volatile(&raw mut (*link).slot, new.slot);
+        write_volatile(&raw mut (*link).serial, new.serial);
+    }
+}
+
+/// Notes the end of a thread.
+#[inline(always)]
+pub fn end(link: *mut Link, program: Program, freed: bool) {
+    if let Some(cpu) = map::this_cpu() {
+        map::ran(cpu, program);
+    }
+    // SAFETY: the link lives at least as long as its task.
+    if let Some(slot) = incarnation::slot_of(unsafe { &*link }) {
+        incarnation::end(slot, freed);
+    }
+}
+
+/// Notes a new name.
+#[inline(always)]
+pub fn rename(link: *mut Link, comm: *const u8) {
+    if let Some(cpu) = map::this_cpu() {
+        map::ran(cpu, Program::RENAME);
+    }
+    // SAFETY: the link lives at least as long as its task.
+    if let Some(slot) = incarnation::slot_of(unsafe { &*link }) {
+        incarnation::rename(slot, comm);
+    }
+}

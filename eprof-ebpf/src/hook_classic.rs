@@ -1,0 +1,182 @@
+//! The hooks, without BTF: the records of the tracepoints, at offsets that user
+//! space found in tracefs (`events/*/*/format`; they do change, e.g. with
+//! names that became variable-length). Kernel threads cannot be told from
+//! other processes here.
+
+use aya_ebpf::{
+    EbpfContext, Global, helpers::bpf_get_current_pid_tgid, macros::tracepoint,
+    programs::TracePointContext,
+};
+use core::ptr::write_volatile;
+use eprof_common::Program;
+
+use crate::{
+    account,
+    follow::{self, Owner},
+    hook,
+    incarnation::{self, Birth},
+    map,
+};
+
+/// `CLONE_THREAD` of `include/uapi/linux/sched.h`.
+const CLONE_THREAD: u64 = 0x0001_0000;
+
+/// Offset of `next_pid` in `sched:sched_switch`.
+#[unsafe(no_mangle)]
+static SWITCH_NEXT_PID: Global<u32> = Global::new(0);
+/// Offset of `pid` in `task:task_newtask`.
+#[unsafe(no_mangle)]
+static NEWTASK_PID: Global<u32> = Global::new(0);
+/// Offset of `clone_flags` in `task:task_newtask`.
+#[unsafe(no_mangle)]
+static NEWTASK_CLONE_FLAGS: Global<u32> = Global::new(0);
+/// Offset of `old_pid` in `sched:sched_process_exec`.
+#[unsafe(no_mangle)]
+static EXEC_OLD_PID: Global<u32> = Global::new(0);
+/// Offset of `pid` in `sched:sched_process_free`.
+#[unsafe(no_mangle)]
+static FREE_PID: Global<u32> = Global::new(0);
+/// Offset of `pid` in `task:task_rename`.
+#[unsafe(no_mangle)]
+static RENAME_PID: Global<u32> = Global::new(0);
+/// Offset of `newcomm` in `task:task_rename`.
+#[unsafe(no_mangle)]
+static RENAME_NEWCOMM: Global<u32> = Global::new(0);
+
+/// A field of the record; zero where it cannot be read.
+#[inline(always)]
+fn field<T: Copy + Default>(ctx: &TracePointContext, offset: &Global<u32>) -> T {
+    // SAFETY: the helper behind it checks the address.
+    unsafe { ctx.read_at(offset.load() as usize) }.unwrap_or_default()
+}
+
+#[tracepoint(category = "sched", name = "sched_switch")]
+pub fn switch_classic(ctx: TracePointContext) -> u32 {
+    let (Some(cpu), Some(control)) = (map::this_cpu(), map::control()) else {
+        return 0;
+    };
+    map::ran(cpu, Program::SWITCH);
+    let identity = bpf_get_current_pid_tgid();
+    let owner = if identity as u32 == 0 {
+        Owner::IDLE
+    } else {
+        Owner::of(
+            follow::listed(identity as u32),
+            false,
+            (identity >> 32) as u32,
+            control,
+        )
+    };
+    account::close(cpu, control, owner, 1);
+    // SAFETY: `cpu` is an element of CPUS.
+    unsafe { write_volatile(&raw mut (*cpu).running, field(&ctx, &SWITCH_NEXT_PID)) };
+    0
+}
+
+#[tracepoint(category = "task", name = "task_newtask")]
+pub fn born_classic(ctx: TracePointContext) -> u32 {
+    let tid: u32 = field(&ctx, &NEWTASK_PID);
+    let flags: u64 = field(&ctx, &NEWTASK_CLONE_FLAGS);
+    let Some(control) = map::control() else {
+        return 0;
+    };
+    let current = bpf_get_current_pid_tgid();
+    let Some(parent) = hook::parent_serial(follow::listed(current as u32), control) else {
+        // A stranger may be given the id of a thread whose end was missed.
+        if follow::listed(tid).is_some() {
+            follow::unlist(tid);
+        }
+        return 0;
+    };
+    let tgid = if flags & CLONE_THREAD != 0 {
+        (current >> 32) as u32
+    } else {
+        tid
+    };
+    let link = incarnation::begin(
+        control,
+        Birth {
+            parent,
+            started: 0,
+            tid,
+            tgid,
+            generation: 0,
+        },
+    );
+    if !follow::list(tid, &link) {
+        hook::abandon(&link);
+    }
+    0
+}
+
+/// A thread that execs takes the id of its group's leader.
+#[tracepoint(category = "sched", name = "sched_process_exec")]
+pub fn exec_classic(ctx: TracePointContext) -> u32 {
+    let old_tid: u32 = field(&ctx, &EXEC_OLD_PID);
+    let tid = bpf_get_current_pid_tgid() as u32;
+    let Some(link) = follow::listed(old_tid) else {
+        return 0;
+    };
+    if old_tid != tid {
+        if let Some(leader) = follow::listed(tid) {
+            // SAFETY: the entry is in the map while this program runs.
+            if let Some(slot) = incarnation::slot_of(unsafe { &*leader }) {
+                incarnation::end(slot, true);
+            }
+        }
+        // SAFETY: as above.
+        let moved = unsafe { *link };
+        follow::unlist(old_tid);
+        if !follow::list(tid, &moved) {
+            hook::abandon(&moved);
+            return 0;
+        }
+    }
+    if let Some(link) = follow::listed(tid) {
+        hook::rotate(link);
+    }
+    0
+}
+
+#[tracepoint(category = "sched", name = "sched_process_exit")]
+pub fn exit_classic(_: TracePointContext) -> u32 {
+    if let Some(link) = follow::listed(bpf_get_current_pid_tgid() as u32) {
+        hook::end(link, Program::EXIT, false);
+    }
+    0
+}
+
+#[tracepoint(category = "sched", name = "sched_process_free")]
+pub fn free_classic(ctx: TracePointContext) -> u32 {
+    let tid: u32 = field(&ctx, &FREE_PID);
+    let Some(link) = follow::listed(tid) else {
+        return 0;
+    };
+    // SAFETY: the entry is in the map while this program runs.
+    let ended = match incarnation::slot_of(unsafe { &*link }) {
+        // SAFETY: `slot` is an element of SLOTS.
+        Some(slot) => unsafe { (*slot).gone != 0 },
+        None => true,
+    };
+    // An id that is already in use again is not the one that is freed.
+    if ended {
+        hook::end(link, Program::FREE, true);
+        follow::unlist(tid);
+    }
+    0
+}
+
+#[tracepoint(category = "task", name = "task_rename")]
+pub fn rename_classic(ctx: TracePointContext) -> u32 {
+    let tid: u32 = field(&ctx, &RENAME_PID);
+    if let Some(link) = follow::listed(tid) {
+        // SAFETY: the offset is within the record.
+        let comm = unsafe {
+            ctx.as_ptr()
+                .cast::<u8>()
+                .add(RENAME_NEWCOMM.load() as usize)
+        };
+        hook::rename(link, comm);
+    }
+    0
+}

@@ -1,0 +1,180 @@
+//! Slots: taking one, filling it, ending it.
+
+use aya_ebpf::helpers::{bpf_get_current_comm, generated::bpf_probe_read_kernel_str};
+use core::ptr::{read_volatile, write_volatile};
+use eprof_common::{Control, Link, Outcome, Slot, slot::EMPTY};
+
+use crate::{account, map};
+
+/// What is known of a new incarnation.
+pub struct Birth {
+    /// Serial of the incarnation it comes from; zero for the root.
+    pub parent: u64,
+    /// When the thread was forked; zero for now.
+    pub started: u64,
+    /// Thread id.
+    pub tid: u32,
+    /// Thread group id.
+    pub tgid: u32,
+    /// Execs before it.
+    pub generation: u32,
+}
+
+/// The link of a thread that got no slot.
+const NONE: Link = Link {
+    serial: 0,
+    slot: Link::NO_SLOT,
+    zero: 0,
+};
+
+/// Adds atomically and gives the value before. (`core` has no atomics with a
+/// result for this target, the instruction set has had them since Linux 5.12.)
+///
+/// # Safety
+/// `at` is valid and aligned.
+#[inline(always)]
+unsafe fn fetch_add(at: *mut u64, value: u64) -> u64 {
+    let mut value = value;
+    // SAFETY: by the caller.
+    unsafe {
+        core::arch::asm!(
+            "{value} = atomic_fetch_add((u64 *)({at} + 0), {value})",
+            at = in(reg) at,
+            value = inout(reg) value,
+        );
+    }
+    value
+}
+
+/// Exchanges atomically and gives the value before; a full barrier.
+///
+/// # Safety
+/// `at` is valid and aligned.
+#[inline(always)]
+unsafe fn exchange(at: *mut u64, value: u64) -> u64 {
+    let mut value = value;
+    // SAFETY: by the caller.
+    unsafe {
+        core::arch::asm!(
+            "{value} = xchg_64({at} + 0, {value})",
+            at = in(reg) at,
+            value = inout(reg) value,
+        );
+    }
+    value
+}
+
+/// Takes the next free slot and fills it; its name is the current task's (a
+/// child inherits its parent's).
+#[inline(always)]
+pub fn begin(control: *mut Control, birth: Birth) -> Link {
+    // SAFETY: `control` is the entry of CONTROL.
+    let ticket = unsafe { fetch_add(&raw mut (*control).ticket, 1) };
+    let Some(entry) = map::FREE.get_ptr_mut(ticket as u32 & map::SLOT_MASK.load()) else {
+        return NONE;
+    };
+    // SAFETY: `entry` is an element of FREE.
+    let index = unsafe { exchange(entry, EMPTY) };
+    let slot = if index == EMPTY {
+        None
+    } else {
+        map::SLOTS.get_ptr_mut(index as u32)
+    };
+    let Some(slot) = slot else {
+        map::lost(Outcome::SLOTS_FULL);
+        return NONE;
+    };
+    let now = account::now();
+    let serial = ticket + 1;
+    // SAFETY: `slot` is an element of SLOTS, and by taking its number out of
+    // the ring this program became its only writer.
+    unsafe {
+        (*slot).parent = birth.parent;
+        (*slot).started = if birth.started == 0 {
+            now
+        } else {
+            birth.started
+        };
+        (*slot).born = now;
+        (*slot).gone = 0;
+        (*slot).freed = 0;
+        (*slot).renamed = 0;
+        (*slot).tid = birth.tid;
+        (*slot).tgid = birth.tgid;
+        (*slot).generation = birth.generation;
+        (*slot).version = 0;
+        (*slot).comm = bpf_get_current_comm().unwrap_or_default();
+        exchange(&raw mut (*slot).serial, serial);
+    }
+    Link {
+        serial,
+        slot: index as u32,
+        zero: 0,
+    }
+}
+
+/// The slot of a link.
+#[inline(always)]
+pub fn slot_of(link: &Link) -> Option<*mut Slot> {
+    map::SLOTS.get_ptr_mut(link.slot)
+}
+
+/// Notes that an incarnation has ended; `freed` says that it will never run
+/// again.
+#[inline(always)]
+pub fn end(slot: *mut Slot, freed: bool) {
+    let now = account::now();
+    // SAFETY: `slot` is an element of SLOTS.
+    unsafe {
+        if read_volatile(&raw const (*slot).gone) == 0 {
+            write_volatile(&raw mut (*slot).gone, now);
+        }
+        if freed {
+            write_volatile(&raw mut (*slot).freed, now);
+        }
+    }
+}
+
+/// Changes a name. `comm` is a kernel address, which need not be valid.
+#[inline(always)]
+pub fn rename(slot: *mut Slot, comm: *const u8) {
+    let mut name = [0u8; 16];
+    // SAFETY: the helper checks the address; the buffer is as large as said.
+    unsafe {
+        bpf_probe_read_kernel_str(
+            name.as_mut_ptr().cast(),
+            name.len() as u32,
+            comm.cast_mut().cast(),
+        );
+        let old = (*slot).comm;
+        write_name(slot, old, name);
+        write_volatile(&raw mut (*slot).renamed, account::now());
+    }
+}
+
+/// Takes the last renaming back: an exec renames the thread just before the
+/// exec hook runs, and that name belongs to the next incarnation.
+#[inline(always)]
+pub fn unrename(slot: *mut Slot) {
+    // SAFETY: `slot` is an element of SLOTS.
+    unsafe {
+        if (*slot).version != 0 {
+            let old = (*slot).previous;
+            write_name(slot, old, old);
+        }
+    }
+}
+
+/// # Safety
+/// `slot` is an element of SLOTS.
+#[inline(always)]
+unsafe fn write_name(slot: *mut Slot, previous: [u8; 16], comm: [u8; 16]) {
+    // SAFETY: by the caller; the version makes readers on other CPUs wait.
+    unsafe {
+        let version = (*slot).version;
+        write_volatile(&raw mut (*slot).version, version.wrapping_add(1));
+        (*slot).previous = previous;
+        write_volatile(&raw mut (*slot).comm, comm);
+        write_volatile(&raw mut (*slot).version, version.wrapping_add(2));
+    }
+}
