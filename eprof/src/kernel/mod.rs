@@ -1,11 +1,28 @@
 //! The kernel side, as user space sees it: load, attach, close an interval,
 //! drain. Knows nothing of joules.
 
+mod border;
+mod bpf;
+mod btf;
 pub mod event;
+mod footprint;
+mod load;
 pub mod mapping;
+pub mod object;
+pub mod pmu;
+mod probe;
+mod roster;
+mod sample;
+mod sampling;
+mod settings;
+mod shared;
+mod tracepoint;
 
 pub use event::{
     Class, CpuAccount, Inode, IntervalAccounts, KernelEvent, Loss, Mapping, Sample, StackEnd, Task,
     TaskId, ThreadAccount, ZoneId,
 };
 pub use mapping::Sideband;
+pub use pmu::CycleCounter;
+pub use probe::Probe;
+pub use settings::Settings;

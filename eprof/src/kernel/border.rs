@@ -1,0 +1,121 @@
+//! The border between two intervals, see [`eprof_common::Control`].
+
+use std::mem::offset_of;
+use std::sync::atomic::Ordering::{Acquire, Relaxed, SeqCst};
+use std::sync::atomic::fence;
+
+use aya::programs::{RawTracePoint, RawTracePointRunOptions, TestRun as _};
+use eprof_common::{Control, CpuCell, CpuState, cpu};
+
+use super::event::CpuAccount;
+use super::shared::Shared;
+use crate::clock;
+use crate::unit::{Nanos, Timestamp};
+
+/// How far in the future a boundary is set: longer than it takes to store it,
+/// so that no program passes it while it still sees the old epoch.
+const AHEAD: Nanos = Nanos(2_000);
+/// How often a CPU is asked to close its slice. It refuses only while an exec
+/// hook is at it, for less than a microsecond.
+const ATTEMPTS: u32 = 1000;
+
+/// What happened at one border.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub(super) struct Border {
+    /// The boundary.
+    pub(super) at: Timestamp,
+    /// How late it became known: time by which slices that ended meanwhile
+    /// may be charged to the wrong interval.
+    pub(super) late: Nanos,
+    /// CPUs that did not close their slice.
+    pub(super) unflushed: u32,
+}
+
+/// Begins interval `epoch` now, and waits until every CPU has closed the
+/// slice that straddles its beginning. Idle CPUs have none, and are not woken
+/// unless `everyone` is asked.
+pub(super) fn cross(
+    control: &Shared<Control>,
+    cpus: &Shared<CpuState>,
+    online: &[u32],
+    flush: &RawTracePoint,
+    epoch: u64,
+    everyone: bool,
+) -> Border {
+    let slot = offset_of!(Control, boundary) + if epoch.is_multiple_of(2) { 0 } else { 8 };
+    let at = clock::now() + AHEAD;
+    control.u64(0, slot).store(at.0, SeqCst);
+    control
+        .u64(0, offset_of!(Control, epoch))
+        .store(epoch, SeqCst);
+    let late = clock::now().since(at);
+    while clock::now() <= at {
+        std::hint::spin_loop();
+    }
+    // The epoch is visible before anyone's `running` is read.
+    fence(SeqCst);
+    let mut border = Border {
+        at,
+        late,
+        unflushed: 0,
+    };
+    for &number in online {
+        let index = number as usize;
+        if index >= cpus.len() {
+            border.unflushed += 1;
+            continue;
+        }
+        let running = cpus.u32(index, offset_of!(CpuState, running));
+        if (everyone || running.load(Acquire) != 0) && !flush_one(cpus, flush, number, epoch) {
+            border.unflushed += 1;
+        }
+    }
+    border
+}
+
+fn flush_one(cpus: &Shared<CpuState>, flush: &RawTracePoint, number: u32, epoch: u64) -> bool {
+    let flushed = cpus.u64(number as usize, offset_of!(CpuState, flushed));
+    for _ in 0..ATTEMPTS {
+        let mut options = RawTracePointRunOptions::new();
+        options.cpu = Some(number);
+        if flush.test_run(options).is_err() {
+            // The CPU went offline: then it is idle.
+            return true;
+        }
+        if flushed.load(Acquire) == epoch {
+            return true;
+        }
+        std::hint::spin_loop();
+    }
+    false
+}
+
+/// Takes what a CPU did in the interval with `parity`, which is no longer
+/// current, and zeroes it.
+pub(super) fn collect(cpus: &Shared<CpuState>, number: u32, parity: usize) -> CpuAccount {
+    let cell = offset_of!(CpuState, cells) + parity * size_of::<CpuCell>();
+    let take = |offset: usize| {
+        let field = cpus.u64(number as usize, cell + offset);
+        let value = field.load(Relaxed);
+        if value != 0 {
+            field.store(0, Relaxed);
+        }
+        value
+    };
+    let ns = |class: usize| Nanos(take(offset_of!(CpuCell, ns) + class * 8));
+    let cycles = |class: usize| take(offset_of!(CpuCell, cycles) + class * 8);
+    CpuAccount {
+        cpu: number,
+        kernel: ns(cpu::KERNEL),
+        other: ns(cpu::OTHER),
+        eprof: ns(cpu::EPROF),
+        target: ns(cpu::TARGET),
+        cycles: [
+            cycles(cpu::KERNEL),
+            cycles(cpu::OTHER),
+            cycles(cpu::EPROF),
+            cycles(cpu::TARGET),
+        ],
+        switches: u32::try_from(take(offset_of!(CpuCell, switches))).unwrap_or(u32::MAX),
+    }
+}

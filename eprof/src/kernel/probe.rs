@@ -1,0 +1,310 @@
+//! The kernel side as one thing: load, adopt the target, close intervals,
+//! drain events.
+
+use std::fs::File;
+use std::mem::offset_of;
+use std::os::fd::{AsFd as _, AsRawFd as _};
+use std::sync::atomic::Ordering::{Relaxed, SeqCst};
+
+use aya::Ebpf;
+use aya::maps::{MapData, RingBuf};
+use aya::programs::{PerfEvent, RawTracePoint, RawTracePointRunOptions, TestRun as _};
+use eprof_common::{Control, CpuState};
+use perf_event::Counter;
+
+use super::event::{IntervalAccounts, KernelEvent, Loss, Sample};
+use super::load::{self, Loaded, refusal};
+use super::pmu::{self, Cycles};
+use super::roster::Roster;
+use super::shared::Shared;
+use super::{Settings, border, footprint, sample, sampling};
+use crate::caveat::Caveat;
+use crate::error::{Error, ErrorKind, Result};
+use crate::unit::{Nanos, Timestamp};
+
+/// The kernel side, loaded and attached. Dropping it detaches everything.
+pub struct Probe {
+    ebpf: Ebpf,
+    control: Shared<Control>,
+    cpus: Shared<CpuState>,
+    roster: Roster,
+    ring: RingBuf<MapData>,
+    online: Vec<u32>,
+    frequency_hz: u32,
+    cycles: Option<Cycles>,
+    timers: Vec<Counter>,
+    run_times: footprint::RunTimes,
+    epoch: u64,
+    begin: Timestamp,
+    /// The worst lateness of a boundary.
+    late: Nanos,
+    /// Borders at which some CPU did not close its slice.
+    unflushed: u64,
+    malformed: u64,
+    caveats: Vec<Caveat>,
+}
+
+impl Probe {
+    /// Loads the programs and attaches the hooks. Nothing is followed yet.
+    ///
+    /// # Errors
+    /// [`ErrorKind::Permission`] without CAP_BPF and CAP_PERFMON,
+    /// [`ErrorKind::Unavailable`] where the kernel lacks something.
+    pub fn load(settings: &Settings) -> Result<Self> {
+        let internal = |(path, error): (&str, std::io::Error)| {
+            Error::new(ErrorKind::Internal, format!("cannot read {path}: {error}"))
+        };
+        let online = aya::util::online_cpus().map_err(internal)?;
+        let possible = aya::util::nr_cpus().map_err(internal)?;
+        let count = u32::try_from(possible).unwrap_or(u32::MAX);
+        let Loaded {
+            mut ebpf,
+            mut caveats,
+        } = load::load(settings, count)?;
+
+        let slots = settings.slot_count() as usize;
+        let zones = settings.zone_count();
+        let control = shared::<Control>(&ebpf, "CONTROL", 1)?;
+        let cpus = shared::<CpuState>(&ebpf, "CPUS", possible)?;
+        let roster = Roster::new(
+            shared(&ebpf, "SLOTS", slots)?,
+            shared(&ebpf, "CELLS", slots * zones * 2)?,
+            shared(&ebpf, "FREE", slots)?,
+            zones,
+        );
+        for (zone, members) in settings.zones.iter().enumerate() {
+            for &cpu in members.cpus.iter().filter(|cpu| **cpu < count) {
+                let zone = u32::try_from(zone).unwrap_or(0);
+                cpus.u32(cpu as usize, offset_of!(CpuState, zone))
+                    .store(zone, Relaxed);
+            }
+        }
+        let counters = load::map_fd(&ebpf, "COUNTERS")?;
+        let cycles = Cycles::open(&settings.cycles, &online, counters).unwrap_or_else(|why| {
+            caveats.push(Caveat::new(
+                "no-cycles",
+                format!("there is no cycle counter ({why}), so energy is shared by time"),
+            ));
+            None
+        });
+        let ring = ebpf
+            .take_map("SAMPLES")
+            .and_then(|map| RingBuf::try_from(map).ok())
+            .ok_or_else(|| Error::new(ErrorKind::Data, "the kernel object has no ring"))?;
+        let probe = Self {
+            ebpf,
+            control,
+            cpus,
+            roster,
+            ring,
+            online,
+            frequency_hz: settings.frequency_hz,
+            cycles,
+            timers: Vec::new(),
+            run_times: footprint::RunTimes::default(),
+            epoch: 0,
+            begin: Timestamp::default(),
+            late: Nanos::ZERO,
+            unflushed: 0,
+            malformed: 0,
+            caveats,
+        };
+        probe.introduce()?;
+        Ok(probe)
+    }
+
+    /// Runs `spawn`; the children that the calling thread makes meanwhile are
+    /// the roots of the target.
+    pub fn adopting<R>(&mut self, spawn: impl FnOnce() -> R) -> Result<R> {
+        let caller = self.introduce()?;
+        let adopt = self.control.u32(0, offset_of!(Control, adopt));
+        adopt.store(caller, SeqCst);
+        let result = spawn();
+        adopt.store(0, SeqCst);
+        Ok(result)
+    }
+
+    /// Tells the kernel side who we are, and gives the calling thread's id in
+    /// the initial PID namespace, whatever namespace we live in.
+    fn introduce(&self) -> Result<u32> {
+        let program = raw(&self.ebpf, "introduce")?;
+        program
+            .test_run(RawTracePointRunOptions::new())
+            .map_err(|error| refusal("introduce", &error))?;
+        Ok(self
+            .control
+            .u32(0, offset_of!(Control, caller_tid))
+            .load(SeqCst))
+    }
+
+    /// Samples the stacks of whatever runs in the cgroup `directory` (an open
+    /// cgroup v2 directory).
+    pub fn sample_cgroup(&mut self, directory: &File) -> Result<()> {
+        if self.frequency_hz > 0 {
+            let program = self.sampler()?;
+            self.timers = sampling::of_cgroup(directory, &self.online, self.frequency_hz, program)?;
+        }
+        Ok(())
+    }
+
+    /// Samples the stacks of process `pid` (in our PID namespace) and of the
+    /// children it will have. To be called before it execs.
+    pub fn sample_process(&mut self, pid: u32) -> Result<()> {
+        if self.frequency_hz > 0 {
+            let program = self.sampler()?;
+            self.timers = sampling::of_process(pid, self.frequency_hz, program)?;
+        }
+        Ok(())
+    }
+
+    fn sampler(&mut self) -> Result<std::os::fd::RawFd> {
+        let program: &mut PerfEvent = load::program(&mut self.ebpf, "sample")?;
+        let fd = program.fd().map_err(|error| refusal("sample", &error))?;
+        Ok(fd.as_fd().as_raw_fd())
+    }
+
+    /// Begins the first interval and gives its beginning. Whatever was
+    /// accounted before is dropped.
+    pub fn start(&mut self) -> Result<Timestamp> {
+        self.cross(true)?;
+        Ok(self.begin)
+    }
+
+    /// Ends the interval now and begins the next one. `end` is the border, a
+    /// few microseconds after the call: the moment to which readings taken
+    /// just before belong. [`Self::drain`] is to be called before the
+    /// accounts are used, for it reports the tasks they name.
+    pub fn close_interval(&mut self) -> Result<IntervalAccounts> {
+        self.cross(false)
+    }
+
+    fn cross(&mut self, everyone: bool) -> Result<IntervalAccounts> {
+        let epoch = self.epoch + 1;
+        let flush = raw(&self.ebpf, "flush")?;
+        let border = border::cross(
+            &self.control,
+            &self.cpus,
+            &self.online,
+            flush,
+            epoch,
+            everyone,
+        );
+        let begin = std::mem::replace(&mut self.begin, border.at);
+        self.epoch = epoch;
+        self.late = self.late.max(border.late);
+        self.unflushed += u64::from(border.unflushed > 0);
+        self.roster.discover(&self.control);
+        let parity = usize::from(!epoch.is_multiple_of(2)) ^ 1;
+        let accounts = IntervalAccounts {
+            begin,
+            end: border.at,
+            cpus: self
+                .online
+                .iter()
+                .filter(|cpu| (**cpu as usize) < self.cpus.len())
+                .map(|cpu| border::collect(&self.cpus, *cpu, parity))
+                .collect(),
+            threads: self.roster.collect(parity),
+        };
+        self.run_times.at(epoch);
+        Ok(accounts)
+    }
+
+    /// Hands over everything that happened since the last call: tasks first,
+    /// so that each is known before anything names it, then samples, then
+    /// new names and ends.
+    pub fn drain(&mut self, take: &mut impl FnMut(KernelEvent)) {
+        self.roster.discover(&self.control);
+        self.roster.events.drain(..).for_each(&mut *take);
+        while let Some(record) = self.ring.next() {
+            let Some(raw) = sample::decode(&record) else {
+                self.malformed += 1;
+                continue;
+            };
+            let mut task = self.roster.task(raw.serial);
+            if task.is_none() && raw.serial != 0 {
+                self.roster.discover(&self.control);
+                self.roster.events.drain(..).for_each(&mut *take);
+                task = self.roster.task(raw.serial);
+            }
+            take(KernelEvent::Sample(Sample {
+                task,
+                at: raw.at,
+                cpu: raw.cpu,
+                kernel: raw.kernel,
+                kernel_end: raw.kernel_end,
+                user: raw.user,
+                user_end: raw.user_end,
+            }));
+        }
+        self.roster.review(&self.control, self.epoch);
+        self.roster.events.drain(..).for_each(&mut *take);
+    }
+
+    /// Whether the accounts' cycles can be trusted so far: there is a counter
+    /// on each CPU, and all of them counted all the time. A reason why not is
+    /// among the [`Self::caveats`].
+    pub fn cycles_usable(&mut self) -> bool {
+        self.cycles
+            .as_mut()
+            .is_some_and(|cycles| pmu::distrust(&cycles.states()).is_none())
+    }
+
+    /// Everything lost so far, by reason.
+    pub fn losses(&self) -> Loss {
+        let mut loss = footprint::losses(&self.ebpf, &self.cpus);
+        loss.count("sample-malformed", self.malformed);
+        loss
+    }
+
+    /// Runs of each kernel program so far and their mean cost in nanoseconds,
+    /// where the kernel let us measure it.
+    pub fn footprint(&self) -> Vec<(String, u64, Option<f64>)> {
+        footprint::programs(&self.ebpf, &self.cpus)
+    }
+
+    /// What makes the accounts less true, so far.
+    pub fn caveats(&mut self) -> Vec<Caveat> {
+        let mut caveats = self.caveats.clone();
+        if let Some(cycles) = &mut self.cycles {
+            caveats.extend(pmu::distrust(&cycles.states()));
+        }
+        if self.late > Nanos(50_000) {
+            let micros = self.late.0 / 1000;
+            caveats.push(Caveat::new(
+                "border-late",
+                format!(
+                    "an interval's border became known up to {micros} µs late; as much CPU \
+                     time may be charged to the interval before"
+                ),
+            ));
+        }
+        if self.unflushed > 0 {
+            caveats.push(Caveat::new(
+                "slice-open",
+                format!(
+                    "at {} borders a CPU did not close its slice; the time is charged one \
+                     interval late",
+                    self.unflushed
+                ),
+            ));
+        }
+        caveats
+    }
+}
+
+fn shared<T>(ebpf: &Ebpf, name: &str, len: usize) -> Result<Shared<T>> {
+    Shared::map(load::map_fd(ebpf, name)?, len)
+        .map_err(|error| refusal(&format!("map {name}"), &error))
+}
+
+fn raw<'a>(ebpf: &'a Ebpf, name: &str) -> Result<&'a RawTracePoint> {
+    ebpf.program(name)
+        .and_then(|program| program.try_into().ok())
+        .ok_or_else(|| {
+            Error::new(
+                ErrorKind::Data,
+                format!("the kernel object has no program {name}"),
+            )
+        })
+}

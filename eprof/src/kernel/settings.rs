@@ -1,0 +1,92 @@
+//! What the kernel side is asked to do.
+
+use std::path::PathBuf;
+
+use super::pmu::CycleCounter;
+use crate::recording::Zone;
+
+/// What the kernel side is asked to do.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Settings {
+    /// Stack samples per second of CPU time; zero for none.
+    pub frequency_hz: u32,
+    /// The zones in which time is accounted, `id` = position. CPUs in none of
+    /// them are accounted in the first. Empty for one zone of all CPUs.
+    pub zones: Vec<Zone>,
+    /// Where cycles come from.
+    pub cycles: CycleCounter,
+    /// Use nothing that needs the kernel's type information, as on a kernel
+    /// that has none.
+    pub no_btf: bool,
+    /// Load this file instead of the embedded object.
+    pub object: Option<PathBuf>,
+    /// Bytes of the ring for samples; a power of two and a multiple of the
+    /// page size.
+    pub ring_bytes: u32,
+    /// At most so many incarnations of threads at a time; rounded up to a
+    /// power of two. Fewer where there are many zones.
+    pub slots: u32,
+}
+
+impl Default for Settings {
+    fn default() -> Self {
+        Self {
+            frequency_hz: 997,
+            zones: Vec::new(),
+            cycles: CycleCounter::None,
+            no_btf: false,
+            object: None,
+            ring_bytes: 8 << 20,
+            slots: eprof_common::slot::MAX_SLOTS,
+        }
+    }
+}
+
+/// Most memory for accounts of threads, in bytes.
+const CELL_BYTES: usize = 64 << 20;
+
+impl Settings {
+    /// Number of zones, at least one.
+    pub(super) fn zone_count(&self) -> usize {
+        self.zones.len().max(1)
+    }
+
+    /// Number of slots: a power of two, at least 1024.
+    pub(super) fn slot_count(&self) -> u32 {
+        let wanted = self
+            .slots
+            .clamp(1024, eprof_common::slot::MAX_SLOTS)
+            .next_power_of_two();
+        let bytes = 2 * size_of::<eprof_common::Cell>() * self.zone_count();
+        let affordable = (CELL_BYTES / bytes).max(1024);
+        let affordable = u32::try_from(affordable).unwrap_or(u32::MAX);
+        // Rounded down to a power of two.
+        wanted.min(1 << affordable.ilog2())
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::kernel::ZoneId;
+
+    #[test]
+    fn many_zones_leave_fewer_slots() {
+        let zones = |n: u16| Settings {
+            zones: (0..n)
+                .map(|id| Zone {
+                    id: ZoneId(id),
+                    cpus: vec![u32::from(id)],
+                })
+                .collect(),
+            ..Settings::default()
+        };
+        assert_eq!(zones(0).slot_count(), 65_536);
+        assert_eq!(zones(2).slot_count(), 65_536);
+        assert_eq!(zones(128).slot_count(), 8_192);
+        assert_eq!(zones(10_000).slot_count(), 1_024);
+        for n in [1, 3, 100, 1000] {
+            assert!(zones(n).slot_count().is_power_of_two());
+        }
+    }
+}
