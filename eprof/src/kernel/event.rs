@@ -181,6 +181,9 @@ pub struct Inode {
     pub device: u64,
     /// Inode number.
     pub number: u64,
+    /// Differs between files that had the same number one after the other;
+    /// zero on some file systems.
+    pub generation: u64,
 }
 
 /// An executable mapping that came into a process of the target.

@@ -270,6 +270,7 @@ impl Visitor<'_> for Reader {
             (Some(major), Some(minor), Some(number)) if number != 0 => Some(Inode {
                 device: libc::makedev(major, minor),
                 number,
+                generation: record.ino_generation().unwrap_or(0),
             }),
             _ => None,
         };

@@ -2,6 +2,7 @@
 
 use std::fs::{File, Metadata};
 use std::os::unix::fs::MetadataExt as _;
+use std::time::Duration;
 
 use object::elf::{ELF_NOTE_GNU, FileHeader32, FileHeader64, NT_GNU_BUILD_ID};
 use object::read::elf::{FileHeader, ProgramHeader as _};
@@ -30,7 +31,8 @@ pub(crate) struct Fingerprint {
     pub(crate) build_id: Option<Vec<u8>>,
     /// Changes with the content: device, inode, size, time of modification.
     stamp: (u64, u64, u64, i64, i64),
-    inode: Inode,
+    /// When the file or its entry changed last, since 1970.
+    pub(crate) changed: Duration,
 }
 
 impl Fingerprint {
@@ -55,23 +57,26 @@ impl Fingerprint {
                 metadata.mtime(),
                 metadata.mtime_nsec(),
             ),
-            inode: Inode {
-                device: metadata.dev(),
-                number: metadata.ino(),
-            },
+            changed: Duration::new(
+                u64::try_from(metadata.ctime()).unwrap_or(0),
+                u32::try_from(metadata.ctime_nsec()).unwrap_or(0),
+            ),
         })
     }
 
-    /// Whether this is the file of `identity`. `same_mapping` tells that it
-    /// was opened through the mapping itself: then the device is not compared,
-    /// which on some file systems differs between the kernel's own view and
-    /// `stat`.
-    pub(crate) fn is(&self, identity: &Identity, same_mapping: bool) -> bool {
+    /// Whether this is the file of `identity`, mapped at `mapped` since 1970.
+    /// `same_mapping` tells that it was opened through the mapping itself:
+    /// then the inode's number is enough. Otherwise the device must be the
+    /// same too, which on some file systems differs between the kernel's own
+    /// view and `stat`, and the file must not have changed since: inode
+    /// numbers are used again.
+    pub(crate) fn is(&self, identity: &Identity, mapped: Duration, same_mapping: bool) -> bool {
+        let (device, number, ..) = self.stamp;
         match identity {
             Identity::BuildId(id) => self.build_id.as_deref() == Some(id),
             Identity::Inode(inode) => {
-                self.inode.number == inode.number
-                    && (same_mapping || self.inode.device == inode.device)
+                let same_file = device == inode.device && self.changed <= mapped;
+                number == inode.number && (same_mapping || same_file)
             }
             Identity::Unknown => false,
         }

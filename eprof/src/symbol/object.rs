@@ -4,13 +4,16 @@ use std::collections::HashMap;
 use std::fs::{File, OpenOptions};
 use std::os::unix::fs::OpenOptionsExt as _;
 use std::path::{Path, PathBuf};
+use std::time::{Duration, SystemTime, UNIX_EPOCH};
 
 use nix::sys::resource::{Resource, getrlimit, setrlimit};
 
+use crate::clock;
 use crate::kernel::Mapping;
 use crate::recording::{Object, ObjectId};
 use crate::symbol::identity::{Fingerprint, Identity};
 use crate::symbol::live;
+use crate::unit::Timestamp;
 
 /// The most files that are held open at a time.
 const MOST_HELD: usize = 8192;
@@ -105,7 +108,8 @@ impl Objects {
         }
     }
 
-    /// All objects so far; the position is the id. Grows at the end only.
+    /// All objects so far; the position is the id. Grows at the end only, and
+    /// no two are equal.
     pub fn list(&self) -> &[Object] {
         &self.objects
     }
@@ -182,10 +186,19 @@ impl Objects {
             self.make_room();
             self.held += 1;
         }
-        self.objects.push(Object {
+        let mut object = Object {
             path: key.path.clone(),
             build_id,
-        });
+        };
+        if object.build_id.is_none() && self.objects.contains(&object) {
+            // Another file at the same path, without a build id to tell them
+            // apart.
+            let Identity::Inode(inode) = key.identity else {
+                return None;
+            };
+            object.path = format!("{} (inode {})", object.path, inode.number);
+        }
+        self.objects.push(object);
         self.entries.push(Entry {
             identity: key.identity.clone(),
             backing,
@@ -311,6 +324,7 @@ fn open(mapping: &Mapping, identity: &Identity) -> Option<(File, Fingerprint)> {
     let seen = PathBuf::from(format!("/proc/{pid}/root{}", mapping.path));
     let here = Path::new(&mapping.path);
     let absolute = here.is_absolute();
+    let mapped = wall_clock(mapping.at);
     let candidates = [
         (through.as_path(), true),
         (seen.as_path(), false),
@@ -323,9 +337,19 @@ fn open(mapping: &Mapping, identity: &Identity) -> Option<(File, Fingerprint)> {
             let file = open_plain(path)?;
             let fingerprint = Fingerprint::of(&file)?;
             fingerprint
-                .is(identity, same_mapping)
+                .is(identity, mapped, same_mapping)
                 .then_some((file, fingerprint))
         })
+}
+
+/// The time `at` since 1970; the beginning of time where that is not known.
+fn wall_clock(at: Timestamp) -> Duration {
+    let passed = Duration::from(clock::now().since(at));
+    SystemTime::now()
+        .duration_since(UNIX_EPOCH)
+        .ok()
+        .and_then(|now| now.checked_sub(passed))
+        .unwrap_or_default()
 }
 
 /// Opens without ever waiting: by now anything may be at the path, a FIFO too.
@@ -350,3 +374,7 @@ fn raised_limit() -> usize {
     };
     usize::try_from(soft / 2).map_or(MOST_HELD, |half| half.min(MOST_HELD))
 }
+
+#[cfg(test)]
+#[path = "object_tests.rs"]
+mod tests;

@@ -8,6 +8,11 @@ use crate::symbol::space::Location;
 /// wherever it was not lowered on purpose.
 const LOWEST: u64 = 4096;
 
+/// How many bits of an address user space has at most: 56 on x86-64 with
+/// five-level page tables (Documentation/arch/x86/x86_64/5level-paging.rst),
+/// fewer on other machines.
+const USER_BITS: u32 = 56;
+
 /// The frames of `sample`, root first: what is missing at the root, user
 /// frames, kernel frames.
 ///
@@ -30,7 +35,7 @@ pub fn frames(sample: &Sample, mapped: bool, locate: impl Fn(u64) -> Location) -
     let mut end = sample.user_end;
     for (n, &address) in sample.user.iter().enumerate() {
         let returns = n > 0;
-        if address < LOWEST || address >> 63 != 0 {
+        if address < LOWEST || address >> USER_BITS != 0 {
             end = StackEnd::Failed;
             break;
         }
@@ -135,7 +140,7 @@ mod tests {
 
     #[test]
     fn a_walk_is_cut_at_what_cannot_be_code() {
-        for garbage in [0, 1, 0x7fff_0000, 0x8000_0000_0000_1234, u64::MAX] {
+        for garbage in [0, 1, 0x7fff_0000, 0x2100_0000_0000_0000, u64::MAX] {
             let stack = frames(
                 &sample(
                     &[],
