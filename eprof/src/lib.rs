@@ -22,6 +22,7 @@ pub mod clock;
 pub mod error;
 pub mod host;
 pub mod kernel;
+pub mod output;
 pub mod profile;
 pub mod recording;
 pub mod source;

@@ -1,0 +1,131 @@
+//! One breakdown as comma-separated values (RFC 4180: a head, CRLF, fields
+//! quoted where they must be).
+//!
+//! Energies are integers of microjoules; what is unknown is an empty field.
+//! With a limit, a last row `[rest]` sums up what is left out.
+
+use std::borrow::Cow;
+use std::io::{self, Write};
+
+use crate::profile::Profile;
+
+use super::claim::Claim;
+use super::listing::{Entry, Listing};
+use super::view::{By, View};
+
+/// Writes the breakdown that `view` asks for, processes where it asks for
+/// none.
+///
+/// Columns, where a kind of rows has them: `pid`, `tid`, `cpu`, `name`,
+/// `module`, `threads`, `uj`, `marginal_uj`, `ci90_uj`, `total_uj`, `cpu_ns`,
+/// `samples`, `provenance`. `uj` of functions is their own energy.
+///
+/// # Errors
+///
+/// What `out` said.
+pub fn write(profile: &Profile, view: &View, mut out: impl Write) -> io::Result<()> {
+    let by = view.by.unwrap_or(By::Process);
+    let listing = Listing::new(profile, by, view.sort, view.limit);
+    let claim = Claim::of(profile);
+    row(&mut out, head(by).iter().copied().map(Cow::Borrowed))?;
+    for entry in &listing.entries {
+        row(&mut out, fields(by, entry, claim))?;
+    }
+    if listing.rest.rows > 0 {
+        let rest = listing.rest;
+        let entry = Entry {
+            name: "[rest]".to_owned(),
+            price: rest.price,
+            on_cpu: Some(rest.on_cpu),
+            samples: Some(rest.samples),
+            ..Entry::default()
+        };
+        row(&mut out, fields(by, &entry, claim))?;
+    }
+    Ok(())
+}
+
+fn head(by: By) -> &'static [&'static str] {
+    match by {
+        By::Process => &[
+            "pid",
+            "name",
+            "threads",
+            "uj",
+            "marginal_uj",
+            "ci90_uj",
+            "cpu_ns",
+            "samples",
+            "provenance",
+        ],
+        By::Thread => &[
+            "pid",
+            "tid",
+            "name",
+            "uj",
+            "marginal_uj",
+            "ci90_uj",
+            "cpu_ns",
+            "samples",
+            "provenance",
+        ],
+        By::Function => &[
+            "name",
+            "module",
+            "uj",
+            "marginal_uj",
+            "ci90_uj",
+            "total_uj",
+            "samples",
+            "provenance",
+        ],
+        By::Module => &[
+            "name",
+            "uj",
+            "marginal_uj",
+            "ci90_uj",
+            "samples",
+            "provenance",
+        ],
+        By::Cpu => &["cpu", "name", "uj", "marginal_uj", "cpu_ns", "provenance"],
+    }
+}
+
+fn fields<'e>(by: By, entry: &'e Entry, claim: Claim) -> Vec<Cow<'e, str>> {
+    fn number<T: ToString>(n: Option<T>) -> Cow<'static, str> {
+        Cow::Owned(n.map_or_else(String::new, |n| n.to_string()))
+    }
+    let field = |column: &str| match column {
+        "pid" => number(entry.pid),
+        "tid" => number(entry.tid),
+        "cpu" => number(entry.cpu),
+        "name" => Cow::Borrowed(entry.name.as_str()),
+        "module" => Cow::Borrowed(entry.module.as_deref().unwrap_or_default()),
+        "threads" => number(entry.threads),
+        "uj" => number(claim.full(entry.price)),
+        "marginal_uj" => number(claim.marginal(entry.price)),
+        "ci90_uj" => {
+            let half = entry.ci90.filter(|_| claim.energy);
+            number(half.map(|half| claim.half(entry.price.full, half)))
+        }
+        "total_uj" => number(entry.total.and_then(|total| claim.full(total))),
+        "cpu_ns" => number(entry.on_cpu.map(|on_cpu| on_cpu.0)),
+        "samples" => number(entry.samples),
+        _ => Cow::Borrowed(claim.provenance()),
+    };
+    head(by).iter().map(|column| field(column)).collect()
+}
+
+fn row<'a>(out: &mut impl Write, fields: impl IntoIterator<Item = Cow<'a, str>>) -> io::Result<()> {
+    for (at, field) in fields.into_iter().enumerate() {
+        if at > 0 {
+            out.write_all(b",")?;
+        }
+        if field.contains(['"', ',', '\r', '\n']) {
+            write!(out, "\"{}\"", field.replace('"', "\"\""))?;
+        } else {
+            out.write_all(field.as_bytes())?;
+        }
+    }
+    out.write_all(b"\r\n")
+}

@@ -1,0 +1,145 @@
+//! The energy flamegraph: an interactive SVG whose widths are microjoules.
+//!
+//! process → thread → stack; the root's width is the target's account, to the
+//! microjoule. Deterministic.
+
+use std::io::{self, Write};
+
+use inferno::flamegraph::color::{BackgroundColor, Color, PaletteMap};
+use inferno::flamegraph::{self, Options, TextTruncateDirection};
+
+use crate::attribute::Account;
+use crate::profile::Profile;
+
+use super::balance::target_half;
+use super::claim::Claim;
+use super::figures::time;
+use super::folded::Stacks;
+use super::heading;
+use super::palette::{Kind, colour};
+use super::visible::{shorten, visible};
+
+/// More than this is not exact in the picture, which computes in `f64`:
+/// 9 007 199 254 J, a power station for some seconds.
+const MOST_UJ: u64 = 1 << 53;
+
+/// Characters of title and subtitle that fit into the picture.
+const TITLE_WIDTH: usize = 105;
+const SUBTITLE_WIDTH: usize = 150;
+
+/// Writes the flamegraph. Where there is no energy, the picture says why.
+///
+/// # Errors
+///
+/// What `out` said; [`io::ErrorKind::InvalidData`] for more energy than can be
+/// drawn exactly.
+pub fn write(profile: &Profile, mut out: impl Write) -> io::Result<()> {
+    let stacks = Stacks::of(profile);
+    let claim = Claim::of(profile);
+    let title = shorten(&heading::command(profile), TITLE_WIDTH).into_owned();
+    match stacks.total() {
+        Some(0) => return empty(profile, claim, &title, &mut out),
+        Some(total) if total <= MOST_UJ => {}
+        _ => {
+            return Err(io::Error::new(
+                io::ErrorKind::InvalidData,
+                "more energy than a flamegraph can show exactly",
+            ));
+        }
+    }
+    let mut palette = palette(&stacks);
+    let mut options = Options::default();
+    options.title = format!("Energy of {title}");
+    options.subtitle = Some(shorten(&subtitle(profile, claim), SUBTITLE_WIDTH).into_owned());
+    options.count_name = if claim.estimated {
+        "µJ estimated".to_owned()
+    } else {
+        "µJ".to_owned()
+    };
+    options.name_type = "Frame:".to_owned();
+    options.bgcolors = Some(BackgroundColor::Flat(Color {
+        r: 252,
+        g: 252,
+        b: 252,
+    }));
+    options.palette_map = Some(&mut palette);
+    options.text_truncate_direction = TextTruncateDirection::Right;
+    // The lines are in the order of their frames, which is not the order of
+    // their text where a name has characters before `;` in ASCII (a space):
+    // sorted as text, one function's stacks may be torn apart. This option
+    // takes the order as it is, last line first.
+    options.flame_chart = true;
+    let lines: Vec<String> = stacks.lines().rev().collect();
+    let mut buffered = io::BufWriter::new(out);
+    flamegraph::from_lines(
+        &mut options,
+        lines.iter().map(String::as_str),
+        &mut buffered,
+    )?;
+    buffered.flush()
+}
+
+fn subtitle(profile: &Profile, claim: Claim) -> String {
+    let target = profile.ledger.account(Account::Target);
+    let half = target_half(profile);
+    let duration = profile.summary.duration.0;
+    let full = claim.full(target);
+    let (energy, watts) = (
+        claim.text(full, half),
+        claim.watts(full, half, Some(duration)),
+    );
+    let how = if claim.estimated {
+        "estimated (shares stay valid)".to_owned()
+    } else {
+        format!("measured by {}", heading::source(profile))
+    };
+    format!("{energy} in {}, {watts} mean; {how}", time(duration))
+}
+
+/// A colour for every name, so that nothing is left to chance.
+fn palette(stacks: &Stacks) -> PaletteMap {
+    let mut palette = PaletteMap::default();
+    palette.insert("", colour("", Kind::All));
+    for stack in stacks.rows.keys() {
+        for (depth, position) in stack.iter().enumerate() {
+            let name = &stacks.names[*position as usize];
+            if palette.get(name).is_none() {
+                let kind = if depth < 2 { Kind::Task } else { Kind::Code };
+                palette.insert(name, colour(name, kind));
+            }
+        }
+    }
+    palette
+}
+
+/// A picture without boxes.
+fn empty(profile: &Profile, claim: Claim, title: &str, out: &mut impl Write) -> io::Result<()> {
+    let why = if profile.threads.is_empty() {
+        "No thread of the target ran."
+    } else if !claim.energy {
+        "The energy is unknown: no meter said anything usable."
+    } else {
+        "No energy: the meters did not move while the target ran."
+    };
+    let title = escaped(title);
+    write!(
+        out,
+        r##"<?xml version="1.0" encoding="utf-8"?>
+<svg xmlns="http://www.w3.org/2000/svg" version="1.1" width="1200" height="120" viewBox="0 0 1200 120">
+<rect width="100%" height="100%" fill="#fcfcfc"/>
+<svg id="frames" total_samples="0"/>
+<g font-family="monospace" font-size="12" text-anchor="middle">
+<text id="title" x="50%" y="34" font-size="17">Energy of {title}</text>
+<text id="subtitle" x="50%" y="68">{why}</text>
+</g>
+</svg>
+"##
+    )
+}
+
+fn escaped(text: &str) -> String {
+    visible(text)
+        .replace('&', "&amp;")
+        .replace('<', "&lt;")
+        .replace('>', "&gt;")
+}

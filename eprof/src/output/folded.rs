@@ -1,0 +1,143 @@
+//! Folded stacks: `process;thread;frame;frame… µJ`, root first, one line per
+//! stack, the format that flamegraph tools share.
+//!
+//! The first level is `comm (pid)`, the second `comm/tid`. Kernel frames end
+//! in `_[k]` and inlined ones in `_[i]`, as `stackcollapse-perf.pl` marks
+//! them. The numbers add up to the target's account, to the microjoule.
+
+use std::collections::{BTreeMap, BTreeSet, HashMap};
+use std::io::{self, Write};
+
+use crate::profile::{ProcessKey, Profile, SymbolFrame};
+
+use super::visible::visible;
+
+/// All stacks with energy, equal ones merged, in the order of their frames'
+/// names.
+#[derive(Clone, Debug, Default)]
+pub(super) struct Stacks {
+    /// Names of frames, ascending.
+    pub(super) names: Vec<String>,
+    /// For each stack the positions of its frames in `names`, root first, and
+    /// its energy in microjoules.
+    pub(super) rows: BTreeMap<Vec<u32>, u64>,
+}
+
+/// Writes the folded stacks.
+///
+/// # Errors
+///
+/// What `out` said.
+pub fn write(profile: &Profile, out: impl Write) -> io::Result<()> {
+    let mut out = io::BufWriter::new(out);
+    for line in Stacks::of(profile).lines() {
+        writeln!(out, "{line}")?;
+    }
+    out.flush()
+}
+
+/// A name that fits between semicolons: hostile characters are escaped, and
+/// `;` becomes `:` (as in `stackcollapse-perf.pl`).
+fn level(name: &str) -> String {
+    visible(name).trim().replace(';', ":")
+}
+
+fn frame_name(frame: &SymbolFrame) -> String {
+    let name = level(&frame.key.function);
+    if frame.key.module == "[kernel]" && !name.starts_with('[') {
+        format!("{name}_[k]")
+    } else if frame.inlined {
+        format!("{name}_[i]")
+    } else {
+        name
+    }
+}
+
+/// `comm (pid)`. A line must not begin as a comment does, with `# `.
+fn process_name(comm: &str, key: ProcessKey) -> String {
+    let name = format!("{} ({})", level(comm), key.pid);
+    match name.strip_prefix("# ") {
+        Some(rest) => format!("#_{rest}"),
+        None => name,
+    }
+}
+
+/// A leaf that ends in a number would be read as a second count: the space
+/// before the number becomes `_`.
+fn leaf_name(name: String) -> String {
+    match name.rsplit_once(' ') {
+        Some((head, tail)) if tail.chars().all(|c| c.is_ascii_digit() || c == '.') => {
+            format!("{head}_{tail}")
+        }
+        _ => name,
+    }
+}
+
+impl Stacks {
+    /// The stacks of a profile.
+    pub(super) fn of(profile: &Profile) -> Self {
+        let comms: HashMap<ProcessKey, &str> = profile
+            .processes
+            .iter()
+            .map(|process| (process.key, process.comm.as_str()))
+            .collect();
+        // Frames repeat in thousands of stacks: each is named once.
+        let mut inner: HashMap<&SymbolFrame, String> = HashMap::new();
+        let mut stacks: Vec<(Vec<String>, u64)> = Vec::new();
+        for row in profile.stacks.iter().filter(|row| row.price.full.0 > 0) {
+            let mut names = match profile.threads.get(row.thread) {
+                Some(thread) => {
+                    let comm = comms.get(&thread.process).copied();
+                    let process = process_name(comm.unwrap_or(&thread.comm), thread.process);
+                    vec![process, format!("{}/{}", level(&thread.comm), thread.tid)]
+                }
+                None => vec!["[unknown]".to_owned()],
+            };
+            for frame in &row.frames {
+                let name = inner.entry(frame).or_insert_with(|| frame_name(frame));
+                names.push(name.clone());
+            }
+            if row.frames.is_empty() {
+                names.push("[unsampled]".to_owned());
+            }
+            if let Some(leaf) = names.pop() {
+                names.push(leaf_name(leaf));
+            }
+            stacks.push((names, row.price.full.0));
+        }
+        let distinct: BTreeSet<&String> = stacks.iter().flat_map(|(names, _)| names).collect();
+        let names: Vec<String> = distinct.into_iter().cloned().collect();
+        let mut rows: BTreeMap<Vec<u32>, u64> = BTreeMap::new();
+        for (stack, uj) in &stacks {
+            let positions = stack.iter().filter_map(|name| {
+                let at = names.binary_search(name).ok()?;
+                u32::try_from(at).ok()
+            });
+            let sum = rows.entry(positions.collect()).or_default();
+            *sum = sum.saturating_add(*uj);
+        }
+        Self { names, rows }
+    }
+
+    /// One line per stack, ordered by frames.
+    pub(super) fn lines(&self) -> impl DoubleEndedIterator<Item = String> {
+        self.rows.iter().map(|(stack, uj)| {
+            let mut line = String::new();
+            for (at, position) in stack.iter().enumerate() {
+                if at > 0 {
+                    line.push(';');
+                }
+                line.push_str(&self.names[*position as usize]);
+            }
+            line.push_str(&format!(" {uj}"));
+            line
+        })
+    }
+
+    /// All energy in microjoules; `None` where that is no `u64`.
+    pub(super) fn total(&self) -> Option<u64> {
+        self.rows
+            .values()
+            .try_fold(0u64, |sum, uj| sum.checked_add(*uj))
+    }
+}

@@ -1,0 +1,159 @@
+//! The head of every report: what ran, for how long, and what it used.
+
+use crate::attribute::Account;
+use crate::profile::Profile;
+use crate::source::Meter;
+
+use super::balance::{coarsest_half, target_half};
+use super::claim::{Claim, spoke};
+use super::figures::{count, counted, time};
+use super::look::Look;
+use super::visible::{shorten, visible, visible_text, wrapped};
+
+/// The command as it could be typed, harmless in a terminal.
+pub(super) fn command(profile: &Profile) -> String {
+    let words = profile.summary.header.command.argv.iter();
+    let words: Vec<String> = words
+        .map(|word| {
+            let plain = |c: char| c.is_alphanumeric() || "-_./=:,+@%".contains(c);
+            if !word.is_empty() && word.chars().all(plain) {
+                word.clone()
+            } else {
+                format!("'{}'", visible_text(word).replace('\'', "'\\''"))
+            }
+        })
+        .collect();
+    if words.is_empty() {
+        "(unknown command)".to_owned()
+    } else {
+        words.join(" ")
+    }
+}
+
+/// The meters that make up the total, by interface: `perf package
+/// power/energy-pkg/, dram power/energy-ram/`.
+pub(super) fn source(profile: &Profile) -> String {
+    let header = &profile.summary.header;
+    let mut kinds: Vec<(&str, Vec<(String, usize)>)> = Vec::new();
+    for ledger in profile.ledger.disjoint() {
+        let meter: Option<&Meter> = header.meters.iter().find(|m| m.id == ledger.meter);
+        let kind = meter.map_or("?", |meter| meter.kind.name());
+        let what = format!("{} {}", ledger.domain.name(), visible(&ledger.name));
+        if kinds.last().is_none_or(|(last, _)| *last != kind) {
+            kinds.push((kind, Vec::new()));
+        }
+        if let Some((_, meters)) = kinds.last_mut() {
+            match meters.last_mut() {
+                Some((last, times)) if *last == what => *times += 1,
+                _ => meters.push((what, 1)),
+            }
+        }
+    }
+    if kinds.is_empty() {
+        return "no meter".to_owned();
+    }
+    let kinds = kinds.into_iter().map(|(kind, meters)| {
+        let meters = meters.into_iter().map(|(what, times)| {
+            if times > 1 {
+                format!("{what} ×{times}")
+            } else {
+                what
+            }
+        });
+        format!("{kind} {}", meters.collect::<Vec<_>>().join(", "))
+    });
+    kinds.collect::<Vec<_>>().join("; ")
+}
+
+/// The sentence without which an estimate would be a lie.
+const ESTIMATE: &str = "The joules are estimated from CPU time, not measured: they may be off by \
+the whole range. The shares between rows stay valid.";
+
+/// What stands in the first lines.
+pub(super) fn lines(profile: &Profile, claim: Claim, look: Look) -> Vec<String> {
+    let summary = &profile.summary;
+    let name = "eprof: ";
+    let command = command(profile);
+    let command = shorten(&command, look.width.saturating_sub(name.len()));
+    let mut lines = vec![format!("{}{}", look.dim(name), look.bold(&command))];
+    let mut fact = |label: &str, text: &str| {
+        for (at, line) in wrapped(text, look.width.saturating_sub(12))
+            .into_iter()
+            .enumerate()
+        {
+            let label = format!("  {:<10}", if at == 0 { label } else { "" });
+            lines.push(format!("{}{line}", look.dim(&label)).trim_end().to_owned());
+        }
+    };
+
+    let mut ran = vec![time(summary.duration.0)];
+    match summary.exit_code {
+        Some(0) => {}
+        Some(code) => ran.push(format!("exit code {code}")),
+        None => ran.push("the recording was cut off: exit code unknown".to_owned()),
+    }
+    let (processes, threads) = (profile.processes.len(), profile.threads.len());
+    ran.push(format!(
+        "{}, {}",
+        counted(processes as u64, "process", "processes"),
+        counted(threads as u64, "thread", "threads")
+    ));
+    if summary.header.frequency_hz > 0 {
+        ran.push(format!(
+            "{} at {} Hz",
+            counted(summary.samples, "sample", "samples"),
+            count(summary.header.frequency_hz.into())
+        ));
+    } else {
+        ran.push("stacks not sampled".to_owned());
+    }
+    fact("ran", &ran.join(", "));
+
+    let target = profile.ledger.account(Account::Target);
+    let half = target_half(profile);
+    let duration = Some(summary.duration.0);
+    let full = claim.full(target);
+    if full.is_some() {
+        let above = match claim.marginal(target) {
+            Some(uj) => format!(" ({} above idle)", claim.short(Some(uj), half)),
+            None => String::new(),
+        };
+        fact(
+            "energy",
+            &format!(
+                "{} in the target{above}, {} mean",
+                claim.text(full, half),
+                claim.watts(full, half, duration)
+            ),
+        );
+        let (total, coarsest) = (profile.ledger.total(), coarsest_half(profile));
+        fact(
+            "machine",
+            &format!(
+                "{} in all, {} mean",
+                claim.short(Some(total.0), coarsest),
+                claim.watts(Some(total.0), coarsest, duration)
+            ),
+        );
+    } else {
+        fact("energy", "unknown: no meter said anything usable");
+    }
+    let weights = match summary.weights.as_str() {
+        "" => String::new(),
+        "time" => "; shared by CPU time".to_owned(),
+        weights => format!("; shared by {}", visible(weights)),
+    };
+    let silent = profile.ledger.disjoint().filter(|m| !spoke(m)).count();
+    let how = match silent {
+        _ if !claim.energy => "nothing".to_owned(),
+        0 => claim.provenance().to_owned(),
+        n => format!("{} (but by {n} of these)", claim.provenance()),
+    };
+    fact("source", &format!("{how}: {}{weights}", source(profile)));
+    if claim.estimated {
+        for line in wrapped(ESTIMATE, look.width.saturating_sub(2)) {
+            lines.push(look.warn(&format!("  {line}")));
+        }
+    }
+    lines
+}

@@ -1,0 +1,73 @@
+//! The JSON report, `eprof-report/1`.
+//!
+//! The schema is [`SCHEMA`] (`report.schema.json` beside this file). Within
+//! version 1 keys are only ever added. All keys are always present, in a fixed
+//! order; what was not measured is `null`, never 0.
+//!
+//! | key | what |
+//! |---|---|
+//! | `schema` | `eprof-report/1` |
+//! | `command`, `exit_code`, `duration_s` | what ran; `exit_code` is `null` where the recording was cut off |
+//! | `source` | `kind` (`perf`, `powercap`, … or `null`), `provenance` (`measured` or `estimated`), `band` (for estimates: the factors `low` and `high` between which the truth lies in 90 % of cases), `weights`, and the `meters` |
+//! | `energy_uj` | the total of all meters that no other meter contains |
+//! | `target` | the target's account over those meters |
+//! | `ledger` | per meter and account; per meter, `uj` adds up to the meter's `total_uj`, and so does `marginal_uj` |
+//! | `processes`, `threads`, `modules`, `cpus` | each adds up to `target`, in `uj` and in `marginal_uj` |
+//! | `functions` | `self_uj` adds up to `target`; `total_uj` includes callees and does not |
+//! | `omitted` | with a limit: per kind of rows, the number and the sum of those left out |
+//! | `losses` | what was lost, by reason; empty means nothing |
+//! | `footprint` | what eprof itself cost |
+//! | `recording` | with what, where and when |
+//! | `caveats` | what makes the numbers less true |
+//!
+//! `uj` is energy with the row's share of the idle cost, `marginal_uj` above
+//! idle (`null` where idle power is unknown), both in integer microjoules.
+//! `ci90_uj` is half of the 90 % interval around `uj`; of an estimate it is
+//! at least as wide as the model's band, which is common to all rows and so
+//! does not touch their shares.
+
+mod document;
+
+use std::fmt::Write as _;
+use std::io::{self, Write};
+
+use crate::profile::Profile;
+
+use super::view::View;
+
+/// The name and version of the schema.
+pub const VERSION: &str = "eprof-report/1";
+
+/// The JSON Schema (draft 2020-12) of the report.
+pub const SCHEMA: &str = include_str!("../report.schema.json");
+
+/// Writes the report. `view.sort` and `view.limit` apply to the rows that
+/// `view.by` names, or to all kinds where it names none; nothing is left out
+/// silently (`omitted`).
+///
+/// # Errors
+///
+/// What `out` said.
+pub fn write(profile: &Profile, view: &View, mut out: impl Write) -> io::Result<()> {
+    let document = document::Report::new(profile, view);
+    let text = serde_json::to_string_pretty(&document)?;
+    out.write_all(printable(&text).as_bytes())?;
+    out.write_all(b"\n")
+}
+
+/// `text` with the characters escaped that JSON allows in strings but that a
+/// terminal might obey. They can only be inside strings.
+fn printable(text: &str) -> String {
+    let mut safe = String::with_capacity(text.len());
+    for c in text.chars() {
+        let obeyed = matches!(c, '\u{7f}'..='\u{9f}' | '\u{2028}' | '\u{2029}'
+            | '\u{202a}'..='\u{202e}' | '\u{2066}'..='\u{2069}');
+        if obeyed {
+            // Writing to a string cannot fail.
+            let _ = write!(safe, "\\u{:04x}", c as u32);
+        } else {
+            safe.push(c);
+        }
+    }
+    safe
+}

@@ -1,0 +1,172 @@
+//! Rows of one kind, in the order and number that was asked for, and what is
+//! left out.
+
+use std::cmp::Reverse;
+
+use crate::attribute::Price;
+use crate::profile::Profile;
+use crate::unit::{Microjoules, Nanos};
+
+use super::claim::Claim;
+use super::view::{By, Sort};
+use super::visible::visible;
+
+/// What all kinds of rows have in common. What a kind does not have is `None`.
+#[derive(Clone, Debug, Default)]
+pub(super) struct Entry {
+    /// Harmless in a terminal.
+    pub(super) name: String,
+    /// Object file of a function, likewise.
+    pub(super) module: Option<String>,
+    pub(super) pid: Option<u32>,
+    pub(super) tid: Option<u32>,
+    pub(super) cpu: Option<u32>,
+    pub(super) threads: Option<u32>,
+    /// Its own energy.
+    pub(super) price: Price,
+    /// With callees.
+    pub(super) total: Option<Price>,
+    pub(super) ci90: Option<Microjoules>,
+    pub(super) on_cpu: Option<Nanos>,
+    pub(super) samples: Option<u64>,
+}
+
+/// The entries of a kind, in the profile's order.
+fn entries(profile: &Profile, by: By) -> Vec<Entry> {
+    match by {
+        By::Process => profile
+            .processes
+            .iter()
+            .map(|row| Entry {
+                name: visible(&row.comm).into_owned(),
+                pid: Some(row.key.pid),
+                threads: Some(row.threads),
+                price: row.price,
+                ci90: Some(row.ci90),
+                on_cpu: Some(row.cpu),
+                samples: Some(row.samples),
+                ..Entry::default()
+            })
+            .collect(),
+        By::Thread => profile
+            .threads
+            .iter()
+            .map(|row| Entry {
+                name: visible(&row.comm).into_owned(),
+                pid: Some(row.process.pid),
+                tid: Some(row.tid),
+                price: row.price,
+                ci90: Some(row.ci90),
+                on_cpu: Some(row.cpu),
+                samples: Some(row.samples),
+                ..Entry::default()
+            })
+            .collect(),
+        By::Function => profile
+            .functions
+            .iter()
+            .map(|row| Entry {
+                name: visible(&row.key.function).into_owned(),
+                module: Some(if row.key.module.is_empty() {
+                    String::new()
+                } else {
+                    visible(&row.key.module).into_owned()
+                }),
+                price: row.own,
+                total: Some(row.total),
+                ci90: Some(row.ci90),
+                samples: Some(row.samples),
+                ..Entry::default()
+            })
+            .collect(),
+        By::Module => profile
+            .modules
+            .iter()
+            .map(|row| Entry {
+                name: visible(&row.module).into_owned(),
+                price: row.own,
+                ci90: Some(row.ci90),
+                samples: Some(row.samples),
+                ..Entry::default()
+            })
+            .collect(),
+        By::Cpu => profile
+            .cpus
+            .iter()
+            .map(|row| Entry {
+                name: format!("cpu {}", row.cpu),
+                cpu: Some(row.cpu),
+                price: row.price,
+                on_cpu: Some(row.on_cpu),
+                ..Entry::default()
+            })
+            .collect(),
+    }
+}
+
+/// The sum of the rows that are not shown.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub(super) struct Rest {
+    /// How many rows.
+    pub(super) rows: usize,
+    /// Their own energy.
+    pub(super) price: Price,
+    /// Their CPU time.
+    pub(super) on_cpu: Nanos,
+    /// Their samples.
+    pub(super) samples: u64,
+}
+
+/// Rows to be shown.
+#[derive(Clone, Debug)]
+pub(super) struct Listing {
+    /// The rows.
+    pub(super) entries: Vec<Entry>,
+    /// For each of them, its position in the profile.
+    pub(super) positions: Vec<usize>,
+    /// What is left out; its `rows` is 0 where that is nothing.
+    pub(super) rest: Rest,
+}
+
+impl Listing {
+    /// The first `limit` rows (all for `None`) of a kind in an order. Rows
+    /// that are equal stay in the profile's order.
+    pub(super) fn new(profile: &Profile, by: By, sort: Option<Sort>, limit: Option<usize>) -> Self {
+        let mut entries: Vec<(usize, Entry)> =
+            entries(profile, by).into_iter().enumerate().collect();
+        // Without joules, the next best answer is where the time went.
+        let sort = match sort {
+            Some(sort) => sort,
+            None if Claim::of(profile).energy => Sort::Energy,
+            None if matches!(by, By::Function | By::Module) => Sort::Samples,
+            None => Sort::Cpu,
+        };
+        match sort {
+            Sort::Energy => entries.sort_by_key(|(_, row)| Reverse(row.price.full)),
+            Sort::Marginal => entries.sort_by_key(|(_, row)| Reverse(row.price.marginal)),
+            Sort::Total => {
+                entries.sort_by_key(|(_, row)| Reverse(row.total.unwrap_or(row.price).full));
+            }
+            Sort::Cpu => entries.sort_by_key(|(_, row)| Reverse(row.on_cpu)),
+            Sort::Samples => entries.sort_by_key(|(_, row)| Reverse(row.samples)),
+            Sort::Name => entries.sort_by(|(_, a), (_, b)| {
+                (a.cpu, &a.name, &a.module, a.pid, a.tid)
+                    .cmp(&(b.cpu, &b.name, &b.module, b.pid, b.tid))
+            }),
+        }
+        let kept = limit.unwrap_or(entries.len()).min(entries.len());
+        let mut rest = Rest::default();
+        for (_, row) in entries.drain(kept..) {
+            rest.rows += 1;
+            rest.price += row.price;
+            rest.on_cpu += row.on_cpu.unwrap_or_default();
+            rest.samples += row.samples.unwrap_or_default();
+        }
+        let (positions, entries) = entries.into_iter().unzip();
+        Self {
+            entries,
+            positions,
+            rest,
+        }
+    }
+}

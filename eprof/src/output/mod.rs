@@ -1,0 +1,83 @@
+//! Output: bytes from a [`Profile`](crate::profile::Profile), and from nothing
+//! else.
+//!
+//! Every writer takes an `impl io::Write` and is deterministic: the same
+//! profile gives the same bytes. What was not measured is shown as `–` (table),
+//! `null` (JSON) or an empty field (CSV), never as zero. Names of processes
+//! and functions are chosen by whoever is measured; [`visible`] makes them
+//! harmless before they reach a terminal or a picture.
+//!
+//! - [`table`]: the summary for people, and one breakdown at a time
+//! - [`json`]: `eprof-report/1`, documented and stable
+//! - [`csv`]: one breakdown, RFC 4180
+//! - [`folded`]: folded stacks, `process;thread;frame;… µJ`
+//! - [`flame`]: the energy flamegraph, an interactive SVG
+//! - [`progress`]: the live line while the target runs
+
+pub mod csv;
+pub mod flame;
+pub mod folded;
+pub mod json;
+pub mod look;
+pub mod progress;
+pub mod table;
+pub mod view;
+
+mod balance;
+mod claim;
+mod closing;
+mod figures;
+mod grid;
+mod heading;
+mod listing;
+mod palette;
+mod visible;
+
+use std::io::{self, Write};
+
+pub use look::Look;
+pub use progress::{Beat, Progress};
+pub use view::{By, Format, Sort, View};
+
+use crate::error::{Error, ErrorKind, Result};
+use crate::profile::Profile;
+
+/// Writes the report: the summary where `view.by` is `None` and the format is
+/// a table, else the breakdown that was asked for.
+///
+/// # Errors
+///
+/// [`ErrorKind::Usage`] where the rows do not have what they are to be sorted
+/// by; otherwise what `out` said, except a broken pipe.
+pub fn report(
+    profile: &Profile,
+    view: &View,
+    format: Format,
+    look: Look,
+    out: impl Write,
+) -> Result<()> {
+    view.check()?;
+    let mut out = io::BufWriter::new(out);
+    let written = match format {
+        Format::Table => table::write(profile, view, look, &mut out),
+        Format::Json => json::write(profile, view, &mut out),
+        Format::Csv => csv::write(profile, view, &mut out),
+    };
+    settle(written.and_then(|()| out.flush()))
+}
+
+/// Turns the result of writing into one of eprof's own. That the reader has
+/// gone (`eprof report | head`) is not an error.
+///
+/// # Errors
+///
+/// [`ErrorKind::Input`] for every other failure.
+pub fn settle(written: io::Result<()>) -> Result<()> {
+    match written {
+        Err(error) if error.kind() != io::ErrorKind::BrokenPipe => Err(Error::new(
+            ErrorKind::Input,
+            format!("cannot write the output: {error}"),
+        )),
+        _ => Ok(()),
+    }
+}

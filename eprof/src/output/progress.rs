@@ -1,0 +1,145 @@
+//! The live line while the target runs.
+//!
+//! On standard error, only on a terminal, at most ten times a second, and
+//! gone without a trace before anything else is written.
+
+use std::io::{self, IsTerminal, Write};
+
+use crate::unit::{Microjoules, Nanos, Timestamp, Watts};
+
+use super::figures::{count, counted, estimate, figure};
+use super::look::Look;
+use super::visible::shorten;
+
+/// Time between two updates of the line.
+const EVERY: Nanos = Nanos(100_000_000);
+/// Runs shorter than this show no line at all: it would only flicker.
+const PATIENCE: Nanos = Nanos(400_000_000);
+
+/// What is known at one moment.
+#[derive(Clone, Copy, Debug, Default, PartialEq)]
+pub struct Beat {
+    /// Since the start of the target.
+    pub elapsed: Nanos,
+    /// Power of all disjoint meters over the last interval, where known.
+    pub power: Option<Watts>,
+    /// Energy of all disjoint meters since the start, where known.
+    pub energy: Option<Microjoules>,
+    /// Whether those are estimates.
+    pub estimated: bool,
+    /// Threads of the target that have run.
+    pub threads: u64,
+    /// Samples taken.
+    pub samples: u64,
+}
+
+impl Beat {
+    /// The line, without colours.
+    fn text(&self) -> String {
+        let seconds = self.elapsed.0 / 1_000_000_000;
+        let elapsed = if seconds < 60 {
+            format!("{:.1} s", self.elapsed.seconds())
+        } else {
+            format!(
+                "{}:{:02}:{:02}",
+                seconds / 3600,
+                seconds / 60 % 60,
+                seconds % 60
+            )
+        };
+        let shown = |value: Option<f64>, unit: &str| match value {
+            None => format!("– {unit}"),
+            Some(value) if self.estimated => estimate(value, None, unit).0.text(),
+            Some(value) => figure(value, None, unit).text(),
+        };
+        format!(
+            "{elapsed}  {}  {}  {}  {}",
+            shown(self.power.map(|power| power.0), "W"),
+            shown(self.energy.map(Microjoules::joules), "J"),
+            counted(self.threads, "thread", "threads"),
+            if self.samples == 1 {
+                "1 sample".to_owned()
+            } else {
+                format!("{} samples", count(self.samples))
+            },
+        )
+    }
+}
+
+/// The live line.
+#[derive(Debug)]
+pub struct Progress<W: Write> {
+    /// `None`: nothing is ever written.
+    out: Option<W>,
+    look: Look,
+    /// When the line was last written.
+    last: Option<Timestamp>,
+    shown: bool,
+}
+
+impl Progress<io::Stderr> {
+    /// On standard error, silent when that is no terminal (or a dumb one) or
+    /// `quiet` is wanted.
+    pub fn stderr(quiet: bool) -> Self {
+        let stderr = io::stderr();
+        let dumb = std::env::var_os("TERM").is_some_and(|term| term == "dumb");
+        let look = Look::of_stderr(&stderr);
+        let live = stderr.is_terminal() && !dumb && !quiet;
+        Self::new(live.then_some(stderr), look)
+    }
+}
+
+impl<W: Write> Progress<W> {
+    /// On `out`, which is a terminal that looks like `look`; `None` for
+    /// silence.
+    pub fn new(out: Option<W>, look: Look) -> Self {
+        Self {
+            out,
+            look,
+            last: None,
+            shown: false,
+        }
+    }
+
+    /// Shows `beat`, unless it is too early for that. A terminal that cannot
+    /// be written to is left alone from then on.
+    pub fn show(&mut self, now: Timestamp, beat: &Beat) {
+        let early = self.last.is_some_and(|last| now.since(last) < EVERY);
+        if early || beat.elapsed < PATIENCE {
+            return;
+        }
+        let Some(out) = &mut self.out else { return };
+        // One column stays free: some terminals wrap when it is used.
+        let text = beat.text();
+        let text = shorten(&text, self.look.width.saturating_sub(1));
+        // Back to the first column, write, erase what is left of the old line.
+        let line = format!("\r{}\x1b[K", self.look.dim(&text));
+        if out
+            .write_all(line.as_bytes())
+            .and_then(|()| out.flush())
+            .is_err()
+        {
+            self.out = None;
+            return;
+        }
+        self.last = Some(now);
+        self.shown = true;
+    }
+
+    /// Removes the line. It comes back with the next [`Progress::show`].
+    pub fn clear(&mut self) {
+        if !std::mem::take(&mut self.shown) {
+            return;
+        }
+        if let Some(out) = &mut self.out {
+            // Nothing can be done about a terminal that has gone.
+            let _ = out.write_all(b"\r\x1b[K").and_then(|()| out.flush());
+        }
+    }
+}
+
+impl<W: Write> Drop for Progress<W> {
+    fn drop(&mut self) {
+        self.clear();
+    }
+}

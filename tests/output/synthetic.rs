@@ -1,0 +1,466 @@
+//! Small profiles with known sums: threads with stacks are given, everything
+//! else is derived by addition.
+
+use std::collections::{BTreeMap, BTreeSet};
+
+use eprof::attribute::{Account, HalfWidth, Ledger, MeterLedger, Price};
+use eprof::caveat::Caveat;
+use eprof::kernel::{Loss, ZoneId};
+use eprof::profile::{
+    CpuRow, FunctionKey, FunctionRow, ModuleRow, ProcessKey, ProcessRow, Profile, StackRow,
+    Summary, SymbolFrame, ThreadRow,
+};
+use eprof::recording::{Baseline, Command, Footprint, Header, Zone};
+use eprof::source::{Domain, Meter, MeterId, Provenance, Quantity, Scope, SourceKind};
+use eprof::unit::{Microjoules, Nanos, Timestamp, Watts};
+
+/// A thread with its stacks: frames (`function@module`, root first),
+/// microjoules, samples.
+#[derive(Clone, Debug)]
+pub(crate) struct Thread {
+    pub(crate) pid: u32,
+    pub(crate) tid: u32,
+    pub(crate) comm: String,
+    pub(crate) cpu_ns: u64,
+    pub(crate) stacks: Vec<(Vec<String>, u64, u64)>,
+}
+
+impl Thread {
+    pub(crate) fn new(pid: u32, tid: u32, comm: &str, cpu_ns: u64) -> Self {
+        Self {
+            pid,
+            tid,
+            comm: comm.to_owned(),
+            cpu_ns,
+            stacks: Vec::new(),
+        }
+    }
+
+    pub(crate) fn stack(mut self, frames: &[&str], uj: u64, samples: u64) -> Self {
+        let frames = frames.iter().map(|frame| (*frame).to_owned()).collect();
+        self.stacks.push((frames, uj, samples));
+        self
+    }
+
+    pub(crate) fn uj(&self) -> u64 {
+        self.stacks.iter().map(|(_, uj, _)| uj).sum()
+    }
+}
+
+/// What to build.
+#[derive(Clone, Debug)]
+pub(crate) struct Synthetic {
+    pub(crate) argv: Vec<String>,
+    pub(crate) exit_code: Option<i32>,
+    pub(crate) threads: Vec<Thread>,
+    /// Energies of the other accounts, on the package meter.
+    pub(crate) others: Vec<(Account, u64)>,
+    pub(crate) baseline: bool,
+    pub(crate) estimated: bool,
+    pub(crate) caveats: Vec<Caveat>,
+    pub(crate) losses: Loss,
+}
+
+impl Synthetic {
+    pub(crate) fn of(threads: Vec<Thread>) -> Self {
+        Self {
+            argv: vec!["./bench".to_owned(), "--size".to_owned(), "1000".to_owned()],
+            exit_code: Some(0),
+            threads,
+            others: vec![
+                (Account::Other, 3_104_512),
+                (Account::Kernel, 421_907),
+                (Account::Eprof, 310_044),
+                (Account::Idle, 12_088_133),
+                (Account::Unattributed, 0),
+            ],
+            baseline: true,
+            estimated: false,
+            caveats: Vec::new(),
+            losses: Loss::default(),
+        }
+    }
+
+    /// A run with two processes, threads, kernel frames, and all markers.
+    pub(crate) fn typical() -> Self {
+        let main = Thread::new(4242, 4242, "bench", 2_410_000_000)
+            .stack(
+                &["main@bench", "parse@bench", "utf8::decode@bench"],
+                9_482_113,
+                1240,
+            )
+            .stack(&["main@bench", "parse@bench"], 2_103_551, 275)
+            .stack(
+                &["main@bench", "write@libc.so.6", "ksys_write@[kernel]"],
+                1_004_127,
+                131,
+            )
+            .stack(&["main@bench", "wait_for_workers@bench"], 204_118, 27);
+        let worker = |tid: u32, uj: u64| {
+            Thread::new(4242, tid, "worker", uj * 175)
+                .stack(
+                    &[
+                        "start_thread@libc.so.6",
+                        "worker@bench",
+                        "<bench::matrix::Matrix<f64> as core::ops::Mul>::mul@bench",
+                    ],
+                    uj / 10 * 8,
+                    uj / 10_000,
+                )
+                .stack(&["[truncated]@", "memcpy@libc.so.6"], uj / 10, uj / 100_000)
+                .stack(
+                    &[
+                        "start_thread@libc.so.6",
+                        "worker@bench",
+                        "[unknown] in libblas.so.3@libblas.so.3",
+                    ],
+                    uj / 10 + uj % 10,
+                    40,
+                )
+        };
+        let short = Thread::new(4250, 4250, "true", 812_000).stack(&["[unsampled]@"], 4_731, 0);
+        Self::of(vec![
+            main,
+            worker(4243, 13_204_551),
+            worker(4244, 9_871_006),
+            short,
+        ])
+    }
+
+    fn header(&self) -> Header {
+        let meter = |id, domain, name: &str, nested| Meter {
+            id: MeterId(id),
+            kind: if self.estimated {
+                SourceKind::Model
+            } else {
+                SourceKind::Perf
+            },
+            name: name.to_owned(),
+            domain,
+            scope: Scope::Machine,
+            cpus: vec![0, 1],
+            quantity: Quantity::Counter {
+                unit_uj: 61.0,
+                modulus: None,
+            },
+            provenance: self.provenance(),
+            nested,
+            latch: Nanos(1_000_000),
+            plausible: Watts(500.0),
+        };
+        let (package, dram, core) = if self.estimated {
+            ("model/package", "model/dram", "model/core")
+        } else {
+            (
+                "power/energy-pkg/",
+                "power/energy-ram/",
+                "power/energy-cores/",
+            )
+        };
+        Header {
+            eprof: "0.1.0".to_owned(),
+            object: "prebuilt 0123abcd".to_owned(),
+            wall_clock_ns: 1_790_000_000_000_000_000,
+            started: Timestamp(1_000_000_000),
+            host: "lab".to_owned(),
+            kernel: "6.12.0".to_owned(),
+            cpu_model: "A CPU".to_owned(),
+            command: Command {
+                argv: self.argv.clone(),
+                directory: "/src/bench".to_owned(),
+            },
+            frequency_hz: 997,
+            interval: Nanos(50_000_000),
+            cycles: false,
+            follow: "cgroup".to_owned(),
+            meters: vec![
+                meter(0, Domain::Package, package, false),
+                meter(1, Domain::Dram, dram, false),
+                meter(2, Domain::Core, core, true),
+            ],
+            zones: vec![Zone {
+                id: ZoneId(0),
+                cpus: vec![0, 1],
+            }],
+            baselines: if self.baseline {
+                vec![Baseline {
+                    meter: MeterId(0),
+                    power: Watts(3.5),
+                    sd: Watts(0.1),
+                    origin: "before-run".to_owned(),
+                }]
+            } else {
+                Vec::new()
+            },
+            caveats: Vec::new(),
+        }
+    }
+
+    fn provenance(&self) -> Provenance {
+        if self.estimated {
+            Provenance::Estimated
+        } else {
+            Provenance::Measured
+        }
+    }
+
+    /// Seven eighths are above idle, where idle power is known.
+    fn price(&self, uj: u64) -> Price {
+        Price {
+            full: Microjoules(uj),
+            marginal: Microjoules(if self.baseline { uj - uj / 8 } else { uj }),
+        }
+    }
+
+    /// A thread's price is the sum of its stacks'.
+    fn of_thread(&self, thread: &Thread) -> Price {
+        let mut sum = Price::default();
+        for (_, uj, _) in &thread.stacks {
+            sum += self.price(*uj);
+        }
+        sum
+    }
+
+    fn ledger(&self) -> Ledger {
+        let target: u64 = self.threads.iter().map(Thread::uj).sum();
+        let dram_of_threads: u64 = self.threads.iter().map(|t| t.uj() / 5).sum();
+        let meter = |id, domain, name: &str, nested, target: u64, others: &[(Account, u64)]| {
+            let mut accounts: BTreeMap<Account, Price> = Account::ALL
+                .into_iter()
+                .map(|account| (account, Price::default()))
+                .collect();
+            let mut above = Price {
+                full: Microjoules(target),
+                marginal: Microjoules(target),
+            };
+            if domain == Domain::Package {
+                // All of what is not above idle is the package's.
+                for thread in &self.threads {
+                    let price = self.of_thread(thread);
+                    above.marginal.0 -= price.full.0 - price.marginal.0;
+                }
+            }
+            let mut shifted = above.full.0 - above.marginal.0;
+            accounts.insert(Account::Target, above);
+            for (account, uj) in others {
+                let mut price = self.price(*uj);
+                if *account == Account::Idle {
+                    price.marginal = price.full;
+                } else {
+                    shifted += price.full.0 - price.marginal.0;
+                }
+                accounts.insert(*account, price);
+            }
+            if let Some(idle) = accounts.get_mut(&Account::Idle) {
+                idle.marginal += Microjoules(shifted);
+            }
+            let widths = accounts
+                .iter()
+                .map(|(account, price)| {
+                    let width = HalfWidth {
+                        timing: price.full.0 as f64 * 0.004,
+                        sampling: 0.0,
+                        baseline: if self.baseline { 20_000.0 } else { 0.0 },
+                    };
+                    (*account, width)
+                })
+                .collect();
+            MeterLedger {
+                meter: MeterId(id),
+                domain,
+                name: name.to_owned(),
+                provenance: self.provenance(),
+                nested,
+                total: Microjoules(target + others.iter().map(|(_, uj)| uj).sum::<u64>()),
+                unknown: Nanos::ZERO,
+                baseline: self.baseline.then_some(Microjoules(17_500_000)),
+                accounts,
+                widths,
+            }
+        };
+        let header = self.header();
+        let name = |id: usize| header.meters[id].name.as_str();
+        Ledger {
+            meters: vec![
+                meter(
+                    0,
+                    Domain::Package,
+                    name(0),
+                    false,
+                    target - dram_of_threads,
+                    &self.others,
+                ),
+                meter(
+                    1,
+                    Domain::Dram,
+                    name(1),
+                    false,
+                    dram_of_threads,
+                    &[(Account::Idle, 900_000)],
+                ),
+                meter(
+                    2,
+                    Domain::Core,
+                    name(2),
+                    true,
+                    target / 2,
+                    &[(Account::Other, 1_000_000)],
+                ),
+            ],
+        }
+    }
+
+    pub(crate) fn build(&self) -> Profile {
+        let header = self.header();
+        let ledger = self.ledger();
+        let key = |pid| ProcessKey {
+            pid,
+            start: Timestamp(1_000_000_000 + u64::from(pid)),
+            generation: 1,
+        };
+        let ci = |uj: u64| Microjoules((uj as f64 * 0.0123).ceil() as u64);
+        let mut threads: Vec<(ThreadRow, &Thread)> = self
+            .threads
+            .iter()
+            .map(|thread| {
+                let uj = thread.uj();
+                let row = ThreadRow {
+                    process: key(thread.pid),
+                    tid: thread.tid,
+                    start: Timestamp(1_000_000_000 + u64::from(thread.tid)),
+                    comm: thread.comm.clone(),
+                    price: self.of_thread(thread),
+                    ci90: ci(uj),
+                    cpu: Nanos(thread.cpu_ns),
+                    samples: thread.stacks.iter().map(|(_, _, n)| n).sum(),
+                    meters: vec![
+                        (MeterId(0), self.price(uj - uj / 5)),
+                        (MeterId(1), self.price(uj / 5)),
+                        (MeterId(2), self.price(uj / 2)),
+                    ],
+                };
+                (row, thread)
+            })
+            .collect();
+        threads.sort_by_key(|(row, _)| (std::cmp::Reverse(row.price.full), row.tid));
+
+        let mut processes: BTreeMap<ProcessKey, ProcessRow> = BTreeMap::new();
+        let mut functions: BTreeMap<FunctionKey, (Price, Price, u64)> = BTreeMap::new();
+        let mut modules: BTreeMap<String, (Price, u64)> = BTreeMap::new();
+        let mut stacks = Vec::new();
+        let mut cpu = (Price::default(), Nanos::ZERO);
+        for (index, (row, thread)) in threads.iter().enumerate() {
+            let process = processes.entry(row.process).or_insert_with(|| ProcessRow {
+                key: row.process,
+                parent: None,
+                comm: thread.comm.clone(),
+                threads: 0,
+                price: Price::default(),
+                ci90: Microjoules::ZERO,
+                cpu: Nanos::ZERO,
+                samples: 0,
+            });
+            if row.tid == row.process.pid {
+                process.comm = thread.comm.clone();
+            }
+            process.threads += 1;
+            process.price += row.price;
+            process.ci90 += row.ci90;
+            process.cpu += row.cpu;
+            process.samples += row.samples;
+            cpu.0 += row.price;
+            cpu.1 += row.cpu;
+            for (frames, uj, samples) in &thread.stacks {
+                let frames: Vec<SymbolFrame> = frames
+                    .iter()
+                    .map(|frame| {
+                        let (function, module) = frame.rsplit_once('@').unwrap_or((frame, ""));
+                        SymbolFrame {
+                            key: FunctionKey {
+                                function: function.to_owned(),
+                                module: module.to_owned(),
+                            },
+                            inlined: function == "utf8::decode",
+                        }
+                    })
+                    .collect();
+                let price = self.price(*uj);
+                let leaf = frames.last().map(|frame| frame.key.clone());
+                if let Some(leaf) = leaf {
+                    let module = modules.entry(leaf.module.clone()).or_default();
+                    module.0 += price;
+                    module.1 += samples;
+                    let own = functions.entry(leaf).or_default();
+                    own.0 += price;
+                    own.2 += samples;
+                }
+                let distinct: BTreeSet<&FunctionKey> = frames.iter().map(|f| &f.key).collect();
+                for function in distinct {
+                    functions.entry(function.clone()).or_default().1 += price;
+                }
+                stacks.push(StackRow {
+                    thread: index,
+                    frames,
+                    price,
+                    samples: *samples,
+                });
+            }
+        }
+        let mut processes: Vec<ProcessRow> = processes.into_values().collect();
+        processes.sort_by_key(|row| (std::cmp::Reverse(row.price.full), row.key));
+        let mut functions: Vec<FunctionRow> = functions
+            .into_iter()
+            .map(|(key, (own, total, samples))| FunctionRow {
+                key,
+                own,
+                total,
+                ci90: ci(own.full.0 * 3),
+                samples,
+            })
+            .collect();
+        functions.sort_by_key(|row| std::cmp::Reverse(row.own.full));
+        let mut modules: Vec<ModuleRow> = modules
+            .into_iter()
+            .map(|(module, (own, samples))| ModuleRow {
+                module,
+                own,
+                ci90: ci(own.full.0),
+                samples,
+            })
+            .collect();
+        modules.sort_by_key(|row| std::cmp::Reverse(row.own.full));
+        Profile {
+            summary: Summary {
+                header,
+                duration: Nanos(5_021_334_871),
+                exit_code: self.exit_code,
+                provenance: self.provenance(),
+                band: self.estimated.then_some((0.65, 1.5)),
+                footprint: Footprint {
+                    cpu: Nanos(42_117_000),
+                    peak_rss: 14 << 20,
+                    programs: vec![
+                        ("switch".to_owned(), 12_345, Some(151.2)),
+                        ("sample".to_owned(), 4_870, Some(2_143.0)),
+                        ("exit".to_owned(), 4, None),
+                    ],
+                },
+                samples: threads.iter().map(|(row, _)| row.samples).sum(),
+                weights: "time".to_owned(),
+            },
+            ledger,
+            processes,
+            functions,
+            modules,
+            cpus: vec![CpuRow {
+                cpu: 0,
+                price: cpu.0,
+                on_cpu: cpu.1,
+            }],
+            stacks,
+            threads: threads.into_iter().map(|(row, _)| row).collect(),
+            losses: self.losses.clone(),
+            caveats: self.caveats.clone(),
+        }
+    }
+}
