@@ -225,7 +225,7 @@ mod tests {
                 })
                 .collect::<Vec<c_uint>>()
         };
-        assert_eq!(open(&[]), []);
+        assert!(open(&[]).is_empty());
         assert_eq!(open(&[3]), [3]);
         assert_eq!(open(&[9, 4, 5, 9, 0]), [4, 5, 9]);
         assert_eq!(all_but(vec![3, 4]), [(5, c_uint::MAX)]);
