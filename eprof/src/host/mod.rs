@@ -1,3 +1,21 @@
 //! What machine this is: its CPUs, its kernel, what it lets us do.
+//!
+//! All of it is read below a [`root::SysRoot`], totally: a file that is
+//! missing or holds garbage makes a value unknown, never a panic and never a
+//! guess that looks like a fact.
 
+pub mod caps;
+pub mod check;
+pub mod cpulist;
+pub mod cpus;
+pub mod energy_filter;
+pub mod kernel;
+pub mod load;
+pub mod processor;
 pub mod root;
+pub mod trial;
+
+pub use cpus::{CoreType, Cpu, Cpus};
+pub use kernel::Kernel;
+pub use processor::Processor;
+pub use root::SysRoot;

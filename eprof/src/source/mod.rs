@@ -5,10 +5,38 @@
 //! `CLOCK_MONOTONIC` around the read. What a raw value means in joules is
 //! decided later, in [`crate::timeline`], from the [`Meter`]'s description,
 //! so that a recording can be interpreted again.
+//!
+//! A new kind of sensor is one file here and one line in [`select`].
+//!
+//! ```text
+//! discover (per kind) ─► open ─► verify (does it move?) ─► domains (who
+//! contains whom) ─► select (first good kind) ─► Selected
+//! ```
 
+pub mod battery;
+pub mod candidate;
+pub mod domains;
+pub mod file_source;
+pub mod hwmon;
+pub mod idle;
+pub mod idle_option;
+pub mod list;
 pub mod meter;
+pub mod mirror;
+pub mod model;
+pub mod perf_power;
+pub mod perf_source;
+pub mod plausible;
+pub mod powercap;
+pub mod select;
+pub mod verify;
+pub mod zones;
 
+pub use candidate::{Candidate, MeterNote};
+pub use idle_option::IdlePower;
 pub use meter::{Domain, Meter, MeterId, Provenance, Quantity, Reading, Scope, SourceKind};
+pub use select::{Choice, Selected, select, survey};
+pub use verify::Probe;
 
 use crate::error::Result;
 
@@ -22,4 +50,11 @@ pub trait EnergySource {
     /// from the answer ("missing beats wrong"); an error means that the whole
     /// source is gone.
     fn read(&mut self) -> Result<Vec<Reading>>;
+}
+
+/// A source whose meters can still be chosen from: what selection works on.
+pub trait Backend: EnergySource + Send {
+    /// Settles the meters: for each one, in order, its final description, or
+    /// `None` to drop it. Ids must equal the new positions.
+    fn narrow(&mut self, fate: Vec<Option<Meter>>);
 }

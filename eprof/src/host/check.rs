@@ -1,0 +1,400 @@
+//! `eprof doctor`: what works here, what does not, and the exact line that
+//! mends it.
+
+use std::fmt::Write as _;
+
+use serde::Serialize;
+
+use super::caps::{Lockdown, Privileges};
+use super::energy_filter::{self, Filter};
+use super::kernel::{self, Kernel};
+use super::processor::Processor;
+use super::root::SysRoot;
+use super::trial::Trials;
+use crate::source::{Candidate, SourceKind, survey};
+
+/// How a check came out.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Serialize)]
+#[serde(rename_all = "lowercase")]
+pub enum State {
+    /// It works.
+    Ok,
+    /// It cannot be told.
+    Unknown,
+    /// eprof works, but less well.
+    Degraded,
+    /// Something that eprof needs is not there.
+    Missing,
+}
+
+/// One check.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize)]
+pub struct Check {
+    /// A stable name in kebab-case.
+    pub name: &'static str,
+    /// How it came out.
+    pub state: State,
+    /// What was found, in one sentence.
+    pub sentence: String,
+    /// The exact line that mends it, where there is one.
+    pub remedy: Option<String>,
+}
+
+/// What `eprof run` can do here.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize)]
+#[serde(rename_all = "kebab-case")]
+pub enum Verdict {
+    /// It measures: exit code 0.
+    Measure,
+    /// There is no usable meter: it estimates. Exit code 3.
+    Estimate,
+    /// It cannot run at all: exit code 4.
+    CannotRun,
+}
+
+impl Verdict {
+    /// The exit code of `eprof doctor`.
+    pub fn exit_code(self) -> u8 {
+        match self {
+            Self::Measure => 0,
+            Self::Estimate => 3,
+            Self::CannotRun => 4,
+        }
+    }
+
+    /// The verdict in one sentence.
+    pub fn sentence(self) -> &'static str {
+        match self {
+            Self::Measure => "eprof run can measure energy here.",
+            Self::Estimate => {
+                "eprof run works here, but there is no usable meter: it estimates energy."
+            }
+            Self::CannotRun => "eprof run cannot work here.",
+        }
+    }
+}
+
+/// All checks and the verdict.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize)]
+pub struct Diagnosis {
+    /// What `eprof run` can do here.
+    pub verdict: Verdict,
+    /// In a fixed order: what is needed first, what is good to know last.
+    pub checks: Vec<Check>,
+}
+
+/// Examines the machine: the files below `root`, the running kernel by trying
+/// things out, and the meters by watching them.
+pub fn diagnose(root: &SysRoot) -> Diagnosis {
+    let cpus = super::Cpus::read(root);
+    let cpu = cpus.online.first().map_or(0, |cpu| cpu.cpu);
+    assess(root, &Trials::run(cpu), &survey(root))
+}
+
+/// The diagnosis from what was found.
+pub fn assess(root: &SysRoot, trials: &Trials, sources: &[Candidate]) -> Diagnosis {
+    let privileges = Privileges::read(root);
+    let processor = Processor::read(root);
+    let kernel = Kernel::read(root);
+    let checks = vec![
+        check_kernel(&kernel),
+        check_lockdown(&privileges),
+        check_program(trials),
+        check_event(trials, &privileges),
+        check_btf(&kernel),
+        check_cgroup(trials),
+        check_symbols(&privileges),
+        check_meters(sources),
+        check_hypervisor(&processor),
+        check_container(root),
+        check_filter(energy_filter::read(root, &processor)),
+        check_governor(root),
+    ];
+    let missing = |check: &Check| check.state == State::Missing && check.name != METERS;
+    let measured = |one: &Candidate| one.usable && one.kind != SourceKind::Model;
+    let verdict = if checks.iter().any(missing) {
+        Verdict::CannotRun
+    } else if sources.iter().any(measured) {
+        Verdict::Measure
+    } else {
+        Verdict::Estimate
+    };
+    Diagnosis { verdict, checks }
+}
+
+/// The check whose failure leaves the model.
+const METERS: &str = "meters";
+
+const CAPABILITIES: &str = "sudo setcap cap_bpf,cap_perfmon,cap_dac_read_search+ep \
+                            \"$(command -v eprof)\"   # or run it with sudo";
+
+fn check(name: &'static str, state: State, sentence: impl Into<String>) -> Check {
+    Check {
+        name,
+        state,
+        sentence: sentence.into(),
+        remedy: None,
+    }
+}
+
+impl Check {
+    fn remedy(mut self, remedy: impl Into<String>) -> Self {
+        self.remedy = Some(remedy.into());
+        self
+    }
+}
+
+fn check_kernel(kernel: &Kernel) -> Check {
+    let (major, minor) = kernel::OLDEST;
+    let release = &kernel.release;
+    if kernel.version.is_none() {
+        check(
+            "kernel",
+            State::Unknown,
+            format!("the release “{release}” has no version"),
+        )
+    } else if kernel.at_least(kernel::OLDEST) {
+        check("kernel", State::Ok, format!("Linux {release}"))
+    } else {
+        let sentence = format!("Linux {release} is too old: eprof needs {major}.{minor}");
+        check("kernel", State::Missing, sentence)
+            .remedy(format!("boot Linux {major}.{minor} or newer"))
+    }
+}
+
+fn check_lockdown(privileges: &Privileges) -> Check {
+    match privileges.lockdown {
+        Lockdown::Confidentiality => check(
+            "lockdown",
+            State::Missing,
+            "the kernel is locked down for confidentiality, which forbids tracing",
+        )
+        .remedy("boot with lockdown=integrity on the kernel command line"),
+        Lockdown::Integrity => check(
+            "lockdown",
+            State::Ok,
+            "locked down for integrity, which still allows tracing",
+        ),
+        Lockdown::None => check("lockdown", State::Ok, "the kernel is not locked down"),
+    }
+}
+
+fn check_program(trials: &Trials) -> Check {
+    match &trials.program {
+        Ok(()) => check("bpf", State::Ok, "a BPF program can be loaded"),
+        Err(why) => check(
+            "bpf",
+            State::Missing,
+            format!("no BPF program can be loaded: {why}"),
+        )
+        .remedy(CAPABILITIES),
+    }
+}
+
+fn check_event(trials: &Trials, privileges: &Privileges) -> Check {
+    let name = "perf-events";
+    match &trials.event {
+        Ok(()) => check(name, State::Ok, "CPU-wide perf events can be opened"),
+        Err(why) => {
+            let level = match privileges.perf_event_paranoid {
+                Some(level) => format!(" (kernel.perf_event_paranoid is {level})"),
+                None => String::new(),
+            };
+            let sentence = format!("CPU-wide perf events cannot be opened: {why}{level}");
+            check(name, State::Missing, sentence).remedy(CAPABILITIES)
+        }
+    }
+}
+
+fn check_btf(kernel: &Kernel) -> Check {
+    if kernel.btf {
+        return check("btf", State::Ok, "the kernel carries its type information");
+    }
+    check(
+        "btf",
+        State::Degraded,
+        "the kernel has no BTF type information: slower hooks are used",
+    )
+    .remedy("boot a kernel built with CONFIG_DEBUG_INFO_BTF=y")
+}
+
+fn check_cgroup(trials: &Trials) -> Check {
+    match &trials.cgroup {
+        Ok(parent) => check(
+            "cgroup",
+            State::Ok,
+            format!("a cgroup can be made below {}", parent.display()),
+        ),
+        Err(why) => check(
+            "cgroup",
+            State::Degraded,
+            format!("{why}; the target is followed by its forks instead"),
+        )
+        .remedy("systemd-run --user --scope -p Delegate=yes eprof run …   # or run it with sudo"),
+    }
+}
+
+fn check_symbols(privileges: &Privileges) -> Check {
+    match privileges.kptr_restrict {
+        Some(2..) => check(
+            "kernel-symbols",
+            State::Degraded,
+            "kernel.kptr_restrict hides kernel addresses: kernel functions have no names",
+        )
+        .remedy("sudo sysctl kernel.kptr_restrict=1"),
+        Some(_) => check(
+            "kernel-symbols",
+            State::Ok,
+            "kernel functions have names for root",
+        ),
+        None => check(
+            "kernel-symbols",
+            State::Unknown,
+            "kernel.kptr_restrict cannot be read",
+        ),
+    }
+}
+
+fn check_meters(sources: &[Candidate]) -> Check {
+    let measured = |one: &&Candidate| one.usable && one.kind != SourceKind::Model;
+    let best = sources.iter().find(|one| one.chosen).filter(measured);
+    let Some(best) = best.or_else(|| sources.iter().find(measured)) else {
+        let sentence = "no meter can be used: energy is estimated from CPU time (eprof list \
+                        gives the reasons)";
+        let missing = check(METERS, State::Missing, sentence);
+        return match sources.iter().find_map(Candidate::first_remedy) {
+            Some(remedy) => missing.remedy(remedy),
+            None => missing,
+        };
+    };
+    let mut domains: Vec<&str> = best
+        .meters
+        .iter()
+        .filter(|note| note.usable)
+        .filter_map(|note| Some(note.domain?.name()))
+        .collect();
+    domains.dedup();
+    let sentence = format!("{} counts {}", best.kind.name(), domains.join(", "));
+    check(METERS, State::Ok, sentence)
+}
+
+fn check_hypervisor(processor: &Processor) -> Check {
+    match processor.hypervisor {
+        Some(true) => check(
+            "hypervisor",
+            State::Degraded,
+            "this is a virtual machine: other machines share the hardware, and meters are what \
+             the hypervisor makes of them",
+        ),
+        Some(false) => check("hypervisor", State::Ok, "this is not a virtual machine"),
+        None => check(
+            "hypervisor",
+            State::Unknown,
+            "this processor does not say whether it is virtual",
+        ),
+    }
+}
+
+fn check_container(root: &SysRoot) -> Check {
+    let marks = [
+        "/.dockerenv",
+        "/run/.containerenv",
+        "/run/systemd/container",
+    ];
+    match marks.iter().find(|mark| root.path(mark).exists()) {
+        Some(mark) => check(
+            "container",
+            State::Degraded,
+            format!("this is a container ({mark}): the host's files may be hidden or read-only"),
+        ),
+        None => check("container", State::Ok, "no sign of a container"),
+    }
+}
+
+fn check_filter(filter: Filter) -> Check {
+    let name = "energy-filter";
+    match filter {
+        Filter::NotApplicable => check(name, State::Ok, "only Intel filters energy counters"),
+        Filter::Off => check(name, State::Ok, "energy counters are not filtered"),
+        Filter::On => check(
+            name,
+            State::Degraded,
+            "energy counters are filtered (SGX, or MSR_MISC_PACKAGE_CTLS): short intervals are \
+             noisy, the whole run stays right",
+        )
+        .remedy("switch SGX off in the firmware setup if nothing needs it"),
+        Filter::Unknown => check(
+            name,
+            State::Unknown,
+            "whether energy counters are filtered cannot be told without /dev/cpu/0/msr",
+        )
+        .remedy("sudo modprobe msr"),
+    }
+}
+
+fn check_governor(root: &SysRoot) -> Check {
+    match root.read("/sys/devices/system/cpu/cpu0/cpufreq/scaling_governor") {
+        Ok(name) => {
+            let name: String = name
+                .chars()
+                .filter(|c| c.is_ascii_graphic())
+                .take(40)
+                .collect();
+            let sentence = match name.as_str() {
+                "performance" => "the frequency governor is performance".to_owned(),
+                _ => format!(
+                    "the frequency governor is {name}: a second on a CPU costs more or less \
+                     energy as the frequency changes"
+                ),
+            };
+            check("governor", State::Ok, sentence)
+        }
+        Err(_) => check(
+            "governor",
+            State::Unknown,
+            "the frequency governor is not visible here",
+        ),
+    }
+}
+
+impl Diagnosis {
+    /// The text of `eprof doctor`.
+    pub fn render(&self) -> String {
+        let mut text = String::new();
+        for check in &self.checks {
+            let state = match check.state {
+                State::Ok => "ok",
+                State::Unknown => "unknown",
+                State::Degraded => "degraded",
+                State::Missing => "MISSING",
+            };
+            let _ = writeln!(text, "{state:<9} {:<15} {}", check.name, check.sentence);
+            if let Some(remedy) = &check.remedy {
+                let _ = writeln!(text, "{:<25} remedy: {remedy}", "");
+            }
+        }
+        let code = self.verdict.exit_code();
+        let _ = writeln!(text, "\n{} (exit code {code})", self.verdict.sentence());
+        text
+    }
+
+    /// The diagnosis as a document to be written as JSON, schema
+    /// `eprof-doctor/1`.
+    pub fn document(&self) -> Document<'_> {
+        Document {
+            schema: "eprof-doctor/1",
+            verdict: self.verdict,
+            exit_code: self.verdict.exit_code(),
+            checks: &self.checks,
+        }
+    }
+}
+
+/// The document of `eprof doctor --format json`.
+#[derive(Debug, Serialize)]
+pub struct Document<'a> {
+    schema: &'static str,
+    verdict: Verdict,
+    exit_code: u8,
+    checks: &'a [Check],
+}

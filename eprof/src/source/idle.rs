@@ -1,0 +1,211 @@
+//! Idle power measured just before the run.
+//!
+//! The procedure follows the best of the field: windows, the median of their
+//! powers, and the median absolute deviation as spread; and it refuses a
+//! machine that was not idle, instead of calling its load a baseline.
+
+use std::collections::BTreeMap;
+use std::time::{Duration, Instant};
+
+use super::EnergySource;
+use super::meter::{Meter, MeterId, Quantity, Reading};
+use crate::caveat::Caveat;
+use crate::error::Result;
+use crate::host::SysRoot;
+use crate::host::load::CpuTimes;
+use crate::recording::Baseline;
+use crate::unit::Watts;
+
+/// Below this much observed time, nothing is said.
+pub const SHORTEST: Duration = Duration::from_millis(500);
+
+/// The CPUs may be this busy, as a part of all CPU time, and still be idle.
+pub const BUSY_LIMIT: f64 = 0.10;
+
+/// Time between two readings. At 1 ms update period, the phase between the
+/// register and the reader then makes about 1 % of each window.
+const WINDOW: Duration = Duration::from_millis(50);
+
+/// The median absolute deviation of a normal distribution is its standard
+/// deviation divided by this.
+const MAD_TO_SD: f64 = 1.4826;
+
+/// What a look at the idle machine gave.
+#[derive(Clone, Debug, Default, PartialEq)]
+pub struct Idling {
+    /// Idle power of the meters for which it could be said.
+    pub baselines: Vec<Baseline>,
+    /// Why it could not be said for the others.
+    pub caveats: Vec<Caveat>,
+}
+
+/// Watches `source` for `time` (at least [`SHORTEST`]) while nothing of the
+/// target runs. Sleeps between the readings.
+///
+/// Models need no watching: theirs follows from their coefficients.
+///
+/// # Errors
+/// Where the source disappears.
+pub fn before_run(
+    source: &mut (dyn EnergySource + Send),
+    root: &SysRoot,
+    time: Duration,
+) -> Result<Idling> {
+    let meters = source.meters().to_vec();
+    let model = |meter: &Meter| matches!(meter.quantity, Quantity::Model { .. });
+    if meters.iter().all(model) {
+        return Ok(baselines(&meters, &[], None));
+    }
+    let before = CpuTimes::read(root);
+    let start = Instant::now();
+    let mut rounds = vec![source.read()?];
+    while start.elapsed() < time.max(SHORTEST) {
+        std::thread::sleep(WINDOW);
+        rounds.push(source.read()?);
+    }
+    let busy = CpuTimes::read(root)
+        .zip(before)
+        .and_then(|(after, before)| after.busy_since(before));
+    Ok(baselines(&meters, &rounds, busy))
+}
+
+/// Baselines from rounds of readings taken while the CPUs were busy for the
+/// part `busy` of their time (`None` where unknown).
+pub fn baselines(meters: &[Meter], rounds: &[Vec<Reading>], busy: Option<f64>) -> Idling {
+    let mut idling = Idling::default();
+    let mut by_meter: BTreeMap<MeterId, Vec<Reading>> = BTreeMap::new();
+    for reading in rounds.iter().flatten() {
+        by_meter.entry(reading.meter).or_default().push(*reading);
+    }
+    let too_busy = busy.filter(|busy| *busy > BUSY_LIMIT);
+    let mut unsaid = Vec::new();
+    for meter in meters {
+        if let Quantity::Model { .. } = meter.quantity {
+            idling.baselines.extend(of_model(meter));
+            continue;
+        }
+        if too_busy.is_some() {
+            continue;
+        }
+        let readings = by_meter.get(&meter.id).map_or(&[][..], Vec::as_slice);
+        match of_windows(meter, readings) {
+            Some(baseline) => idling.baselines.push(baseline),
+            None => unsaid.push(meter.name.as_str()),
+        }
+    }
+    if let Some(busy) = too_busy {
+        idling.caveats.push(
+            Caveat::new(
+                "baseline-not-idle",
+                format!(
+                    "idle power is unknown: the CPUs were {:.0} % busy before the run (up to \
+                     {:.0} % counts as idle)",
+                    busy * 100.0,
+                    BUSY_LIMIT * 100.0
+                ),
+            )
+            .hint("give it with --idle-power, or start when the machine is idle"),
+        );
+    }
+    if !unsaid.is_empty() {
+        idling.caveats.push(
+            Caveat::new(
+                "baseline-unknown",
+                format!(
+                    "idle power is unknown for {}: too few good readings before the run",
+                    unsaid.join(", ")
+                ),
+            )
+            .hint("give it with --idle-power"),
+        );
+    }
+    idling
+}
+
+/// A model's own idle power; its band (90 %) is 2 × 1.645 standard deviations.
+fn of_model(meter: &Meter) -> Option<Baseline> {
+    let Quantity::Model {
+        idle_w, low, high, ..
+    } = meter.quantity
+    else {
+        return None;
+    };
+    let power = idle_w * meter.cpus.len() as f64;
+    Some(Baseline {
+        meter: meter.id,
+        power: Watts(power),
+        sd: Watts(power * (high - low) / (2.0 * 1.645)),
+        origin: "model".into(),
+    })
+}
+
+/// The median of the windows' powers. The standard deviation is that of the
+/// windows, not of the median: idle power wanders slowly, so that the mean of
+/// the run differs from the mean before it by more than averaging suggests.
+fn of_windows(meter: &Meter, readings: &[Reading]) -> Option<Baseline> {
+    let first = readings.first()?;
+    let last = readings.last()?;
+    let mut powers: Vec<f64> = readings
+        .windows(2)
+        .filter_map(|pair| match pair {
+            [before, after] => power(meter, before, after),
+            _ => None,
+        })
+        .collect();
+    let observed = last.end.since(first.end).0 as f64;
+    if observed < SHORTEST.as_nanos() as f64 * 0.9 || powers.len() < 3 {
+        return None;
+    }
+    // A register that is updated more rarely than it is read gives windows
+    // without energy and windows with too much: only the whole says something.
+    let coarse = meter.latch.0 as f64 > WINDOW.as_nanos() as f64 / 4.0;
+    let (power, sd) = if coarse {
+        let mean = powers.iter().sum::<f64>() / powers.len() as f64;
+        (mean, mean * (meter.latch.0 as f64 / observed).min(1.0))
+    } else {
+        let middle = median(&mut powers)?;
+        let mut off: Vec<f64> = powers.iter().map(|power| (power - middle).abs()).collect();
+        (middle, median(&mut off)? * MAD_TO_SD)
+    };
+    (power.is_finite() && power > 0.0).then(|| Baseline {
+        meter: meter.id,
+        power: Watts(power),
+        sd: Watts(sd),
+        origin: "before-run".into(),
+    })
+}
+
+/// Mean power between two readings; `None` for a value that went backwards
+/// without a known modulus, and for an impossible power.
+fn power(meter: &Meter, before: &Reading, after: &Reading) -> Option<f64> {
+    let ns = after.end.since(before.end).0;
+    if ns == 0 {
+        return None;
+    }
+    let watts = match meter.quantity {
+        Quantity::Counter { unit_uj, modulus } => {
+            let counts = match after.raw.checked_sub(before.raw) {
+                Some(counts) => counts,
+                None => modulus?.checked_sub(before.raw)?.checked_add(after.raw)?,
+            };
+            counts as f64 * unit_uj * 1e3 / ns as f64
+        }
+        Quantity::Falling { unit_uj } => {
+            before.raw.checked_sub(after.raw)? as f64 * unit_uj * 1e3 / ns as f64
+        }
+        Quantity::Power { unit_w } => (before.raw as f64 + after.raw as f64) / 2.0 * unit_w,
+        Quantity::Model { .. } => return None,
+    };
+    (watts.is_finite() && watts <= meter.plausible.0).then_some(watts)
+}
+
+fn median(values: &mut [f64]) -> Option<f64> {
+    values.sort_by(f64::total_cmp);
+    let middle = values.len() / 2;
+    let upper = *values.get(middle)?;
+    if values.len() % 2 == 1 {
+        return Some(upper);
+    }
+    let lower = *values.get(middle.checked_sub(1)?)?;
+    Some((lower + upper) / 2.0)
+}

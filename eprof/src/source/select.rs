@@ -1,0 +1,418 @@
+//! Which source is used: an explicit, ordered list.
+
+use std::str::FromStr;
+
+use super::candidate::{Candidate, MeterNote, Unusable};
+use super::domains::{self, Arranged};
+use super::file_source::FileSource;
+use super::meter::{Domain, Meter, SourceKind};
+use super::model::ModelSource;
+use super::perf_source::{KernelOpener, Opener, PerfSource};
+use super::verify::{self, Probe};
+use super::{Backend, EnergySource, battery, hwmon, mirror, perf_power, powercap, zones};
+use crate::caveat::Caveat;
+use crate::error::{Error, ErrorKind, Result};
+use crate::host::{Cpus, Processor, SysRoot};
+use crate::recording::Zone;
+
+/// All kinds, in the order in which they are preferred: the perf PMU has the
+/// lowest latency and never wraps; powercap has the same counters; hwmon,
+/// battery and model follow by how much they say.
+pub const ORDER: [SourceKind; 5] = [
+    SourceKind::Perf,
+    SourceKind::Powercap,
+    SourceKind::Hwmon,
+    SourceKind::Battery,
+    SourceKind::Model,
+];
+
+/// The value of `--source`.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub enum Choice {
+    /// The first kind of [`ORDER`] that measures packages, else the first
+    /// that measures anything, else the model.
+    #[default]
+    Auto,
+    /// This kind and no other.
+    Kind(SourceKind),
+}
+
+impl FromStr for Choice {
+    type Err = Error;
+
+    fn from_str(text: &str) -> Result<Self> {
+        if text == "auto" {
+            return Ok(Self::Auto);
+        }
+        ORDER
+            .into_iter()
+            .find(|kind| kind.name() == text)
+            .map(Self::Kind)
+            .ok_or_else(|| {
+                Error::new(
+                    ErrorKind::Usage,
+                    format!("there is no energy source “{text}”"),
+                )
+                .remedy("one of: auto, perf, powercap, hwmon, battery, model")
+            })
+    }
+}
+
+/// The source in use, and what was found on the way to it.
+pub struct Selected {
+    /// The source; its meters have their final ids.
+    pub source: Box<dyn EnergySource + Send>,
+    /// Its kind.
+    pub kind: SourceKind,
+    /// The parts of the machine that its meters tell apart.
+    pub zones: Vec<Zone>,
+    /// Every kind that was looked at, the chosen one marked.
+    pub candidates: Vec<Candidate>,
+    /// What makes its numbers less true.
+    pub caveats: Vec<Caveat>,
+}
+
+impl std::fmt::Debug for Selected {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.debug_struct("Selected")
+            .field("kind", &self.kind)
+            .field("meters", &self.source.meters())
+            .finish_non_exhaustive()
+    }
+}
+
+/// Selects the source below `root`.
+///
+/// # Errors
+/// Only where `choice` names a kind that cannot be used; the model always can.
+pub fn select(root: &SysRoot, choice: Choice) -> Result<Selected> {
+    Finder::new(root.clone()).select(choice)
+}
+
+/// Looks at every kind below `root`: the data of `eprof list`. The candidate
+/// that [`Choice::Auto`] would take is marked as chosen.
+pub fn survey(root: &SysRoot) -> Vec<Candidate> {
+    Finder::new(root.clone()).survey()
+}
+
+/// Finds sources below a root.
+pub struct Finder {
+    root: SysRoot,
+    cpus: Cpus,
+    processor: Processor,
+    probe: Probe,
+    opener: Option<Box<dyn Opener>>,
+}
+
+struct Tried {
+    candidate: Candidate,
+    source: Option<Box<dyn Backend>>,
+    caveats: Vec<Caveat>,
+}
+
+impl Finder {
+    /// A finder for `root`. The perf PMU belongs to the running kernel, so
+    /// that it is opened only where the root is the machine itself.
+    pub fn new(root: SysRoot) -> Self {
+        Self {
+            cpus: Cpus::read(&root),
+            processor: Processor::read(&root),
+            probe: Probe::default(),
+            opener: root
+                .is_machine()
+                .then(|| Box::new(KernelOpener) as Box<dyn Opener>),
+            root,
+        }
+    }
+
+    /// Sets how long meters are watched before they are believed.
+    pub fn probe(mut self, probe: Probe) -> Self {
+        self.probe = probe;
+        self
+    }
+
+    /// Sets what opens perf events.
+    pub fn opener(mut self, opener: Box<dyn Opener>) -> Self {
+        self.opener = Some(opener);
+        self
+    }
+
+    /// See [`select`].
+    ///
+    /// # Errors
+    /// Where `choice` names a kind that cannot be used.
+    pub fn select(mut self, choice: Choice) -> Result<Selected> {
+        let wanted: &[SourceKind] = match choice {
+            Choice::Auto => &ORDER,
+            Choice::Kind(ref kind) => std::slice::from_ref(kind),
+        };
+        let mut tried = Vec::new();
+        for kind in wanted {
+            tried.push(self.try_kind(*kind));
+            if best(&tried).is_some_and(|best| tried.get(best).is_some_and(measures_packages)) {
+                break;
+            }
+        }
+        let Some(chosen) = best(&tried) else {
+            return Err(unusable_error(&tried));
+        };
+        let kind = wanted.get(chosen).copied().unwrap_or(SourceKind::Model);
+        let mut source = None;
+        let mut caveats = Vec::new();
+        let mut candidates = Vec::new();
+        for (position, mut one) in tried.into_iter().enumerate() {
+            if position == chosen {
+                one.candidate.chosen = true;
+                source = one.source.take();
+                caveats.append(&mut one.caveats);
+            }
+            candidates.push(one.candidate);
+        }
+        let source =
+            source.ok_or_else(|| Error::new(ErrorKind::Internal, "no source was opened"))?;
+        if kind == SourceKind::Model {
+            caveats.push(estimated(source.meters(), &candidates));
+        }
+        Ok(Selected {
+            zones: zones::zones(source.meters(), &self.cpus),
+            source,
+            kind,
+            candidates,
+            caveats,
+        })
+    }
+
+    /// See [`survey`].
+    pub fn survey(mut self) -> Vec<Candidate> {
+        let tried: Vec<Tried> = ORDER.iter().map(|kind| self.try_kind(*kind)).collect();
+        let chosen = best(&tried);
+        let mark = |(position, one): (usize, Tried)| Candidate {
+            chosen: Some(position) == chosen,
+            ..one.candidate
+        };
+        tried.into_iter().enumerate().map(mark).collect()
+    }
+
+    fn try_kind(&mut self, kind: SourceKind) -> Tried {
+        let (root, cpus) = (&self.root, &self.cpus);
+        let (absent, source, unusable): (Option<String>, Box<dyn Backend>, Vec<Unusable>) =
+            match kind {
+                SourceKind::Perf => {
+                    let mut found = perf_power::discover(root, cpus);
+                    let absent = found.absent.take();
+                    let mut nobody = Refusing;
+                    let opener = self.opener.as_deref_mut().unwrap_or(&mut nobody);
+                    let (source, unusable) = PerfSource::open(found, opener);
+                    (absent, Box::new(source), unusable)
+                }
+                SourceKind::Powercap | SourceKind::Hwmon | SourceKind::Battery => {
+                    let mut found = match kind {
+                        SourceKind::Powercap => powercap::discover(root, cpus),
+                        SourceKind::Hwmon => hwmon::discover(root, cpus),
+                        _ => battery::discover(root, cpus),
+                    };
+                    let absent = found.absent.take();
+                    let (source, unusable) = FileSource::open(found);
+                    (absent, Box::new(source), unusable)
+                }
+                SourceKind::Model => {
+                    let source = ModelSource::new(&self.processor, cpus);
+                    (None, Box::new(source), Vec::new())
+                }
+            };
+        self.settle(kind, absent, source, unusable)
+    }
+
+    /// Watches the meters that could be opened, and settles which are used.
+    fn settle(
+        &self,
+        kind: SourceKind,
+        absent: Option<String>,
+        mut source: Box<dyn Backend>,
+        unusable: Vec<Unusable>,
+    ) -> Tried {
+        let mut why = absent;
+        let meters = source.meters().to_vec();
+        let mut notes = Vec::new();
+        let mut caveats = Vec::new();
+        if !meters.is_empty() {
+            match verify::observe(source.as_mut(), &self.probe) {
+                Err(error) => why = Some(error.to_string()),
+                Ok(series) => {
+                    let mut arranged = self.arrange(&meters, &series);
+                    for (position, slot) in arranged.fate.iter_mut().enumerate() {
+                        if let Ok(meter) = slot
+                            && let Some(latch) = verify::observed_latch(&series, position)
+                        {
+                            meter.latch = meter.latch.max(latch);
+                        }
+                    }
+                    caveats = self.caveats(kind, &arranged);
+                    notes = arranged_notes(&meters, &arranged);
+                    source.narrow(arranged.fate.into_iter().map(Result::ok).collect());
+                }
+            }
+        }
+        notes.sort_by_key(|note| !note.usable);
+        notes.extend(unusable.into_iter().map(MeterNote::from));
+        let usable = notes.iter().any(|note| note.usable);
+        if !usable && why.is_none() {
+            why = Some("none of its meters can be used".into());
+        }
+        Tried {
+            candidate: Candidate {
+                kind,
+                chosen: false,
+                usable,
+                meters: notes,
+                why: if usable { None } else { why },
+                remedy: None,
+            },
+            source: usable.then_some(source),
+            caveats,
+        }
+    }
+
+    fn arrange(&self, meters: &[Meter], series: &verify::Series) -> Arranged {
+        let hypervisor = self.processor.hypervisor == Some(true);
+        let verdicts = verify::judge(meters, series, hypervisor);
+        let mirrors = mirror::mirrors(meters, series);
+        domains::arrange(meters, verdicts, &mirrors, &self.cpus)
+    }
+
+    fn caveats(&self, kind: SourceKind, arranged: &Arranged) -> Vec<Caveat> {
+        let kept: Vec<&Meter> = arranged.fate.iter().flatten().collect();
+        let mut caveats = Vec::new();
+        if arranged.mirrored {
+            caveats.push(Caveat::new(
+                "mirrored-dies",
+                "the kernel lists one energy counter once per die; it is counted once",
+            ));
+        }
+        if kept.is_empty() {
+            return caveats;
+        }
+        let covers = |package: u32| {
+            let cpus = self.cpus.in_scope(super::Scope::Package(package));
+            kept.iter()
+                .filter(|meter| !meter.nested)
+                .any(|meter| cpus.iter().any(|cpu| meter.cpus.binary_search(cpu).is_ok()))
+        };
+        for package in self.cpus.packages() {
+            if !covers(package) {
+                caveats.push(Caveat::new(
+                    "package-without-meter",
+                    format!(
+                        "package {package} has no usable meter: its energy is not in any total"
+                    ),
+                ));
+            }
+        }
+        if kind != SourceKind::Model && !kept.iter().any(|meter| meter.domain == Domain::Package) {
+            caveats.push(Caveat::new(
+                "no-package-meter",
+                "no meter counts processor packages; what there is counts something larger or \
+                 smaller (see the domain)",
+            ));
+        }
+        if kind == SourceKind::Battery {
+            caveats.push(Caveat::new(
+                "coarse-meter",
+                "the battery counts the whole machine, screen and all, in steps of seconds and \
+                 tens of joules",
+            ));
+        }
+        if kind != SourceKind::Model && self.processor.hypervisor == Some(true) {
+            caveats.push(Caveat::new(
+                "virtual-machine",
+                "this is a virtual machine: its counters are what the hypervisor makes of them, \
+                 and may include other machines",
+            ));
+        }
+        caveats
+    }
+}
+
+/// Opens nothing: below a root that is not the machine.
+struct Refusing;
+
+impl Opener for Refusing {
+    fn open(
+        &mut self,
+        _: &[perf_power::PowerEvent],
+    ) -> std::io::Result<Box<dyn super::perf_source::CounterGroup>> {
+        Err(std::io::Error::other(
+            "perf events belong to the running kernel, not to another root",
+        ))
+    }
+}
+
+fn arranged_notes(meters: &[Meter], arranged: &Arranged) -> Vec<MeterNote> {
+    let note = |(meter, fate): (&Meter, &std::result::Result<Meter, String>)| match fate {
+        Ok(kept) => MeterNote::usable(kept),
+        Err(why) => MeterNote::dropped(meter, why),
+    };
+    meters.iter().zip(&arranged.fate).map(note).collect()
+}
+
+fn measures_packages(tried: &Tried) -> bool {
+    let package = |note: &MeterNote| note.usable && note.domain == Some(Domain::Package);
+    tried.candidate.meters.iter().any(package)
+}
+
+/// The position of the best of those tried, all in order of preference: a
+/// measured package, else anything measured, else the model.
+fn best(tried: &[Tried]) -> Option<usize> {
+    let position = |good: &dyn Fn(&Tried) -> bool| {
+        tried
+            .iter()
+            .position(|one| one.candidate.usable && good(one))
+    };
+    let measured = |one: &Tried| one.candidate.kind != SourceKind::Model;
+    position(&|one| measured(one) && measures_packages(one))
+        .or_else(|| position(&measured))
+        .or_else(|| position(&|_| true))
+}
+
+fn unusable_error(tried: &[Tried]) -> Error {
+    let Some(one) = tried.first() else {
+        return Error::new(ErrorKind::Internal, "no source was tried");
+    };
+    let candidate = &one.candidate;
+    let detail = candidate
+        .meters
+        .iter()
+        .find_map(|note| Some(format!("{}: {}", note.name, note.why.as_ref()?)));
+    let why = detail.or_else(|| candidate.why.clone()).unwrap_or_default();
+    let sentence = format!(
+        "the energy source {} cannot be used: {why}",
+        candidate.kind.name()
+    );
+    match candidate.first_remedy() {
+        Some(remedy) => Error::new(ErrorKind::Permission, sentence).remedy(remedy),
+        None => Error::new(ErrorKind::Unavailable, sentence)
+            .remedy("eprof list shows what there is; --source auto takes the best"),
+    }
+}
+
+fn estimated(meters: &[Meter], candidates: &[Candidate]) -> Caveat {
+    let (name, low, high) = meters
+        .iter()
+        .find_map(|meter| match meter.quantity {
+            super::Quantity::Model { low, high, .. } => Some((meter.name.as_str(), low, high)),
+            _ => None,
+        })
+        .unwrap_or(("model", 0.0, 0.0));
+    let caveat = Caveat::new(
+        "estimated",
+        format!(
+            "no meter is in use: joules are estimated from CPU time ({name}); the true value is \
+             expected within ×{low} to ×{high} of them (90 %). Shares between threads and \
+             functions do not depend on the estimate"
+        ),
+    );
+    match candidates.iter().find_map(Candidate::first_remedy) {
+        Some(remedy) => caveat.hint(remedy),
+        None => caveat.hint("eprof list says which meters are missing and why"),
+    }
+}
