@@ -8,7 +8,7 @@ use crate::caveat::Caveat;
 use crate::kernel::TaskId;
 use crate::recording::StackId;
 use crate::source::{Domain, MeterId, Provenance};
-use crate::unit::{Microjoules, Nanos};
+use crate::unit::{Microjoules, Nanos, Timestamp};
 
 /// Who is charged.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
@@ -148,8 +148,11 @@ impl Ledger {
 /// What one thread is charged with.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 pub struct ThreadCharge {
-    /// Which incarnation.
+    /// Which incarnation; [`UNNAMED`](super::UNNAMED) for the target's time
+    /// that belongs to no known thread.
     pub task: TaskId,
+    /// The incarnation of its process's leader, which names the process.
+    pub process: TaskId,
     /// Over all disjoint meters.
     pub price: Price,
     /// Per meter, nested ones too.
@@ -160,6 +163,22 @@ pub struct ThreadCharge {
     pub on_cpu: Nanos,
     /// Number of samples.
     pub samples: u64,
+    /// Number of equally heavy samples that would tell as much about how the
+    /// energy divides over the stacks; at most `samples`.
+    pub effective: f64,
+}
+
+/// What one process (one incarnation) is charged with, over all disjoint
+/// meters.
+#[derive(Clone, Copy, Debug, PartialEq, Serialize, Deserialize)]
+pub struct ProcessCharge {
+    /// The incarnation of its leader.
+    pub leader: TaskId,
+    /// The sum of its threads.
+    pub price: Price,
+    /// 90 % half width of `price.full`. Not the sum of the threads' widths:
+    /// an error between two threads of a process is none of the process.
+    pub width: HalfWidth,
 }
 
 /// What one thread's stack is charged with, over all disjoint meters.
@@ -193,6 +212,8 @@ pub struct Attributed {
     pub ledger: Ledger,
     /// One row per thread of the target that ran. Σ = the target account.
     pub threads: Vec<ThreadCharge>,
+    /// One row per process that ran. Σ = the target account.
+    pub processes: Vec<ProcessCharge>,
     /// One row per thread and stack. Σ = the target account.
     pub stacks: Vec<StackCharge>,
     /// One row per CPU. Σ = the target account.
@@ -201,4 +222,6 @@ pub struct Attributed {
     pub caveats: Vec<Caveat>,
     /// How the weights were found: `time` or `cycles`.
     pub weights: String,
+    /// The end of the last interval.
+    pub until: Timestamp,
 }

@@ -46,7 +46,7 @@ impl Coverage {
 
     /// Whether the meter answers for `zone`.
     pub(super) fn has_zone(&self, zone: ZoneId) -> bool {
-        self.zones.contains(&zone)
+        self.cpus.is_none() || self.zones.contains(&zone)
     }
 
     /// How many CPUs share the meter, where `accounts` has one entry per CPU.

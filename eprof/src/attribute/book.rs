@@ -1,0 +1,229 @@
+//! One meter's book: what it said, and which account paid.
+
+use std::collections::BTreeMap;
+
+use crate::source::{Meter, MeterId};
+use crate::unit::{Microjoules, Nanos};
+
+use super::activity::{Activity, Payer};
+use super::idle::IdlePower;
+use super::ledger::{Account, HalfWidth, MeterLedger, Price};
+use super::split::apportion;
+use super::uncertainty::{Borders, Spread, Z90};
+
+/// A row's price and spread, by one meter.
+#[derive(Clone, Copy, Debug, Default)]
+pub(super) struct Charge {
+    pub(super) price: Price,
+    pub(super) spread: Spread,
+}
+
+/// Charges of one row by all meters.
+pub(super) type Charges = BTreeMap<MeterId, Charge>;
+
+/// What a payer is charged with for one stretch.
+#[derive(Clone, Copy, Debug, Default)]
+pub(super) struct Share {
+    pub(super) price: Price,
+    /// Its part of a microjoule that the stretch gains by a shifted border.
+    pub(super) share: f64,
+    /// d(full price)/d(idle power), seconds.
+    pub(super) lever: f64,
+}
+
+impl std::ops::AddAssign for Share {
+    fn add_assign(&mut self, rhs: Self) {
+        self.price += rhs.price;
+        self.share += rhs.share;
+        self.lever += rhs.lever;
+    }
+}
+
+impl Charge {
+    /// Adds the share of one stretch.
+    pub(super) fn add(&mut self, share: &Share, borders: &Borders) {
+        self.price += share.price;
+        self.spread.add(share.share, share.lever, borders);
+    }
+}
+
+/// The book of one meter.
+#[derive(Clone, Debug)]
+pub(super) struct Book {
+    meter: Meter,
+    pub(super) idle: Option<IdlePower>,
+    pub(super) borders: Borders,
+    total: Microjoules,
+    unknown: Nanos,
+    accounts: BTreeMap<Account, Charge>,
+}
+
+impl Book {
+    /// An empty book.
+    pub(super) fn new(meter: &Meter, idle: Option<IdlePower>) -> Self {
+        Self {
+            meter: meter.clone(),
+            idle,
+            borders: Borders::default(),
+            total: Microjoules::ZERO,
+            unknown: Nanos::ZERO,
+            accounts: Account::ALL
+                .map(|account| (account, Charge::default()))
+                .into(),
+        }
+    }
+
+    /// Which meter.
+    pub(super) fn meter(&self) -> &Meter {
+        &self.meter
+    }
+
+    /// What the meter said so far.
+    pub(super) fn total(&self) -> Microjoules {
+        self.total
+    }
+
+    /// What one account is charged with so far.
+    pub(super) fn account(&self, account: Account) -> Price {
+        let charge = self.accounts.get(&account);
+        charge.map(|charge| charge.price).unwrap_or_default()
+    }
+
+    /// A stretch whose energy nobody knows.
+    pub(super) fn unknown(&mut self, length: Nanos) {
+        self.unknown += length;
+        self.borders.gap();
+    }
+
+    /// Charges the `energy` of a stretch; returns the shares of
+    /// `activity.payers`, in their order.
+    ///
+    /// The dynamic part is split by weight, the baseline by CPU time, where
+    /// the time in which nobody ran goes to `idle`.
+    pub(super) fn charge(
+        &mut self,
+        energy: Microjoules,
+        length: Nanos,
+        border_sd_uj: f64,
+        activity: &Activity,
+        by_cycles: bool,
+    ) -> Vec<Share> {
+        self.borders.next(border_sd_uj);
+        self.total += energy;
+        let idle = self.idle.as_mut();
+        let base = idle.map_or(Microjoules::ZERO, |idle| idle.take(energy, length));
+        let dynamic = Microjoules(energy.0 - base.0);
+        // Where the baseline took all there was, a bit more energy would be
+        // baseline, and a bit more idle power would change nothing.
+        let exhausted = dynamic.0 == 0 && base.0 > 0;
+
+        let payers = activity.payers.iter();
+        let mut times: Vec<u64> = payers.clone().map(|(_, work)| work.time).collect();
+        let weights: Vec<u64> = if by_cycles {
+            payers.map(|(_, work)| work.cycles).collect()
+        } else {
+            times.clone()
+        };
+        times.push(activity.idle);
+        let dynamics = apportion(dynamic, &weights);
+        let bases = apportion(base, &times);
+        let weight: f64 = weights.iter().map(|&weight| weight as f64).sum();
+        let time: f64 = times.iter().map(|&time| time as f64).sum();
+        let part = |of: u64, all: f64| if all > 0.0 { of as f64 / all } else { 0.0 };
+        let seconds = match self.idle {
+            Some(_) if !exhausted => length.seconds(),
+            _ => 0.0,
+        };
+
+        let mut idle = Share::default();
+        let mut unattributed = Share::default();
+        if time > 0.0 {
+            let part = part(activity.idle, time);
+            idle.price.full = bases.last().copied().unwrap_or_default();
+            idle.share = if exhausted { part } else { 0.0 };
+            idle.lever = seconds * part;
+        } else {
+            idle.price.full = base;
+            idle.share = if exhausted { 1.0 } else { 0.0 };
+            idle.lever = seconds;
+        }
+        idle.price.marginal = base;
+        if weight <= 0.0 {
+            unattributed = Share {
+                price: Price {
+                    full: dynamic,
+                    marginal: dynamic,
+                },
+                share: if exhausted { 0.0 } else { 1.0 },
+                lever: -seconds,
+            };
+        }
+
+        let mut shares = Vec::with_capacity(activity.payers.len());
+        let mut sums: BTreeMap<Account, Share> = BTreeMap::new();
+        for (index, &(payer, _)) in activity.payers.iter().enumerate() {
+            let by_weight = part(weights[index], weight);
+            let by_time = part(times[index], time);
+            let share = Share {
+                price: Price {
+                    full: dynamics[index] + bases[index],
+                    marginal: dynamics[index],
+                },
+                share: if exhausted { by_time } else { by_weight },
+                lever: seconds * (by_time - by_weight),
+            };
+            let account = match payer {
+                Payer::Thread(_) => Account::Target,
+                Payer::Account(account) => account,
+            };
+            *sums.entry(account).or_default() += share;
+            shares.push(share);
+        }
+        sums.insert(Account::Idle, idle);
+        sums.insert(Account::Unattributed, unattributed);
+        for (account, sum) in sums {
+            let charge = self.accounts.entry(account).or_default();
+            charge.add(&sum, &self.borders);
+        }
+        shares
+    }
+
+    /// Closes the book.
+    pub(super) fn close(self) -> MeterLedger {
+        let sd_w = self.idle_sd_w();
+        let widths = self.accounts.iter().map(|(&account, charge)| {
+            let (timing, baseline) = charge.spread.variances(sd_w);
+            (account, half_width(timing, baseline))
+        });
+        MeterLedger {
+            widths: widths.collect(),
+            meter: self.meter.id,
+            domain: self.meter.domain,
+            name: self.meter.name,
+            provenance: self.meter.provenance,
+            nested: self.meter.nested,
+            total: self.total,
+            unknown: self.unknown,
+            baseline: self.idle.map(|idle| idle.paid()),
+            accounts: self
+                .accounts
+                .into_iter()
+                .map(|(account, charge)| (account, charge.price))
+                .collect(),
+        }
+    }
+
+    /// Standard deviation of the idle power, watts.
+    pub(super) fn idle_sd_w(&self) -> f64 {
+        self.idle.map_or(0.0, |idle| idle.sd_w())
+    }
+}
+
+/// The half width by two variances in µJ².
+pub(super) fn half_width(timing: f64, baseline: f64) -> HalfWidth {
+    HalfWidth {
+        timing: Z90 * timing.sqrt(),
+        sampling: 0.0,
+        baseline: Z90 * baseline.sqrt(),
+    }
+}

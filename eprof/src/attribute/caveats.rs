@@ -1,0 +1,93 @@
+//! What attribution has to say about its own numbers.
+
+use std::collections::BTreeSet;
+
+use crate::caveat::Caveat;
+use crate::recording::Header;
+use crate::unit::Nanos;
+
+use super::book::Book;
+
+/// What is clear from the start.
+pub(super) fn before(header: &Header) -> Vec<Caveat> {
+    let mut metered = BTreeSet::new();
+    for meter in header.meters.iter().filter(|meter| !meter.nested) {
+        if meter.cpus.is_empty() {
+            return Vec::new();
+        }
+        metered.extend(meter.cpus.iter().copied());
+    }
+    let cpus = header.zones.iter().flat_map(|zone| &zone.cpus);
+    let blind: Vec<String> = cpus
+        .filter(|cpu| !metered.contains(cpu))
+        .map(u32::to_string)
+        .collect();
+    if blind.is_empty() || header.meters.is_empty() {
+        return Vec::new();
+    }
+    vec![Caveat::new(
+        "cpus-unmetered",
+        format!(
+            "no meter answers for CPU {}; what ran there is charged nothing",
+            blind.join(", ")
+        ),
+    )]
+}
+
+/// What the books say about themselves.
+pub(super) fn after(books: &[Book], (by_cycles, by_time): (u64, u64)) -> Vec<Caveat> {
+    let mut caveats = Vec::new();
+    let disjoint = || books.iter().filter(|book| !book.meter().nested);
+    let unknown: Vec<_> = disjoint()
+        .filter(|book| book.idle.is_none() && book.total().0 > 0)
+        .map(|book| book.meter().name.as_str())
+        .collect();
+    if !unknown.is_empty() {
+        caveats.push(
+            Caveat::new(
+                "idle-unknown",
+                format!(
+                    "the idle power of {} is unknown: whoever ran is charged with all of it, and the marginal price equals the full one",
+                    unknown.join(", ")
+                ),
+            )
+            .hint("let the machine be idle before the run, or give --idle-power"),
+        );
+    }
+    for book in disjoint() {
+        if let Some(idle) = book.idle.filter(|idle| idle.is_too_high()) {
+            caveats.push(
+                Caveat::new(
+                    "idle-too-high",
+                    format!(
+                        "{} often used less than the idle power of {:.2} W, so that cannot be right",
+                        book.meter().name,
+                        idle.power().0
+                    ),
+                )
+                .hint("measure idle power again on an idle machine, or give --idle-power"),
+            );
+        }
+    }
+    if by_time > 0 {
+        caveats.push(Caveat::new(
+            "weights-mixed",
+            format!(
+                "{by_time} of {} stretches had no cycles for everyone and were weighed by time",
+                by_cycles.saturating_add(by_time)
+            ),
+        ));
+    }
+    caveats
+}
+
+/// Threads ran that could not be followed.
+pub(super) fn nameless(time: Nanos) -> Caveat {
+    Caveat::new(
+        "threads-unnamed",
+        format!(
+            "{:.3} s of the target's CPU time belong to threads that could not be followed; they are charged together as [unnamed]",
+            time.seconds()
+        ),
+    )
+}

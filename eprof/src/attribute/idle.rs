@@ -1,0 +1,117 @@
+//! The idle baseline of one meter.
+
+use crate::recording::Baseline;
+use crate::unit::{Microjoules, Nanos, Watts};
+
+/// What the machine takes before anyone runs.
+#[derive(Clone, Copy, Debug)]
+pub(super) struct IdlePower {
+    power: Watts,
+    sd: Watts,
+    latch: Nanos,
+    /// Baseline that a stretch could not pay, and the next one owes.
+    owed: Microjoules,
+    due: Microjoules,
+    paid: Microjoules,
+}
+
+impl IdlePower {
+    /// The idle power `baseline`, of a meter that is updated every `latch`.
+    pub(super) fn new(baseline: &Baseline, latch: Nanos) -> Self {
+        Self {
+            power: baseline.power,
+            sd: baseline.sd,
+            latch,
+            owed: Microjoules::ZERO,
+            due: Microjoules::ZERO,
+            paid: Microjoules::ZERO,
+        }
+    }
+
+    /// The part of `energy` that is baseline, for a stretch of `length`:
+    /// P₀Δ, but never more than was used.
+    ///
+    /// The meter may have been read up to one update too early, so a stretch
+    /// can show up to P₀ × latch less than it used, and its neighbour more.
+    /// That much is owed to the next stretch; without it, noise around an
+    /// idle machine's power would look like work.
+    pub(super) fn take(&mut self, energy: Microjoules, length: Nanos) -> Microjoules {
+        let due = self.power.during(length);
+        self.due += due;
+        let asked = due + self.owed;
+        let taken = asked.min(energy);
+        let unpaid = Microjoules(asked.0 - taken.0);
+        self.owed = unpaid.min(self.power.during(self.latch));
+        self.paid += taken;
+        taken
+    }
+
+    /// What was taken in all.
+    pub(super) fn paid(&self) -> Microjoules {
+        self.paid
+    }
+
+    /// The idle power.
+    pub(super) fn power(&self) -> Watts {
+        self.power
+    }
+
+    /// Its standard deviation in watts.
+    pub(super) fn sd_w(&self) -> f64 {
+        self.sd.0
+    }
+
+    /// Whether the meter said less than idle power so often that the idle
+    /// power cannot be right: more than a twentieth of it was never there.
+    pub(super) fn is_too_high(&self) -> bool {
+        let missing = self.due.0.saturating_sub(self.paid.0);
+        missing > self.owed.0 && missing > self.due.0 / 20
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::source::MeterId;
+
+    const MS: u64 = 1_000_000;
+
+    fn idle(watts: f64) -> IdlePower {
+        let baseline = Baseline {
+            meter: MeterId(0),
+            power: Watts(watts),
+            sd: Watts(0.0),
+            origin: "option".to_owned(),
+        };
+        IdlePower::new(&baseline, Nanos(MS))
+    }
+
+    #[test]
+    fn the_register_s_jitter_is_not_work() {
+        // 10 W for 10 ms is 100 mJ; every second update comes 1 ms late.
+        let mut idle = idle(10.0);
+        let work: u64 = (0..1000)
+            .map(|n| if n % 2 == 0 { 90_000 } else { 110_000 })
+            .map(|energy| energy - idle.take(Microjoules(energy), Nanos(10 * MS)).0)
+            .sum();
+        assert_eq!(work, 0);
+        assert!(!idle.is_too_high());
+    }
+
+    #[test]
+    fn an_idle_power_that_is_too_high_eats_no_later_work() {
+        let mut idle = idle(100.0);
+        for _ in 0..100 {
+            assert_eq!(
+                idle.take(Microjoules(10_000), Nanos(10 * MS)),
+                Microjoules(10_000)
+            );
+        }
+        // 100 W × (10 ms + one update) at most.
+        assert_eq!(
+            idle.take(Microjoules(5_000_000), Nanos(10 * MS)),
+            Microjoules(1_100_000)
+        );
+        assert!(idle.is_too_high());
+    }
+}

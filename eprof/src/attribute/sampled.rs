@@ -1,0 +1,218 @@
+//! A thread's energy on its stacks.
+
+use std::collections::BTreeMap;
+
+use crate::kernel::TaskId;
+use crate::recording::{SampleCount, StackId};
+use crate::unit::Microjoules;
+
+use super::ledger::{Price, StackCharge};
+use super::split::apportion;
+
+/// How often each stack of one thread was seen in one stretch.
+pub(super) type Counts = Vec<(StackId, u64)>;
+
+#[derive(Clone, Debug, Default)]
+struct Thread {
+    /// Energy of stretches in which the thread was not sampled.
+    carried: Price,
+    /// The stacks of the last stretch in which it was.
+    last: Counts,
+    /// Σ e²/n over stretches of energy e and n samples, µJ², by pool of
+    /// meters and by meter.
+    squares: BTreeMap<(usize, u16), f64>,
+    sampled: f64,
+}
+
+/// All threads' stacks.
+#[derive(Clone, Debug, Default)]
+pub(super) struct Stacks {
+    threads: BTreeMap<TaskId, Thread>,
+    charges: BTreeMap<(TaskId, Option<StackId>), (Price, u64)>,
+}
+
+/// The counts of each thread in a stretch, in ascending order.
+pub(super) fn counts(samples: &[SampleCount]) -> Vec<(TaskId, Counts)> {
+    let mut sorted: Vec<_> = samples
+        .iter()
+        .map(|of| (of.task, of.stack, u64::from(of.count)))
+        .collect();
+    sorted.sort_unstable();
+    sorted
+        .chunk_by(|a, b| a.0 == b.0)
+        .map(|thread| {
+            let mut counts = Counts::with_capacity(thread.len());
+            for &(_, stack, count) in thread {
+                match counts.last_mut() {
+                    Some((last, sum)) if *last == stack => *sum = sum.saturating_add(count),
+                    _ => counts.push((stack, count)),
+                }
+            }
+            (thread[0].0, counts)
+        })
+        .collect()
+}
+
+impl Stacks {
+    /// A sample was taken; counted once, however many meters there are.
+    pub(super) fn count(&mut self, task: TaskId, stack: StackId, samples: u64) {
+        let (_, count) = self.charges.entry((task, Some(stack))).or_default();
+        *count = count.saturating_add(samples);
+    }
+
+    /// Splits a thread's price for one stretch of meter `meter`, in the pool
+    /// `pool`, over the stacks with which it was sampled in it. Without
+    /// samples, the energy waits for the thread's next sampled stretch.
+    pub(super) fn charge(
+        &mut self,
+        task: TaskId,
+        (pool, meter): (usize, u16),
+        price: Price,
+        counts: Counts,
+    ) {
+        let thread = self.threads.entry(task).or_default();
+        let taken: u64 = counts.iter().map(|&(_, count)| count).sum();
+        if taken == 0 {
+            thread.carried += price;
+            return;
+        }
+        let mut whole = std::mem::take(&mut thread.carried);
+        whole += price;
+        let energy = whole.full.0 as f64;
+        thread.sampled += energy;
+        *thread.squares.entry((pool, meter)).or_default() += energy * energy / taken as f64;
+        put(&mut self.charges, task, whole, &counts);
+        thread.last = counts;
+    }
+
+    /// The number of equally heavy samples that would tell as much about a
+    /// thread as the samples it has: (Σe)² / Σ(e²/n), by Kish (Survey
+    /// Sampling, 1965). Meters of the same CPUs (a pool) were split by the
+    /// same samples, so their errors add; those of other CPUs are independent.
+    pub(super) fn effective(&self, task: TaskId) -> f64 {
+        let Some(thread) = self.threads.get(&task) else {
+            return 0.0;
+        };
+        let mut pools: BTreeMap<usize, f64> = BTreeMap::new();
+        for (&(pool, _), square) in &thread.squares {
+            *pools.entry(pool).or_default() += square.sqrt();
+        }
+        let squares: f64 = pools.values().map(|sum| sum * sum).sum();
+        if squares > 0.0 {
+            thread.sampled * thread.sampled / squares
+        } else {
+            0.0
+        }
+    }
+
+    /// All stacks. What is still carried goes to a thread's last sampled
+    /// stretch; a thread that was never sampled keeps its energy on a row
+    /// without a stack.
+    pub(super) fn finish(mut self) -> Vec<StackCharge> {
+        for (&task, thread) in &self.threads {
+            put(&mut self.charges, task, thread.carried, &thread.last);
+        }
+        self.charges
+            .into_iter()
+            .map(|((task, stack), (price, samples))| StackCharge {
+                task,
+                stack,
+                price,
+                samples,
+            })
+            .collect()
+    }
+}
+
+fn put(
+    charges: &mut BTreeMap<(TaskId, Option<StackId>), (Price, u64)>,
+    task: TaskId,
+    price: Price,
+    counts: &Counts,
+) {
+    if counts.is_empty() {
+        if price != Price::default() {
+            charges.entry((task, None)).or_default().0 += price;
+        }
+        return;
+    }
+    // The baseline's part apart, so that full is never less than marginal.
+    let weights: Vec<u64> = counts.iter().map(|&(_, count)| count).collect();
+    let marginals = apportion(price.marginal, &weights);
+    let base = Microjoules(price.full.0.saturating_sub(price.marginal.0));
+    let bases = apportion(base, &weights);
+    for ((&(stack, _), marginal), base) in counts.iter().zip(marginals).zip(bases) {
+        charges.entry((task, Some(stack))).or_default().0 += Price {
+            full: marginal + base,
+            marginal,
+        };
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    const TASK: TaskId = TaskId(3);
+
+    fn price(full: u64, marginal: u64) -> Price {
+        Price {
+            full: Microjoules(full),
+            marginal: Microjoules(marginal),
+        }
+    }
+
+    fn on(stack: u32, count: u64) -> (StackId, u64) {
+        (StackId(stack), count)
+    }
+
+    fn rows(stacks: Stacks) -> Vec<(Option<u32>, u64, u64)> {
+        let charges = stacks.finish().into_iter();
+        charges
+            .map(|of| {
+                let stack = of.stack.map(|stack| stack.0);
+                (stack, of.price.full.0, of.price.marginal.0)
+            })
+            .collect()
+    }
+
+    #[test]
+    fn energy_waits_for_the_next_sample() {
+        let mut stacks = Stacks::default();
+        stacks.charge(TASK, (0, 0), price(10, 4), Vec::new());
+        stacks.charge(TASK, (0, 0), price(10, 4), vec![on(1, 1), on(2, 3)]);
+        assert_eq!(rows(stacks), [(Some(1), 5, 2), (Some(2), 15, 6)]);
+    }
+
+    #[test]
+    fn the_last_energy_goes_back_to_the_last_sample() {
+        let mut stacks = Stacks::default();
+        stacks.charge(TASK, (0, 0), price(10, 4), vec![on(1, 1)]);
+        stacks.charge(TASK, (0, 0), price(7, 7), Vec::new());
+        assert_eq!(rows(stacks), [(Some(1), 17, 11)]);
+    }
+
+    #[test]
+    fn a_thread_that_was_never_sampled_has_no_stack() {
+        let mut stacks = Stacks::default();
+        stacks.charge(TASK, (0, 0), price(10, 4), Vec::new());
+        assert_eq!(rows(stacks), [(None, 10, 4)]);
+    }
+
+    #[test]
+    fn equally_heavy_samples_are_all_effective() {
+        let mut stacks = Stacks::default();
+        for _ in 0..50 {
+            stacks.charge(TASK, (0, 0), price(100, 0), vec![on(1, 2)]);
+        }
+        assert!((stacks.effective(TASK) - 100.0).abs() < 1e-9);
+        // A second meter, split by the same samples, tells nothing new.
+        for _ in 0..50 {
+            stacks.charge(TASK, (0, 1), price(30, 0), vec![on(1, 2)]);
+        }
+        assert!((stacks.effective(TASK) - 100.0).abs() < 1e-9);
+        // One heavy stretch with one sample spoils it.
+        stacks.charge(TASK, (0, 0), price(10_000, 0), vec![on(1, 1)]);
+        assert!(stacks.effective(TASK) < 10.0);
+    }
+}

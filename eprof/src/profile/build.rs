@@ -1,0 +1,208 @@
+//! Ledger and names become the profile.
+
+use std::cmp::Reverse;
+use std::collections::{BTreeMap, BTreeSet};
+
+use crate::attribute::{Attributed, HalfWidth, Processes, ThreadCharge};
+use crate::caveat::Caveat;
+use crate::kernel::{Task, TaskId};
+use crate::recording::{Catalog, End};
+use crate::source::{Provenance, Quantity};
+use crate::unit::{Nanos, Timestamp};
+
+use super::functions::{ByCode, by_code};
+use super::model::{CpuRow, ProcessKey, ProcessRow, Profile, Summary, ThreadRow};
+use super::names::Names;
+
+/// The name of the threads that could not be followed.
+const NAMELESS: &str = "[unnamed]";
+
+impl Profile {
+    /// The profile of a recording with the catalogue `catalog`, whose energy
+    /// was attributed as `attributed`.
+    ///
+    /// Total: whatever a catalogue lacks becomes `[unknown]`, and sums stay
+    /// what they are in the ledger.
+    pub fn build(catalog: &Catalog, attributed: &Attributed) -> Self {
+        let people = People::of(catalog);
+        let mut charges: Vec<&ThreadCharge> = attributed.threads.iter().collect();
+        charges.sort_by_key(|charge| (Reverse(charge.price.full), people.identity(charge)));
+        let stacks = attributed.stacks.iter().filter_map(|of| of.stack);
+        let names = Names::new(catalog, stacks);
+        let ByCode {
+            functions,
+            modules,
+            stacks,
+        } = by_code(&attributed.stacks, &charges, &names);
+        Self {
+            summary: summary(catalog, attributed),
+            ledger: attributed.ledger.clone(),
+            processes: processes(attributed, &charges, &people),
+            threads: charges.iter().map(|of| thread(of, &people)).collect(),
+            functions,
+            modules,
+            cpus: attributed
+                .cpus
+                .iter()
+                .map(|charge| CpuRow {
+                    cpu: charge.cpu,
+                    price: charge.price,
+                    on_cpu: charge.on_cpu,
+                })
+                .collect(),
+            stacks,
+            losses: catalog
+                .end
+                .as_ref()
+                .map(|end| end.losses.clone())
+                .unwrap_or_default(),
+            caveats: caveats(catalog, attributed),
+        }
+    }
+}
+
+/// Who is who.
+struct People<'a> {
+    tasks: BTreeMap<TaskId, &'a Task>,
+    comms: BTreeMap<TaskId, &'a str>,
+    processes: Processes,
+}
+
+impl<'a> People<'a> {
+    fn of(catalog: &'a Catalog) -> Self {
+        let tasks = || catalog.tasks.iter();
+        let mut comms: BTreeMap<_, _> = tasks().map(|task| (task.id, task.comm.as_str())).collect();
+        for rename in &catalog.renames {
+            comms.insert(rename.task, rename.comm.as_str());
+        }
+        Self {
+            tasks: tasks().map(|task| (task.id, task)).collect(),
+            comms,
+            processes: Processes::of(tasks()),
+        }
+    }
+
+    /// The last name of a thread.
+    fn comm(&self, task: TaskId) -> String {
+        self.comms
+            .get(&task)
+            .copied()
+            .unwrap_or(NAMELESS)
+            .to_owned()
+    }
+
+    fn key(&self, leader: TaskId) -> ProcessKey {
+        match self.tasks.get(&leader) {
+            Some(task) => ProcessKey {
+                pid: task.pid,
+                start: task.start,
+                generation: task.generation,
+            },
+            None => ProcessKey {
+                pid: 0,
+                start: Timestamp(0),
+                generation: 0,
+            },
+        }
+    }
+
+    /// Of the process that forked or exec'ed into the one led by `leader`.
+    fn parent(&self, leader: TaskId) -> Option<ProcessKey> {
+        let parent = self.tasks.get(&leader)?.parent?;
+        let in_target = !self.processes.is_before_exec(parent);
+        in_target.then(|| self.key(self.processes.leader(parent)))
+    }
+
+    /// What orders threads of equal energy.
+    fn identity(&self, charge: &ThreadCharge) -> (ProcessKey, u32, Timestamp, TaskId) {
+        let task = self.tasks.get(&charge.task);
+        let (tid, start) = task.map_or((0, Timestamp(0)), |task| (task.tid, task.start));
+        (self.key(charge.process), tid, start, charge.task)
+    }
+}
+
+fn thread(charge: &ThreadCharge, people: &People<'_>) -> ThreadRow {
+    let (process, tid, start, _) = people.identity(charge);
+    ThreadRow {
+        process,
+        tid,
+        start,
+        comm: people.comm(charge.task),
+        price: charge.price,
+        ci90: charge.width.total(),
+        cpu: charge.on_cpu,
+        samples: charge.samples,
+        meters: charge
+            .meters
+            .iter()
+            .map(|(&meter, &price)| (meter, price))
+            .collect(),
+    }
+}
+
+fn processes(
+    attributed: &Attributed,
+    charges: &[&ThreadCharge],
+    people: &People<'_>,
+) -> Vec<ProcessRow> {
+    let widths: BTreeMap<TaskId, HalfWidth> = attributed
+        .processes
+        .iter()
+        .map(|process| (process.leader, process.width))
+        .collect();
+    let mut rows: BTreeMap<TaskId, ProcessRow> = BTreeMap::new();
+    for charge in charges {
+        let leader = charge.process;
+        let row = rows.entry(leader).or_insert_with(|| ProcessRow {
+            key: people.key(leader),
+            parent: people.parent(leader),
+            comm: people.comm(leader),
+            threads: 0,
+            price: Default::default(),
+            ci90: widths.get(&leader).copied().unwrap_or_default().total(),
+            cpu: Nanos::ZERO,
+            samples: 0,
+        });
+        row.threads += 1;
+        row.price += charge.price;
+        row.cpu += charge.on_cpu;
+        row.samples = row.samples.saturating_add(charge.samples);
+    }
+    let mut rows: Vec<_> = rows.into_values().collect();
+    rows.sort_by_key(|row| (Reverse(row.price.full), row.key));
+    rows
+}
+
+fn summary(catalog: &Catalog, attributed: &Attributed) -> Summary {
+    let header = &catalog.header;
+    let end = catalog.end.as_ref();
+    let ended = end.map_or(attributed.until, |end| end.ended);
+    let disjoint = || header.meters.iter().filter(|meter| !meter.nested);
+    let bands = disjoint().filter_map(|meter| match meter.quantity {
+        Quantity::Model { low, high, .. } => Some((low, high)),
+        _ => None,
+    });
+    Summary {
+        header: header.clone(),
+        duration: ended.since(header.started),
+        exit_code: end.map(|end: &End| end.exit_code),
+        // The weakest meter decides what may be claimed for the sum.
+        provenance: disjoint()
+            .map(|meter| meter.provenance)
+            .max()
+            .unwrap_or(Provenance::Estimated),
+        band: bands.reduce(|a, b| (a.0.min(b.0), a.1.max(b.1))),
+        footprint: end.map(|end| end.footprint.clone()).unwrap_or_default(),
+        samples: attributed.threads.iter().map(|thread| thread.samples).sum(),
+        weights: attributed.weights.clone(),
+    }
+}
+
+/// All caveats, once each, in the order in which they arose.
+fn caveats(catalog: &Catalog, attributed: &Attributed) -> Vec<Caveat> {
+    let at_end = catalog.end.iter().flat_map(|end| &end.caveats);
+    let mut seen = BTreeSet::new();
+    let all = catalog.header.caveats.iter().chain(at_end);
+    let all = all.chain(&catalog.caveats).chain(&attributed.caveats);
+    all.filter(|caveat| seen.insert(*caveat)).cloned().collect()
+}
