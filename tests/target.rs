@@ -8,5 +8,21 @@
 
 #[path = "target/bench.rs"]
 mod bench;
+#[path = "target/cgroups.rs"]
+mod cgroups;
+#[path = "target/driver.rs"]
+mod driver;
+#[path = "target/files.rs"]
+mod files;
+#[path = "target/mounts.rs"]
+mod mounts;
 #[path = "target/spawning.rs"]
 mod spawning;
+#[path = "target/stopping.rs"]
+mod stopping;
+#[path = "target/surroundings.rs"]
+mod surroundings;
+#[path = "target/users.rs"]
+mod users;
+#[path = "target/waiting.rs"]
+mod waiting;

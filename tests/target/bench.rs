@@ -51,6 +51,36 @@ pub(crate) fn run(command: Command, cgroup: Option<&Cgroup>, identity: &Identity
     child.reap().unwrap()
 }
 
+/// A directory that everybody may enter and write to.
+pub(crate) fn open_directory() -> tempfile::TempDir {
+    let directory = tempfile::tempdir().unwrap();
+    set_mode(directory.path(), 0o777);
+    directory
+}
+
+/// Sets the permissions of a file.
+pub(crate) fn set_mode(path: &Path, mode: u32) {
+    use std::os::unix::fs::PermissionsExt as _;
+    std::fs::set_permissions(path, std::fs::Permissions::from_mode(mode)).unwrap();
+}
+
+/// Makes an executable file with this text.
+pub(crate) fn executable(path: &Path, text: &str) {
+    let draft = path.with_extension("draft");
+    std::fs::write(&draft, text).unwrap();
+    copy_executable(&draft, path);
+    std::fs::remove_file(draft).unwrap();
+}
+
+/// Copies an executable to where everybody may execute it. By another process:
+/// were this one to open it for writing, a child that another test forks at
+/// that moment could hold it open and make its execution fail (ETXTBSY).
+pub(crate) fn copy_executable(from: &Path, to: &Path) {
+    let copied = std::process::Command::new("cp").args([from, to]).status();
+    assert!(copied.unwrap().success());
+    set_mode(to, 0o755);
+}
+
 /// The contents of a file.
 pub(crate) fn read(path: impl Into<PathBuf>) -> String {
     let path = path.into();

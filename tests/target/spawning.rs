@@ -4,7 +4,7 @@
 use eprof::error::ErrorKind;
 use eprof::target::{Command, Identity, InheritedFiles, Limits, Prepared, prepare};
 
-use crate::bench::{cgroup, read, root, run, sh, sh_into};
+use crate::bench::{cgroup, executable, read, root, run, sh, sh_into};
 
 /// Both ways of making the process: clone3, and fork for older kernels.
 type Way = fn(Prepared) -> Prepared;
@@ -93,17 +93,12 @@ fn exec_error(command: Command) -> (ErrorKind, String) {
 #[test]
 fn what_cannot_be_executed_is_told_apart() {
     let directory = tempfile::tempdir().unwrap();
-    let file = |name: &str, text: &str, mode: u32| {
-        use std::os::unix::fs::PermissionsExt as _;
-        let path = directory.path().join(name);
-        std::fs::write(&path, text).unwrap();
-        std::fs::set_permissions(&path, std::fs::Permissions::from_mode(mode)).unwrap();
-        path
-    };
     let none: [&str; 0] = [];
     let missing = directory.path().join("missing");
-    let plain = file("plain", "text", 0o644);
-    let lost = file("lost", "#!/nowhere/interpreter\n", 0o755);
+    let plain = directory.path().join("plain");
+    std::fs::write(&plain, "text").unwrap();
+    let lost = directory.path().join("lost");
+    executable(&lost, "#!/nowhere/interpreter\n");
     for (program, kind, words) in [
         ("eprof-no-such-program".into(), ErrorKind::NotFound, "PATH"),
         (missing.into_os_string(), ErrorKind::NotFound, "no file"),
@@ -136,9 +131,7 @@ fn the_path_searched_is_the_targets() {
     let directory = tempfile::tempdir().unwrap();
     let tool = directory.path().join("eprof-test-tool");
     // Without #!, so that the shell must be found for it, as by execvp.
-    std::fs::write(&tool, "exit $1\n").unwrap();
-    let mode = std::os::unix::fs::PermissionsExt::from_mode(0o755);
-    std::fs::set_permissions(&tool, mode).unwrap();
+    executable(&tool, "exit $1\n");
     let path = format!("/nowhere:{}:/bin", directory.path().display());
     let command =
         Command::new("eprof-test-tool", ["77"]).environment(vec![("PATH".into(), path.into())]);

@@ -12,17 +12,14 @@ use nix::fcntl::{Flock, FlockArg};
 use nix::sys::signal::{Signal, kill};
 use nix::unistd::Pid;
 
-use super::clear::{Cleared, clear};
+use super::clear::{Cleared, PATIENCE, clear, is_populated, processes_below, wait_for_change};
 use super::sweep::{RunName, Swept};
+use crate::clock::now;
 use crate::unit::Nanos;
 
 /// How many names are tried before giving up: one more than sweepers and
 /// earlier runs of this process can plausibly take away.
 const ATTEMPTS: u32 = 64;
-
-/// How often the processes of a cgroup are killed one by one, on kernels
-/// without `cgroup.kill`, before they are said to outrun us.
-const KILL_ROUNDS: u32 = 1000;
 
 /// A fresh cgroup below the caller's own, for one run.
 ///
@@ -168,42 +165,50 @@ impl Cgroup {
     /// namespace can name them.
     pub fn processes(&self) -> BTreeSet<u32> {
         let mut all = BTreeSet::new();
-        super::clear::processes_below(&self.path, &mut all);
+        processes_below(&self.path, &mut all);
         all
     }
 
-    /// Kills every process in the cgroup and below with SIGKILL.
+    /// Kills every process in the cgroup and below with SIGKILL, and waits
+    /// until they are gone.
     ///
     /// `cgroup.kill` (Linux 5.14) does it at once and safe against forks;
     /// older kernels are asked process by process until none is left.
     ///
     /// # Errors
     ///
-    /// Where the kernel refuses, or processes are forked faster than killed.
+    /// Where the kernel refuses, or processes neither die nor stop to fork.
     pub fn kill(&self) -> io::Result<()> {
         let whole = OpenOptions::new()
             .write(true)
             .open(self.path.join("cgroup.kill"))
             .and_then(|mut file| file.write_all(b"1"));
-        match whole {
-            Err(error) if error.kind() == ErrorKind::NotFound => self.kill_each(),
-            other => other,
+        let each = match whole {
+            Err(error) if error.kind() == ErrorKind::NotFound => true,
+            other => {
+                other?;
+                false
+            }
+        };
+        let until = now() + Nanos::from(PATIENCE);
+        while is_populated(&self.path) {
+            if now() > until {
+                return Err(io::Error::from(ErrorKind::TimedOut));
+            }
+            if each {
+                self.kill_each();
+            }
+            wait_for_change(&self.path);
         }
+        Ok(())
     }
 
-    fn kill_each(&self) -> io::Result<()> {
-        for _ in 0..KILL_ROUNDS {
-            let processes = self.processes();
-            if processes.is_empty() {
-                return Ok(());
-            }
-            for pid in processes.into_iter().filter_map(|pid| pid.try_into().ok()) {
-                // A process that ended meanwhile is what was wanted.
-                let _ = kill(Pid::from_raw(pid), Signal::SIGKILL);
-            }
-            super::clear::wait_for_change(&self.path);
+    fn kill_each(&self) {
+        let processes = self.processes().into_iter();
+        for pid in processes.filter_map(|pid| pid.try_into().ok()) {
+            // A process that ended meanwhile is what was wanted.
+            let _ = kill(Pid::from_raw(pid), Signal::SIGKILL);
         }
-        Err(io::Error::from(ErrorKind::TimedOut))
     }
 
     /// Moves processes that still run to the caller's own cgroup and removes
@@ -214,6 +219,11 @@ impl Cgroup {
 
     fn take_away(&mut self) -> Removal {
         self.removed = true;
+        // What the end of the root process takes along may still be exiting,
+        // and is not to be counted as running.
+        if is_populated(&self.path) {
+            wait_for_change(&self.path);
+        }
         let Cleared { moved, left } = clear(&self.path, &self.parent);
         Removal { moved, left }
     }

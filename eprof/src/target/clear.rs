@@ -14,9 +14,10 @@ use super::sweep::{RunName, is_live};
 use crate::clock::now;
 use crate::unit::Nanos;
 
-/// How long a cgroup that stays busy is tried again. Exiting processes leave
+/// How long a cgroup that stays busy, or processes that were killed, are
+/// waited for. Exiting processes leave
 /// within milliseconds; what forks faster than it can be moved never does.
-const PATIENCE: Duration = Duration::from_secs(2);
+pub(super) const PATIENCE: Duration = Duration::from_secs(2);
 
 /// How long one wait for a change of the cgroup lasts at most.
 const PAUSE_MILLIS: u8 = 20;
@@ -139,6 +140,13 @@ fn remove_tree(directory: &Path) -> io::Result<()> {
         Err(error) if error.kind() == ErrorKind::NotFound => Ok(()),
         other => other,
     }
+}
+
+/// Whether a process that is no zombie is in `directory` or below; false
+/// where the kernel does not say.
+pub(super) fn is_populated(directory: &Path) -> bool {
+    fs::read_to_string(directory.join("cgroup.events"))
+        .is_ok_and(|events| events.contains("populated 1"))
 }
 
 /// Waits until `cgroup.events` of `directory` changes (the kernel raises

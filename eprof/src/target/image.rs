@@ -89,6 +89,8 @@ impl Strings {
 pub(super) struct Image {
     /// The files to try, in this order.
     pub(super) candidates: Vec<CString>,
+    /// Whether they come from a search of `PATH`.
+    pub(super) searching: bool,
     pub(super) arguments: Strings,
     /// The arguments for [`SHELL`]; the second is the script, set when known.
     pub(super) shell_arguments: Strings,
@@ -134,6 +136,7 @@ impl Image {
         }
         Ok(Self {
             candidates: words(&candidates(&command.program, path))?,
+            searching: !is_path(&command.program),
             arguments: Strings::new(arguments),
             shell_arguments: Strings::new(shell_arguments),
             shell: c_string(&SHELL.into())?,
@@ -166,7 +169,7 @@ impl Image {
 /// The files that `execvp` would try for `program`: itself where it has a
 /// slash, otherwise one per directory of `path`; an empty one is the current.
 fn candidates(program: &OsStr, path: &OsStr) -> Vec<OsString> {
-    if program.as_bytes().contains(&b'/') {
+    if is_path(program) {
         return vec![program.to_owned()];
     }
     path.as_bytes()
@@ -180,6 +183,11 @@ fn candidates(program: &OsStr, path: &OsStr) -> Vec<OsString> {
             OsString::from_vec(file)
         })
         .collect()
+}
+
+/// A program with a slash in its name is not searched for.
+pub(super) fn is_path(program: &OsStr) -> bool {
+    program.as_bytes().contains(&b'/')
 }
 
 fn c_string(text: &OsString) -> Result<CString> {

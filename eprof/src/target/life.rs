@@ -105,6 +105,9 @@ impl Image {
                 | Errno::ESTALE
                 | Errno::ENODEV
                 | Errno::ETIMEDOUT => {}
+                // A directory of PATH that the user may not search (root's
+                // own, kept by sudo -E) holds nothing for them.
+                Errno::EACCES if self.searching && !exists(file) => {}
                 Errno::EACCES => worst = Errno::EACCES,
                 other => return other,
             }
@@ -175,6 +178,12 @@ fn exec(file: *const c_char, arguments: &[*const c_char], environment: &[*const 
     // C strings, and all of them are owned by the image, which is alive.
     unsafe { libc::execve(file, arguments.as_ptr(), environment.as_ptr()) };
     Errno::last()
+}
+
+/// Whether the file is there, as far as this user can see.
+fn exists(file: *const c_char) -> bool {
+    // SAFETY: the file is a C string owned by the image.
+    unsafe { libc::access(file, libc::F_OK) == 0 }
 }
 
 /// Ends the child without running anything of the parent's at exit. The

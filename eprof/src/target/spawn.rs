@@ -16,7 +16,7 @@ use nix::sys::signal::{SigSet, SigmaskHow, Signal};
 use super::birth::{Birth, bear};
 use super::cgroup::Cgroup;
 use super::command::Command;
-use super::image::{Image, Pipes, Report, Step, read_report};
+use super::image::{Image, Pipes, Report, Step, is_path, read_report};
 use super::user::Identity;
 use crate::error::{Error, ErrorKind, Result};
 
@@ -318,9 +318,8 @@ impl Child {
 
     fn exec_failure(&self, errno: Errno) -> Error {
         let program = self.program.to_string_lossy();
-        let is_path = program.contains('/');
         match errno {
-            Errno::ENOENT | Errno::ENOTDIR if !is_path => Error::new(
+            Errno::ENOENT | Errno::ENOTDIR if !is_path(&self.program) => Error::new(
                 ErrorKind::NotFound,
                 format!("there is no program '{program}' in PATH"),
             )

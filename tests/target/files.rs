@@ -1,0 +1,186 @@
+//! Files that eprof writes belong to the right user, and no link leads astray.
+
+use std::fs;
+use std::io::{Read as _, Write as _};
+use std::os::unix::fs::{MetadataExt as _, symlink};
+use std::path::Path;
+
+use eprof::error::ErrorKind;
+use eprof::target::output_file::replace;
+use eprof::target::{Account, OutputFile};
+
+use crate::bench::{open_directory, read, root, set_mode};
+
+fn write(path: &Path, owner: Option<&Account>, text: &str) -> OutputFile {
+    let output = OutputFile::create(path, owner).unwrap();
+    output.file().write_all(text.as_bytes()).unwrap();
+    output
+}
+
+/// The names in a directory, in order.
+fn names(directory: &Path) -> Vec<String> {
+    let mut names: Vec<_> = fs::read_dir(directory)
+        .unwrap()
+        .map(|entry| entry.unwrap().file_name().into_string().unwrap())
+        .collect();
+    names.sort();
+    names
+}
+
+#[test]
+fn an_older_recording_is_kept_once() {
+    let directory = tempfile::tempdir().unwrap();
+    let path = directory.path().join("eprof.data");
+    assert_eq!(write(&path, None, "first").older(), None);
+    let second = write(&path, None, "second");
+    let old = directory.path().join("eprof.data.old");
+    assert_eq!(second.older(), Some(old.as_path()));
+    assert_eq!((read(&path), read(&old)), ("second".into(), "first".into()));
+    write(&path, None, "third");
+    assert_eq!((read(&path), read(&old)), ("third".into(), "second".into()));
+    assert_eq!(names(directory.path()), ["eprof.data", "eprof.data.old"]);
+}
+
+#[test]
+fn a_run_that_never_began_leaves_things_as_they_were() {
+    let directory = tempfile::tempdir().unwrap();
+    let path = directory.path().join("eprof.data");
+    write(&path, None, "nothing").discard().unwrap();
+    assert!(names(directory.path()).is_empty());
+    write(&path, None, "kept");
+    write(&path, None, "nothing").discard().unwrap();
+    assert_eq!(read(&path), "kept");
+    assert_eq!(names(directory.path()), ["eprof.data"]);
+}
+
+#[test]
+fn a_recording_can_be_read_back_by_its_owner_alone() {
+    let directory = tempfile::tempdir().unwrap();
+    let path = directory.path().join("eprof.data");
+    let mut file = write(&path, None, "text").into_file();
+    std::io::Seek::rewind(&mut file).unwrap();
+    let mut text = String::new();
+    file.read_to_string(&mut text).unwrap();
+    assert_eq!(text, "text");
+    assert_eq!(fs::metadata(&path).unwrap().mode() & 0o777, 0o600);
+}
+
+#[test]
+fn a_device_is_written_to_and_stays() {
+    let null = Path::new("/dev/null");
+    let output = write(null, None, "away");
+    assert_eq!(output.older(), None);
+    output.discard().unwrap();
+    replace(null, None, b"away").unwrap();
+    assert!(!fs::metadata(null).unwrap().is_file());
+}
+
+#[test]
+fn places_that_cannot_be_written_are_named() {
+    let directory = tempfile::tempdir().unwrap();
+    let missing = directory.path().join("no/such/place");
+    for path in [directory.path(), missing.as_path()] {
+        for error in [
+            OutputFile::create(path, None).unwrap_err(),
+            replace(path, None, b"").unwrap_err(),
+        ] {
+            assert_eq!(error.kind(), ErrorKind::Input);
+            assert!(
+                error.to_string().contains(path.to_str().unwrap()),
+                "{error}"
+            );
+        }
+    }
+    assert!(names(directory.path()).is_empty(), "no draft is left");
+}
+
+#[test]
+fn files_belong_to_the_user() {
+    if !root() {
+        return;
+    }
+    let nobody = Account::named("nobody").unwrap();
+    let directory = open_directory();
+    let path = directory.path().join("eprof.data");
+    let picture = directory.path().join("eprof.svg");
+    // Again and again, also over what root made before.
+    write(&path, None, "root's");
+    for text in ["first", "second"] {
+        write(&path, Some(&nobody), text);
+        replace(&picture, Some(&nobody), text.as_bytes()).unwrap();
+        for path in [&path, &picture] {
+            let found = fs::metadata(path).unwrap();
+            assert_eq!((found.uid(), found.gid()), (nobody.uid, nobody.gid));
+            assert_eq!(read(path), text);
+        }
+    }
+    assert_eq!(
+        names(directory.path()),
+        ["eprof.data", "eprof.data.old", "eprof.svg"]
+    );
+    // The thread that was the user took nobody else with it.
+    assert!(nix::unistd::Uid::effective().is_root());
+    fs::write(directory.path().join("still-root"), "").unwrap();
+    let found = fs::metadata(directory.path().join("still-root")).unwrap();
+    assert_eq!(found.uid(), 0);
+}
+
+#[test]
+fn where_the_user_may_not_write_eprof_does_not_either() {
+    if !root() {
+        return;
+    }
+    let nobody = Account::named("nobody").unwrap();
+    let directory = tempfile::tempdir().unwrap();
+    set_mode(directory.path(), 0o755);
+    let path = directory.path().join("eprof.data");
+    fs::write(&path, "root's").unwrap();
+    for error in [
+        OutputFile::create(&path, Some(&nobody)).unwrap_err(),
+        replace(&path, Some(&nobody), b"x").unwrap_err(),
+    ] {
+        assert_eq!(error.kind(), ErrorKind::Permission);
+        assert!(error.to_string().contains("nobody"), "{error}");
+    }
+    assert_eq!(read(&path), "root's");
+    assert_eq!(names(directory.path()), ["eprof.data"]);
+}
+
+#[test]
+fn a_link_to_what_only_root_may_write_is_not_followed() {
+    if !root() {
+        return;
+    }
+    let nobody = Account::named("nobody").unwrap();
+    let roots = tempfile::tempdir().unwrap();
+    set_mode(roots.path(), 0o755);
+    let secret = roots.path().join("secret");
+    fs::write(&secret, "secret").unwrap();
+    let directory = open_directory();
+    for name in ["eprof.data", "eprof.data.old", "eprof.svg"] {
+        symlink(&secret, directory.path().join(name)).unwrap();
+    }
+    write(&directory.path().join("eprof.data"), Some(&nobody), "x");
+    replace(&directory.path().join("eprof.svg"), Some(&nobody), b"x").unwrap();
+    assert_eq!(read(&secret), "secret");
+    assert_eq!(fs::metadata(&secret).unwrap().uid(), 0);
+    for name in ["eprof.data", "eprof.svg"] {
+        let found = fs::symlink_metadata(directory.path().join(name)).unwrap();
+        assert!(found.is_file() && found.uid() == nobody.uid, "{name}");
+    }
+}
+
+#[test]
+fn no_group_of_root_helps_the_user_to_write() {
+    if !root() {
+        return;
+    }
+    let nobody = Account::named("nobody").unwrap();
+    let directory = tempfile::tempdir().unwrap();
+    // Root's group may write here, and eprof's thread is in it before it
+    // becomes the user.
+    set_mode(directory.path(), 0o775);
+    let path = directory.path().join("eprof.data");
+    let error = OutputFile::create(&path, Some(&nobody)).unwrap_err();
+    assert_eq!(error.kind(), ErrorKind::Permission);
+}
