@@ -297,6 +297,29 @@ fn what_is_not_measured_is_null_and_never_zero() {
 }
 
 #[test]
+fn sockets_are_one_row_in_the_table_and_apart_in_the_report() {
+    let mut profile = Synthetic::typical().build();
+    let mut second = profile.ledger.meters[0].clone();
+    second.meter = eprof::source::MeterId(3);
+    let mut meter = profile.summary.header.meters[0].clone();
+    meter.id = second.meter;
+    profile.summary.header.meters.push(meter);
+    profile.ledger.meters.push(second);
+    let table = text(&profile, &view(None, None), Format::Table, WIDE_80);
+    assert!(table.contains("package (2 meters)"));
+    // Twice 28.70 ± 0.12 J: errors of meters add in quadrature.
+    let row = table
+        .lines()
+        .find(|line| line.trim_start().starts_with("target "));
+    let cells: Vec<&str> = row.unwrap().split_whitespace().collect();
+    assert_eq!(cells[..4], ["target", "57.40", "±0.17", "J"]);
+    let report = json_of(&profile, &view(None, None));
+    let packages = report["ledger"].as_array().unwrap().iter();
+    let packages = packages.filter(|row| row["domain"] == "package" && row["account"] == "idle");
+    assert_eq!(packages.count(), 2);
+}
+
+#[test]
 fn the_report_keeps_its_schema() {
     let schema: Value = serde_json::from_str(json::SCHEMA).unwrap();
     let valid = |report: &Value| schema::errors(&schema, &schema, report, "");

@@ -202,7 +202,7 @@ impl Grid {
                 let cell = cell(&text, column.align);
                 match weight {
                     Weight::Plain => cell,
-                    Weight::Strong => cell.fg(Color::Green).add_attribute(Attribute::Bold),
+                    Weight::Strong => cell.fg(Color::DarkGreen).add_attribute(Attribute::Bold),
                     Weight::Faint => cell.add_attribute(Attribute::Dim),
                 }
             }));
@@ -215,7 +215,11 @@ impl Grid {
         let margin = " ".repeat(indent);
         table
             .lines()
-            .map(|line| format!("{margin}{}", line.trim_end()))
+            .enumerate()
+            .map(|(at, line)| match at {
+                1 if look.rules => format!("{margin}{}", look.dim(&line)),
+                _ => format!("{margin}{}", line.trim_end()),
+            })
             .collect()
     }
 }

@@ -1,8 +1,10 @@
 //! The head of every report: what ran, for how long, and what it used.
 
-use crate::attribute::Account;
+use std::collections::BTreeMap;
+
+use crate::attribute::{Account, MeterLedger};
 use crate::profile::Profile;
-use crate::source::Meter;
+use crate::source::{Domain, SourceKind};
 
 use super::balance::{coarsest_half, target_half};
 use super::claim::{Claim, spoke};
@@ -30,39 +32,43 @@ pub(super) fn command(profile: &Profile) -> String {
     }
 }
 
-/// The meters that make up the total, by interface: `perf package
-/// power/energy-pkg/, dram power/energy-ram/`.
+/// The meters that make up the total, by interface and domain: `perf package
+/// power/energy-pkg/`, or `perf 2 × package` where they are several.
 pub(super) fn source(profile: &Profile) -> String {
     let header = &profile.summary.header;
-    let mut kinds: Vec<(&str, Vec<(String, usize)>)> = Vec::new();
+    let mut groups: BTreeMap<(SourceKind, Domain), Vec<&MeterLedger>> = BTreeMap::new();
+    let mut orphans = 0;
     for ledger in profile.ledger.disjoint() {
-        let meter: Option<&Meter> = header.meters.iter().find(|m| m.id == ledger.meter);
-        let kind = meter.map_or("?", |meter| meter.kind.name());
-        let what = format!("{} {}", ledger.domain.name(), visible(&ledger.name));
-        if kinds.last().is_none_or(|(last, _)| *last != kind) {
-            kinds.push((kind, Vec::new()));
-        }
-        if let Some((_, meters)) = kinds.last_mut() {
-            match meters.last_mut() {
-                Some((last, times)) if *last == what => *times += 1,
-                _ => meters.push((what, 1)),
+        match header.meters.iter().find(|m| m.id == ledger.meter) {
+            Some(meter) => {
+                let group = groups.entry((meter.kind, ledger.domain));
+                group.or_default().push(ledger);
             }
+            None => orphans += 1,
         }
     }
-    if kinds.is_empty() {
-        return "no meter".to_owned();
-    }
-    let kinds = kinds.into_iter().map(|(kind, meters)| {
-        let meters = meters.into_iter().map(|(what, times)| {
-            if times > 1 {
-                format!("{what} ×{times}")
-            } else {
-                what
-            }
+    let mut parts: Vec<String> = Vec::new();
+    let mut last = None;
+    for ((kind, domain), meters) in groups {
+        let what = match meters.as_slice() {
+            [one] => format!("{} {}", domain.name(), visible(&one.name)),
+            several => format!("{} × {}", several.len(), domain.name()),
+        };
+        parts.push(if last == Some(kind) {
+            what
+        } else {
+            format!("{} {what}", kind.name())
         });
-        format!("{kind} {}", meters.collect::<Vec<_>>().join(", "))
-    });
-    kinds.collect::<Vec<_>>().join("; ")
+        last = Some(kind);
+    }
+    if orphans > 0 {
+        parts.push(counted(orphans, "unknown meter", "unknown meters"));
+    }
+    if parts.is_empty() {
+        "no meter".to_owned()
+    } else {
+        parts.join(", ")
+    }
 }
 
 /// The sentence without which an estimate would be a lie.

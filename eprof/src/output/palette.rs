@@ -24,7 +24,7 @@ pub(super) fn colour(name: &str, kind: Kind) -> Color {
     let (a, b) = (unit(hash), unit(hash >> 32));
     match kind {
         Kind::All => hsl(210.0, 0.10, 0.86),
-        Kind::Task => hsl(165.0 + 25.0 * a, 0.28, 0.76 + 0.06 * b),
+        Kind::Task => hsl(140.0 + 60.0 * a, 0.26, 0.74 + 0.10 * b),
         Kind::Code if name.starts_with('[') => hsl(0.0, 0.0, 0.74 + 0.08 * b),
         Kind::Code if name.ends_with("_[k]") => hsl(205.0 + 20.0 * a, 0.62, 0.72 + 0.07 * b),
         Kind::Code => hsl(18.0 + 32.0 * a, 0.88, 0.64 + 0.10 * b),

@@ -10,7 +10,7 @@ use std::fmt::Write;
 use unicode_width::{UnicodeWidthChar, UnicodeWidthStr};
 
 /// Whether a character must not reach a terminal or an XML document.
-fn hostile(c: char) -> bool {
+pub(super) fn hostile(c: char) -> bool {
     c.is_control()
         || matches!(c,
             // Directional marks, embeddings, overrides and isolates (UAX #9).

@@ -64,8 +64,6 @@ struct MeterInfo<'p> {
     total_uj: Option<u64>,
     unknown_s: f64,
     baseline_uj: Option<u64>,
-    idle_w: Option<f64>,
-    idle_origin: Option<&'p str>,
 }
 
 #[derive(Clone, Copy, Serialize)]
@@ -177,6 +175,15 @@ struct Recording<'p> {
     interval_ns: u64,
     follow: &'p str,
     samples: u64,
+    idle: Vec<Idle<'p>>,
+}
+
+#[derive(Serialize)]
+struct Idle<'p> {
+    meter_id: u16,
+    w: f64,
+    sd_w: f64,
+    origin: &'p str,
 }
 
 /// Collects the rows of one kind and notes what is left out.
@@ -322,13 +329,8 @@ fn source(profile: &Profile, claim: Claim) -> Source<'_> {
     }
 }
 
-fn meter<'p>(profile: &'p Profile, ledger: &'p MeterLedger) -> MeterInfo<'p> {
+fn meter<'p>(profile: &Profile, ledger: &'p MeterLedger) -> MeterInfo<'p> {
     let meter = meter_of(profile, ledger.meter);
-    let baselines = &profile.summary.header.baselines;
-    let baseline = baselines.iter().find(|b| b.meter == ledger.meter);
-    // The header knows the idle power of the recording; where the report was
-    // made with another one, only the total is known.
-    let baseline = baseline.filter(|_| ledger.baseline.is_some());
     let estimated = ledger.provenance == crate::source::Provenance::Estimated;
     MeterInfo {
         id: ledger.meter.0,
@@ -341,8 +343,6 @@ fn meter<'p>(profile: &'p Profile, ledger: &'p MeterLedger) -> MeterInfo<'p> {
         total_uj: spoke(ledger).then_some(ledger.total.0),
         unknown_s: ledger.unknown.seconds(),
         baseline_uj: ledger.baseline.map(|energy| energy.0),
-        idle_w: baseline.map(|baseline| baseline.power.0),
-        idle_origin: baseline.map(|baseline| baseline.origin.as_str()),
     }
 }
 
@@ -444,5 +444,15 @@ fn recording(profile: &Profile) -> Recording<'_> {
         interval_ns: header.interval.0,
         follow: &header.follow,
         samples: profile.summary.samples,
+        idle: header
+            .baselines
+            .iter()
+            .map(|baseline| Idle {
+                meter_id: baseline.meter.0,
+                w: baseline.power.0,
+                sd_w: baseline.sd.0,
+                origin: &baseline.origin,
+            })
+            .collect(),
     }
 }

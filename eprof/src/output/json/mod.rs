@@ -34,6 +34,7 @@ use std::io::{self, Write};
 use crate::profile::Profile;
 
 use super::view::View;
+use super::visible::hostile;
 
 /// The name and version of the schema.
 pub const VERSION: &str = "eprof-report/1";
@@ -60,13 +61,14 @@ pub fn write(profile: &Profile, view: &View, mut out: impl Write) -> io::Result<
 fn printable(text: &str) -> String {
     let mut safe = String::with_capacity(text.len());
     for c in text.chars() {
-        let obeyed = matches!(c, '\u{7f}'..='\u{9f}' | '\u{2028}' | '\u{2029}'
-            | '\u{202a}'..='\u{202e}' | '\u{2066}'..='\u{2069}');
-        if obeyed {
-            // Writing to a string cannot fail.
-            let _ = write!(safe, "\\u{:04x}", c as u32);
-        } else {
+        // The report's own line feeds are outside strings.
+        if c == '\n' || !hostile(c) {
             safe.push(c);
+            continue;
+        }
+        for unit in c.encode_utf16(&mut [0; 2]) {
+            // Writing to a string cannot fail.
+            let _ = write!(safe, "\\u{unit:04x}");
         }
     }
     safe
