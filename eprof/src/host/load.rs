@@ -12,10 +12,12 @@ pub struct CpuTimes {
 }
 
 impl CpuTimes {
-    /// Reads the first line of `/proc/stat` below `root`; `None` where it
-    /// cannot be read or understood.
+    /// Reads the first line of `/proc/stat` below `root`, of the machine's own
+    /// where the root has none; `None` where it cannot be read or understood.
     pub fn read(root: &SysRoot) -> Option<Self> {
-        Self::parse(&root.read("/proc/stat").ok()?)
+        let path = "/proc/stat";
+        let text = root.read(path).or_else(|_| SysRoot::machine().read(path));
+        Self::parse(&text.ok()?)
     }
 
     /// Parses the text of `/proc/stat`. `guest` is inside `user` and so not

@@ -24,6 +24,17 @@ impl SysRoot {
         Self::new("/")
     }
 
+    /// The root that the option gives, else the environment variable
+    /// [`ROOT_VARIABLE`], else the machine itself. An empty value is none.
+    pub fn find(option: Option<&Path>) -> Self {
+        let given = |path: &PathBuf| !path.as_os_str().is_empty();
+        option
+            .map(Path::to_owned)
+            .filter(given)
+            .or_else(|| Some(PathBuf::from(std::env::var_os(ROOT_VARIABLE)?)).filter(given))
+            .map_or_else(Self::machine, Self::new)
+    }
+
     /// Whether this is the machine itself, so that a file below the root and
     /// a system call speak of the same hardware.
     pub fn is_machine(&self) -> bool {

@@ -80,7 +80,7 @@ fn quantity(
 ) -> Result<(&'static str, Quantity), &'static str> {
     let number = |file: &str| -> Option<u64> {
         let text = text(file)?;
-        text.trim().trim_start_matches('-').parse().ok()
+        text.trim().parse().ok()
     };
     if number("energy_now").is_some_and(|energy| energy > 0) {
         return Ok((

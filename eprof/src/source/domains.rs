@@ -39,6 +39,7 @@ pub fn arrange(
     drop_without_cpus(&mut fate);
     drop_second_paths(&mut fate);
     let mirrored = drop_mirrors(&mut fate, meters, mirrors, cpus);
+    widen_lone_platform(&mut fate, cpus);
     mark_nested(&mut fate);
     let kept = fate.iter_mut().filter_map(|fate| fate.as_mut().ok());
     for (position, meter) in kept.enumerate() {
@@ -103,6 +104,19 @@ fn drop_mirrors(
         }
     }
     any
+}
+
+/// A server's platform counter exists on its root package only (the others
+/// read 0): the one that counts, counts for the whole machine.
+fn widen_lone_platform(fate: &mut [Result<Meter, String>], cpus: &Cpus) {
+    let mut platforms = fate
+        .iter_mut()
+        .filter_map(|fate| fate.as_mut().ok())
+        .filter(|meter| meter.domain == Domain::Psys);
+    if let (Some(only), None) = (platforms.next(), platforms.next()) {
+        only.scope = Scope::Machine;
+        only.cpus = cpus.in_scope(Scope::Machine);
+    }
 }
 
 fn mark_nested(fate: &mut [Result<Meter, String>]) {

@@ -60,10 +60,7 @@ fn number(file: &File) -> IoResult<u64> {
     let Some(Ok(text)) = text else {
         return Err(invalid());
     };
-    // Some batteries give the direction of the current as a sign; the status
-    // file says the same, so that the magnitude is what counts here.
-    let digits = text.trim().trim_start_matches('-');
-    digits.parse().map_err(|_| invalid())
+    text.trim().parse().map_err(|_| invalid())
 }
 
 /// The meters of one kind that are files.

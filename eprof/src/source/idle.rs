@@ -70,21 +70,23 @@ pub fn before_run(
 }
 
 /// Baselines from rounds of readings taken while the CPUs were busy for the
-/// part `busy` of their time (`None` where unknown).
+/// part `busy` of their time. Where that is unknown (`None`), so is whether
+/// the machine was idle, and nothing is said.
 pub fn baselines(meters: &[Meter], rounds: &[Vec<Reading>], busy: Option<f64>) -> Idling {
     let mut idling = Idling::default();
     let mut by_meter: BTreeMap<MeterId, Vec<Reading>> = BTreeMap::new();
     for reading in rounds.iter().flatten() {
         by_meter.entry(reading.meter).or_default().push(*reading);
     }
-    let too_busy = busy.filter(|busy| *busy > BUSY_LIMIT);
+    let idle = busy.is_some_and(|busy| busy <= BUSY_LIMIT);
+    let measured = |meter: &Meter| !matches!(meter.quantity, Quantity::Model { .. });
     let mut unsaid = Vec::new();
     for meter in meters {
         if let Quantity::Model { .. } = meter.quantity {
             idling.baselines.extend(of_model(meter));
             continue;
         }
-        if too_busy.is_some() {
+        if !idle {
             continue;
         }
         let readings = by_meter.get(&meter.id).map_or(&[][..], Vec::as_slice);
@@ -93,18 +95,18 @@ pub fn baselines(meters: &[Meter], rounds: &[Vec<Reading>], busy: Option<f64>) -
             None => unsaid.push(meter.name.as_str()),
         }
     }
-    if let Some(busy) = too_busy {
+    if !idle && meters.iter().any(measured) {
+        let why = match busy {
+            Some(busy) => format!(
+                "the CPUs were {:.0} % busy before the run (up to {:.0} % counts as idle)",
+                busy * 100.0,
+                BUSY_LIMIT * 100.0
+            ),
+            None => "how busy the CPUs were before the run cannot be told".to_owned(),
+        };
         idling.caveats.push(
-            Caveat::new(
-                "baseline-not-idle",
-                format!(
-                    "idle power is unknown: the CPUs were {:.0} % busy before the run (up to \
-                     {:.0} % counts as idle)",
-                    busy * 100.0,
-                    BUSY_LIMIT * 100.0
-                ),
-            )
-            .hint("give it with --idle-power, or start when the machine is idle"),
+            Caveat::new("baseline-not-idle", format!("idle power is unknown: {why}"))
+                .hint("give it with --idle-power, or start when the machine is idle"),
         );
     }
     if !unsaid.is_empty() {
@@ -156,17 +158,23 @@ fn of_windows(meter: &Meter, readings: &[Reading]) -> Option<Baseline> {
     if observed < SHORTEST.as_nanos() as f64 * 0.9 || powers.len() < 3 {
         return None;
     }
+    // One update may belong to either side of each end of the whole time, so
+    // that nothing is known better than to one update.
+    let update = meter.latch.0 as f64 / observed;
+    if update > 0.5 {
+        return None;
+    }
     // A register that is updated more rarely than it is read gives windows
     // without energy and windows with too much: only the whole says something.
     let coarse = meter.latch.0 as f64 > WINDOW.as_nanos() as f64 / 4.0;
-    let (power, sd) = if coarse {
-        let mean = powers.iter().sum::<f64>() / powers.len() as f64;
-        (mean, mean * (meter.latch.0 as f64 / observed).min(1.0))
+    let (power, spread) = if coarse {
+        (powers.iter().sum::<f64>() / powers.len() as f64, 0.0)
     } else {
         let middle = median(&mut powers)?;
         let mut off: Vec<f64> = powers.iter().map(|power| (power - middle).abs()).collect();
         (middle, median(&mut off)? * MAD_TO_SD)
     };
+    let sd = spread.max(power * update);
     (power.is_finite() && power > 0.0).then(|| Baseline {
         meter: meter.id,
         power: Watts(power),

@@ -13,8 +13,11 @@
 //! contains whom) ─► select (first good kind) ─► Selected
 //! ```
 
+pub mod baseline;
 pub mod battery;
+pub mod calibration;
 pub mod candidate;
+pub mod coverage;
 pub mod domains;
 pub mod file_source;
 pub mod hwmon;

@@ -9,7 +9,7 @@ use super::meter::{Domain, Meter, SourceKind};
 use super::model::ModelSource;
 use super::perf_source::{KernelOpener, Opener, PerfSource};
 use super::verify::{self, Probe};
-use super::{Backend, EnergySource, battery, hwmon, mirror, perf_power, powercap, zones};
+use super::{Backend, EnergySource, battery, coverage, hwmon, mirror, perf_power, powercap, zones};
 use crate::caveat::Caveat;
 use crate::error::{Error, ErrorKind, Result};
 use crate::host::{Cpus, Processor, SysRoot};
@@ -171,7 +171,7 @@ impl Finder {
         let source =
             source.ok_or_else(|| Error::new(ErrorKind::Internal, "no source was opened"))?;
         if kind == SourceKind::Model {
-            caveats.push(estimated(source.meters(), &candidates));
+            caveats.push(coverage::estimated(source.meters(), &candidates));
         }
         Ok(Selected {
             zones: zones::zones(source.meters(), &self.cpus),
@@ -247,7 +247,11 @@ impl Finder {
                             meter.latch = meter.latch.max(latch);
                         }
                     }
-                    caveats = self.caveats(kind, &arranged);
+                    let kept: Vec<&Meter> = arranged.fate.iter().flatten().collect();
+                    caveats = coverage::caveats(kind, &kept, &self.cpus, &self.processor);
+                    if arranged.mirrored {
+                        caveats.push(coverage::mirrored());
+                    }
                     notes = arranged_notes(&meters, &arranged);
                     source.narrow(arranged.fate.into_iter().map(Result::ok).collect());
                 }
@@ -278,58 +282,6 @@ impl Finder {
         let verdicts = verify::judge(meters, series, hypervisor);
         let mirrors = mirror::mirrors(meters, series);
         domains::arrange(meters, verdicts, &mirrors, &self.cpus)
-    }
-
-    fn caveats(&self, kind: SourceKind, arranged: &Arranged) -> Vec<Caveat> {
-        let kept: Vec<&Meter> = arranged.fate.iter().flatten().collect();
-        let mut caveats = Vec::new();
-        if arranged.mirrored {
-            caveats.push(Caveat::new(
-                "mirrored-dies",
-                "the kernel lists one energy counter once per die; it is counted once",
-            ));
-        }
-        if kept.is_empty() {
-            return caveats;
-        }
-        let covers = |package: u32| {
-            let cpus = self.cpus.in_scope(super::Scope::Package(package));
-            kept.iter()
-                .filter(|meter| !meter.nested)
-                .any(|meter| cpus.iter().any(|cpu| meter.cpus.binary_search(cpu).is_ok()))
-        };
-        for package in self.cpus.packages() {
-            if !covers(package) {
-                caveats.push(Caveat::new(
-                    "package-without-meter",
-                    format!(
-                        "package {package} has no usable meter: its energy is not in any total"
-                    ),
-                ));
-            }
-        }
-        if kind != SourceKind::Model && !kept.iter().any(|meter| meter.domain == Domain::Package) {
-            caveats.push(Caveat::new(
-                "no-package-meter",
-                "no meter counts processor packages; what there is counts something larger or \
-                 smaller (see the domain)",
-            ));
-        }
-        if kind == SourceKind::Battery {
-            caveats.push(Caveat::new(
-                "coarse-meter",
-                "the battery counts the whole machine, screen and all, in steps of seconds and \
-                 tens of joules",
-            ));
-        }
-        if kind != SourceKind::Model && self.processor.hypervisor == Some(true) {
-            caveats.push(Caveat::new(
-                "virtual-machine",
-                "this is a virtual machine: its counters are what the hypervisor makes of them, \
-                 and may include other machines",
-            ));
-        }
-        caveats
     }
 }
 
@@ -392,27 +344,5 @@ fn unusable_error(tried: &[Tried]) -> Error {
         Some(remedy) => Error::new(ErrorKind::Permission, sentence).remedy(remedy),
         None => Error::new(ErrorKind::Unavailable, sentence)
             .remedy("eprof list shows what there is; --source auto takes the best"),
-    }
-}
-
-fn estimated(meters: &[Meter], candidates: &[Candidate]) -> Caveat {
-    let (name, low, high) = meters
-        .iter()
-        .find_map(|meter| match meter.quantity {
-            super::Quantity::Model { low, high, .. } => Some((meter.name.as_str(), low, high)),
-            _ => None,
-        })
-        .unwrap_or(("model", 0.0, 0.0));
-    let caveat = Caveat::new(
-        "estimated",
-        format!(
-            "no meter is in use: joules are estimated from CPU time ({name}); the true value is \
-             expected within ×{low} to ×{high} of them (90 %). Shares between threads and \
-             functions do not depend on the estimate"
-        ),
-    );
-    match candidates.iter().find_map(Candidate::first_remedy) {
-        Some(remedy) => caveat.hint(remedy),
-        None => caveat.hint("eprof list says which meters are missing and why"),
     }
 }

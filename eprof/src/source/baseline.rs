@@ -1,0 +1,64 @@
+//! Where idle power comes from: the option, else a saved calibration, else a
+//! short look at the machine before the run.
+
+use std::path::Path;
+use std::time::Duration;
+
+use super::calibration::Calibration;
+use super::idle::{self, Idling};
+use super::{EnergySource, IdlePower};
+use crate::caveat::Caveat;
+use crate::error::Result;
+use crate::host::SysRoot;
+
+/// Finds the baselines of all meters of `source`.
+///
+/// `option` settles everything where it is given. `saved` is where a
+/// calibration may lie (see [`super::calibration::path`]); an unusable file is
+/// a caveat. Only where some meter is still unknown is the machine watched,
+/// for `time` (at least [`idle::SHORTEST`]).
+///
+/// # Errors
+/// [`crate::error::ErrorKind::Usage`] where the option names no meter in use;
+/// where the source disappears.
+pub fn find(
+    source: &mut (dyn EnergySource + Send),
+    root: &SysRoot,
+    option: Option<&IdlePower>,
+    saved: Option<&Path>,
+    time: Duration,
+) -> Result<Idling> {
+    if let Some(option) = option {
+        return Ok(Idling {
+            baselines: option.baselines(source.meters())?,
+            caveats: Vec::new(),
+        });
+    }
+    let mut found = Idling::default();
+    match saved.map(Calibration::load) {
+        Some(Ok(Some(calibration))) => found.baselines = calibration.baselines(source.meters()),
+        Some(Err(error)) => {
+            let caveat = Caveat::new("calibration-unusable", error.to_string());
+            found.caveats.push(match error.hint() {
+                Some(hint) => caveat.hint(hint),
+                None => caveat,
+            });
+        }
+        None | Some(Ok(None)) => {}
+    }
+    if found.baselines.len() < source.meters().len() {
+        let watched = idle::before_run(source, root, time)?;
+        for baseline in watched.baselines {
+            if found
+                .baselines
+                .iter()
+                .all(|one| one.meter != baseline.meter)
+            {
+                found.baselines.push(baseline);
+            }
+        }
+        found.caveats.extend(watched.caveats);
+        found.baselines.sort_by_key(|baseline| baseline.meter);
+    }
+    Ok(found)
+}
