@@ -57,3 +57,36 @@ fn the_chosen_source_is_the_one_of_the_list() {
     assert_eq!(json["schema"], "eprof-list/1");
     assert_eq!(json["sources"][1]["meters"][0]["name"], "intel-rapl:0");
 }
+
+/// The time stamp counter's PMU stands in for the energy PMUs: it is opened
+/// and read by the same calls, and it is known to move.
+#[test]
+fn the_kernels_pmu_is_opened_and_read_as_a_group() {
+    let type_file = "/sys/bus/event_source/devices/msr/type";
+    let Ok(number) = std::fs::read_to_string(type_file) else {
+        eprintln!("SKIPPED: this machine has no msr PMU");
+        return;
+    };
+    let tsc = PowerEvent {
+        pmu_type: number.trim().parse().unwrap(),
+        config: 0,
+        cpu: Cpus::read(&SysRoot::machine()).numbers()[0],
+    };
+    let mut opener = eprof::source::perf_source::KernelOpener;
+    let mut group = match opener.open(&[tsc, tsc]) {
+        Ok(group) => group,
+        Err(error) => {
+            eprintln!("SKIPPED: CPU-wide perf events are not allowed: {error}");
+            assert!(std::env::var_os("EPROF_REQUIRE").is_none());
+            return;
+        }
+    };
+    let before = group.read().unwrap();
+    let after = group.read().unwrap();
+    assert_eq!((before.len(), after.len()), (2, 2));
+    for (before, after) in before.iter().zip(&after) {
+        assert!(after > before, "{before} {after}");
+    }
+    let refused = PowerEvent { cpu: 60_000, ..tsc };
+    assert!(opener.open(&[refused]).is_err());
+}

@@ -163,9 +163,9 @@ pub struct Meter {
     pub quantity: Quantity,
     /// Whether it is measured or estimated.
     pub provenance: Provenance,
-    /// Whether its energy is already contained in another meter of the list
-    /// (core in package, anything in psys), so that it is shown but never
-    /// added to a total.
+    /// Whether it overlaps other meters of the list (core, which is inside
+    /// package; psys beside packages; anything else inside psys), so that it
+    /// is shown but never added to a total.
     pub nested: bool,
     /// Nominal time between two updates of the hardware register.
     pub latch: Nanos,
