@@ -93,19 +93,28 @@ pub(super) fn unnamed(target: u64, named: u64) -> u64 {
 /// Which CPU of the zone it ran on is not recorded; the busiest is taken.
 pub(super) fn take_before_exec(
     cpus: &mut [(u32, Work)],
-    zone: Option<&[u32]>,
-    account: &ThreadAccount,
+    threads: &[ThreadAccount],
+    processes: &Processes,
+    zones: &BTreeMap<ZoneId, Vec<u32>>,
 ) {
-    let mut left = Work::from(account);
-    while left.time > 0 {
-        let inside = |cpu: &u32| zone.is_none_or(|zone| zone.contains(cpu));
-        let busiest = cpus
-            .iter_mut()
-            .filter(|(cpu, work)| inside(cpu) && work.time > 0)
-            .max_by_key(|(cpu, work)| (work.time, std::cmp::Reverse(*cpu)));
-        match busiest {
-            Some((_, work)) => left = work.take(left),
-            None => return,
+    let mut by_zone: BTreeMap<ZoneId, Work> = BTreeMap::new();
+    for account in threads {
+        if processes.is_before_exec(account.task) {
+            by_zone.entry(account.zone).or_default().add(account.into());
+        }
+    }
+    for (zone, mut left) in by_zone {
+        let zone = zones.get(&zone);
+        while left.time > 0 {
+            let inside = |cpu: &u32| zone.is_none_or(|zone| zone.contains(cpu));
+            let busiest = cpus
+                .iter_mut()
+                .filter(|(cpu, work)| inside(cpu) && work.time > 0)
+                .max_by_key(|(cpu, work)| (work.time, std::cmp::Reverse(*cpu)));
+            match busiest {
+                Some((_, work)) => left = work.take(left),
+                None => break,
+            }
         }
     }
 }
@@ -135,6 +144,7 @@ impl Activity {
             cpus.push((cpu.cpu, on_this));
         }
         cpus.sort_by_key(|&(cpu, _)| cpu);
+        take_before_exec(&mut cpus, &interval.threads, processes, zones);
 
         let mut named = Work::default();
         let mut threads: Vec<(TaskId, Work)> = Vec::with_capacity(interval.threads.len());
@@ -144,8 +154,6 @@ impl Activity {
             if processes.is_before_exec(account.task) {
                 // Counted as the target's by the kernel side.
                 accounts[2].add(work);
-                let zone = zones.get(&account.zone).map(Vec::as_slice);
-                take_before_exec(&mut cpus, zone, account);
             } else {
                 threads.push((account.task, work));
             }

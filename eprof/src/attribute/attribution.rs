@@ -1,25 +1,29 @@
 //! Attribution as it goes along: stretch by stretch, in memory that grows
 //! with the number of threads and stacks but not with the length of the run.
 
-use std::collections::{BTreeMap, BTreeSet};
+use std::collections::BTreeMap;
 
 use crate::caveat::Caveat;
 use crate::error::Result;
 use crate::kernel::{Task, TaskId, ZoneId};
 use crate::recording::{Header, IntervalRecord};
+use crate::source::MeterId;
 use crate::timeline::Interval;
 use crate::unit::{Microjoules, Nanos, Timestamp};
 
 use super::activity::{Activity, Payer, Work, take_before_exec, unnamed};
-use super::book::{Book, Charges, Share, half_width};
+use super::book::{Book, Charges, Share};
+
 use super::idle::IdlePower;
 use super::ledger::{
     Account, Attributed, CpuCharge, HalfWidth, Ledger, Price, ProcessCharge, ThreadCharge,
 };
+use super::pool::pools;
 use super::process::{Processes, UNNAMED};
 use super::sampled::{Counts, Stacks, counts};
 use super::settings::Settings;
 use super::split::apportion;
+use super::uncertainty::Errors;
 use super::{caveats, check::check};
 
 #[derive(Clone, Debug, Default)]
@@ -36,8 +40,8 @@ pub struct Attribution {
     zones: BTreeMap<ZoneId, Vec<u32>>,
     processes: Processes,
     books: Vec<Book>,
-    /// By meter: which meters are split by the same samples.
-    pools: Vec<usize>,
+    /// Which meters are split by the same samples.
+    pools: BTreeMap<MeterId, usize>,
     threads: BTreeMap<TaskId, Thread>,
     groups: BTreeMap<TaskId, Charges>,
     stacks: Stacks,
@@ -60,9 +64,6 @@ impl Attribution {
             let baseline = settings.baseline(meter, header)?;
             Some(IdlePower::new(&baseline, meter.latch))
         };
-        let scopes: BTreeSet<_> = header.meters.iter().map(|meter| &meter.cpus).collect();
-        let scopes: Vec<_> = scopes.into_iter().collect();
-        let pool = |cpus| scopes.binary_search(&cpus).unwrap_or_default();
         let meters = header.meters.iter();
         Ok(Self {
             cycles,
@@ -72,7 +73,7 @@ impl Attribution {
                 .map(|zone| (zone.id, zone.cpus.clone()))
                 .collect(),
             processes: Processes::default(),
-            pools: meters.clone().map(|meter| pool(&meter.cpus)).collect(),
+            pools: pools(&header.meters),
             books: meters.map(|meter| Book::new(meter, idle(meter))).collect(),
             threads: BTreeMap::new(),
             groups: BTreeMap::new(),
@@ -100,11 +101,9 @@ impl Attribution {
         }
         let target: Nanos = record.cpus.iter().map(|cpu| cpu.target).sum();
         let named: Nanos = record.threads.iter().map(|thread| thread.on_cpu).sum();
+        take_before_exec(&mut cpus, &record.threads, &self.processes, &self.zones);
         for account in &record.threads {
-            if self.processes.is_before_exec(account.task) {
-                let zone = self.zones.get(&account.zone).map(Vec::as_slice);
-                take_before_exec(&mut cpus, zone, account);
-            } else {
+            if !self.processes.is_before_exec(account.task) {
                 self.threads.entry(account.task).or_default().on_cpu += account.on_cpu;
             }
         }
@@ -146,8 +145,7 @@ impl Attribution {
             self.weighed.0 += u64::from(by_cycles);
             self.weighed.1 += u64::from(!by_cycles);
         }
-        let sd_uj = interval.border_sd_uj;
-        let shares = book.charge(energy, length, sd_uj, &activity, by_cycles);
+        let shares = book.charge(energy, length, interval.border, &activity, by_cycles);
         let borders = book.borders;
         let nested = book.meter().nested;
         let somewhere = book.meter().cpus.first().copied().unwrap_or_default();
@@ -160,10 +158,8 @@ impl Attribution {
         .into_iter()
         .filter(|(task, _)| !self.processes.is_before_exec(*task))
         .collect::<BTreeMap<TaskId, Counts>>();
-        let split = (
-            self.pools.get(usize::from(meter.0)).copied().unwrap_or(0),
-            meter.0,
-        );
+        let pool = self.pools.get(&meter).copied().unwrap_or(0);
+        let split = (pool, meter);
         let mut groups: BTreeMap<TaskId, Share> = BTreeMap::new();
         let mut target = Price::default();
         for (&(payer, _), share) in activity.payers.iter().zip(&shares) {
@@ -237,16 +233,14 @@ impl Attribution {
             .collect();
         // Price and half width by all disjoint meters.
         let whole = |charges: &Charges| -> (Price, HalfWidth) {
-            let (mut price, mut timing, mut baseline) = (Price::default(), 0.0, 0.0);
+            let (mut price, mut errors) = (Price::default(), Errors::default());
             for (meter, charge) in charges {
                 if let Some(&sd) = idle_sd.get(meter) {
                     price += charge.price;
-                    let (by_timing, by_baseline) = charge.spread.variances(sd);
-                    timing += by_timing;
-                    baseline += by_baseline;
+                    errors.add(charge.spread, sd);
                 }
             }
-            (price, half_width(timing, baseline))
+            (price, errors.half_width())
         };
         let threads = self.threads.iter().map(|(&task, thread)| {
             let (price, width) = whole(&thread.charges);
@@ -262,7 +256,7 @@ impl Attribution {
                 width,
                 on_cpu: thread.on_cpu,
                 samples: thread.samples,
-                effective: self.stacks.effective(task),
+                effective: self.stacks.effective(task).min(thread.samples as f64),
             }
         });
         let processes = self.groups.iter().map(|(&leader, charges)| {

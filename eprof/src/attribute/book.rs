@@ -3,13 +3,14 @@
 use std::collections::BTreeMap;
 
 use crate::source::{Meter, MeterId};
+use crate::timeline::Border;
 use crate::unit::{Microjoules, Nanos};
 
 use super::activity::{Activity, Payer};
 use super::idle::IdlePower;
-use super::ledger::{Account, HalfWidth, MeterLedger, Price};
+use super::ledger::{Account, MeterLedger, Price};
 use super::split::apportion;
-use super::uncertainty::{Borders, Spread, Z90};
+use super::uncertainty::{Borders, Errors, Spread};
 
 /// A row's price and spread, by one meter.
 #[derive(Clone, Copy, Debug, Default)]
@@ -104,11 +105,11 @@ impl Book {
         &mut self,
         energy: Microjoules,
         length: Nanos,
-        border_sd_uj: f64,
+        border: Border,
         activity: &Activity,
         by_cycles: bool,
     ) -> Vec<Share> {
-        self.borders.next(border_sd_uj);
+        self.borders.next(border);
         self.total += energy;
         let idle = self.idle.as_mut();
         let base = idle.map_or(Microjoules::ZERO, |idle| idle.take(energy, length));
@@ -192,8 +193,9 @@ impl Book {
     pub(super) fn close(self) -> MeterLedger {
         let sd_w = self.idle_sd_w();
         let widths = self.accounts.iter().map(|(&account, charge)| {
-            let (timing, baseline) = charge.spread.variances(sd_w);
-            (account, half_width(timing, baseline))
+            let mut errors = Errors::default();
+            errors.add(charge.spread, sd_w);
+            (account, errors.half_width())
         });
         MeterLedger {
             widths: widths.collect(),
@@ -216,14 +218,5 @@ impl Book {
     /// Standard deviation of the idle power, watts.
     pub(super) fn idle_sd_w(&self) -> f64 {
         self.idle.map_or(0.0, |idle| idle.sd_w())
-    }
-}
-
-/// The half width by two variances in µJ².
-pub(super) fn half_width(timing: f64, baseline: f64) -> HalfWidth {
-    HalfWidth {
-        timing: Z90 * timing.sqrt(),
-        sampling: 0.0,
-        baseline: Z90 * baseline.sqrt(),
     }
 }

@@ -18,6 +18,7 @@ mod caveats;
 mod check;
 mod idle;
 pub mod ledger;
+mod pool;
 mod process;
 mod sampled;
 mod settings;

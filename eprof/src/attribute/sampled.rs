@@ -4,6 +4,7 @@ use std::collections::BTreeMap;
 
 use crate::kernel::TaskId;
 use crate::recording::{SampleCount, StackId};
+use crate::source::MeterId;
 use crate::unit::Microjoules;
 
 use super::ledger::{Price, StackCharge};
@@ -20,7 +21,7 @@ struct Thread {
     last: Counts,
     /// Σ e²/n over stretches of energy e and n samples, µJ², by pool of
     /// meters and by meter.
-    squares: BTreeMap<(usize, u16), f64>,
+    squares: BTreeMap<(usize, MeterId), f64>,
     sampled: f64,
 }
 
@@ -66,7 +67,7 @@ impl Stacks {
     pub(super) fn charge(
         &mut self,
         task: TaskId,
-        (pool, meter): (usize, u16),
+        (pool, meter): (usize, MeterId),
         price: Price,
         counts: Counts,
     ) {
@@ -179,23 +180,28 @@ mod tests {
     #[test]
     fn energy_waits_for_the_next_sample() {
         let mut stacks = Stacks::default();
-        stacks.charge(TASK, (0, 0), price(10, 4), Vec::new());
-        stacks.charge(TASK, (0, 0), price(10, 4), vec![on(1, 1), on(2, 3)]);
+        stacks.charge(TASK, (0, MeterId(0)), price(10, 4), Vec::new());
+        stacks.charge(
+            TASK,
+            (0, MeterId(0)),
+            price(10, 4),
+            vec![on(1, 1), on(2, 3)],
+        );
         assert_eq!(rows(stacks), [(Some(1), 5, 2), (Some(2), 15, 6)]);
     }
 
     #[test]
     fn the_last_energy_goes_back_to_the_last_sample() {
         let mut stacks = Stacks::default();
-        stacks.charge(TASK, (0, 0), price(10, 4), vec![on(1, 1)]);
-        stacks.charge(TASK, (0, 0), price(7, 7), Vec::new());
+        stacks.charge(TASK, (0, MeterId(0)), price(10, 4), vec![on(1, 1)]);
+        stacks.charge(TASK, (0, MeterId(0)), price(7, 7), Vec::new());
         assert_eq!(rows(stacks), [(Some(1), 17, 11)]);
     }
 
     #[test]
     fn a_thread_that_was_never_sampled_has_no_stack() {
         let mut stacks = Stacks::default();
-        stacks.charge(TASK, (0, 0), price(10, 4), Vec::new());
+        stacks.charge(TASK, (0, MeterId(0)), price(10, 4), Vec::new());
         assert_eq!(rows(stacks), [(None, 10, 4)]);
     }
 
@@ -203,16 +209,16 @@ mod tests {
     fn equally_heavy_samples_are_all_effective() {
         let mut stacks = Stacks::default();
         for _ in 0..50 {
-            stacks.charge(TASK, (0, 0), price(100, 0), vec![on(1, 2)]);
+            stacks.charge(TASK, (0, MeterId(0)), price(100, 0), vec![on(1, 2)]);
         }
         assert!((stacks.effective(TASK) - 100.0).abs() < 1e-9);
         // A second meter, split by the same samples, tells nothing new.
         for _ in 0..50 {
-            stacks.charge(TASK, (0, 1), price(30, 0), vec![on(1, 2)]);
+            stacks.charge(TASK, (0, MeterId(1)), price(30, 0), vec![on(1, 2)]);
         }
         assert!((stacks.effective(TASK) - 100.0).abs() < 1e-9);
         // One heavy stretch with one sample spoils it.
-        stacks.charge(TASK, (0, 0), price(10_000, 0), vec![on(1, 1)]);
+        stacks.charge(TASK, (0, MeterId(0)), price(10_000, 0), vec![on(1, 1)]);
         assert!(stacks.effective(TASK) < 10.0);
     }
 }

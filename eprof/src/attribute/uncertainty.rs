@@ -2,14 +2,16 @@
 //!
 //! Three causes, kept apart because they are independent.
 //!
-//! **Timing.** At each border between two stretches of a meter, an unknown
-//! amount of energy (standard deviation σ, [`Interval::border_sd_uj`]) is
-//! booked on the wrong side. A row that has the share `s` of one side and `t`
-//! of the other gets `(s − t)` of it wrong, so
-//! `Var = Σ over borders of σ² (s − t)²`, with a share of zero before the
-//! first and after the last stretch. Threads of one process share their
-//! errors, so a process has the shares of its threads added *before* they
-//! are squared; adding the threads' widths would be wrong in both directions.
+//! **Timing.** At each border between two stretches of a meter, some energy
+//! ([`Border`], of mean m and standard deviation σ) is booked on the later
+//! side that belongs to the earlier one. A row that has the share `s` of the
+//! earlier and `t` of the later stretch gets `(t − s)` of it too much. So over
+//! all borders, with a share of zero before the first and after the last
+//! stretch, the row is off by `Σ m (t − s)` (which vanishes where the power is
+//! the same at all borders), give or take `Var = Σ σ² (t − s)²`; the half
+//! width is `|Σ m (t − s)| + z √Var`. Threads of one process share their
+//! errors, so a process has the shares of its threads added *before* they are
+//! squared; adding the threads' widths would be wrong in both directions.
 //!
 //! **Baseline.** A row is `(E − P₀Δ)·w/W + P₀Δ·t/T` per stretch; its
 //! derivative by the idle power P₀ is `Δ (t/T − w/W)`, summed over the run
@@ -18,8 +20,10 @@
 //!
 //! **Sampling.** A thread's energy is split by a finite number of samples,
 //! see [`sampling_share`].
-//!
-//! [`Interval::border_sd_uj`]: crate::timeline::Interval::border_sd_uj
+
+use crate::timeline::Border;
+
+use super::ledger::HalfWidth;
 
 /// 90 % of a normal distribution lie within this many standard deviations.
 pub const Z90: f64 = 1.645;
@@ -29,40 +33,39 @@ pub const Z90: f64 = 1.645;
 pub(super) struct Borders {
     /// Counts the stretches; jumps over stretches of unknown energy.
     stretch: u64,
-    before: f64,
-    after: f64,
+    before: Border,
+    after: Option<Border>,
 }
 
 impl Borders {
-    /// Goes on to the next stretch, with the deviation at its end.
-    pub(super) fn next(&mut self, sd_uj: f64) {
-        // After a gap, the first border is as good as the last of the stretch.
-        self.before = if self.stretch > 0 && self.after > 0.0 {
-            self.after
-        } else {
-            sd_uj
-        };
-        self.after = sd_uj;
+    /// Goes on to the next stretch, with the border at its end.
+    pub(super) fn next(&mut self, border: Border) {
+        // At the start and after a gap, the first border of a stretch is taken
+        // to be as good as its last.
+        self.before = self.after.unwrap_or(border);
+        self.after = Some(border);
         self.stretch += 1;
     }
 
     /// Goes past a stretch whose energy is unknown.
     pub(super) fn gap(&mut self) {
         self.stretch += 1;
-        self.after = 0.0;
+        self.after = None;
     }
 }
 
 /// What has been gathered about one row and one meter.
 #[derive(Clone, Copy, Debug, Default)]
 pub(super) struct Spread {
-    /// Σ σ² (s − t)² over the borders passed, µJ².
-    timing: f64,
+    /// Σ m (t − s) over the borders passed, µJ.
+    drift: f64,
+    /// Σ σ² (t − s)², µJ².
+    variance: f64,
     /// Σ Δ (t/T − w/W), seconds.
     lever: f64,
     /// The last stretch in which the row had a share: its number, the share,
-    /// and the deviation at its end.
-    last: Option<(u64, f64, f64)>,
+    /// and the border at its end.
+    last: Option<(u64, f64, Border)>,
 }
 
 impl Spread {
@@ -76,21 +79,50 @@ impl Spread {
                 0.0
             }
         };
-        self.timing += (borders.before * (share - neighbour)).powi(2);
+        self.pass(borders.before, share - neighbour);
         self.lever += lever;
-        self.last = Some((borders.stretch, share, borders.after));
+        let after = borders.after.unwrap_or_default();
+        self.last = Some((borders.stretch, share, after));
     }
 
-    /// The variances by timing and by baseline, µJ², where the idle power has
-    /// the deviation `idle_sd_w`.
-    pub(super) fn variances(mut self, idle_sd_w: f64) -> (f64, f64) {
-        self.close();
-        (self.timing, (self.lever * idle_sd_w * 1e6).powi(2))
+    /// The share rises by `rise` at a border.
+    fn pass(&mut self, border: Border, rise: f64) {
+        self.drift += border.mean * rise;
+        self.variance += (border.sd * rise).powi(2);
     }
 
     fn close(&mut self) {
         if let Some((_, share, after)) = self.last.take() {
-            self.timing += (after * share).powi(2);
+            self.pass(after, -share);
+        }
+    }
+}
+
+/// The errors of one row, over several meters.
+#[derive(Clone, Copy, Debug, Default)]
+pub(super) struct Errors {
+    drift: f64,
+    timing: f64,
+    baseline: f64,
+}
+
+impl Errors {
+    /// Adds the errors by one more meter, whose idle power has the standard
+    /// deviation `idle_sd_w`. Meters err independently of each other, but all
+    /// are late.
+    pub(super) fn add(&mut self, mut spread: Spread, idle_sd_w: f64) {
+        spread.close();
+        self.drift += spread.drift;
+        self.timing += spread.variance;
+        self.baseline += (spread.lever * idle_sd_w * 1e6).powi(2);
+    }
+
+    /// The 90 % half width.
+    pub(super) fn half_width(self) -> HalfWidth {
+        HalfWidth {
+            timing: self.drift.abs() + Z90 * self.timing.sqrt(),
+            sampling: 0.0,
+            baseline: Z90 * self.baseline.sqrt(),
         }
     }
 }
@@ -123,16 +155,28 @@ mod tests {
         (a - b).abs() < 1e-9 * b.abs().max(1.0)
     }
 
+    fn border(mean: f64, sd: f64) -> Border {
+        Border { mean, sd }
+    }
+
+    fn errors(spread: Spread, idle_sd_w: f64) -> Errors {
+        let mut errors = Errors::default();
+        errors.add(spread, idle_sd_w);
+        errors
+    }
+
     #[test]
     fn only_changes_of_share_are_uncertain() {
         let mut borders = Borders::default();
         let mut spread = Spread::default();
         for _ in 0..100 {
-            borders.next(3.0);
+            borders.next(border(7.0, 3.0));
             spread.add(0.5, 0.0, &borders);
         }
-        // The first and the last border only.
-        assert!(close(spread.variances(0.0).0, 2.0 * (3.0f64 * 0.5).powi(2)));
+        // The first and the last border only, and both are equally late.
+        let errors = errors(spread, 0.0);
+        assert!(close(errors.timing, 2.0 * (3.0f64 * 0.5).powi(2)));
+        assert!(close(errors.drift, 0.0));
     }
 
     #[test]
@@ -140,24 +184,35 @@ mod tests {
         let mut borders = Borders::default();
         let mut spread = Spread::default();
         for n in 0..10 {
-            borders.next(2.0);
+            borders.next(border(0.0, 2.0));
             if n % 2 == 0 {
                 spread.add(1.0, 0.0, &borders);
             }
         }
-        assert!(close(spread.variances(0.0).0, 10.0 * 4.0));
+        assert!(close(errors(spread, 0.0).timing, 10.0 * 4.0));
+    }
+
+    #[test]
+    fn what_comes_late_is_missing_where_the_power_was_higher() {
+        let mut borders = Borders::default();
+        let mut spread = Spread::default();
+        borders.next(border(1.0, 0.0));
+        borders.next(border(5.0, 0.0));
+        spread.add(1.0, 0.0, &borders);
+        // Gets 1 µJ of the stretch before, and loses 5 µJ to the one after.
+        assert!(close(errors(spread, 0.0).drift, -4.0));
     }
 
     #[test]
     fn a_gap_has_two_sides() {
         let mut borders = Borders::default();
         let mut spread = Spread::default();
-        borders.next(1.0);
+        borders.next(border(0.0, 1.0));
         spread.add(1.0, 0.0, &borders);
         borders.gap();
-        borders.next(5.0);
+        borders.next(border(0.0, 5.0));
         spread.add(1.0, 0.0, &borders);
-        assert!(close(spread.variances(0.0).0, 1.0 + 1.0 + 25.0 + 25.0));
+        assert!(close(errors(spread, 0.0).timing, 1.0 + 1.0 + 25.0 + 25.0));
     }
 
     #[test]
@@ -165,11 +220,11 @@ mod tests {
         let mut borders = Borders::default();
         let mut spread = Spread::default();
         for lever in [2.0, -1.5] {
-            borders.next(0.0);
+            borders.next(Border::default());
             spread.add(0.0, lever, &borders);
         }
         // 0.5 s × 0.1 W = 50 mJ.
-        assert!(close(spread.variances(0.1).1, 50_000f64.powi(2)));
+        assert!(close(errors(spread, 0.1).baseline, 50_000f64.powi(2)));
     }
 
     #[test]

@@ -36,16 +36,25 @@ pub struct Interval {
     pub end: Timestamp,
     /// The energy used in it; `None` where it is unknown, for good.
     pub energy: Option<Microjoules>,
-    /// Standard deviation, in microjoules, of the energy that may belong to
-    /// the neighbouring stretch instead, because the register is updated at
-    /// its own times (one border).
-    pub border_sd_uj: f64,
+    /// How sure the border at its end is.
+    pub border: Border,
     /// What the CPUs did in it.
     pub cpus: Vec<CpuAccount>,
     /// What the target's threads did in it.
     pub threads: Vec<ThreadAccount>,
     /// The samples taken in it.
     pub samples: Vec<SampleCount>,
+}
+
+/// The energy that a meter books on the later side of a border between two
+/// stretches although it was used on the earlier one, because the register is
+/// updated at its own times. Microjoules.
+#[derive(Clone, Copy, Debug, Default, PartialEq)]
+pub struct Border {
+    /// What is to be expected.
+    pub mean: f64,
+    /// Its standard deviation.
+    pub sd: f64,
 }
 
 /// What the timeline had to say about the meters.

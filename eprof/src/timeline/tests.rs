@@ -255,5 +255,6 @@ fn the_border_is_as_uncertain_as_the_update_is_old() {
     timeline.push(&record(1, &[Some(500_001)]));
     let interval = timeline.push(&record(2, &[Some(1_000_001)])).remove(0);
     // 50 W × 1 ms / √12.
-    assert!((interval.border_sd_uj - 50_000.0 / 12f64.sqrt()).abs() < 1.0);
+    assert!((interval.border.sd - 50_000.0 / 12f64.sqrt()).abs() < 1.0);
+    assert!((interval.border.mean - 25_000.0).abs() < 1.0);
 }

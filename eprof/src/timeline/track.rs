@@ -5,11 +5,11 @@ use crate::recording::{Header, IntervalRecord};
 use crate::source::{Meter, MeterId, Quantity, Reading};
 use crate::unit::{Microjoules, Nanos, Timestamp};
 
-use super::Interval;
 use super::counter::{Refusal, Ruler, Step, middle};
 use super::health::Health;
 use super::model::Model;
 use super::stretch::{Coverage, Stretch, busy};
+use super::{Border, Interval};
 
 /// How a meter's energy is found.
 #[derive(Clone, Debug)]
@@ -79,7 +79,7 @@ impl Track {
             let stretch = self.pending.take()?;
             let cpus = self.coverage.width(&stretch.cpus);
             let energy = model.push(stretch.length(), cpus, &stretch.cpus);
-            return Some(self.close(stretch, energy, 0.0));
+            return Some(self.close(stretch, energy, Border::default()));
         }
         let Some(now) = record.readings.iter().rfind(|of| of.meter == self.id) else {
             if self.anchor.is_some() {
@@ -98,7 +98,7 @@ impl Track {
         else {
             self.anchor = Some(now);
             let stretch = self.pending.take()?;
-            return Some(self.close(stretch, None, 0.0));
+            return Some(self.close(stretch, None, Border::default()));
         };
         let ruler = *ruler;
         let step = match ruler.step(&before, seen, &now) {
@@ -133,12 +133,12 @@ impl Track {
                     self.health.pause(stretch.end, stretch.length());
                 }
                 self.moved = true;
-                let sd = self.border_sd(&ruler, &before, &now, border, energy, stretch.length());
-                Some(self.close(stretch, Some(energy), sd))
+                let border = self.border(&ruler, &before, &now, border, energy, stretch.length());
+                Some(self.close(stretch, Some(energy), border))
             }
             Err(why) => {
                 self.health.refuse(why, stretch.end, stretch.length());
-                Some(self.close(stretch, None, 0.0))
+                Some(self.close(stretch, None, Border::default()))
             }
         }
     }
@@ -160,14 +160,17 @@ impl Track {
             } else if self.moved && settled {
                 // Shorter than two updates: the energy is on the other side
                 // of the last border, within that border's deviation.
-                return (Some(self.close(stretch, Some(0), 0.0)), caveats);
+                return (
+                    Some(self.close(stretch, Some(0), Border::default())),
+                    caveats,
+                );
             } else if !self.moved || self.asleep(&stretch) {
                 let working = busy(&stretch.cpus) > Nanos::ZERO;
                 let silent = self.health.silent(self.moved, working, lost, self.latch);
                 caveats.push(silent);
             }
         }
-        (Some(self.close(stretch, None, 0.0)), caveats)
+        (Some(self.close(stretch, None, Border::default())), caveats)
     }
 
     /// Whether a meter that still works would have moved in `stretch`.
@@ -176,48 +179,54 @@ impl Track {
         stretch.length().0 > long && busy(&stretch.cpus).0 > long
     }
 
-    fn close(&self, mut stretch: Stretch, energy: Option<u64>, border_sd_uj: f64) -> Interval {
+    fn close(&self, mut stretch: Stretch, energy: Option<u64>, border: Border) -> Interval {
         stretch.merge();
         Interval {
             meter: self.id,
             begin: stretch.begin,
             end: stretch.end,
             energy: energy.map(Microjoules),
-            border_sd_uj,
+            border,
             cpus: stretch.cpus,
             threads: stretch.threads,
             samples: stretch.samples,
         }
     }
 
-    /// The standard deviation of what belongs to the other side of the border
-    /// at the end of a stretch. Three independent causes:
+    /// What is booked on the wrong side of the border at the end of a
+    /// stretch. Three independent causes:
     ///
     /// * the register shows the state of its last update, which is uniformly
-    ///   between zero and one update period old: P × latch / √12;
+    ///   between zero and one update period old: on average P × latch / 2 is
+    ///   missing, with a deviation of P × latch / √12;
     /// * the value was taken somewhere between the stamps of the read, which
     ///   may lie beside the border itself;
     /// * the register counts in steps (or, for a power sensor, nothing is
     ///   known of the power between two readings but its ends).
-    fn border_sd(
+    fn border(
         &self,
         ruler: &Ruler,
         before: &Reading,
         now: &Reading,
-        border: Timestamp,
+        at: Timestamp,
         energy: u64,
         length: Nanos,
-    ) -> f64 {
+    ) -> Border {
         let uniform = |width: f64| width / 12f64.sqrt();
         // Microjoules per nanosecond.
         let power = energy as f64 / length.0.max(1) as f64;
         let update = power * uniform(self.latch.0 as f64);
         let window = power * uniform(now.end.since(now.begin).0 as f64);
-        let beside = power * middle(now).abs_diff(border.0) as f64;
         let step = uniform(ruler.resolution_uj(before, now, self.step));
-        let square = update.powi(2) + window.powi(2) + beside.powi(2) + step.powi(2);
+        let sd = (update.powi(2) + window.powi(2) + step.powi(2)).sqrt();
+        let beside = at.0 as f64 - middle(now) as f64;
+        let mean = power * (self.latch.0 as f64 / 2.0 + beside);
         // Not more than all of it can be on the wrong side.
-        square.sqrt().min(energy as f64)
+        let all = energy as f64;
+        Border {
+            mean: mean.clamp(-all, all),
+            sd: sd.min(all),
+        }
     }
 }
 
