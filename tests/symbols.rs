@@ -320,11 +320,17 @@ int main(int argc, char **argv) {{
         .iter()
         .map(|(_, path)| path.to_str().unwrap())
         .collect();
-    let mut target = Target::in_cgroup(&command);
+    for mut target in [Target::in_cgroup(&command), Target::as_process(&command)] {
+        let names: Vec<&str> = links.iter().map(|(name, _)| *name).collect();
+        follow_the_chain(&mut target, &names);
+    }
+}
+
+fn follow_the_chain(target: &mut Target, names: &[&str]) {
     let mut events = Vec::new();
     let mut expected = Vec::new();
     let mut addresses = Vec::new();
-    for (name, _) in &links {
+    for name in names {
         let line = target.line();
         assert_eq!(line[0], *name);
         let address = hex(&line[1]);

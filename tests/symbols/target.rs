@@ -112,7 +112,7 @@ pub struct Target {
     pub sideband: Sideband,
     pub atlas: Atlas,
     next_task: u32,
-    _cgroup: Option<Cgroup>,
+    _cgroup: Cgroup,
 }
 
 impl Target {
@@ -120,23 +120,21 @@ impl Target {
     pub fn in_cgroup(command: &[&str]) -> Self {
         let cgroup = Cgroup::new();
         let sideband = Sideband::cgroup(&cgroup.open(), &cpus()).unwrap();
-        let script = format!(
-            "echo $$ > {}/cgroup.procs; exec \"$@\"",
-            cgroup.path.display()
-        );
-        let child = spawn(&script, command);
-        Self::observe(child, sideband, Some(cgroup))
+        let child = spawn(&cgroup, "exec \"$@\"", command);
+        Self::observe(child, sideband, cgroup)
     }
 
-    /// Runs `command` and observes its process from before its exec on.
+    /// Runs `command` and observes its process from before its exec on. The
+    /// cgroup only serves to end what it leaves behind.
     pub fn as_process(command: &[&str]) -> Self {
-        let mut child = spawn("read line; exec \"$@\"", command);
+        let cgroup = Cgroup::new();
+        let mut child = spawn(&cgroup, "read line; exec \"$@\"", command);
         let sideband = Sideband::process(child.id(), &cpus()).unwrap();
         writeln!(child.stdin.as_mut().unwrap()).unwrap();
-        Self::observe(child, sideband, None)
+        Self::observe(child, sideband, cgroup)
     }
 
-    fn observe(mut child: Child, sideband: Sideband, cgroup: Option<Cgroup>) -> Self {
+    fn observe(mut child: Child, sideband: Sideband, cgroup: Cgroup) -> Self {
         let pid = child.id();
         let mut target = Self {
             pid,
@@ -255,9 +253,11 @@ impl Drop for Target {
     }
 }
 
-fn spawn(script: &str, command: &[&str]) -> Child {
+/// Runs `script` in `cgroup`, with `command` as its arguments.
+fn spawn(cgroup: &Cgroup, script: &str, command: &[&str]) -> Child {
+    let script = format!("echo $$ > {}/cgroup.procs; {script}", cgroup.path.display());
     Command::new("sh")
-        .args(["-c", script, "sh"])
+        .args(["-c", &script, "sh"])
         .args(command)
         .stdin(Stdio::piped())
         .stdout(Stdio::piped())
