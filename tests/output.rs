@@ -18,8 +18,9 @@ mod synthetic;
 use eprof::attribute::Account;
 use eprof::caveat::Caveat;
 use eprof::error::ErrorKind;
-use eprof::output::{Beat, By, Format, Look, Progress, Sort, View, flame, folded, json, report};
+use eprof::output::{By, Format, Look, Progress, Sort, View, flame, folded, json, report};
 use eprof::profile::Profile;
+use eprof::session::Moment;
 use eprof::unit::{Microjoules, Nanos, Timestamp, Watts};
 use parse::{
     WIDE_80, csv, csv_sum, folded_lines, json as json_of, json_sum, svg, svg_boxes, text, view,
@@ -525,13 +526,13 @@ fn a_reader_that_has_gone_is_no_error_and_a_full_disk_is() {
 
 #[test]
 fn the_live_line_is_rare_fits_and_leaves_nothing_behind() {
-    let beat = |ms: u64| Beat {
+    let beat = |ms: u64| Moment {
         elapsed: Nanos(ms * 1_000_000),
         power: Some(Watts(8.42)),
         energy: Some(Microjoules(103_400_000)),
         threads: 4,
         samples: 12_345,
-        ..Beat::default()
+        ..Moment::default()
     };
     let mut out = Vec::new();
     let mut progress = Progress::new(Some(&mut out), WIDE_80);
@@ -568,7 +569,7 @@ fn the_live_line_is_rare_fits_and_leaves_nothing_behind() {
     let mut silent = Progress::<Vec<u8>>::new(None, WIDE_80);
     silent.show(Timestamp(0), &beat(5000));
     silent.clear();
-    let unknown = Beat {
+    let unknown = Moment {
         power: None,
         energy: None,
         ..beat(61_000)

@@ -1,3 +1,39 @@
-//! The `eprof` command.
+//! The `eprof` command: parse, execute, exit code.
 
-fn main() {}
+use std::process::ExitCode;
+
+use clap::{CommandFactory, FromArgMatches};
+use eprof::cli::{self, args::Cli};
+use eprof::kernel::object;
+
+fn main() -> ExitCode {
+    let version = format!(
+        "{}\nkernel programs: {}",
+        env!("CARGO_PKG_VERSION"),
+        object::provenance()
+    );
+    let command = Cli::command()
+        .version(env!("CARGO_PKG_VERSION"))
+        .long_version(version);
+    let parsed = command
+        .try_get_matches()
+        .and_then(|matches| Cli::from_arg_matches(&matches));
+    let cli = match parsed {
+        Ok(cli) => cli,
+        Err(error) => {
+            // Printing fails only when nobody reads.
+            let _ = error.print();
+            return ExitCode::from(u8::try_from(error.exit_code()).unwrap_or(2));
+        }
+    };
+    match cli::execute(cli) {
+        Ok(code) => ExitCode::from(code),
+        Err(error) => {
+            eprintln!("error: {error}");
+            if let Some(hint) = error.hint() {
+                eprintln!("hint: {hint}");
+            }
+            ExitCode::from(error.kind().exit_code())
+        }
+    }
+}

@@ -156,7 +156,6 @@ fn the_closed_interval_is_the_recorded_one() {
         build_id: None,
     };
     assert_eq!(capture.object(object.clone()).unwrap(), ObjectId(0));
-    assert_eq!(capture.object(object.clone()).unwrap(), ObjectId(0));
     let other = Object {
         build_id: Some(vec![1]),
         ..object

@@ -1,6 +1,36 @@
-//! The command line: what was typed ([`args`]) and what each command does.
+//! The command line: what was typed ([`args`]), and one file for what each
+//! command does about it.
 //!
-//! Parsing does no IO; a command's file calls the pipeline and the outputs.
+//! Parsing does no IO; a command calls the pipeline, then an output.
 
 pub mod args;
+mod attribution;
+mod complete;
 mod duration;
+mod flamegraph;
+mod machine;
+mod report;
+mod run;
+mod translate;
+
+use crate::error::Result;
+use crate::host::SysRoot;
+
+use args::{Cli, Command};
+
+/// Does what was typed. The result is the exit code.
+///
+/// # Errors
+///
+/// Errors of eprof itself; each kind has an exit code of its own.
+pub fn execute(cli: Cli) -> Result<u8> {
+    let root = SysRoot::find(cli.sysroot.as_deref());
+    match cli.command {
+        Command::Run(args) => run::execute(&args, root),
+        Command::Report(args) => report::execute(&args),
+        Command::Flamegraph(args) => flamegraph::execute(&args),
+        Command::List(args) => machine::list(&args, &root),
+        Command::Doctor(args) => machine::doctor(&args, &root),
+        Command::Completions { shell } => complete::execute(shell),
+    }
+}

@@ -241,6 +241,11 @@ impl Probe {
         self.roster.events.drain(..).for_each(&mut *take);
     }
 
+    /// The CPUs that are online, ascending.
+    pub fn cpus(&self) -> &[u32] {
+        &self.online
+    }
+
     /// Whether the accounts' cycles can be trusted so far: there is a counter
     /// on each CPU, and all of them counted all the time. A reason why not is
     /// among the [`Self::caveats`].

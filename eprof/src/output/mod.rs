@@ -36,7 +36,7 @@ mod visible;
 use std::io::{self, Write};
 
 pub use look::Look;
-pub use progress::{Beat, Progress};
+pub use progress::Progress;
 pub use view::{By, Format, Sort, View};
 
 use crate::error::{Error, ErrorKind, Result};

@@ -5,7 +5,8 @@
 
 use std::io::{self, IsTerminal, Write};
 
-use crate::unit::{Microjoules, Nanos, Timestamp, Watts};
+use crate::session::Moment;
+use crate::unit::{Microjoules, Nanos, Timestamp};
 
 use super::figures::{count, counted, estimate, figure};
 use super::look::Look;
@@ -16,54 +17,35 @@ const EVERY: Nanos = Nanos(100_000_000);
 /// Runs shorter than this show no line at all: it would only flicker.
 const PATIENCE: Nanos = Nanos(400_000_000);
 
-/// What is known at one moment.
-#[derive(Clone, Copy, Debug, Default, PartialEq)]
-pub struct Beat {
-    /// Since the start of the target.
-    pub elapsed: Nanos,
-    /// Power of all disjoint meters over the last interval, where known.
-    pub power: Option<Watts>,
-    /// Energy of all disjoint meters since the start, where known.
-    pub energy: Option<Microjoules>,
-    /// Whether those are estimates.
-    pub estimated: bool,
-    /// Threads of the target that have run.
-    pub threads: u64,
-    /// Samples taken.
-    pub samples: u64,
-}
-
-impl Beat {
-    /// The line, without colours.
-    fn text(&self) -> String {
-        let seconds = self.elapsed.0 / 1_000_000_000;
-        let elapsed = if seconds < 60 {
-            format!("{:.1} s", self.elapsed.seconds())
-        } else {
-            format!(
-                "{}:{:02}:{:02}",
-                seconds / 3600,
-                seconds / 60 % 60,
-                seconds % 60
-            )
-        };
-        let shown = |value: Option<f64>, unit: &str| match value {
-            None => format!("– {unit}"),
-            Some(value) if self.estimated => estimate(value, None, unit).0.text(),
-            Some(value) => figure(value, None, unit).text(),
-        };
+/// The line, without colours.
+fn text(moment: &Moment) -> String {
+    let seconds = moment.elapsed.0 / 1_000_000_000;
+    let elapsed = if seconds < 60 {
+        format!("{:.1} s", moment.elapsed.seconds())
+    } else {
         format!(
-            "{elapsed}  {}  {}  {}  {}",
-            shown(self.power.map(|power| power.0), "W"),
-            shown(self.energy.map(Microjoules::joules), "J"),
-            counted(self.threads, "thread", "threads"),
-            if self.samples == 1 {
-                "1 sample".to_owned()
-            } else {
-                format!("{} samples", count(self.samples))
-            },
+            "{}:{:02}:{:02}",
+            seconds / 3600,
+            seconds / 60 % 60,
+            seconds % 60
         )
-    }
+    };
+    let shown = |value: Option<f64>, unit: &str| match value {
+        None => format!("– {unit}"),
+        Some(value) if moment.estimated => estimate(value, None, unit).0.text(),
+        Some(value) => figure(value, None, unit).text(),
+    };
+    format!(
+        "{elapsed}  {}  {}  {}  {}",
+        shown(moment.power.map(|power| power.0), "W"),
+        shown(moment.energy.map(Microjoules::joules), "J"),
+        counted(moment.threads, "thread", "threads"),
+        if moment.samples == 1 {
+            "1 sample".to_owned()
+        } else {
+            format!("{} samples", count(moment.samples))
+        },
+    )
 }
 
 /// The live line.
@@ -101,16 +83,16 @@ impl<W: Write> Progress<W> {
         }
     }
 
-    /// Shows `beat`, unless it is too early for that. A terminal that cannot
+    /// Shows `moment`, unless it is too early for that. A terminal that cannot
     /// be written to is left alone from then on.
-    pub fn show(&mut self, now: Timestamp, beat: &Beat) {
+    pub fn show(&mut self, now: Timestamp, moment: &Moment) {
         let early = self.last.is_some_and(|last| now.since(last) < EVERY);
-        if early || beat.elapsed < PATIENCE {
+        if early || moment.elapsed < PATIENCE {
             return;
         }
         let Some(out) = &mut self.out else { return };
         // One column stays free: some terminals wrap when it is used.
-        let text = beat.text();
+        let text = text(moment);
         let text = shorten(&text, self.look.width.saturating_sub(1));
         // Back to the first column, write, erase what is left of the old line.
         let line = format!("\r{}\x1b[K", self.look.dim(&text));

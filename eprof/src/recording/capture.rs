@@ -34,7 +34,6 @@ pub struct Capture<W: Write> {
     writer: Writer<W>,
     catalog: Catalog,
     stacks: StackTable,
-    objects: HashMap<Object, ObjectId>,
     /// Zone by CPU.
     zones: Vec<Option<ZoneId>>,
     /// The samples of the open interval.
@@ -76,7 +75,6 @@ impl<W: Write> Capture<W> {
             writer: Writer::new(out)?,
             catalog: Catalog::new(header.clone()),
             stacks: StackTable::new(),
-            objects: HashMap::new(),
             zones,
             samples: HashMap::new(),
             losses: Loss::default(),
@@ -124,19 +122,21 @@ impl<W: Write> Capture<W> {
         self.push(Record::Task(task))
     }
 
-    /// The id of an object; equal ones are one.
+    /// Takes in the next object. (Two files may look the same, so it is not for
+    /// the recording to make one of them.)
     ///
     /// # Errors
     ///
     /// `Internal` if its path or build id is absurdly long.
     pub fn object(&mut self, object: Object) -> Result<ObjectId> {
-        if let Some(&id) = self.objects.get(&object) {
-            return Ok(id);
-        }
         let id = ObjectId(number(self.catalog.objects.len()));
-        self.push(Record::Object(object.clone()))?;
-        self.objects.insert(object, id);
+        self.push(Record::Object(object))?;
         Ok(id)
+    }
+
+    /// Counts `count` more losses for `reason`.
+    pub fn lost(&mut self, reason: &str, count: u64) {
+        self.losses.count(reason, count);
     }
 
     /// Counts a sample of a thread on a CPU, with its stack, root first.

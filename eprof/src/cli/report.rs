@@ -1,0 +1,22 @@
+//! `eprof report`.
+
+use std::io;
+
+use super::args::ReportArgs;
+use super::attribution;
+use crate::error::Result;
+use crate::output::{self, Look, View};
+
+pub(super) fn execute(args: &ReportArgs) -> Result<u8> {
+    let view = View {
+        by: args.by.map(Into::into),
+        sort: args.sort.map(Into::into),
+        limit: args.limit,
+    };
+    view.check()?;
+    let profile = attribution::profile(&args.file, &args.attribution)?;
+    let stdout = io::stdout();
+    let look = Look::of_stdout(&stdout);
+    output::report(&profile, &view, args.format.into(), look, stdout)?;
+    Ok(0)
+}

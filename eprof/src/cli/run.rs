@@ -1,0 +1,105 @@
+//! `eprof run`.
+
+use std::io;
+
+use super::args::{RunArgs, Weights};
+use super::attribution;
+use crate::error::{Error, ErrorKind, Result};
+use crate::host::SysRoot;
+use crate::kernel::CycleCounter;
+use crate::output::{self, Format, Look, Progress, View};
+use crate::pipeline;
+use crate::profile::Profile;
+use crate::session::Plan;
+use crate::source::calibration;
+use crate::target::{Account, RunAs, output_file};
+
+pub(super) fn execute(args: &RunArgs, root: SysRoot) -> Result<u8> {
+    let plan = plan(args, root)?;
+    let mut progress = Progress::stderr(args.quiet);
+    let recorded = pipeline::record(&plan, &mut |moment| progress.show(moment.at, moment))?;
+    progress.clear();
+    if let Some(failure) = recorded.failure {
+        eprintln!("warning: the recording is not whole: {failure}");
+    }
+
+    let profile = attribution::profile(&args.output, &args.attribution)?;
+    let owner = recorded.owner.as_ref();
+    if !args.no_flamegraph {
+        let mut svg = Vec::new();
+        output::settle(output::flame::write(&profile, &mut svg))?;
+        output_file::replace(&args.flamegraph, owner, &svg)?;
+    }
+    report(args, &profile, owner)?;
+    Ok(recorded.exit.code)
+}
+
+/// Writes the report, and where the files are.
+fn report(args: &RunArgs, profile: &Profile, owner: Option<&Account>) -> Result<()> {
+    let view = View::default();
+    let format = args.format.into();
+    if let Some(path) = &args.report {
+        let mut bytes = Vec::new();
+        output::report(profile, &view, format, Look::PLAIN, &mut bytes)?;
+        return output_file::replace(path, owner, &bytes);
+    }
+    if args.quiet {
+        return Ok(());
+    }
+    let stderr = io::stderr();
+    let look = Look::of_stderr(&stderr);
+    if format == Format::Table {
+        eprintln!();
+    }
+    output::report(profile, &view, format, look, stderr)?;
+    if format == Format::Table {
+        let recording = args.output.display();
+        if args.no_flamegraph {
+            eprintln!("recording: {recording}");
+        } else {
+            let picture = args.flamegraph.display();
+            eprintln!("flamegraph: {picture}   recording: {recording} (eprof report)");
+        }
+    }
+    Ok(())
+}
+
+fn plan(args: &RunArgs, root: SysRoot) -> Result<Plan> {
+    let mut words = args.target.iter().cloned();
+    let program = words.next().ok_or_else(|| {
+        Error::new(ErrorKind::Usage, "there is no command to run")
+            .remedy("eprof run -- COMMAND [ARGUMENT…]")
+    })?;
+    let run_as = match (&args.user, args.as_root) {
+        (Some(user), _) => RunAs::User(user.clone()),
+        (None, true) => RunAs::Root,
+        (None, false) => RunAs::Caller,
+    };
+    Ok(Plan {
+        root,
+        source: args.source.into(),
+        idle_power: args
+            .attribution
+            .idle_power
+            .as_deref()
+            .map(str::parse)
+            .transpose()?,
+        calibration: calibration::path(
+            std::env::var("XDG_CONFIG_HOME").ok().as_deref(),
+            std::env::var("HOME").ok().as_deref(),
+        ),
+        frequency_hz: args.frequency,
+        interval: args.interval.into(),
+        duration: args.duration.map(Into::into),
+        delay: args.delay.map(Into::into),
+        cycles: match args.attribution.weights {
+            Weights::Time => CycleCounter::None,
+            Weights::Auto | Weights::Cycles => CycleCounter::Hardware,
+        },
+        no_btf: std::env::var_os("EPROF_NO_BTF").is_some_and(|value| value == "1"),
+        run_as,
+        program,
+        arguments: words.collect(),
+        output: args.output.clone(),
+    })
+}

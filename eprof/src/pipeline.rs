@@ -1,0 +1,149 @@
+//! The whole flow in one file: [`record`] goes from a command to a recording,
+//! [`analyse`] from a recording to a profile. Outputs are made of profiles
+//! only.
+
+use std::fs::File;
+use std::path::Path;
+use std::time::Duration;
+
+use crate::attribute::{self, Settings};
+use crate::caveat::Caveat;
+use crate::clock;
+use crate::error::{Error, Result};
+use crate::kernel::{Probe, Sideband};
+use crate::profile::Profile;
+use crate::recording::{Capture, Header, RecordingFile};
+use crate::session::{Moment, Plan, Recorder, header};
+use crate::source::{self, baseline};
+use crate::target::{
+    self, Account, Child, Command, ExitStatus, Follow, Identity, Limits, OutputFile, Signals,
+};
+
+/// How long an idle machine is watched before the run, where its idle power
+/// is not known otherwise.
+const IDLE_WATCH: Duration = Duration::from_millis(500);
+
+/// A run that was recorded.
+#[derive(Debug)]
+pub struct Recorded {
+    /// How the target ended.
+    pub exit: ExitStatus,
+    /// Whom files belong to; `None`: eprof's own user.
+    pub owner: Option<Account>,
+    /// Why the recording is not whole, where it is not.
+    pub failure: Option<Error>,
+}
+
+/// Runs the target and records it. `watch` is told after each interval.
+///
+/// # Errors
+///
+/// Whatever keeps the target from being run or measured.
+pub fn record(plan: &Plan, watch: &mut dyn FnMut(&Moment)) -> Result<Recorded> {
+    // Everything that can be refused comes before the target exists.
+    let signals = Signals::block()?;
+    let identity = Identity::resolve(&plan.run_as)?;
+    let limits = Limits::now();
+    let mut selected = source::select(&plan.root, plan.source)?;
+    let mut caveats = std::mem::take(&mut selected.caveats);
+    let idle = baseline::find(
+        selected.source.as_mut(),
+        &plan.root,
+        plan.idle_power.as_ref(),
+        plan.calibration.as_deref(),
+        IDLE_WATCH,
+    )?;
+    caveats.extend(idle.caveats);
+    let mut probe = Probe::load(&plan.kernel(&selected.zones))?;
+    let follow = target::follow();
+    if let Follow::Fork(why) = &follow {
+        caveats.push(why.clone());
+    }
+    let command = Command::new(&plan.program, &plan.arguments)
+        .signal_mask(signals.original_mask())
+        .limits(limits);
+    let prepared = target::prepare(command, follow.cgroup(), &identity)?;
+    let file = OutputFile::create(&plan.output, identity.files.as_ref())?;
+    let header = header::describe(
+        plan,
+        &selected,
+        idle.baselines,
+        &mut probe,
+        &follow,
+        caveats,
+    );
+    let capture = Capture::new(file.file(), header)?;
+
+    // The hooks see the target's birth, and so everything after it.
+    let mut child = probe.adopting(|| prepared.spawn())??;
+    let mut caveats = Vec::new();
+    let sideband = watch_target(&mut probe, &follow, &child, &mut caveats)?;
+    let mut recorder = Recorder::new(probe, selected.source, sideband, capture, caveats);
+    let followed = recorder.follow(plan, &mut child, &signals, follow.cgroup(), watch);
+    if let Err(error) = followed {
+        drop(recorder);
+        // An older recording must not be lost for a target that never ran.
+        file.discard()?;
+        return Err(error);
+    }
+    let exit = child.reap()?;
+    let ended = clock::now();
+    if let Follow::Cgroup(cgroup) = follow {
+        recorder.left_running(cgroup.remove().moved);
+    }
+    let failure = recorder.finish(exit, ended)?;
+    Ok(Recorded {
+        exit,
+        owner: identity.files,
+        failure,
+    })
+}
+
+/// Attributes the energy of a recording, and gives the rows their names.
+///
+/// # Errors
+///
+/// A file that is not a recording, settings that do not fit it, or (a defect)
+/// a ledger that does not balance.
+pub fn analyse(path: &Path, settings: impl FnOnce(&Header) -> Result<Settings>) -> Result<Profile> {
+    let recording = RecordingFile::open(path)?;
+    let catalog = &recording.catalog;
+    let settings = settings(&catalog.header)?;
+    let intervals = recording.intervals()?;
+    let attributed = attribute::attribute(&catalog.header, &catalog.tasks, intervals, &settings)?;
+    Ok(Profile::build(catalog, &attributed))
+}
+
+/// Begins to sample the target's stacks and to watch its mappings: those of
+/// its cgroup, or of its first process and all that it forks. Without the
+/// mappings, user code has no names; all else is as good.
+fn watch_target(
+    probe: &mut Probe,
+    follow: &Follow,
+    child: &Child,
+    caveats: &mut Vec<Caveat>,
+) -> Result<Option<Sideband>> {
+    let sideband = match follow.cgroup() {
+        Some(cgroup) => {
+            let directory = cgroup.directory().try_clone_to_owned();
+            let directory = directory
+                .map(File::from)
+                .map_err(|error| Error::io("open", cgroup.path(), &error))?;
+            probe.sample_cgroup(&directory)?;
+            Sideband::cgroup(&directory, probe.cpus())
+        }
+        None => {
+            probe.sample_process(child.pid())?;
+            Sideband::process(child.pid(), probe.cpus())
+        }
+    };
+    Ok(sideband
+        .map_err(|error| {
+            let caveat = Caveat::new("no-mappings", format!("user code has no names: {error}"));
+            caveats.push(match error.hint() {
+                Some(hint) => caveat.hint(hint),
+                None => caveat,
+            });
+        })
+        .ok())
+}

@@ -1,0 +1,76 @@
+//! What can be said of a run while it lasts.
+
+use crate::recording::{Header, IntervalRecord};
+use crate::source::{MeterId, Provenance};
+use crate::timeline::Timeline;
+use crate::unit::{Microjoules, Nanos, Timestamp, Watts};
+
+/// What can be said of the run after an interval.
+#[derive(Clone, Copy, Debug, Default, PartialEq)]
+pub struct Moment {
+    /// When the interval ended.
+    pub at: Timestamp,
+    /// Since the measurement began.
+    pub elapsed: Nanos,
+    /// Power of all meters that add up, over the interval; `None` where
+    /// unknown.
+    pub power: Option<Watts>,
+    /// Energy since the measurement began, likewise.
+    pub energy: Option<Microjoules>,
+    /// Whether those are estimated.
+    pub estimated: bool,
+    /// Threads seen, each exec counted anew.
+    pub threads: u64,
+    /// Samples taken.
+    pub samples: u64,
+}
+
+/// Keeps the moment up to date; a look ahead at what the analysis will do.
+#[derive(Debug)]
+pub(super) struct Clockwork {
+    timeline: Timeline,
+    disjoint: Vec<MeterId>,
+    began: Timestamp,
+    moment: Moment,
+}
+
+impl Clockwork {
+    pub(super) fn new(header: &Header, began: Timestamp) -> Self {
+        let disjoint = header.meters.iter().filter(|meter| !meter.nested);
+        Self {
+            timeline: Timeline::new(header),
+            began,
+            moment: Moment {
+                estimated: disjoint
+                    .clone()
+                    .any(|meter| meter.provenance == Provenance::Estimated),
+                ..Moment::default()
+            },
+            disjoint: disjoint.map(|meter| meter.id).collect(),
+        }
+    }
+
+    /// Takes in a closed interval.
+    pub(super) fn advance(&mut self, record: &IntervalRecord, threads: u64) -> Moment {
+        let mut power = None;
+        for stretch in self.timeline.push(record) {
+            if !self.disjoint.contains(&stretch.meter) {
+                continue;
+            }
+            if let Some(energy) = stretch.energy {
+                let energy_before = self.moment.energy.unwrap_or_default();
+                self.moment.energy = Some(energy_before + energy);
+                if let Some(Watts(watts)) = energy.over(stretch.end.since(stretch.begin)) {
+                    power = Some(Watts(watts + power.map_or(0.0, |Watts(sum)| sum)));
+                }
+            }
+        }
+        let samples = record.samples.iter().map(|sample| u64::from(sample.count));
+        self.moment.samples += samples.sum::<u64>();
+        self.moment.power = power;
+        self.moment.at = record.end;
+        self.moment.elapsed = record.end.since(self.began);
+        self.moment.threads = threads;
+        self.moment
+    }
+}

@@ -1,0 +1,58 @@
+//! What `eprof run` is to do, with everything decided that can be decided
+//! without touching the machine.
+
+use std::ffi::OsString;
+use std::path::PathBuf;
+
+use crate::host::SysRoot;
+use crate::kernel::{CycleCounter, Settings};
+use crate::recording::Zone;
+use crate::source::{Choice, IdlePower};
+use crate::target::RunAs;
+use crate::unit::Nanos;
+
+/// A run to be recorded.
+#[derive(Clone, Debug)]
+pub struct Plan {
+    /// Where `/sys` and `/proc` about the machine are read.
+    pub root: SysRoot,
+    /// Which energy source.
+    pub source: Choice,
+    /// Idle power, where the user knows it.
+    pub idle_power: Option<IdlePower>,
+    /// Where a saved calibration would be.
+    pub calibration: Option<PathBuf>,
+    /// Stack samples per second and busy CPU; zero for none.
+    pub frequency_hz: u32,
+    /// Time between two readings.
+    pub interval: Nanos,
+    /// When to stop the target.
+    pub duration: Option<Nanos>,
+    /// How long after the target's start to begin to measure.
+    pub delay: Option<Nanos>,
+    /// Which counter gives cycles.
+    pub cycles: CycleCounter,
+    /// Whether to do without BTF.
+    pub no_btf: bool,
+    /// Whom the target runs as.
+    pub run_as: RunAs,
+    /// The program.
+    pub program: OsString,
+    /// Its arguments.
+    pub arguments: Vec<OsString>,
+    /// The recording.
+    pub output: PathBuf,
+}
+
+impl Plan {
+    /// What the kernel side is asked to do, where meters tell `zones` apart.
+    pub fn kernel(&self, zones: &[Zone]) -> Settings {
+        Settings {
+            frequency_hz: self.frequency_hz,
+            zones: zones.to_vec(),
+            cycles: self.cycles.clone(),
+            no_btf: self.no_btf,
+            ..Settings::default()
+        }
+    }
+}

@@ -1,0 +1,289 @@
+//! The recorder: while the target runs, closes one interval after the other
+//! and writes down what the meters, the kernel and the mappings say.
+
+use std::io::Write;
+
+use nix::sys::resource::{UsageWho, getrusage};
+
+use super::moment::Clockwork;
+use super::{Moment, Plan};
+use crate::caveat::Caveat;
+use crate::clock;
+use crate::error::{Error, Result};
+use crate::kernel::{IntervalAccounts, KernelEvent, Probe, Sideband};
+use crate::recording::{Capture, End, Footprint};
+use crate::source::EnergySource;
+use crate::symbol::{self, Atlas};
+use crate::target::{Cgroup, Child, Event, ExitStatus, Signals, Stop, Waiter, stop, strike};
+use crate::unit::{Nanos, Timestamp};
+
+/// A run that is being recorded.
+pub struct Recorder<W: Write> {
+    probe: Probe,
+    source: Box<dyn EnergySource + Send>,
+    sideband: Option<Sideband>,
+    atlas: Atlas,
+    capture: Capture<W>,
+    /// `None` while the measurement is delayed.
+    clockwork: Option<Clockwork>,
+    /// Objects of the atlas that the recording has.
+    objects: usize,
+    threads: u64,
+    cpu_before: Nanos,
+    caveats: Vec<Caveat>,
+}
+
+impl<W: Write> Recorder<W> {
+    /// A recorder that has not begun. Without a `sideband`, user code has no
+    /// names.
+    pub fn new(
+        probe: Probe,
+        source: Box<dyn EnergySource + Send>,
+        sideband: Option<Sideband>,
+        capture: Capture<W>,
+        caveats: Vec<Caveat>,
+    ) -> Self {
+        Self {
+            probe,
+            source,
+            sideband,
+            atlas: Atlas::default(),
+            capture,
+            clockwork: None,
+            objects: 0,
+            threads: 0,
+            cpu_before: Nanos::ZERO,
+            caveats,
+        }
+    }
+
+    /// Says that so many processes of the target outlived its first one.
+    pub fn left_running(&mut self, processes: usize) {
+        if processes > 0 {
+            self.caveats.push(Caveat::new(
+                "left-running",
+                format!(
+                    "{processes} processes of the target still ran when its first one had \
+                     ended; they go on, and what they use from now on is not in the report"
+                ),
+            ));
+        }
+    }
+
+    /// Lets the target go and records it until its root process has ended.
+    ///
+    /// # Errors
+    ///
+    /// Where the target cannot be executed, or eprof cannot go on.
+    pub fn follow(
+        &mut self,
+        plan: &Plan,
+        child: &mut Child,
+        signals: &Signals,
+        cgroup: Option<&Cgroup>,
+        watch: &mut dyn FnMut(&Moment),
+    ) -> Result<()> {
+        let mut waiter = Waiter::new(plan.interval)?;
+        let now = clock::now();
+        let mut begin = plan.delay.map(|delay| now + delay);
+        if begin.is_none() {
+            self.begin()?;
+        }
+        child.release()?;
+        let end = plan
+            .duration
+            .map(|duration| begin.unwrap_or(now) + duration);
+        let mut stop = Stop::new(stop::GRACE, end);
+        loop {
+            waiter.set_deadline(begin.into_iter().chain(stop.deadline()).min())?;
+            match waiter.next(child, signals, &[])? {
+                Event::Exited => break,
+                Event::Signal(received) => {
+                    strike(stop.on_signal(received, clock::now()), child, cgroup)?;
+                }
+                Event::Deadline => {
+                    let now = clock::now();
+                    if begin.is_some_and(|begin| begin <= now) {
+                        begin = None;
+                        self.begin()?;
+                    }
+                    strike(stop.on_time(now), child, cgroup)?;
+                }
+                Event::Tick { .. } => {
+                    if let Some(moment) = self.close()? {
+                        watch(&moment);
+                    }
+                }
+                Event::Ready(_) => {}
+            }
+        }
+        // The target ended before the measurement was to begin.
+        if self.clockwork.is_none() {
+            self.begin()?;
+            self.caveats.push(
+                Caveat::new(
+                    "ended-in-delay",
+                    "the target ended before the measurement began",
+                )
+                .hint("choose a shorter --delay"),
+            );
+        }
+        if let Some(moment) = self.close()? {
+            watch(&moment);
+        }
+        Ok(())
+    }
+
+    /// Begins to measure: the first readings, and the first border.
+    fn begin(&mut self) -> Result<()> {
+        let readings = self.source.read()?;
+        self.cpu_before = own_cpu_time();
+        let border = self.probe.start()?;
+        self.drain(false)?;
+        let nothing_yet = IntervalAccounts {
+            begin: border,
+            end: border,
+            ..IntervalAccounts::default()
+        };
+        let record = self.capture.close(nothing_yet, readings)?;
+        let mut clockwork = Clockwork::new(&self.capture.catalog().header, border);
+        clockwork.advance(&record, self.threads);
+        self.clockwork = Some(clockwork);
+        Ok(())
+    }
+
+    /// Closes an interval, if the measurement has begun.
+    fn close(&mut self) -> Result<Option<Moment>> {
+        if self.clockwork.is_none() {
+            self.drain(false)?;
+            return Ok(None);
+        }
+        // The border follows the readings at once: what runs between the two
+        // is charged to the wrong interval.
+        let readings = match self.source.read() {
+            Ok(readings) => readings,
+            Err(error) => {
+                self.caveats.push(Caveat::new(
+                    "source-failed",
+                    format!("the energy source failed during the run: {error}"),
+                ));
+                Vec::new()
+            }
+        };
+        let accounts = self.probe.close_interval()?;
+        self.drain(true)?;
+        let record = self.capture.close(accounts, readings)?;
+        Ok(self
+            .clockwork
+            .as_mut()
+            .map(|clockwork| clockwork.advance(&record, self.threads)))
+    }
+
+    /// Takes in what happened since the last time; `measuring` says whether
+    /// samples count.
+    fn drain(&mut self, measuring: bool) -> Result<()> {
+        let mut batch = Vec::new();
+        self.probe.drain(&mut |event| batch.push(event));
+        // After the samples, so that what they point into is known.
+        if let Some(sideband) = &mut self.sideband {
+            sideband.drain(&mut |mapping| batch.push(KernelEvent::Mapped(mapping)));
+        }
+        symbol::in_order(&mut batch);
+        for event in &batch {
+            self.atlas.apply(event);
+            match event {
+                KernelEvent::Sample(sample) if measuring => {
+                    let frames = self.atlas.frames(sample);
+                    self.record_objects()?;
+                    match sample.task {
+                        Some(task) => self.capture.sample(task, sample.cpu, &frames),
+                        None => self.capture.lost("sample-of-unnamed-thread", 1),
+                    }
+                }
+                KernelEvent::Sample(_) | KernelEvent::Mapped(_) => {}
+                KernelEvent::Born(_) => {
+                    self.threads += 1;
+                    self.capture.event(event)?;
+                }
+                KernelEvent::Renamed { .. } | KernelEvent::Gone { .. } => {
+                    self.capture.event(event)?;
+                }
+            }
+        }
+        self.atlas.settle();
+        Ok(())
+    }
+
+    /// Frames name objects by their position in the atlas: the recording has
+    /// the same list.
+    fn record_objects(&mut self) -> Result<()> {
+        for object in self.atlas.objects().list().iter().skip(self.objects) {
+            self.capture.object(object.clone())?;
+            self.objects += 1;
+        }
+        Ok(())
+    }
+
+    /// Ends the recording: finds the names, adds up losses and cost. Gives
+    /// back why the file is not whole, where it is not.
+    ///
+    /// # Errors
+    ///
+    /// Only for a defect of eprof.
+    pub fn finish(mut self, exit: ExitStatus, ended: Timestamp) -> Result<Option<Error>> {
+        let cpu = own_cpu_time().saturating_sub(self.cpu_before);
+        let mut losses = self.probe.losses();
+        if let Some(sideband) = &mut self.sideband {
+            for (reason, count) in sideband.losses().0 {
+                losses.count(&reason, count);
+            }
+        }
+        let programs = self.probe.footprint();
+        self.caveats.extend(self.probe.caveats());
+        // The hooks are of no use any more, and naming takes its time.
+        drop(self.probe);
+        drop(self.sideband);
+        let frames = self.capture.catalog().frames.clone();
+        let resolution = symbol::resolve(self.atlas.objects(), &frames, &mut |_, _| {});
+        for symbol in resolution.symbols {
+            self.capture.symbol(symbol)?;
+        }
+        self.caveats.extend(resolution.caveats);
+        let finished = self.capture.finish(End {
+            ended,
+            exit_code: exit.code.into(),
+            signal: exit.signal,
+            losses,
+            footprint: Footprint {
+                cpu,
+                peak_rss: peak_rss(),
+                programs,
+            },
+            caveats: self.caveats,
+        })?;
+        Ok(finished.failure)
+    }
+}
+
+/// CPU time of eprof's own process so far, user and system.
+fn own_cpu_time() -> Nanos {
+    getrusage(UsageWho::RUSAGE_SELF).map_or(Nanos::ZERO, |usage| {
+        [usage.user_time(), usage.system_time()]
+            .into_iter()
+            .map(|time| {
+                let micros = time.tv_sec().saturating_mul(1_000_000) + time.tv_usec();
+                Nanos(u64::try_from(micros).unwrap_or(0).saturating_mul(1000))
+            })
+            .sum()
+    })
+}
+
+/// Peak resident set size of eprof's own process, in bytes.
+fn peak_rss() -> u64 {
+    // Linux counts it in KiB (getrusage(2)).
+    getrusage(UsageWho::RUSAGE_SELF)
+        .ok()
+        .and_then(|usage| u64::try_from(usage.max_rss()).ok())
+        .unwrap_or(0)
+        .saturating_mul(1024)
+}
