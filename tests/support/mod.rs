@@ -1,0 +1,175 @@
+//! What the end-to-end tests share: running eprof, reading its report, and
+//! skipping out loud.
+
+#![allow(
+    dead_code,
+    unreachable_pub,
+    clippy::unwrap_used,
+    clippy::expect_used,
+    clippy::panic,
+    reason = "each test file uses its part; a failed assumption is a failed test"
+)]
+
+use std::ffi::OsStr;
+use std::io::Write;
+use std::path::{Path, PathBuf};
+use std::process::{Command, Output};
+
+use serde_json::Value;
+use tempfile::TempDir;
+
+/// Whether the test may go on: as root it may, otherwise the reason is printed
+/// (past the test harness's capture), and `EPROF_REQUIRE=1` makes it a failure.
+pub fn root(test: &str) -> bool {
+    if nix::unistd::geteuid().is_root() {
+        return true;
+    }
+    skip(test, "loading kernel programs needs root");
+    false
+}
+
+/// Skips a test for a reason that could be removed.
+pub fn skip(test: &str, why: &str) {
+    let _ = writeln!(std::io::stderr(), "SKIPPED: {test}: {why}");
+    assert!(
+        std::env::var_os("EPROF_REQUIRE").is_none(),
+        "{test} could have run: {why}"
+    );
+}
+
+/// The built command.
+pub fn eprof() -> PathBuf {
+    PathBuf::from(env!("CARGO_BIN_EXE_eprof"))
+}
+
+/// A built example workload.
+pub fn example(name: &str) -> PathBuf {
+    let path = eprof().parent().unwrap().join("examples").join(name);
+    assert!(path.exists(), "{} is not built", path.display());
+    path
+}
+
+/// One `eprof run` in a directory of its own.
+pub struct Recorded {
+    /// Where it ran, with `eprof.data`, `eprof.svg` and `report.json`.
+    pub directory: TempDir,
+    /// What it printed, and its exit code.
+    pub output: Output,
+}
+
+impl Recorded {
+    /// Runs `eprof run OPTIONS --format json --report report.json -- TARGET`.
+    pub fn run<S: AsRef<OsStr>>(options: &[&str], target: &[S]) -> Self {
+        Self::with(options, target, |_| {})
+    }
+
+    /// As [`run`](Self::run), with a last say on the command (environment,
+    /// user, …).
+    pub fn with<S: AsRef<OsStr>>(
+        options: &[&str],
+        target: &[S],
+        prepare: impl FnOnce(&mut Command),
+    ) -> Self {
+        let directory = TempDir::new().unwrap();
+        let mut command = Command::new(eprof());
+        command
+            .current_dir(directory.path())
+            .arg("run")
+            .args(options)
+            .args(["--format", "json", "--report", "report.json", "--"])
+            .args(target);
+        prepare(&mut command);
+        let output = command.output().unwrap();
+        Self { directory, output }
+    }
+
+    /// The path of a file it wrote.
+    pub fn path(&self, name: &str) -> PathBuf {
+        self.directory.path().join(name)
+    }
+
+    /// Its standard error.
+    pub fn stderr(&self) -> String {
+        String::from_utf8_lossy(&self.output.stderr).into_owned()
+    }
+
+    /// Its exit code.
+    pub fn code(&self) -> i32 {
+        self.output.status.code().unwrap_or(-1)
+    }
+
+    /// Its report.
+    pub fn report(&self) -> Report {
+        let text = std::fs::read(self.path("report.json"))
+            .unwrap_or_else(|error| panic!("no report ({error}): {}", self.stderr()));
+        Report(serde_json::from_slice(&text).expect("the report is JSON"))
+    }
+
+    /// What a further eprof command prints about the recording.
+    pub fn eprof(&self, arguments: &[&str]) -> Output {
+        eprof_in(self.directory.path(), arguments)
+    }
+}
+
+/// Runs eprof with `arguments` in `directory`.
+pub fn eprof_in(directory: &Path, arguments: &[&str]) -> Output {
+    Command::new(eprof())
+        .current_dir(directory)
+        .args(arguments)
+        .output()
+        .unwrap()
+}
+
+/// A JSON report.
+pub struct Report(pub Value);
+
+impl Report {
+    /// The rows of `table` (`threads`, `processes`, `functions`, `ledger`).
+    pub fn rows(&self, table: &str) -> &[Value] {
+        self.0[table].as_array().map_or(&[], Vec::as_slice)
+    }
+
+    /// The sum of `field` over the rows of `table`.
+    pub fn sum(&self, table: &str, field: &str) -> u64 {
+        self.rows(table)
+            .iter()
+            .map(|row| row[field].as_u64().unwrap_or_else(|| panic!("{row}")))
+            .sum()
+    }
+
+    /// The energy of an account over the meters that add up.
+    pub fn account(&self, account: &str) -> u64 {
+        self.rows("ledger")
+            .iter()
+            .filter(|row| row["account"] == account && row["nested"] != true)
+            .map(|row| row["uj"].as_u64().unwrap())
+            .sum()
+    }
+
+    /// The threads called `comm`.
+    pub fn threads_named<'a>(&'a self, comm: &'a str) -> impl Iterator<Item = &'a Value> {
+        self.rows("threads")
+            .iter()
+            .filter(move |row| row["comm"] == comm)
+    }
+
+    /// Asserts what must hold for every report.
+    pub fn assert_balanced(&self) {
+        assert_eq!(self.0["schema"], "eprof-report/1");
+        let all: u64 = self
+            .rows("ledger")
+            .iter()
+            .filter(|row| row["nested"] != true)
+            .map(|row| row["uj"].as_u64().unwrap())
+            .sum();
+        assert_eq!(all, self.0["energy_uj"].as_u64().unwrap(), "{:#}", self.0);
+        let target = self.account("target");
+        for (table, field) in [
+            ("threads", "uj"),
+            ("processes", "uj"),
+            ("functions", "self_uj"),
+        ] {
+            assert_eq!(self.sum(table, field), target, "{table}: {:#}", self.0);
+        }
+    }
+}
