@@ -1,0 +1,74 @@
+//! Two functions, one of which costs three times as much as the other.
+//!
+//! ```text
+//! cargo build --example two_functions
+//! eprof run -- target/debug/examples/two_functions
+//! ```
+//!
+//! Look at the functions in the report: `heavy` must have 75 % of the target's
+//! energy and `light` 25 %, within the ± beside them. The program measures its
+//! own CPU time and prints the true split, so you can check eprof's answer:
+//! energy is split by CPU time here, as nothing else tells the two apart. In
+//! the flamegraph both stand on `main`, side by side.
+//!
+//! Argument: CPU seconds in all (default 1.5).
+
+use std::error::Error;
+use std::hint::black_box;
+use std::time::Duration;
+
+use nix::time::{ClockId, clock_gettime};
+
+/// CPU time of this thread so far.
+fn cpu_time() -> nix::Result<Duration> {
+    clock_gettime(ClockId::CLOCK_THREAD_CPUTIME_ID).map(Duration::from)
+}
+
+// The loops count by hand: iterators are calls of their own without
+// optimisation, and would be seen as the leaf.
+macro_rules! burn_until {
+    ($end:expr) => {
+        while cpu_time()? < $end {
+            let (mut n, mut x) = (0_u64, 1_u64);
+            while n < 100_000 {
+                x = x.wrapping_mul(6_364_136_223_846_793_005).wrapping_add(n);
+                n += 1;
+            }
+            black_box(x);
+        }
+    };
+}
+
+/// Three parts of four.
+#[inline(never)]
+fn heavy(end: Duration) -> nix::Result<()> {
+    burn_until!(end);
+    Ok(())
+}
+
+/// One part of four.
+#[inline(never)]
+fn light(end: Duration) -> nix::Result<()> {
+    burn_until!(end);
+    Ok(())
+}
+
+fn main() -> Result<(), Box<dyn Error>> {
+    let seconds: f64 = std::env::args().nth(1).map_or(Ok(1.5), |arg| arg.parse())?;
+    let total = Duration::try_from_secs_f64(seconds)?;
+    let (mut in_heavy, mut in_light) = (Duration::ZERO, Duration::ZERO);
+    // By turns, so that both see the same machine. Each turn makes up for
+    // what the last ones overshot.
+    while in_heavy + in_light < total {
+        let begin = cpu_time()?;
+        let wanted = (in_light + Duration::from_millis(10)) * 3;
+        heavy(begin + wanted.saturating_sub(in_heavy))?;
+        let middle = cpu_time()?;
+        in_heavy += middle - begin;
+        light(middle + (in_heavy / 3).saturating_sub(in_light))?;
+        in_light += cpu_time()? - middle;
+    }
+    let (heavy, light) = (in_heavy.as_nanos(), in_light.as_nanos());
+    println!(r#"{{"heavy_ns":{heavy},"light_ns":{light}}}"#);
+    Ok(())
+}
