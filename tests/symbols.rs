@@ -9,6 +9,8 @@
     reason = "a failed assumption is a failed test"
 )]
 
+#[path = "symbols/sampled.rs"]
+mod sampled;
 #[path = "symbols/target.rs"]
 mod target;
 
