@@ -1,10 +1,10 @@
-//! Output: bytes from a [`Profile`](crate::profile::Profile), and from nothing
+//! Output: bytes from a [`Profile`], and from nothing
 //! else.
 //!
 //! Every writer takes an `impl io::Write` and is deterministic: the same
 //! profile gives the same bytes. What was not measured is shown as `–` (table),
 //! `null` (JSON) or an empty field (CSV), never as zero. Names of processes
-//! and functions are chosen by whoever is measured; [`visible`] makes them
+//! and functions are chosen by whoever is measured; `visible` makes them
 //! harmless before they reach a terminal or a picture.
 //!
 //! - [`table`]: the summary for people, and one breakdown at a time

@@ -27,6 +27,9 @@
 //! does not touch their shares.
 
 mod document;
+mod meters;
+mod origin;
+mod rows;
 
 use std::fmt::Write as _;
 use std::io::{self, Write};

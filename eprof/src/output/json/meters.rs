@@ -1,0 +1,121 @@
+//! The meters and the ledger in the report.
+
+use serde::Serialize;
+
+use crate::attribute::{Account, MeterLedger, Price};
+use crate::profile::Profile;
+use crate::source::{Meter, MeterId, Provenance, Scope};
+
+use super::super::claim::{Claim, spoke};
+use super::document::Energy;
+
+#[derive(Serialize)]
+pub(super) struct Source<'p> {
+    kind: Option<String>,
+    provenance: &'static str,
+    band: Option<Band>,
+    weights: &'p str,
+    meters: Vec<MeterInfo<'p>>,
+}
+
+#[derive(Serialize)]
+struct Band {
+    low: f64,
+    high: f64,
+}
+
+#[derive(Serialize)]
+struct MeterInfo<'p> {
+    id: u16,
+    kind: Option<&'static str>,
+    name: &'p str,
+    domain: &'static str,
+    scope: Option<Scope>,
+    provenance: &'static str,
+    nested: bool,
+    total_uj: Option<u64>,
+    unknown_s: f64,
+    baseline_uj: Option<u64>,
+}
+
+#[derive(Serialize)]
+pub(super) struct Entry<'p> {
+    account: &'static str,
+    domain: &'static str,
+    #[serde(flatten)]
+    energy: Energy,
+    meter: &'p str,
+    meter_id: u16,
+    nested: bool,
+}
+
+fn meter_of(profile: &Profile, id: MeterId) -> Option<&Meter> {
+    profile.summary.header.meters.iter().find(|m| m.id == id)
+}
+
+pub(super) fn source(profile: &Profile, claim: Claim) -> Source<'_> {
+    let mut kinds: Vec<&str> = Vec::new();
+    for ledger in profile.ledger.disjoint() {
+        let kind = meter_of(profile, ledger.meter).map(|meter| meter.kind.name());
+        kinds.extend(kind.filter(|kind| !kinds.contains(kind)));
+    }
+    Source {
+        kind: (!kinds.is_empty()).then(|| kinds.join("+")),
+        provenance: claim.provenance(),
+        band: claim.band.map(|(low, high)| Band { low, high }),
+        weights: &profile.summary.weights,
+        meters: profile
+            .ledger
+            .meters
+            .iter()
+            .map(|ledger| meter(profile, ledger))
+            .collect(),
+    }
+}
+
+fn meter<'p>(profile: &Profile, ledger: &'p MeterLedger) -> MeterInfo<'p> {
+    let meter = meter_of(profile, ledger.meter);
+    let estimated = ledger.provenance == Provenance::Estimated;
+    MeterInfo {
+        id: ledger.meter.0,
+        kind: meter.map(|meter| meter.kind.name()),
+        name: &ledger.name,
+        domain: ledger.domain.name(),
+        scope: meter.map(|meter| meter.scope),
+        provenance: if estimated { "estimated" } else { "measured" },
+        nested: ledger.nested,
+        total_uj: spoke(ledger).then_some(ledger.total.0),
+        unknown_s: ledger.unknown.seconds(),
+        baseline_uj: ledger.baseline.map(|energy| energy.0),
+    }
+}
+
+pub(super) fn ledger(profile: &Profile, claim: Claim) -> Vec<Entry<'_>> {
+    let mut entries = Vec::new();
+    for meter in &profile.ledger.meters {
+        for account in Account::ALL {
+            let price = meter.accounts.get(&account).copied().unwrap_or_default();
+            // Nothing booked as idle where idle power is unknown is not an
+            // idle energy of zero.
+            let known = spoke(meter)
+                && (account != Account::Idle
+                    || meter.baseline.is_some()
+                    || price != Price::default());
+            let width = meter.widths.get(&account);
+            let half = width.map(|width| claim.half(price.full, width.total()));
+            entries.push(Entry {
+                account: account.name(),
+                domain: meter.domain.name(),
+                energy: Energy {
+                    uj: known.then_some(price.full.0),
+                    marginal_uj: (known && meter.baseline.is_some()).then_some(price.marginal.0),
+                    ci90_uj: half.filter(|_| known),
+                },
+                meter: &meter.name,
+                meter_id: meter.meter.0,
+                nested: meter.nested,
+            });
+        }
+    }
+    entries
+}

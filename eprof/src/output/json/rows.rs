@@ -1,0 +1,107 @@
+//! Processes, threads, functions, modules and CPUs in the report.
+
+use std::collections::BTreeMap;
+
+use serde::Serialize;
+
+use crate::attribute::Ledger;
+use crate::profile::{ProcessRow, ThreadRow};
+
+use super::super::claim::spoke;
+use super::document::Energy;
+
+#[derive(Serialize)]
+pub(super) struct Process<'p> {
+    pid: u32,
+    start_ns: u64,
+    generation: u32,
+    parent_pid: Option<u32>,
+    comm: &'p str,
+    threads: u32,
+    #[serde(flatten)]
+    energy: Energy,
+    cpu_ns: u64,
+    samples: u64,
+}
+
+#[derive(Serialize)]
+pub(super) struct Thread<'p> {
+    pid: u32,
+    tid: u32,
+    start_ns: u64,
+    generation: u32,
+    comm: &'p str,
+    #[serde(flatten)]
+    energy: Energy,
+    cpu_ns: u64,
+    samples: u64,
+    domains: BTreeMap<&'static str, u64>,
+}
+
+#[derive(Serialize)]
+pub(super) struct Function<'p> {
+    pub(super) function: &'p str,
+    pub(super) module: &'p str,
+    pub(super) self_uj: Option<u64>,
+    pub(super) total_uj: Option<u64>,
+    pub(super) self_marginal_uj: Option<u64>,
+    pub(super) total_marginal_uj: Option<u64>,
+    pub(super) ci90_uj: Option<u64>,
+    pub(super) samples: u64,
+}
+
+#[derive(Serialize)]
+pub(super) struct Module<'p> {
+    pub(super) module: &'p str,
+    #[serde(flatten)]
+    pub(super) energy: Energy,
+    pub(super) samples: u64,
+}
+
+#[derive(Serialize)]
+pub(super) struct Cpu {
+    pub(super) cpu: u32,
+    pub(super) uj: Option<u64>,
+    pub(super) marginal_uj: Option<u64>,
+    pub(super) cpu_ns: u64,
+}
+
+impl<'p> Process<'p> {
+    pub(super) fn new(row: &'p ProcessRow, energy: Energy) -> Self {
+        Self {
+            pid: row.key.pid,
+            start_ns: row.key.start.0,
+            generation: row.key.generation,
+            parent_pid: row.parent.map(|parent| parent.pid),
+            comm: &row.comm,
+            threads: row.threads,
+            energy,
+            cpu_ns: row.cpu.0,
+            samples: row.samples,
+        }
+    }
+}
+
+impl<'p> Thread<'p> {
+    pub(super) fn new(row: &'p ThreadRow, energy: Energy, ledger: &Ledger) -> Self {
+        let mut domains: BTreeMap<&str, u64> = BTreeMap::new();
+        for (id, price) in &row.meters {
+            let meter = ledger.meters.iter().find(|m| m.meter == *id);
+            if let Some(meter) = meter.filter(|meter| spoke(meter)) {
+                let sum = domains.entry(meter.domain.name()).or_default();
+                *sum = sum.saturating_add(price.full.0);
+            }
+        }
+        Self {
+            pid: row.process.pid,
+            tid: row.tid,
+            start_ns: row.start.0,
+            generation: row.process.generation,
+            comm: &row.comm,
+            energy,
+            cpu_ns: row.cpu.0,
+            samples: row.samples,
+            domains,
+        }
+    }
+}
