@@ -279,3 +279,17 @@ fn a_frame_of_nothing_is_damage() {
         assert_eq!(loaded.catalog.caveats[0].code, "recording-damaged");
     }
 }
+
+#[test]
+fn a_payload_that_goes_on_after_its_stream_is_damage() {
+    let header = encoded(&sample::records()[..1]);
+    let header = frame(&deflate(&header), header.len() as u32);
+    let interval = encoded(&sample::records()[1..2]);
+    let mut payload = deflate(&interval);
+    let sound = file(&[header.clone(), frame(&payload, interval.len() as u32)]);
+    assert_eq!(load(&sound).unwrap().intervals.len(), 1);
+    payload.push(0);
+    let loaded = load(&file(&[header, frame(&payload, interval.len() as u32)])).unwrap();
+    assert_eq!(loaded.catalog.caveats[0].code, "recording-damaged");
+    assert!(loaded.intervals.is_empty());
+}
