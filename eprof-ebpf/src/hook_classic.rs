@@ -21,6 +21,11 @@ use crate::{
 /// `CLONE_THREAD` of `include/uapi/linux/sched.h`.
 const CLONE_THREAD: u64 = 0x0001_0000;
 
+/// `EXIT_DEAD` and `EXIT_ZOMBIE` of `include/linux/sched.h`: what the record
+/// of a switch says of a thread that leaves its CPU for good. (One that is
+/// preempted has another state, however far its exit has come.)
+const ENDED: u64 = 0x10 | 0x20;
+
 /// Offset of `next_pid` in `sched:sched_switch`.
 #[unsafe(no_mangle)]
 static SWITCH_NEXT_PID: Global<u32> = Global::new(0);
@@ -33,9 +38,9 @@ static NEWTASK_CLONE_FLAGS: Global<u32> = Global::new(0);
 /// Offset of `old_pid` in `sched:sched_process_exec`.
 #[unsafe(no_mangle)]
 static EXEC_OLD_PID: Global<u32> = Global::new(0);
-/// Offset of `pid` in `sched:sched_process_free`.
+/// Offset of `prev_state` in `sched:sched_switch`.
 #[unsafe(no_mangle)]
-static FREE_PID: Global<u32> = Global::new(0);
+static SWITCH_PREV_STATE: Global<u32> = Global::new(0);
 /// Offset of `pid` in `task:task_rename`.
 #[unsafe(no_mangle)]
 static RENAME_PID: Global<u32> = Global::new(0);
@@ -57,17 +62,22 @@ pub fn switch_classic(ctx: TracePointContext) -> u32 {
     };
     map::ran(cpu, Program::SWITCH);
     let identity = bpf_get_current_pid_tgid();
-    let owner = if identity as u32 == 0 {
+    let tid = identity as u32;
+    let link = if tid == 0 { None } else { follow::listed(tid) };
+    let owner = if tid == 0 {
         Owner::IDLE
     } else {
-        Owner::of(
-            follow::listed(identity as u32),
-            false,
-            (identity >> 32) as u32,
-            control,
-        )
+        Owner::of(link, false, (identity >> 32) as u32, control)
     };
     account::close(cpu, control, owner, 1);
+    if let Some(link) = link {
+        // `sched_process_free` would say the same later, but runs where it
+        // may interrupt another of these programs, and is then skipped.
+        if field::<u64>(&ctx, &SWITCH_PREV_STATE) & ENDED != 0 {
+            hook::end(link, Program::FREE, true);
+            follow::unlist(tid);
+        }
+    }
     // SAFETY: `cpu` is an element of CPUS.
     unsafe { write_volatile(&raw mut (*cpu).running, field(&ctx, &SWITCH_NEXT_PID)) };
     0
@@ -142,26 +152,6 @@ pub fn exec_classic(ctx: TracePointContext) -> u32 {
 pub fn exit_classic(_: TracePointContext) -> u32 {
     if let Some(link) = follow::listed(bpf_get_current_pid_tgid() as u32) {
         hook::end(link, Program::EXIT, false);
-    }
-    0
-}
-
-#[tracepoint(category = "sched", name = "sched_process_free")]
-pub fn free_classic(ctx: TracePointContext) -> u32 {
-    let tid: u32 = field(&ctx, &FREE_PID);
-    let Some(link) = follow::listed(tid) else {
-        return 0;
-    };
-    // SAFETY: the entry is in the map while this program runs.
-    let ended = match incarnation::slot_of(unsafe { &*link }) {
-        // SAFETY: `slot` is an element of SLOTS.
-        Some(slot) => unsafe { (*slot).gone != 0 },
-        None => true,
-    };
-    // An id that is already in use again is not the one that is freed.
-    if ended {
-        hook::end(link, Program::FREE, true);
-        follow::unlist(tid);
     }
     0
 }

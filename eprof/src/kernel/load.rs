@@ -32,7 +32,7 @@ struct Classic {
     fields: &'static [(&'static str, &'static str)],
 }
 
-const CLASSIC_HOOKS: [Classic; 6] = [
+const CLASSIC_HOOKS: [Classic; 5] = [
     Classic {
         program: "born_classic",
         category: "task",
@@ -55,12 +55,6 @@ const CLASSIC_HOOKS: [Classic; 6] = [
         fields: &[],
     },
     Classic {
-        program: "free_classic",
-        category: "sched",
-        tracepoint: "sched_process_free",
-        fields: &[("FREE_PID", "pid")],
-    },
-    Classic {
         program: "rename_classic",
         category: "task",
         tracepoint: "task_rename",
@@ -70,7 +64,10 @@ const CLASSIC_HOOKS: [Classic; 6] = [
         program: "switch_classic",
         category: "sched",
         tracepoint: "sched_switch",
-        fields: &[("SWITCH_NEXT_PID", "next_pid")],
+        fields: &[
+            ("SWITCH_NEXT_PID", "next_pid"),
+            ("SWITCH_PREV_STATE", "prev_state"),
+        ],
     },
 ];
 
@@ -314,7 +311,7 @@ fn is_root_enough() -> bool {
     const SYS_ADMIN: u32 = 21;
     const PERFMON: u32 = 38;
     const BPF: u32 = 39;
-    let Ok(status) = std::fs::read_to_string("/proc/self/status") else {
+    let Ok(status) = std::fs::read_to_string("/proc/thread-self/status") else {
         return false;
     };
     let effective = status

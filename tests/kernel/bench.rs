@@ -1,0 +1,333 @@
+//! What the tests of the kernel side share: a workload, run under a probe.
+
+use std::fs::{self, File};
+use std::io::{BufRead as _, BufReader, Write as _};
+use std::os::unix::process::ExitStatusExt as _;
+use std::path::{Path, PathBuf};
+use std::process::{Command, ExitStatus, Stdio};
+use std::sync::{Mutex, MutexGuard, OnceLock, PoisonError};
+use std::time::Duration;
+
+use eprof::caveat::Caveat;
+use eprof::kernel::{IntervalAccounts, KernelEvent, Loss, Probe, Sample, Settings, Task, TaskId};
+use eprof::unit::{Nanos, Timestamp};
+
+/// Says why a test does not run here; fails it where all must run.
+pub fn skip(why: &str) {
+    assert!(
+        std::env::var_os("EPROF_REQUIRE").is_none_or(|value| value != "1"),
+        "must run here, but: {why}"
+    );
+    eprintln!("SKIPPED: {why}");
+}
+
+/// Whether the tests can run at all. One test at a time: they measure.
+pub fn turn() -> Option<MutexGuard<'static, ()>> {
+    static TURN: Mutex<()> = Mutex::new(());
+    if !nix::unistd::Uid::effective().is_root() {
+        skip("needs root");
+        return None;
+    }
+    Some(TURN.lock().unwrap_or_else(PoisonError::into_inner))
+}
+
+/// Settings with and without BTF. For the latter, tracefs is mounted where
+/// only this thread sees it.
+pub fn both(settings: &Settings) -> Vec<Settings> {
+    let mut all = vec![settings.clone()];
+    if Path::new("/sys/kernel/tracing/events").is_dir() || mount_tracefs() {
+        all.push(Settings {
+            no_btf: true,
+            ..settings.clone()
+        });
+    } else {
+        skip("tracefs can be mounted neither here nor in a namespace");
+    }
+    all
+}
+
+fn mount_tracefs() -> bool {
+    use nix::mount::{MsFlags, mount};
+    use nix::sched::{CloneFlags, unshare};
+    let none: Option<&str> = None;
+    let private = MsFlags::MS_REC | MsFlags::MS_PRIVATE;
+    unshare(CloneFlags::CLONE_NEWNS).is_ok()
+        && mount(none, "/", none, private, none).is_ok()
+        && mount(
+            Some("tracefs"),
+            "/sys/kernel/tracing",
+            Some("tracefs"),
+            MsFlags::empty(),
+            none,
+        )
+        .is_ok()
+}
+
+/// The compiled workload, see `programs/workload.rs`.
+pub fn workload() -> &'static Path {
+    static BUILT: OnceLock<PathBuf> = OnceLock::new();
+    BUILT.get_or_init(|| {
+        let out = Path::new(env!("CARGO_TARGET_TMPDIR")).join("workload");
+        let source = Path::new(env!("CARGO_MANIFEST_DIR")).join("../tests/programs/workload.rs");
+        let rustc = std::env::var_os("RUSTC").unwrap_or_else(|| "rustc".into());
+        let status = Command::new(rustc)
+            .args(["--edition=2024", "-O", "-Cforce-frame-pointers=yes", "-o"])
+            .arg(&out)
+            .arg(source)
+            .status()
+            .expect("rustc");
+        assert!(status.success(), "the workload does not compile");
+        out
+    })
+}
+
+/// A cgroup of its own for one workload.
+pub struct Cgroup(PathBuf);
+
+impl Cgroup {
+    /// `None`, and a word about it, where none can be made.
+    pub fn new() -> Option<Self> {
+        let mounts = fs::read_to_string("/proc/self/mountinfo").unwrap();
+        let root = mounts
+            .lines()
+            .find(|line| line.contains(" - cgroup2 "))
+            .and_then(|line| line.split(' ').nth(4));
+        let Some(root) = root else {
+            skip("there is no cgroup v2");
+            return None;
+        };
+        let path = Path::new(root).join(format!("eprof-test-{}", std::process::id()));
+        match fs::create_dir(&path) {
+            Ok(()) => Some(Self(path)),
+            Err(error) if error.kind() == std::io::ErrorKind::AlreadyExists => Some(Self(path)),
+            Err(error) => {
+                skip(&format!("{}: {error}", path.display()));
+                None
+            }
+        }
+    }
+
+    pub fn directory(&self) -> File {
+        File::open(&self.0).unwrap()
+    }
+
+    pub fn add(&self, pid: u32) {
+        fs::write(self.0.join("cgroup.procs"), pid.to_string()).unwrap();
+    }
+
+    /// CPU time of everything that ever ran in it.
+    pub fn usage(&self) -> Nanos {
+        let stat = fs::read_to_string(self.0.join("cpu.stat")).unwrap();
+        let usec = stat
+            .lines()
+            .find_map(|line| line.strip_prefix("usage_usec "))
+            .unwrap();
+        Nanos(usec.parse::<u64>().unwrap() * 1000)
+    }
+}
+
+impl Drop for Cgroup {
+    fn drop(&mut self) {
+        let _ = fs::remove_dir(&self.0);
+    }
+}
+
+/// Everything that was measured of one workload.
+#[derive(Debug)]
+pub struct Measured {
+    pub status: ExitStatus,
+    /// What the workload said first: the address of its function `hot`.
+    pub hot: u64,
+    /// CPU time of the workload and the children it waited for, after wait4,
+    /// without what it took before the probe was started.
+    pub rusage: Nanos,
+    /// The workload's id.
+    pub pid: u32,
+    pub tasks: Vec<Task>,
+    pub gone: Vec<(TaskId, Timestamp)>,
+    pub renamed: Vec<(TaskId, String)>,
+    pub samples: Vec<Sample>,
+    pub intervals: Vec<IntervalAccounts>,
+    pub losses: Loss,
+    pub footprint: Vec<(String, u64, Option<f64>)>,
+    pub caveats: Vec<Caveat>,
+}
+
+impl Measured {
+    /// On-CPU time of all tasks for which `which` holds.
+    pub fn time(&self, which: impl Fn(TaskId) -> bool) -> Nanos {
+        let threads = self.intervals.iter().flat_map(|interval| &interval.threads);
+        threads
+            .filter(|thread| which(thread.task))
+            .map(|thread| thread.on_cpu)
+            .sum()
+    }
+
+    /// Time in the target, over all CPUs.
+    pub fn target(&self) -> Nanos {
+        let cpus = self.intervals.iter().flat_map(|interval| &interval.cpus);
+        cpus.map(|cpu| cpu.target).sum()
+    }
+
+    pub fn runs(&self, program: &str) -> u64 {
+        self.footprint
+            .iter()
+            .find(|(name, ..)| name == program)
+            .unwrap()
+            .1
+    }
+}
+
+/// Runs the workload with `arguments`, waits for it, and closes an interval
+/// every `every`. Samples are of the cgroup where there is one, else of the
+/// process.
+pub fn measure(
+    settings: &Settings,
+    arguments: &[&str],
+    every: Duration,
+    cgroup: Option<&Cgroup>,
+) -> Measured {
+    let mut probe =
+        Probe::load(settings).unwrap_or_else(|error| panic!("{error} ({:?})", error.hint()));
+    let mut child = probe
+        .adopting(|| {
+            Command::new(workload())
+                .args(arguments)
+                .stdin(Stdio::piped())
+                .stdout(Stdio::piped())
+                .spawn()
+                .unwrap()
+        })
+        .unwrap();
+    let pid = child.id();
+    match cgroup {
+        Some(cgroup) => {
+            cgroup.add(pid);
+            probe.sample_cgroup(&cgroup.directory()).unwrap();
+        }
+        None => probe.sample_process(pid).unwrap(),
+    }
+    // It has said this when it waits for us: then nothing is on its way.
+    let mut line = String::new();
+    let mut output = BufReader::new(child.stdout.take().unwrap());
+    output.read_line(&mut line).unwrap();
+    let hot = u64::from_str_radix(line.trim().trim_start_matches("0x"), 16).unwrap();
+
+    let mut measured = Measured {
+        status: ExitStatus::from_raw(0),
+        hot,
+        rusage: Nanos::ZERO,
+        pid,
+        tasks: Vec::new(),
+        gone: Vec::new(),
+        renamed: Vec::new(),
+        samples: Vec::new(),
+        intervals: Vec::new(),
+        losses: Loss::default(),
+        footprint: Vec::new(),
+        caveats: Vec::new(),
+    };
+    let before = on_cpu(pid);
+    probe.start().unwrap();
+    child.stdin.take().unwrap().write_all(b"\n").unwrap();
+    loop {
+        std::thread::sleep(every);
+        let ended = wait(pid);
+        if ended.is_some() {
+            // What is switched away for the last time is freed a little later.
+            std::thread::sleep(Duration::from_millis(50));
+        }
+        close(&mut probe, &mut measured);
+        if let Some((status, rusage)) = ended {
+            measured.status = status;
+            measured.rusage = rusage.saturating_sub(before);
+            break;
+        }
+    }
+    // Both kinds of accounts are empty after the end.
+    close(&mut probe, &mut measured);
+    measured.losses = probe.losses();
+    measured.footprint = probe.footprint();
+    measured.caveats = probe.caveats();
+    measured
+}
+
+fn close(probe: &mut Probe, measured: &mut Measured) {
+    let interval = probe.close_interval().unwrap();
+    probe.drain(&mut |event| match event {
+        KernelEvent::Born(task) => {
+            assert_eq!(task.id.0 as usize, measured.tasks.len(), "ids are dense");
+            measured.tasks.push(task);
+        }
+        KernelEvent::Renamed { task, comm, .. } => {
+            assert!((task.0 as usize) < measured.tasks.len());
+            measured.renamed.push((task, comm));
+        }
+        KernelEvent::Gone { task, at } => {
+            assert!((task.0 as usize) < measured.tasks.len());
+            measured.gone.push((task, at));
+        }
+        KernelEvent::Sample(sample) => {
+            assert!(
+                sample
+                    .task
+                    .is_none_or(|task| (task.0 as usize) < measured.tasks.len())
+            );
+            measured.samples.push(sample);
+        }
+        KernelEvent::Mapped(_) => panic!("the probe follows no mappings"),
+    });
+    for thread in &interval.threads {
+        assert!((thread.task.0 as usize) < measured.tasks.len());
+    }
+    measured.intervals.push(interval);
+}
+
+/// CPU time of a process with one thread so far (the first number of
+/// `/proc/PID/schedstat`, `Documentation/scheduler/sched-stats.rst`).
+fn on_cpu(pid: u32) -> Nanos {
+    let stat = fs::read_to_string(format!("/proc/{pid}/schedstat")).unwrap();
+    Nanos(stat.split(' ').next().unwrap().parse().unwrap())
+}
+
+/// Whether the child has ended, and how, and its CPU time with that of the
+/// children it waited for.
+fn wait(pid: u32) -> Option<(ExitStatus, Nanos)> {
+    let mut status = 0;
+    // SAFETY: all zeroes is a valid rusage; both pointers are valid.
+    let (answer, usage) = unsafe {
+        let mut usage: libc::rusage = std::mem::zeroed();
+        let answer = libc::wait4(pid as i32, &mut status, libc::WNOHANG, &mut usage);
+        (answer, usage)
+    };
+    assert!(answer >= 0, "wait4");
+    let nanos =
+        |time: libc::timeval| time.tv_sec as u64 * 1_000_000_000 + time.tv_usec as u64 * 1000;
+    (answer > 0).then(|| {
+        let time = nanos(usage.ru_utime) + nanos(usage.ru_stime);
+        (ExitStatus::from_raw(status), Nanos(time))
+    })
+}
+
+/// Fails unless the target's time is `other`, give or take 1 %, and 2 µs for
+/// each time it was switched out: the kernel's books draw the line between
+/// two threads where it begins to switch, the hook is a little later, and a
+/// process that forks and exits at once does little but switch.
+pub fn agrees(measured: &Measured, what: &str, other: Nanos) {
+    let target = measured.target();
+    let threads = measured
+        .intervals
+        .iter()
+        .flat_map(|interval| &interval.threads);
+    let switches: u64 = threads.map(|thread| u64::from(thread.switches)).sum();
+    let ratio = target.0 as f64 / other.0 as f64;
+    eprintln!(
+        "{what}: {} / {} ns = {ratio:.5}, {switches} switches",
+        target.0, other.0
+    );
+    let slack = other.0 / 100 + switches * 2_000;
+    assert!(
+        target.0.abs_diff(other.0) <= slack,
+        "{what}: {target:?} is not {other:?}"
+    );
+}

@@ -1,0 +1,109 @@
+//! Stacks: of the target only, of the right functions, and without waking
+//! anyone.
+
+use std::time::Duration;
+
+use eprof::kernel::{Settings, StackEnd};
+
+use crate::accounts::conserved;
+use crate::bench::{Cgroup, Measured, both, measure, turn};
+
+const EVERY: Duration = Duration::from_millis(50);
+
+/// Samples find the function that the workload says it spends its time in,
+/// as often as the frequency and the CPU time have it.
+fn found(measured: &Measured, frequency_hz: u32) {
+    conserved(measured);
+    let function = measured.hot..measured.hot + 256;
+    let hot = measured
+        .samples
+        .iter()
+        .filter(|sample| {
+            sample
+                .user
+                .first()
+                .is_some_and(|leaf| function.contains(leaf))
+        })
+        .count();
+    let all = measured.samples.len();
+    assert!(hot * 10 >= all * 8, "{hot} of {all} samples are in hot()");
+    let expected = measured.target().seconds() * f64::from(frequency_hz);
+    let rate = all as f64 / expected;
+    assert!(
+        (0.9..=1.1).contains(&rate),
+        "{all} samples, {expected} expected"
+    );
+    for sample in &measured.samples {
+        let task = &measured.tasks[sample.task.unwrap().0 as usize];
+        assert_eq!(task.pid, measured.pid);
+        assert!(task.born <= sample.at);
+        assert_ne!(sample.user_end, StackEnd::Failed);
+        assert_eq!(
+            sample.kernel.is_empty(),
+            sample.kernel_end == StackEnd::Absent
+        );
+        // Kernel addresses are in the upper half.
+        assert!(sample.kernel.iter().all(|address| address >> 63 == 1));
+        assert!(
+            sample
+                .user
+                .iter()
+                .all(|address| address >> 63 == 0 || sample.user.len() > 1)
+        );
+    }
+    // Frame pointers lead from the leaf to its callers.
+    let deep = measured
+        .samples
+        .iter()
+        .filter(|sample| sample.user.len() >= 4)
+        .count();
+    assert!(deep * 10 >= all * 8, "{deep} of {all} stacks have callers");
+    let runs = measured.runs("sample");
+    assert!(runs >= all as u64, "{runs} runs for {all} samples");
+}
+
+#[test]
+fn stacks_lead_to_the_function_that_ran() {
+    let Some(_turn) = turn() else { return };
+    let Some(cgroup) = Cgroup::new() else { return };
+    for settings in both(&Settings::default()) {
+        found(
+            &measure(&settings, &["spin", "500"], EVERY, Some(&cgroup)),
+            997,
+        );
+        found(&measure(&settings, &["spin", "500"], EVERY, None), 997);
+    }
+}
+
+/// A timer per CPU would run 997 times a second on each; the target's do not
+/// run while it sleeps.
+#[test]
+fn idle_cpus_are_not_woken() {
+    let Some(_turn) = turn() else { return };
+    let Some(cgroup) = Cgroup::new() else { return };
+    for cgroup in [Some(&cgroup), None] {
+        let measured = measure(&Settings::default(), &["sleep", "1000"], EVERY, cgroup);
+        let runs = measured.runs("sample");
+        let expected = measured.target().seconds() * 997.0;
+        assert!(
+            runs as f64 <= expected + 10.0,
+            "{runs} runs, {expected} expected"
+        );
+        // Nor are idle CPUs asked to close slices that they do not have.
+        let borders = measured.intervals.len() as u64 + 1;
+        let cpus = measured.intervals[0].cpus.len() as u64;
+        assert!(measured.runs("flush") <= borders * cpus);
+    }
+}
+
+#[test]
+fn no_frequency_means_no_samples() {
+    let Some(_turn) = turn() else { return };
+    let settings = Settings {
+        frequency_hz: 0,
+        ..Settings::default()
+    };
+    let measured = measure(&settings, &["spin", "50"], EVERY, None);
+    conserved(&measured);
+    assert_eq!((measured.samples.len(), measured.runs("sample")), (0, 0));
+}
