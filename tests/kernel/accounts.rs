@@ -44,7 +44,7 @@ fn a_busy_process_is_charged_what_the_system_says() {
     let Some(cgroup) = Cgroup::new() else { return };
     for settings in both(&Settings::default()) {
         let before = cgroup.usage();
-        let measured = measure(&settings, &["spin", "1000"], EVERY, Some(&cgroup));
+        let measured = measure(&settings, &["spin", "2000"], EVERY, Some(&cgroup));
         conserved(&measured);
         let usage = cgroup.usage().saturating_sub(before);
         agrees(&measured, "cgroup", usage);
