@@ -45,7 +45,10 @@ fn package(path: &str) -> std::path::PathBuf {
 fn the_description_names_the_object() {
     let object = std::fs::read(package("bpf/eprof.bpf.o")).unwrap();
     let description = std::fs::read_to_string(package("bpf/eprof.bpf.toml")).unwrap();
-    let hash: String = Sha256::digest(&object).iter().map(|byte| format!("{byte:02x}")).collect();
+    let hash: String = Sha256::digest(&object)
+        .iter()
+        .map(|byte| format!("{byte:02x}"))
+        .collect();
     assert_eq!(described(&description, "sha256"), hash);
 }
 
@@ -56,15 +59,22 @@ fn a_rebuild_gives_the_same_bytes() {
     let rustc = output("rustc", &[&format!("+{toolchain}"), "--version"]);
     let wanted = described(&description, "rustc");
     if rustc.as_ref() != Some(&wanted) {
-        return skip(&format!("the object was built with {wanted}, here is {rustc:?}"));
+        return skip(&format!(
+            "the object was built with {wanted}, here is {rustc:?}"
+        ));
     }
     let linker = output("bpf-linker", &["--version"]);
     let wanted = described(&description, "bpf-linker");
     if linker.as_ref() != Some(&wanted) {
-        return skip(&format!("the object was linked with {wanted}, here is {linker:?}"));
+        return skip(&format!(
+            "the object was linked with {wanted}, here is {linker:?}"
+        ));
     }
     let sysroot = output("rustc", &[&format!("+{toolchain}"), "--print", "sysroot"]).unwrap();
-    if !Path::new(&sysroot).join("lib/rustlib/src/rust/library").is_dir() {
+    if !Path::new(&sysroot)
+        .join("lib/rustlib/src/rust/library")
+        .is_dir()
+    {
         return skip("rust-src is not installed");
     }
 
@@ -85,7 +95,9 @@ fn a_rebuild_gives_the_same_bytes() {
     let new = std::fs::read_to_string(directory.path().join("rebuilt.toml")).unwrap();
     let (llvm, wanted) = (described(&new, "strip"), described(&description, "strip"));
     if llvm != wanted {
-        return skip(&format!("the object was stripped with LLVM {wanted}, here is {llvm}"));
+        return skip(&format!(
+            "the object was stripped with LLVM {wanted}, here is {llvm}"
+        ));
     }
     assert!(
         bytes == committed,

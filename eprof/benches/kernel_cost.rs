@@ -1,2 +1,199 @@
-//! Placeholder
-fn main() {}
+//! What the kernel programs cost: `cargo bench --bench kernel_cost`, as root.
+//!
+//! 1. Mean time of one run of the programs, by the kernel's own measuring
+//!    (`BPF_ENABLE_STATS`), of `perf bench sched pipe` pinned to one CPU: an
+//!    empty program and the switch program on the same hook in the same run,
+//!    with the workload inside the target and outside.
+//! 2. What a whole command loses: bare, under the kernel side alone (hooks,
+//!    samples at 997 Hz, an interval every 100 ms), and under `perf record -g`
+//!    at the same frequency. Interleaved, medians of the paired ratios.
+//!
+//! `EPROF=path/to/eprof` adds the whole command, `eprof run`.
+#![allow(
+    clippy::unwrap_used,
+    clippy::expect_used,
+    clippy::panic,
+    missing_docs,
+    reason = "a benchmark"
+)]
+
+use std::process::{Command, Stdio};
+use std::time::{Duration, Instant};
+
+use aya::programs::BtfTracePoint;
+use aya::sys::Stats;
+use aya::{Btf, Ebpf};
+use eprof::kernel::{Probe, Settings};
+
+/// Samples per second.
+const FREQUENCY: u32 = 997;
+/// Round trips of `perf bench sched pipe`.
+const LOOPS: &str = "100000";
+/// Pairs of runs of each command.
+const PAIRS: usize = 5;
+
+fn main() {
+    if !nix::unistd::Uid::effective().is_root() {
+        eprintln!("SKIPPED: needs root");
+        return;
+    }
+    let statistics = aya::sys::enable_stats(Stats::RunTime).unwrap();
+    println!("mean of one run [ns], perf bench sched pipe on one CPU");
+    for (place, inside) in [("inside the target", true), ("outside the target", false)] {
+        let empty = Empty::attach();
+        let mut probe = probe();
+        let adopted = run(&mut probe, &pipe(), inside);
+        let empty = empty.mean();
+        println!("  {place}: {:.2} s", adopted.as_secs_f64());
+        println!("    {:<8} {:>9} {empty:>7.0}", "empty", "");
+        for (name, runs, mean) in probe.footprint() {
+            if let Some(mean) = mean.filter(|_| runs > 0) {
+                println!(
+                    "    {name:<8} {runs:>9} {mean:>7.0}   {:.2} × empty",
+                    mean / empty
+                );
+            }
+        }
+    }
+    drop(statistics);
+
+    println!("slowdown, medians of {PAIRS} pairs at {FREQUENCY} Hz");
+    let spin = vec![
+        "sh".to_owned(),
+        "-c".to_owned(),
+        "i=0; while [ $i -lt 1000000 ]; do i=$((i+1)); done".to_owned(),
+    ];
+    for (name, command) in [("CPU-bound", spin), ("switch-heavy", pipe())] {
+        slowdown(name, &command);
+    }
+}
+
+fn pipe() -> Vec<String> {
+    [
+        "taskset", "-c", "1", "perf", "bench", "sched", "pipe", "-l", LOOPS,
+    ]
+    .map(str::to_owned)
+    .to_vec()
+}
+
+fn command(argv: &[String]) -> Command {
+    let mut command = Command::new(&argv[0]);
+    command
+        .args(&argv[1..])
+        .stdout(Stdio::null())
+        .stderr(Stdio::null());
+    command
+}
+
+fn probe() -> Probe {
+    Probe::load(&Settings {
+        frequency_hz: FREQUENCY,
+        ..Settings::default()
+    })
+    .unwrap()
+}
+
+/// Runs a command with the kernel side attached; gives its wall time.
+fn run(probe: &mut Probe, argv: &[String], inside: bool) -> Duration {
+    let begin = Instant::now();
+    let mut child = if inside {
+        let child = probe.adopting(|| command(argv).spawn().unwrap()).unwrap();
+        probe.sample_process(child.id()).unwrap();
+        child
+    } else {
+        command(argv).spawn().unwrap()
+    };
+    probe.start().unwrap();
+    let mut next = Instant::now();
+    loop {
+        // Every 100 ms a border, and in between a look whether it has ended.
+        let ended = child.try_wait().unwrap().is_some();
+        if ended || Instant::now() >= next {
+            next += Duration::from_millis(100);
+            probe.close_interval().unwrap();
+            probe.drain(&mut |event| drop(std::hint::black_box(event)));
+        }
+        if ended {
+            return begin.elapsed();
+        }
+        std::thread::sleep(Duration::from_millis(5));
+    }
+}
+
+fn bare(argv: &[String]) -> Duration {
+    let begin = Instant::now();
+    command(argv).status().unwrap();
+    begin.elapsed()
+}
+
+fn slowdown(name: &str, argv: &[String]) {
+    let frequency = FREQUENCY.to_string();
+    let under = |prefix: &[&str]| -> Vec<String> {
+        let prefix = prefix.iter().map(|word| (*word).to_owned());
+        prefix.chain(argv.iter().cloned()).collect()
+    };
+    let perf = under(&[
+        "perf",
+        "record",
+        "-g",
+        "-F",
+        &frequency,
+        "-o",
+        "/dev/null",
+        "--",
+    ]);
+    let whole = std::env::var("EPROF").ok().map(|eprof| {
+        under(&[
+            &eprof,
+            "run",
+            "--quiet",
+            "-F",
+            &frequency,
+            "-o",
+            "/dev/null",
+            "--",
+        ])
+    });
+    let mut ratios = vec![Vec::new(); 3];
+    for _ in 0..PAIRS {
+        let base = bare(argv).as_secs_f64();
+        let mut probe = probe();
+        ratios[0].push(run(&mut probe, argv, true).as_secs_f64() / base);
+        drop(probe);
+        ratios[1].push(bare(&perf).as_secs_f64() / base);
+        if let Some(whole) = &whole {
+            ratios[2].push(bare(whole).as_secs_f64() / base);
+        }
+    }
+    for (what, ratios) in ["kernel side", "perf record -g", "eprof run"]
+        .iter()
+        .zip(&mut ratios)
+    {
+        ratios.sort_by(f64::total_cmp);
+        if let Some(median) = ratios.get(ratios.len() / 2) {
+            println!("  {name:<13} {what:<15} {median:.3}");
+        }
+    }
+}
+
+/// A program that does nothing, on `sched_switch`.
+struct Empty(Ebpf);
+
+impl Empty {
+    fn attach() -> Self {
+        let btf = Btf::from_sys_fs().unwrap();
+        let mut ebpf = Ebpf::load(EMPTY).unwrap();
+        let program: &mut BtfTracePoint = ebpf.program_mut("empty").unwrap().try_into().unwrap();
+        program.load("sched_switch", &btf).unwrap();
+        program.attach().unwrap();
+        Self(ebpf)
+    }
+
+    fn mean(&self) -> f64 {
+        let info = self.0.program("empty").unwrap().info().unwrap();
+        info.run_time().as_nanos() as f64 / info.run_count() as f64
+    }
+}
+
+/// `SEC("tp_btf/sched_switch") int empty(void *ctx) { return 0; }`
+static EMPTY: &[u8] = aya::include_bytes_aligned!("empty.bpf.o");

@@ -185,6 +185,7 @@ impl Measured {
 /// Runs the workload with `arguments`, waits for it, and closes an interval
 /// every `every`. Samples are of the cgroup where there is one, else of the
 /// process.
+#[expect(clippy::zombie_processes, reason = "waited for with wait4")]
 pub fn measure(
     settings: &Settings,
     arguments: &[&str],
