@@ -19,6 +19,15 @@ const SCRIPT: &str = "EPROF_TEST_SCRIPT";
 const GRACE: &str = "EPROF_TEST_GRACE_NS";
 const DURATION: &str = "EPROF_TEST_DURATION_NS";
 
+/// Says a line on standard error in one piece: it is the target's, too, and
+/// `eprintln!` writes piece by piece.
+macro_rules! say {
+    ($($words:tt)*) => {{
+        let line = format!("{}\n", format_args!($($words)*));
+        std::io::Write::write_all(&mut std::io::stderr(), line.as_bytes()).unwrap();
+    }};
+}
+
 /// Not a test: the body of the process that [`Drive`] starts.
 #[test]
 #[ignore = "started by other tests, in a process of its own"]
@@ -28,7 +37,7 @@ fn drive() {
     };
     // Said here, since the test harness would make it 101.
     let code = run(&script).unwrap_or_else(|error| {
-        eprintln!("error {:?} {error}", error.kind());
+        say!("error {:?} {error}", error.kind());
         error.kind().exit_code()
     });
     #[allow(clippy::exit, reason = "the exit code is what is tested")]
@@ -44,17 +53,17 @@ fn run(script: &str) -> eprof::error::Result<u8> {
     let identity = Identity::resolve(&RunAs::Caller)?;
     let way = follow();
     match &way {
-        Follow::Cgroup(cgroup) => eprintln!("cgroup {}", cgroup.path().display()),
+        Follow::Cgroup(cgroup) => say!("cgroup {}", cgroup.path().display()),
         Follow::Fork(caveat) => {
-            eprintln!("fork {}", caveat.sentence);
-            eprintln!("hint {}", caveat.hint.as_deref().unwrap_or_default());
+            say!("fork {}", caveat.sentence);
+            say!("hint {}", caveat.hint.as_deref().unwrap_or_default());
         }
     }
     // The harness has other threads, so the signals were blocked for them
     // before they were made; the target is to have none of that.
     let command = sh(script).signal_mask(SigSet::empty());
     let mut child = prepare(command, way.cgroup(), &identity)?.spawn()?;
-    eprintln!("pid {}", child.pid());
+    say!("pid {}", child.pid());
     let mut waiter = Waiter::new(Nanos(10_000_000))?;
     child.release()?;
     let end = nanos(DURATION).map(|duration| now() + duration);
@@ -64,23 +73,23 @@ fn run(script: &str) -> eprof::error::Result<u8> {
         let action = match waiter.next(&child, &signals, &[])? {
             Event::Exited => break,
             Event::Signal(received) => {
-                eprintln!("signal {:?} {:?}", received.signal, received.origin);
+                say!("signal {:?} {:?}", received.signal, received.origin);
                 stop.on_signal(received, now())
             }
             Event::Deadline => stop.on_time(now()),
             Event::Tick { .. } | Event::Ready(_) => Action::Nothing,
         };
         if action != Action::Nothing {
-            eprintln!("action {action:?}");
+            say!("action {action:?}");
         }
         strike(action, &child, way.cgroup())?;
     }
     let status = child.reap()?;
     if let Follow::Cgroup(cgroup) = way {
         let removal = cgroup.remove();
-        eprintln!("moved {}", removal.moved);
+        say!("moved {}", removal.moved);
         if let Some(left) = removal.left {
-            eprintln!("left {left}");
+            say!("left {left}");
         }
     }
     Ok(status.code)

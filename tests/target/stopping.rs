@@ -1,28 +1,43 @@
 //! Ctrl-C, signals to eprof, the end of the duration, and eprof's own death.
 
+use std::fs::File;
 use std::io::{Read as _, Write as _};
 use std::os::unix::process::CommandExt as _;
 use std::path::Path;
-use std::process::Stdio;
+use std::process::{Command, Stdio};
 
 use eprof::unit::Nanos;
+use nix::fcntl::{FcntlArg, FdFlag, fcntl};
 use nix::sys::signal::Signal;
 
 use crate::bench::{cgroup, root};
 use crate::driver::{Drive, Running};
 
-/// A target that ends with `code` when it gets `signal`.
+/// A target that ends with `code` when it gets `signal`. Its child says when
+/// all is ready, since before it execs it would still have the handler.
 fn ends_by(signal: &str, code: u8) -> String {
     format!(
         "trap 'kill $p; exit {code}' {signal}
-        sleep 1000 & p=$!
-        echo ready >&2
+        sh -c 'echo ready >&2; exec sleep 1000' & p=$!
         wait"
     )
 }
 
-/// A target that ignores all that can be ignored.
-const STUBBORN: &str = "trap '' TERM INT HUP QUIT; echo ready >&2; sleep 1000";
+/// A target that ignores all that can be ignored, and its child does, too.
+/// While one of them lives, what the driver says does not come to an end, so
+/// [`Running::finish`] proves that both are gone.
+const STUBBORN: &str = "trap '' TERM INT HUP QUIT; echo ready >&2; sleep 1000; sleep 1001";
+
+/// Starts the driver with `signal` ignored, as nohup does with SIGHUP.
+fn ignore(command: &mut Command, signal: Signal) {
+    let ignore = move || {
+        // SAFETY: to ignore a signal runs no code.
+        unsafe { libc::signal(signal as i32, libc::SIG_IGN) };
+        Ok(())
+    };
+    // SAFETY: one system call, allocating nothing.
+    unsafe { command.pre_exec(ignore) };
+}
 
 fn says(log: &[String], line: &str) -> bool {
     log.iter().any(|said| said == line)
@@ -36,9 +51,11 @@ fn assert_cleared(log: &[String]) {
 
 /// Starts the driver as the foreground job of a terminal of its own; gives the
 /// terminal's other end, where keys are typed.
-fn at_terminal(drive: Drive) -> (Running, std::fs::File) {
+fn at_terminal(drive: Drive) -> (Running, File) {
     let terminal = nix::pty::openpty(None, None).unwrap();
-    let tty = std::fs::File::from(terminal.slave);
+    let (tty, keyboard) = (File::from(terminal.slave), File::from(terminal.master));
+    // The driver is not to hold the keyboard itself.
+    fcntl(&keyboard, FcntlArg::F_SETFD(FdFlag::FD_CLOEXEC)).unwrap();
     let running = drive
         .command(|command| {
             command.stdin(Stdio::from(tty.try_clone().unwrap()));
@@ -53,7 +70,7 @@ fn at_terminal(drive: Drive) -> (Running, std::fs::File) {
             unsafe { command.pre_exec(take_terminal) };
         })
         .start();
-    (running, std::fs::File::from(terminal.master))
+    (running, keyboard)
 }
 
 #[test]
@@ -80,13 +97,15 @@ fn a_typed_ctrl_c_ends_the_target_and_eprof_lives_to_tell() {
 
 #[test]
 fn a_target_that_handles_ctrl_c_goes_on() {
+    // A shell that gets the signal just before it begins to read runs the trap
+    // only after; so a line is typed as well.
     let script = "trap 'echo interrupted >&2' INT; echo ready >&2
-        until read line; do :; done; exit 8";
+        while :; do read line; [ \"$line\" = done ] && exit 8; done";
     let grace = Nanos(1);
     let (mut running, mut keyboard) = at_terminal(Drive::script(script).grace(grace));
     running.until("ready");
     for _ in 0..3 {
-        keyboard.write_all(b"\x03").unwrap();
+        keyboard.write_all(b"\x03\n").unwrap();
         running.until("interrupted");
     }
     keyboard.write_all(b"done\n").unwrap();
@@ -156,8 +175,12 @@ fn the_end_of_the_duration_ends_the_target() {
     assert!(says(&log, "action Forward(SIGTERM)"), "{log:?}");
 
     let grace = Nanos(20_000_000);
+    // The signal is ignored from outside, since the time may be over before
+    // the shell has run its trap.
     let stubborn = Drive::script(STUBBORN).duration(duration).grace(grace);
-    let (code, log) = stubborn.finish();
+    let (code, log) = stubborn
+        .command(|command| ignore(command, Signal::SIGTERM))
+        .finish();
     assert_eq!(code, 137, "{log:?}");
 }
 
@@ -165,15 +188,7 @@ fn the_end_of_the_duration_ends_the_target() {
 fn what_nohup_ignores_stays_ignored_by_eprof_and_target() {
     let script = "grep SigIgn /proc/self/status >&2; echo ready >&2; read line; exit 4";
     let mut running = Drive::script(script)
-        .command(|command| {
-            let ignore = || {
-                // SAFETY: to ignore a signal runs no code.
-                unsafe { libc::signal(libc::SIGHUP, libc::SIG_IGN) };
-                Ok(())
-            };
-            // SAFETY: one system call, allocating nothing.
-            unsafe { command.pre_exec(ignore) };
-        })
+        .command(|command| ignore(command, Signal::SIGHUP))
         .start();
     let ignored = running.until("SigIgn:");
     assert_eq!(u64::from_str_radix(&ignored, 16).unwrap() & 1, 1);
@@ -192,15 +207,7 @@ fn what_nohup_ignores_stays_ignored_by_eprof_and_target() {
 #[test]
 fn the_exit_status_is_kept_even_if_sigchld_was_ignored() {
     let (code, log) = Drive::script("exit 21")
-        .command(|command| {
-            let ignore = || {
-                // SAFETY: to ignore a signal runs no code.
-                unsafe { libc::signal(libc::SIGCHLD, libc::SIG_IGN) };
-                Ok(())
-            };
-            // SAFETY: one system call, allocating nothing.
-            unsafe { command.pre_exec(ignore) };
-        })
+        .command(|command| ignore(command, Signal::SIGCHLD))
         .finish();
     assert_eq!(code, 21, "{log:?}");
 }

@@ -75,6 +75,20 @@ fn no_hierarchy_is_no_failure() {
 }
 
 #[test]
+fn without_a_cgroup_a_stubborn_tree_is_killed_all_the_same() {
+    if cgroup().is_none() || !namespaces("--mount") {
+        return;
+    }
+    let first = format!("umount -l '{}'", mount_point().display());
+    let variables = "export EPROF_TEST_DURATION_NS=20000000 EPROF_TEST_GRACE_NS=1000000";
+    let script = "(sleep 1000; true) & sleep 1001; true";
+    let setup = format!("{first}; {variables}; trap '' TERM");
+    // It ends only when nobody holds the driver's standard error any more.
+    let (code, log) = in_namespaces("--mount", &setup, script);
+    assert_eq!(code, 137, "{log:?}");
+}
+
+#[test]
 fn a_covered_mount_is_not_taken_for_the_hierarchy() {
     if cgroup().is_none() || !namespaces("--mount") {
         return;

@@ -17,9 +17,10 @@ use crate::caveat::Caveat;
 pub enum Follow {
     /// By membership of a cgroup; no process escapes by double fork or setsid.
     Cgroup(Cgroup),
-    /// By fork events from the root process on, and why: a process that was
-    /// not forked by the target (started by a daemon on its behalf) is missed
-    /// either way, but killing the whole tree at once is not possible.
+    /// By fork events from the root process on, and why. What the target
+    /// starts is seen just the same; but of processes that outlive the root
+    /// there is no list, and one whose parent has ended cannot be killed with
+    /// the rest.
     Fork(Caveat),
 }
 

@@ -33,6 +33,7 @@ pub mod signal;
 pub mod spawn;
 pub mod stop;
 pub mod sweep;
+mod tree;
 pub mod user;
 pub mod wait;
 

@@ -13,6 +13,7 @@ use nix::sys::signal::Signal;
 use super::cgroup::Cgroup;
 use super::signal::{Origin, Received};
 use super::spawn::Child;
+use super::tree::kill_tree;
 use crate::error::{Error, ErrorKind, Result};
 use crate::unit::{Nanos, Timestamp};
 
@@ -112,8 +113,8 @@ impl Stop {
     }
 }
 
-/// Does `action` to the target. Without a cgroup only the root process can be
-/// killed.
+/// Does `action` to the target. Without a cgroup, killing reaches the root
+/// process and its descendants, but not those whose parent has ended.
 ///
 /// # Errors
 ///
@@ -132,9 +133,7 @@ pub fn strike(action: Action, child: &Child, cgroup: Option<&Cgroup>) -> Result<
             child.signal(signal).map_err(|errno| refused(&errno.desc()))
         }
         (Action::Kill, Some(cgroup)) => cgroup.kill().map_err(|error| refused(&error)),
-        (Action::Kill, None) => child
-            .signal(Signal::SIGKILL)
-            .map_err(|errno| refused(&errno.desc())),
+        (Action::Kill, None) => kill_tree(child).map_err(|errno| refused(&errno.desc())),
     }
 }
 
