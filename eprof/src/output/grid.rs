@@ -119,7 +119,7 @@ const NAME_LEAST: usize = 16;
 /// The same for a column that is a luxury.
 const NAME_COMFORT: usize = 40;
 /// From here on, [`Column::spare`] says luxury.
-const LUXURY: u8 = 5;
+pub(super) const LUXURY: u8 = 5;
 
 impl Grid {
     /// A table with these columns and no rows.

@@ -71,9 +71,13 @@ pub fn report(
 ///
 /// # Errors
 ///
-/// [`ErrorKind::Input`] for every other failure.
+/// [`ErrorKind::Data`] for what cannot be written at all (see
+/// [`flame::write`]), [`ErrorKind::Input`] for every other failure.
 pub fn settle(written: io::Result<()>) -> Result<()> {
     match written {
+        Err(error) if error.kind() == io::ErrorKind::InvalidData => {
+            Err(Error::new(ErrorKind::Data, error.to_string()))
+        }
         Err(error) if error.kind() != io::ErrorKind::BrokenPipe => Err(Error::new(
             ErrorKind::Input,
             format!("cannot write the output: {error}"),

@@ -11,15 +11,17 @@ use crate::profile::{FunctionRow, Profile};
 
 use super::claim::Claim;
 use super::figures::{count, counted, percent, time};
-use super::grid::{Column, Give, Grid, Weight};
+use super::grid::{Column, Give, Grid, LUXURY, Weight};
 use super::listing::{Entry, Listing, Rest};
 use super::look::Look;
 use super::view::{By, Sort, View};
 use super::visible::shorten_middle;
 use super::{balance, closing, heading};
 
-/// Columns that a module's name may take beside a function's.
-const MODULE_WIDTH: usize = 18;
+/// Columns that a module's name may take beside a function's: in a narrow
+/// terminal, and in one of at least [`BROAD`] columns.
+const MODULE_WIDTH: (usize, usize) = (13, 20);
+const BROAD: usize = 100;
 
 /// Writes the summary, or the breakdown that `view` asks for.
 ///
@@ -149,7 +151,14 @@ impl Rows {
             By::Function => "self",
             _ => "energy",
         };
-        columns.extend(Column::energy(own, half));
+        let [value, half, unit] = Column::energy(own, half);
+        // The range is the same factor for all rows, and said in the head.
+        let half = if self.claim.estimated {
+            half.spare(LUXURY)
+        } else {
+            half
+        };
+        columns.extend([value, half, unit]);
         columns.push(Column::number("share"));
         if self.look.rules {
             columns.push(Column::number("").left().spare(6));
@@ -189,7 +198,13 @@ impl Rows {
             By::Thread => cells.extend([number(entry.tid), number(entry.pid)]),
             By::Function => {
                 let module = entry.module.as_deref().unwrap_or_default();
-                cells.push(shorten_middle(module, MODULE_WIDTH).into_owned());
+                let (narrow, broad) = MODULE_WIDTH;
+                let width = if self.look.width < BROAD {
+                    narrow
+                } else {
+                    broad
+                };
+                cells.push(shorten_middle(module, width).into_owned());
             }
             By::Module | By::Cpu => {}
         }
