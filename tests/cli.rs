@@ -38,7 +38,14 @@ fn golden() -> PathBuf {
 
 #[test]
 fn every_command_has_help_with_examples() {
-    for command in ["run", "report", "flamegraph", "list", "doctor", "completions"] {
+    for command in [
+        "run",
+        "report",
+        "flamegraph",
+        "list",
+        "doctor",
+        "completions",
+    ] {
         let help = run(&[command, "--help"]);
         assert!(help.status.success(), "{command}");
         let help = text(&help.stdout);
@@ -61,7 +68,10 @@ fn the_version_names_the_kernel_programs() {
         digest.iter().map(|byte| format!("{byte:02x}")).collect()
     };
     assert!(version.contains(env!("CARGO_PKG_VERSION")), "{version}");
-    assert!(version.contains(&hash[..8]), "{version} does not name {hash}");
+    assert!(
+        version.contains(&hash[..8]),
+        "{version} does not name {hash}"
+    );
     assert!(version.contains("prebuilt"), "{version}");
 }
 
@@ -139,7 +149,9 @@ fn a_damaged_recording_is_an_error_or_a_caveat_but_never_a_panic() {
     // can be repeated.
     let mut state = 1_u64;
     let mut next = |bound: usize| {
-        state = state.wrapping_mul(6_364_136_223_846_793_005).wrapping_add(1_442_695_040_888_963_407);
+        state = state
+            .wrapping_mul(6_364_136_223_846_793_005)
+            .wrapping_add(1_442_695_040_888_963_407);
         (state >> 33) as usize % bound
     };
     for round in 0..150 {
@@ -157,7 +169,10 @@ fn a_damaged_recording_is_an_error_or_a_caveat_but_never_a_panic() {
             }
         }
         std::fs::write(&path, &bytes).unwrap();
-        let output = eprof_in(folder.path(), &["report", "damaged.data", "--format", "json"]);
+        let output = eprof_in(
+            folder.path(),
+            &["report", "damaged.data", "--format", "json"],
+        );
         let stderr = text(&output.stderr);
         assert!(
             matches!(output.status.code(), Some(0 | 65)),
@@ -165,7 +180,10 @@ fn a_damaged_recording_is_an_error_or_a_caveat_but_never_a_panic() {
             output.status
         );
         if output.status.success() {
-            support::Report(serde_json::from_slice(&output.stdout).unwrap()).assert_balanced();
+            let report: serde_json::Value = serde_json::from_slice(&output.stdout).unwrap();
+            if !report["energy_uj"].is_null() {
+                support::Report(report).assert_balanced();
+            }
         }
     }
 }
@@ -181,10 +199,17 @@ fn the_golden_recording_is_reported_the_same_way_each_time() {
         &["flamegraph", path, "--folded"],
     ] {
         let (first, second) = (run(arguments), run(arguments));
-        assert!(first.status.success(), "{arguments:?}: {}", text(&first.stderr));
+        assert!(
+            first.status.success(),
+            "{arguments:?}: {}",
+            text(&first.stderr)
+        );
         assert!(!first.stdout.is_empty());
         assert_eq!(first.stdout, second.stdout, "{arguments:?}");
-        assert!(!first.stdout.contains(&0x1b), "no escapes in a pipe: {arguments:?}");
+        assert!(
+            !first.stdout.contains(&0x1b),
+            "no escapes in a pipe: {arguments:?}"
+        );
     }
 }
 
@@ -209,7 +234,12 @@ fn a_reader_that_goes_away_is_not_an_error() {
             .unwrap();
         drop(child.stdout.take());
         let mut stderr = String::new();
-        child.stderr.take().unwrap().read_to_string(&mut stderr).unwrap();
+        child
+            .stderr
+            .take()
+            .unwrap()
+            .read_to_string(&mut stderr)
+            .unwrap();
         let status = child.wait().unwrap();
         assert!(status.success(), "{arguments:?}: {status:?} {stderr}");
         assert_eq!(stderr, "", "{arguments:?}");
@@ -220,7 +250,11 @@ fn a_reader_that_goes_away_is_not_an_error() {
 fn list_and_doctor_answer_in_text_and_json() {
     for (command, codes) in [("list", &[0][..]), ("doctor", &[0, 3, 4])] {
         let table = run(&[command]);
-        assert!(codes.contains(&table.status.code().unwrap()), "{command}: {}", text(&table.stderr));
+        assert!(
+            codes.contains(&table.status.code().unwrap()),
+            "{command}: {}",
+            text(&table.stderr)
+        );
         assert!(text(&table.stdout).contains("model") || command == "doctor");
         let json = run(&[command, "--format", "json"]);
         assert_eq!(json.status.code(), table.status.code(), "{command}");

@@ -122,7 +122,7 @@ fn domain_total(report: &support::Report, domain: &str) -> u64 {
         .rows("ledger")
         .iter()
         .filter(|row| row["domain"] == domain)
-        .map(|row| row["uj"].as_u64().unwrap())
+        .map(|row| row["uj"].as_u64().unwrap_or(0))
         .sum()
 }
 

@@ -15,23 +15,42 @@ use std::os::unix::process::CommandExt;
 use std::process::{Command, Stdio};
 
 use serde_json::Value;
-use support::{Recorded, eprof, eprof_in, example, root};
+use support::{Recorded, eprof, eprof_in, example, root, stolen};
 
-/// The last line of `text` that is JSON: what the workloads say of themselves.
-fn truth(output: &[u8]) -> Value {
-    String::from_utf8_lossy(output)
+/// What a workload says of itself: lines of JSON.
+fn truths(output: &[u8]) -> Vec<Value> {
+    let lines = String::from_utf8_lossy(output).into_owned();
+    let truths: Vec<_> = lines
         .lines()
-        .rev()
-        .find_map(|line| serde_json::from_str(line).ok())
-        .expect("the workload prints its truth")
+        .filter_map(|line| serde_json::from_str(line).ok())
+        .collect();
+    assert!(!truths.is_empty(), "the workload prints its truth: {lines}");
+    truths
 }
 
-fn near(got: f64, expected: f64, tolerance: f64, what: &str) {
+/// Asserts that `got` seconds of CPU time are `expected` within 1 %, or what
+/// the hypervisor took away meanwhile: it is inside eprof's slices, and not in
+/// the kernel's books.
+fn assert_seconds(got: f64, expected: f64, stolen: f64, what: &str) {
+    let slack = 0.01 * expected + 0.002 + stolen;
     assert!(
-        (got - expected).abs() <= tolerance * expected.abs(),
-        "{what}: {got} is not within {} % of {expected}",
-        tolerance * 100.0
+        (got - expected).abs() <= slack,
+        "{what}: {got} s against {expected} s ± {slack}"
     );
+}
+
+/// Asserts that each thread of the `threads` example has the CPU time that its
+/// own clock showed.
+fn assert_threads(report: &support::Report, truths: &[Value], stolen: f64) {
+    assert!(truths.len() >= 3);
+    for thread in truths {
+        let name = thread["thread"].as_str().unwrap();
+        let rows: Vec<_> = report.threads_named(name).collect();
+        assert_eq!(rows.len(), 1, "{name}: {:#}", report.0);
+        let seconds = |value: &Value| value.as_f64().unwrap() / 1e9;
+        let got = seconds(&rows[0]["cpu_ns"]);
+        assert_seconds(got, seconds(&thread["cpu_ns"]), stolen, name);
+    }
 }
 
 #[test]
@@ -43,7 +62,7 @@ fn two_functions_share_the_energy_as_they_share_the_time() {
     assert_eq!(run.code(), 0, "{}", run.stderr());
     let report = run.report();
     report.assert_balanced();
-    let truth = truth(&run.output.stdout);
+    let truth = &truths(&run.output.stdout)[0];
     let own = |name: &str| -> f64 {
         report
             .rows("functions")
@@ -75,9 +94,12 @@ fn cpu_time_is_what_the_kernel_says_to_one_percent() {
     if !root("cpu_time_is_what_the_kernel_says_to_one_percent") {
         return;
     }
-    // `times` of the shell: user and system time of the children it waited for.
+    // `times` of the shell: its own user and system time, and that of the
+    // children it waited for.
     let script = format!("{} >&2; times", example("threads").display());
+    let stolen = stolen();
     let run = Recorded::run(&[], &["sh", "-c", &script]);
+    let stolen = support::stolen() - stolen;
     let report = run.report();
     report.assert_balanced();
     let times = String::from_utf8_lossy(&run.output.stdout).into_owned();
@@ -91,7 +113,8 @@ fn cpu_time_is_what_the_kernel_says_to_one_percent() {
         })
         .sum();
     let cpu = report.sum("threads", "cpu_ns") as f64 / 1e9;
-    near(cpu, seconds, 0.01, "CPU seconds against times(1)");
+    // The shell's figures are multiples of 10 ms, four of them.
+    assert_seconds(cpu, seconds, stolen + 0.02, "against times(1)");
 }
 
 #[test]
@@ -99,26 +122,25 @@ fn threads_are_told_apart_and_weighed() {
     if !root("threads_are_told_apart_and_weighed") {
         return;
     }
+    let stolen = stolen();
     let run = Recorded::run(&[], &[example("threads")]);
     let report = run.report();
     report.assert_balanced();
-    let truth = truth(&run.output.stdout);
-    let threads = truth["threads"].as_array().unwrap();
-    assert!(threads.len() >= 3);
-    let total: f64 = threads.iter().map(|t| t["cpu_ns"].as_f64().unwrap()).sum();
-    for thread in threads {
-        let name = thread["name"].as_str().unwrap();
-        let rows: Vec<_> = report.threads_named(name).collect();
-        assert_eq!(rows.len(), 1, "{name}: {:#}", report.0);
-        let cpu = rows[0]["cpu_ns"].as_f64().unwrap();
-        let expected = thread["cpu_ns"].as_f64().unwrap();
+    let truths = truths(&run.output.stdout);
+    assert_threads(&report, &truths, support::stolen() - stolen);
+    let total: f64 = truths.iter().map(|t| t["cpu_ns"].as_f64().unwrap()).sum();
+    for thread in &truths {
+        let name = thread["thread"].as_str().unwrap();
+        let energy: f64 = report
+            .threads_named(name)
+            .map(|row| row["marginal_uj"].as_f64().unwrap())
+            .sum();
+        let share = energy / report.sum("threads", "marginal_uj") as f64;
+        let expected = thread["cpu_ns"].as_f64().unwrap() / total;
         assert!(
-            (cpu - expected).abs() <= 0.01 * expected + 1e6,
-            "{name}: {cpu} ns against its own clock's {expected} ns"
+            (share - expected).abs() < 0.03,
+            "{name}: {share}, not {expected}"
         );
-        let share =
-            rows[0]["marginal_uj"].as_f64().unwrap() / report.sum("threads", "marginal_uj") as f64;
-        assert!((share - expected / total).abs() < 0.02, "{name}: {share}");
     }
 }
 
@@ -497,28 +519,28 @@ fn an_older_recording_is_kept() {
 
 #[test]
 fn without_btf_the_accounts_are_the_same() {
-    if !root("without_btf_the_accounts_are_the_same") {
+    let name = "without_btf_the_accounts_are_the_same";
+    if !root(name) {
         return;
     }
+    // Without BTF the hooks are found in tracefs.
+    if !std::path::Path::new("/sys/kernel/tracing/events").is_dir() {
+        let mounted = Command::new("mount")
+            .args(["-t", "tracefs", "tracefs", "/sys/kernel/tracing"])
+            .status();
+        if !mounted.is_ok_and(|status| status.success()) {
+            return support::skip(name, "tracefs cannot be mounted");
+        }
+    }
+    let stolen = stolen();
     let run = Recorded::with(&[], &[example("threads")], |command| {
         command.env("EPROF_NO_BTF", "1");
     });
     assert_eq!(run.code(), 0, "{}", run.stderr());
     let report = run.report();
     report.assert_balanced();
-    let truth = truth(&run.output.stdout);
-    for thread in truth["threads"].as_array().unwrap() {
-        let name = thread["name"].as_str().unwrap();
-        let cpu: f64 = report
-            .threads_named(name)
-            .map(|row| row["cpu_ns"].as_f64().unwrap())
-            .sum();
-        let expected = thread["cpu_ns"].as_f64().unwrap();
-        assert!(
-            (cpu - expected).abs() <= 0.01 * expected + 1e6,
-            "{name}: {cpu} against {expected}"
-        );
-    }
+    let truths = truths(&run.output.stdout);
+    assert_threads(&report, &truths, support::stolen() - stolen);
 }
 
 #[test]
@@ -530,4 +552,73 @@ fn a_duration_ends_the_target() {
     assert_eq!(run.code(), 128 + 15, "{}", run.stderr());
     let seconds = run.report().0["duration_s"].as_f64().unwrap();
     assert!((0.3..30.0).contains(&seconds), "{seconds}");
+}
+
+#[test]
+fn samples_are_as_many_as_perf_takes() {
+    let name = "samples_are_as_many_as_perf_takes";
+    if !root(name) {
+        return;
+    }
+    let directory = tempfile::tempdir().unwrap();
+    let perf = Command::new("perf")
+        .current_dir(directory.path())
+        .args([
+            "record",
+            "-q",
+            "-e",
+            "cpu-clock",
+            "-c",
+            "1003009",
+            "-g",
+            "-o",
+            "perf.data",
+            "--",
+        ])
+        .arg(example("two_functions"))
+        .stdout(Stdio::null())
+        .status();
+    if !perf.is_ok_and(|status| status.success()) {
+        return support::skip(
+            name,
+            "perf record does not work (Debian: apt-get install linux-perf)",
+        );
+    }
+    let script = Command::new("perf")
+        .current_dir(directory.path())
+        .args(["script", "-G", "-F", "ip,sym"])
+        .output()
+        .unwrap();
+    let leaves = String::from_utf8_lossy(&script.stdout).into_owned();
+    let of_perf = |symbol: &str| leaves.lines().filter(|line| line.contains(symbol)).count() as f64;
+    let all = leaves
+        .lines()
+        .filter(|line| !line.trim().is_empty())
+        .count() as f64;
+
+    let run = Recorded::run(&[], &[example("two_functions")]);
+    let report = run.report();
+    let total = report.sum("threads", "samples") as f64;
+    let cpu = report.sum("threads", "cpu_ns") as f64 / 1e9;
+    // One sample per 1/997 s of CPU time, give or take the borders and what
+    // the hypervisor delayed.
+    assert!(
+        (total - cpu * 997.0).abs() <= 0.05 * total + 3.0,
+        "{total} samples in {cpu} s"
+    );
+    for symbol in ["heavy", "light"] {
+        let samples: f64 = report
+            .rows("functions")
+            .iter()
+            .filter(|row| row["function"].as_str().unwrap().ends_with(symbol))
+            .map(|row| row["samples"].as_f64().unwrap())
+            .sum();
+        let (got, expected) = (samples / total, of_perf(symbol) / all);
+        // Both are samples of some 1,500: five standard deviations of the
+        // difference of two such shares.
+        assert!(
+            (got - expected).abs() < 0.09,
+            "{symbol}: {got} against perf's {expected}"
+        );
+    }
 }
