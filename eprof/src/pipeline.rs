@@ -9,8 +9,8 @@ use std::time::Duration;
 use crate::attribute::{self, Settings};
 use crate::caveat::Caveat;
 use crate::clock;
-use crate::error::{Error, Result};
-use crate::kernel::{Probe, Sideband};
+use crate::error::{Error, ErrorKind, Result};
+use crate::kernel::{Probe, Sideband, pmu};
 use crate::profile::Profile;
 use crate::recording::{Capture, Header, RecordingFile};
 use crate::session::{Moment, Plan, Recorder, header};
@@ -55,6 +55,13 @@ pub fn record(plan: &Plan, watch: &mut dyn FnMut(&Moment)) -> Result<Recorded> {
     )?;
     caveats.extend(idle.caveats);
     let mut probe = Probe::load(&plan.kernel(&selected.zones))?;
+    if plan.cycles_required && !probe.counts_cycles() {
+        return Err(Error::new(
+            ErrorKind::Unavailable,
+            "there are no cycle counters to weigh by",
+        )
+        .remedy("choose --weights auto or time"));
+    }
     let follow = target::follow();
     if let Follow::Fork(why) = &follow {
         caveats.push(why.clone());
@@ -64,14 +71,7 @@ pub fn record(plan: &Plan, watch: &mut dyn FnMut(&Moment)) -> Result<Recorded> {
         .limits(limits);
     let prepared = target::prepare(command, follow.cgroup(), &identity)?;
     let file = OutputFile::create(&plan.output, identity.files.as_ref())?;
-    let header = header::describe(
-        plan,
-        &selected,
-        idle.baselines,
-        &mut probe,
-        &follow,
-        caveats,
-    );
+    let header = header::describe(plan, &selected, idle.baselines, &probe, &follow, caveats);
     let capture = Capture::new(file.file(), header)?;
 
     // The hooks see the target's birth, and so everything after it.
@@ -108,9 +108,13 @@ pub fn record(plan: &Plan, watch: &mut dyn FnMut(&Moment)) -> Result<Recorded> {
 pub fn analyse(path: &Path, settings: impl FnOnce(&Header) -> Result<Settings>) -> Result<Profile> {
     let recording = RecordingFile::open(path)?;
     let catalog = &recording.catalog;
-    let settings = settings(&catalog.header)?;
+    let mut header = catalog.header.clone();
+    // Only at the end is it known whether the counters ran all the time.
+    let mut said = catalog.end.iter().flat_map(|end| &end.caveats);
+    header.cycles &= !said.any(|caveat| caveat.code == pmu::MULTIPLEXED);
+    let settings = settings(&header)?;
     let intervals = recording.intervals()?;
-    let attributed = attribute::attribute(&catalog.header, &catalog.tasks, intervals, &settings)?;
+    let attributed = attribute::attribute(&header, &catalog.tasks, intervals, &settings)?;
     Ok(Profile::build(catalog, &attributed))
 }
 

@@ -96,6 +96,7 @@ fn plan(args: &RunArgs, root: SysRoot) -> Result<Plan> {
             Weights::Time => CycleCounter::None,
             Weights::Auto | Weights::Cycles => CycleCounter::Hardware,
         },
+        cycles_required: args.attribution.weights == Weights::Cycles,
         no_btf: std::env::var_os("EPROF_NO_BTF").is_some_and(|value| value == "1"),
         run_as,
         program,

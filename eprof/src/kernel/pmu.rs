@@ -64,13 +64,8 @@ pub(super) struct Cycles {
 }
 
 impl Cycles {
-    /// Opens one counter per CPU and puts them into the map `counters` of the
-    /// kernel programs.
-    pub(super) fn open(
-        which: &CycleCounter,
-        cpus: &[u32],
-        map: BorrowedFd<'_>,
-    ) -> Result<Option<Self>, String> {
+    /// Opens one counter per CPU.
+    pub(super) fn open(which: &CycleCounter, cpus: &[u32]) -> Result<Option<Self>, String> {
         let mut builder = match which {
             CycleCounter::None => return Ok(None),
             CycleCounter::Hardware => Builder::new(Hardware::CPU_CYCLES),
@@ -93,12 +88,18 @@ impl Cycles {
             let counter = builder
                 .one_cpu(cpu as usize)
                 .build()
-                .map_err(|error| format!("CPU {cpu}: {error}"))?;
-            bpf::set_u32(map, cpu, counter.as_raw_fd() as u32)
-                .map_err(|error| format!("CPU {cpu}: {error}"))?;
+                .map_err(|error| absence(cpu, &error))?;
             counters.push((cpu, counter));
         }
         Ok(Some(Self { counters }))
+    }
+
+    /// Puts the counters into the map that the kernel programs read them by.
+    pub(super) fn install(&self, map: BorrowedFd<'_>) -> std::io::Result<()> {
+        for (cpu, counter) in &self.counters {
+            bpf::set_u32(map, *cpu, counter.as_raw_fd() as u32)?;
+        }
+        Ok(())
     }
 
     /// What each CPU's counter did so far.
@@ -122,6 +123,21 @@ impl Cycles {
     }
 }
 
+/// Why there is no counter on `cpu`.
+fn absence(cpu: u32, error: &std::io::Error) -> String {
+    match error.raw_os_error() {
+        // What perf_event_open(2) answers where the event does not exist.
+        Some(libc::ENOENT | libc::EOPNOTSUPP | libc::ENODEV) => {
+            "hardware counters are not visible here, as in most virtual machines".to_owned()
+        }
+        _ => format!("CPU {cpu}: {error}"),
+    }
+}
+
+/// The code of the caveat that counters ran only some of the time: what they
+/// counted is no weight for the whole of it.
+pub const MULTIPLEXED: &str = "counter-multiplexed";
+
 /// The caveat for CPUs whose cycles cannot be trusted; `None` if all can.
 pub(super) fn distrust(states: &[(u32, CounterState)]) -> Option<Caveat> {
     let bad = |state| states.iter().filter(|(_, other)| *other == state).count();
@@ -141,7 +157,7 @@ pub(super) fn distrust(states: &[(u32, CounterState)]) -> Option<Caveat> {
             format!("the cycle counter never ran on {n} of {all} CPUs"),
         ),
         (n, ..) => (
-            "counter-multiplexed",
+            MULTIPLEXED,
             format!("the cycle counter ran only some of the time on {n} of {all} CPUs"),
         ),
     };

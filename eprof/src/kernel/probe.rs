@@ -14,7 +14,7 @@ use perf_event::Counter;
 
 use super::event::{IntervalAccounts, KernelEvent, Loss, Sample};
 use super::load::{self, Loaded, refusal};
-use super::pmu::{self, Cycles};
+use super::pmu::{self, CycleCounter, Cycles};
 use super::roster::Roster;
 use super::shared::Shared;
 use super::{Settings, border, footprint, sample, sampling};
@@ -57,10 +57,23 @@ impl Probe {
         let online = aya::util::online_cpus().map_err(internal)?;
         let possible = aya::util::nr_cpus().map_err(internal)?;
         let count = u32::try_from(possible).unwrap_or(u32::MAX);
+        // The programs are told before they are loaded whether to read cycles.
+        let (cycles, without) = match Cycles::open(&settings.cycles, &online) {
+            Ok(cycles) => (cycles, None),
+            Err(why) => (None, Some(no_cycles(&why))),
+        };
+        let settings = &Settings {
+            cycles: match cycles {
+                Some(_) => settings.cycles.clone(),
+                None => CycleCounter::None,
+            },
+            ..settings.clone()
+        };
         let Loaded {
             mut ebpf,
             mut caveats,
         } = load::load(settings, count)?;
+        caveats.extend(without);
 
         let slots = settings.slot_count() as usize;
         let zones = settings.zone_count();
@@ -79,14 +92,11 @@ impl Probe {
                     .store(zone, Relaxed);
             }
         }
-        let counters = load::map_fd(&ebpf, "COUNTERS")?;
-        let cycles = Cycles::open(&settings.cycles, &online, counters).unwrap_or_else(|why| {
-            caveats.push(Caveat::new(
-                "no-cycles",
-                format!("there is no cycle counter ({why}), so energy is shared by time"),
-            ));
-            None
-        });
+        if let Some(cycles) = &cycles {
+            cycles
+                .install(load::map_fd(&ebpf, "COUNTERS")?)
+                .map_err(|error| refusal("install the cycle counters", &error))?;
+        }
         let ring = ebpf
             .take_map("SAMPLES")
             .and_then(|map| RingBuf::try_from(map).ok())
@@ -246,6 +256,11 @@ impl Probe {
         &self.online
     }
 
+    /// Whether there is a cycle counter on each CPU.
+    pub fn counts_cycles(&self) -> bool {
+        self.cycles.is_some()
+    }
+
     /// Whether the accounts' cycles can be trusted so far: there is a counter
     /// on each CPU, and all of them counted all the time. A reason why not is
     /// among the [`Self::caveats`].
@@ -296,6 +311,13 @@ impl Probe {
         }
         caveats
     }
+}
+
+fn no_cycles(why: &str) -> Caveat {
+    Caveat::new(
+        "no-cycles",
+        format!("{why}, so energy is shared by time, not by cycles"),
+    )
 }
 
 fn shared<T>(ebpf: &Ebpf, name: &str, len: usize) -> Result<Shared<T>> {

@@ -17,7 +17,7 @@ pub fn describe(
     plan: &Plan,
     selected: &Selected,
     baselines: Vec<Baseline>,
-    probe: &mut Probe,
+    probe: &Probe,
     follow: &Follow,
     caveats: Vec<Caveat>,
 ) -> Header {
@@ -45,7 +45,7 @@ pub fn describe(
         },
         frequency_hz: plan.frequency_hz,
         interval: plan.interval,
-        cycles: probe.cycles_usable(),
+        cycles: probe.counts_cycles(),
         follow: match follow {
             Follow::Cgroup(_) => "cgroup",
             Follow::Fork(_) => "fork",

@@ -32,6 +32,8 @@ pub struct Plan {
     pub delay: Option<Nanos>,
     /// Which counter gives cycles.
     pub cycles: CycleCounter,
+    /// Whether to refuse to run without them.
+    pub cycles_required: bool,
     /// Whether to do without BTF.
     pub no_btf: bool,
     /// Whom the target runs as.
