@@ -5,22 +5,24 @@ use std::time::Duration;
 use eprof::error::ErrorKind;
 use eprof::kernel::{Probe, Settings};
 
-use crate::bench::{agrees, both, measure, turn};
+use crate::bench::{Cgroup, agrees, both, measure, turn};
 
 /// More threads than slots: the rest are counted, and their time is the
 /// target's all the same.
 #[test]
 fn too_many_threads_are_counted_and_their_time_kept() {
     let Some(_turn) = turn() else { return };
+    let Some(cgroup) = Cgroup::new() else { return };
     for settings in both(&Settings {
         slots: 1024,
         ..Settings::default()
     }) {
+        let before = cgroup.usage();
         let measured = measure(
             &settings,
             &["threads", "1500"],
             Duration::from_millis(20),
-            None,
+            Some(&cgroup),
         );
         assert!(measured.status.success());
         let lost = measured.losses.0.get("slots-full").copied().unwrap_or(0);
@@ -34,7 +36,8 @@ fn too_many_threads_are_counted_and_their_time_kept() {
         assert!(lost >= 1500 + 2 - 1025, "{lost}");
         let named = measured.time(|_| true);
         assert!(named < measured.target());
-        agrees(&measured, "rusage", measured.rusage);
+        let usage = cgroup.usage().saturating_sub(before);
+        agrees(&measured, "cgroup", usage);
     }
 }
 

@@ -4,8 +4,8 @@
 //! - `spin MS`: computes for MS milliseconds of its own CPU time
 //! - `alone CPU MS`: the same, with real-time priority on one CPU
 //! - `sleep MS`
-//! - `fork N`: N children, one after the other, that exit at once
-//! - `threads N`: N threads that are all alive at the same time
+//! - `fork N`: on one CPU, N children, one after the other, that exit at once
+//! - `threads N`: on one CPU, N threads that are all alive at the same time
 //! - `exec NAME…`: becomes NAME, a link to this program, and so on
 //! - `reuse PID N`: N children, one after the other, that all have the id PID
 //! - `rename NAME`: computes for a while, and again under another name
@@ -23,6 +23,7 @@ unsafe extern "C" {
     fn prctl(option: c_int, ...) -> c_int;
     fn syscall(number: c_long, ...) -> c_long;
     fn clock_gettime(clock: c_int, time: *mut [i64; 2]) -> c_int;
+    fn sched_getcpu() -> c_int;
     fn sched_setaffinity(pid: c_int, size: usize, mask: *const c_ulong) -> c_int;
     fn sched_setscheduler(pid: c_int, policy: c_int, priority: *const c_int) -> c_int;
 }
@@ -51,7 +52,18 @@ fn spin(ms: u64) {
     }
 }
 
+/// Stays on one CPU, with all children and threads to come: so none of them
+/// ever wakes an idle CPU. The kernel counts the time that takes as the woken
+/// thread's, though the thread does not run yet.
+fn stay() {
+    unsafe {
+        let mask = [1u64 << sched_getcpu()];
+        assert_eq!(sched_setaffinity(0, 8, mask.as_ptr()), 0, "affinity");
+    }
+}
+
 fn fork_many(n: u64) {
+    stay();
     for _ in 0..n {
         unsafe {
             let pid = fork();
@@ -65,6 +77,7 @@ fn fork_many(n: u64) {
 }
 
 fn threads(n: usize) {
+    stay();
     let barrier = Arc::new(Barrier::new(n + 1));
     let all: Vec<_> = (0..n)
         .map(|_| {
