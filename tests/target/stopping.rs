@@ -13,12 +13,15 @@ use nix::sys::signal::Signal;
 use crate::bench::{cgroup, root};
 use crate::driver::{Drive, Running};
 
-/// A target that ends with `code` when it gets `signal`. Its child says when
-/// all is ready, since before it execs it would still have the handler.
+/// A target that ends with `code` when it gets `signal`. It waits for a child
+/// that ends with our end of its standard input: `wait` is the one command
+/// that a shell leaves for a trap at any moment.
 fn ends_by(signal: &str, code: u8) -> String {
     format!(
-        "trap 'kill $p; exit {code}' {signal}
-        sh -c 'echo ready >&2; exec sleep 1000' & p=$!
+        "trap 'exit {code}' {signal}
+        exec 3<&0
+        cat <&3 > /dev/null 2>&1 &
+        echo ready >&2
         wait"
     )
 }
