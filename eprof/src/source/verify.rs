@@ -46,6 +46,10 @@ const ENOUGH: usize = 3;
 /// Changes of value that are enough to tell two dies from one.
 const ENOUGH_FOR_DIES: usize = 6;
 
+/// A register that counts since power-on and still reads 0 after so much load
+/// does not count: 20 updates are enough to know.
+const SILENT: Duration = Duration::from_millis(20);
+
 /// Reads all meters of `source` again and again, until each has moved often
 /// enough or `probe.longest` has passed.
 ///
@@ -60,7 +64,8 @@ pub fn observe(source: &mut dyn Backend, probe: &Probe) -> Result<Series> {
     let start = Instant::now();
     loop {
         record(&mut series, source)?;
-        if start.elapsed() >= probe.longest || enough(&meters, &series) {
+        let elapsed = start.elapsed();
+        if elapsed >= probe.longest || enough(&meters, &series, elapsed >= SILENT) {
             return Ok(series);
         }
         let round = Instant::now();
@@ -93,7 +98,9 @@ fn changes(values: &[Option<u64>]) -> usize {
         .count()
 }
 
-fn enough(meters: &[Meter], series: &Series) -> bool {
+/// Whether every meter has shown what it is; `long` once one that reads 0 has
+/// had its time.
+fn enough(meters: &[Meter], series: &Series, long: bool) -> bool {
     meters.iter().zip(&series.values).all(|(meter, values)| {
         let needed = match meter.scope {
             Scope::Die { .. } => ENOUGH_FOR_DIES,
@@ -101,7 +108,9 @@ fn enough(meters: &[Meter], series: &Series) -> bool {
         };
         match meter.quantity {
             Quantity::Counter { .. } => {
-                changes(values) >= needed || vouched(meter, meters, series, needed)
+                changes(values) >= needed
+                    || vouched(meter, meters, series, needed)
+                    || (long && values.iter().all(|value| *value == Some(0)))
             }
             Quantity::Falling { .. } => values.iter().any(Option::is_some),
             Quantity::Power { .. } => values.iter().flatten().any(|value| *value > 0),
