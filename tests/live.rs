@@ -622,3 +622,114 @@ fn samples_are_as_many_as_perf_takes() {
         );
     }
 }
+
+/// Runs `script` (which finds eprof as `$EPROF`) with `unshare OPTIONS` in a
+/// directory of its own.
+fn unshared(test: &str, options: &[&str], script: &str) -> Option<(tempfile::TempDir, String)> {
+    let directory = tempfile::tempdir().unwrap();
+    let output = Command::new("unshare")
+        .current_dir(directory.path())
+        .args(options)
+        .args(["sh", "-ec", script])
+        .env("EPROF", eprof())
+        .output()
+        .unwrap();
+    let said = String::from_utf8_lossy(&output.stdout).into_owned();
+    if !directory.path().join("report.json").exists() {
+        let why = String::from_utf8_lossy(&output.stderr).into_owned();
+        support::skip(test, &format!("no namespace of its own: {why}"));
+        return None;
+    }
+    Some((directory, said))
+}
+
+fn report_in(directory: &tempfile::TempDir) -> support::Report {
+    let text = std::fs::read(directory.path().join("report.json")).unwrap();
+    let report = support::Report(serde_json::from_slice(&text).unwrap());
+    report.assert_balanced();
+    report
+}
+
+#[test]
+fn in_a_pid_namespace_ids_and_names_are_as_seen_there() {
+    let name = "in_a_pid_namespace_ids_and_names_are_as_seen_there";
+    if !root(name) {
+        return;
+    }
+    let script = format!(
+        "$EPROF run --quiet --format json --report report.json -- sh -c 'echo $$; {}; true'",
+        example("two_functions").display()
+    );
+    let Some((directory, said)) = unshared(name, &["--pid", "--fork", "--mount-proc"], &script)
+    else {
+        return;
+    };
+    let report = report_in(&directory);
+    let shell: u64 = said.lines().next().unwrap().parse().unwrap();
+    assert!(shell < 1000, "a small number in a new namespace: {shell}");
+    let rows = report.rows("processes");
+    let at = |pid: u64| rows.iter().any(|row| row["pid"] == pid);
+    assert!(at(shell), "{rows:#?}");
+    let heavy = report
+        .rows("functions")
+        .iter()
+        .find(|row| row["function"].as_str().unwrap().ends_with("heavy"));
+    assert!(heavy.is_some(), "{:#?}", report.rows("functions"));
+}
+
+#[test]
+fn without_a_writable_cgroup_the_target_is_followed_by_its_forks() {
+    let name = "without_a_writable_cgroup_the_target_is_followed_by_its_forks";
+    if !root(name) {
+        return;
+    }
+    let mounts = std::fs::read_to_string("/proc/self/mountinfo").unwrap();
+    let mount = mounts
+        .lines()
+        .find(|line| line.contains(" - cgroup2 "))
+        .unwrap()
+        .split(' ')
+        .nth(4)
+        .unwrap();
+    let script = format!(
+        "mount --bind {mount} {mount}; mount -o remount,ro,bind {mount}; \
+         $EPROF run --quiet --format json --report report.json -- \
+         sh -c '{} & {}; wait'",
+        example("two_functions").display(),
+        example("threads").display(),
+    );
+    let Some((directory, said)) = unshared(name, &["--mount"], &script) else {
+        return;
+    };
+    let report = report_in(&directory);
+    let caveat = report
+        .rows("caveats")
+        .iter()
+        .find(|row| row["code"] == "no-cgroup");
+    let caveat = caveat.unwrap_or_else(|| panic!("{:#}", report.0["caveats"]));
+    assert!(caveat["hint"].is_string(), "{caveat}");
+    // Both children and all of their threads are there, with samples.
+    for comm in ["two_functions", "heavy", "medium", "light"] {
+        let samples: u64 = report
+            .threads_named(comm)
+            .map(|row| row["samples"].as_u64().unwrap())
+            .sum();
+        assert!(samples > 50, "{comm}: {samples} samples; {said}");
+    }
+}
+
+#[test]
+fn a_delay_leaves_the_beginning_out() {
+    if !root("a_delay_leaves_the_beginning_out") {
+        return;
+    }
+    let burn = "timeout 0.6 sh -c 'while :; do :; done'";
+    let run = Recorded::run(&["--delay", "0.4s"], &["sh", "-c", burn]);
+    let report = run.report();
+    report.assert_balanced();
+    let cpu = report.sum("threads", "cpu_ns") as f64 / 1e9;
+    // 0.6 s of wall-clock time, of which 0.4 s are left out; a busy machine
+    // gives less.
+    assert!(cpu > 0.0 && cpu < 0.3, "{cpu}");
+    assert!(report.account("target") > 0);
+}

@@ -24,8 +24,10 @@ pub struct Control {
     /// The thread of eprof whose next child is the root of the target; zero
     /// for none.
     pub adopt: u32,
+    /// How deep eprof's own PID namespace lies below the initial one.
+    pub pid_level: u32,
     /// Always zero.
-    pub zero: [u32; 7],
+    pub zero: [u32; 6],
     /// How many slots were asked for so far; written by the kernel programs.
     /// Ticket `n` takes the slot found at `FREE[n mod slots]`.
     pub ticket: u64,

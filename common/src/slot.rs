@@ -30,7 +30,7 @@ pub struct Slot {
     pub freed: u64,
     /// When `comm` last changed; zero if it never did.
     pub renamed: u64,
-    /// Thread id, in the initial PID namespace.
+    /// Thread id, in eprof's PID namespace (without BTF, in the initial one).
     pub tid: u32,
     /// Thread group id, likewise.
     pub tgid: u32,

@@ -49,13 +49,16 @@ pub fn born_btf(ctx: BtfTracePointContext) -> i32 {
     let Some(parent) = parent_serial(follow::stored(follow::current()), control) else {
         return 0;
     };
+    // SAFETY: `control` is the entry of CONTROL.
+    let level = unsafe { read_volatile(&raw const (*control).pid_level) };
+    let (tid, tgid) = child.ids(level);
     let mut link = incarnation::begin(
         control,
         Birth {
             parent,
             started: 0,
-            tid: child.tid(),
-            tgid: child.tgid(),
+            tid,
+            tgid,
             generation: 0,
         },
     );
@@ -136,13 +139,19 @@ pub fn flush(_: RawTracePointContext) -> i32 {
 }
 
 /// Run by user space in its own context: how it is called in the initial PID
-/// namespace, wherever it lives itself.
+/// namespace, wherever it lives itself, and in which one that is.
 #[raw_tracepoint(tracepoint = "sched_switch")]
 pub fn introduce(_: RawTracePointContext) -> i32 {
     if let Some(control) = map::control() {
         let identity = bpf_get_current_pid_tgid();
+        let level = if map::STORAGE.load() != 0 {
+            follow::current().level()
+        } else {
+            0
+        };
         // SAFETY: `control` is the entry of CONTROL.
         unsafe {
+            write_volatile(&raw mut (*control).pid_level, level);
             write_volatile(&raw mut (*control).eprof_tgid, (identity >> 32) as u32);
             write_volatile(&raw mut (*control).caller_tid, identity as u32);
         }
@@ -204,6 +213,9 @@ pub fn rotate(link: *mut Link) {
         incarnation::end(slot, true);
         // SAFETY: `slot` is an element of SLOTS.
         unsafe {
+            // An exec makes its thread the leader; as it is called already.
+            birth.tid = (*slot).tgid;
+            birth.tgid = (*slot).tgid;
             birth.started = (*slot).started;
             birth.generation = (*slot).generation.wrapping_add(1);
         }

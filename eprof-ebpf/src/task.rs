@@ -4,7 +4,7 @@
 //! constants to the verifier: it checks each load against the kernel's own
 //! type information, and a wrong offset is refused instead of reading rubbish.
 
-use aya_ebpf::Global;
+use aya_ebpf::{Global, helpers::bpf_probe_read_kernel};
 
 /// Says that an offset is not known.
 pub const UNKNOWN: u32 = u32::MAX;
@@ -20,6 +20,20 @@ static OFFSET_TGID: Global<u32> = Global::new(UNKNOWN);
 /// Offset of `task_struct.flags`.
 #[unsafe(no_mangle)]
 static OFFSET_FLAGS: Global<u32> = Global::new(UNKNOWN);
+/// Offset of `task_struct.thread_pid`.
+#[unsafe(no_mangle)]
+static OFFSET_THREAD_PID: Global<u32> = Global::new(UNKNOWN);
+/// Offset of `task_struct.group_leader`.
+#[unsafe(no_mangle)]
+static OFFSET_GROUP_LEADER: Global<u32> = Global::new(UNKNOWN);
+/// Offset of `pid.level`.
+#[unsafe(no_mangle)]
+static OFFSET_LEVEL: Global<u32> = Global::new(UNKNOWN);
+/// Offset of `pid.numbers`.
+#[unsafe(no_mangle)]
+static OFFSET_NUMBERS: Global<u32> = Global::new(UNKNOWN);
+/// Size of `struct upid` of `include/linux/pid.h`: an int and a pointer.
+const UPID: usize = 16;
 
 /// A `task_struct` the kernel vouches for.
 #[derive(Clone, Copy)]
@@ -45,10 +59,53 @@ impl TaskPointer {
         offset != UNKNOWN && self.load(offset) & KERNEL_THREAD != 0
     }
 
+    /// How deep the PID namespace lies in which the task lives.
+    #[inline(always)]
+    pub fn level(self) -> u32 {
+        read(offset(thread_pid(self.0), OFFSET_LEVEL.load()))
+    }
+
+    /// The thread id and the thread group id as they are called in the PID
+    /// namespace at `level` above the task (zero for the initial one).
+    #[inline(always)]
+    pub fn ids(self, level: u32) -> (u32, u32) {
+        if level == 0 {
+            return (self.tid(), self.tgid());
+        }
+        let leader = read(offset(self.0, OFFSET_GROUP_LEADER.load()));
+        (number(self.0, level), number(leader, level))
+    }
+
     #[inline(always)]
     fn load(self, offset: u32) -> u32 {
         // SAFETY: the pointer is a trusted task_struct, and the verifier
         // checks that there is a field of this size at the offset.
         unsafe { *self.0.add(offset as usize).cast::<u32>() }
     }
+}
+
+#[inline(always)]
+fn offset(base: *mut u8, bytes: u32) -> *mut u8 {
+    base.wrapping_add(bytes as usize)
+}
+
+/// `task->thread_pid`
+#[inline(always)]
+fn thread_pid(task: *mut u8) -> *mut u8 {
+    read(offset(task, OFFSET_THREAD_PID.load()))
+}
+
+/// `task->thread_pid->numbers[level].nr`
+#[inline(always)]
+fn number(task: *mut u8, level: u32) -> u32 {
+    let numbers = offset(thread_pid(task), OFFSET_NUMBERS.load());
+    read(numbers.wrapping_add(level as usize * UPID))
+}
+
+/// What lies at a kernel address; zeroes where nothing does.
+#[inline(always)]
+fn read<T>(at: *mut u8) -> T {
+    // SAFETY: the helper checks the address; every bit pattern, zeroes
+    // included, is a value of the numbers and raw pointers read here.
+    unsafe { bpf_probe_read_kernel(at.cast::<T>()).unwrap_or(core::mem::zeroed()) }
 }

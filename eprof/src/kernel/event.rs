@@ -22,9 +22,9 @@ pub struct TaskId(pub u32);
 pub struct Task {
     /// Position in the recording's list.
     pub id: TaskId,
-    /// Thread id, in the initial PID namespace.
+    /// Thread id, as eprof (and `ps` beside it) sees it.
     pub tid: u32,
-    /// Process (thread group) id, in the initial PID namespace.
+    /// Process (thread group) id, likewise.
     pub pid: u32,
     /// When the thread was forked.
     pub start: Timestamp,

@@ -71,11 +71,15 @@ const CLASSIC_HOOKS: [Classic; 5] = [
     },
 ];
 
-/// The offsets in `task_struct` that the programs need: constant, field.
-const TASK_FIELDS: [(&str, &str); 3] = [
-    ("OFFSET_PID", "pid"),
-    ("OFFSET_TGID", "tgid"),
-    ("OFFSET_FLAGS", "flags"),
+/// The offsets that the programs need: constant, structure, field.
+const FIELDS: [(&str, &str, &str); 7] = [
+    ("OFFSET_PID", "task_struct", "pid"),
+    ("OFFSET_TGID", "task_struct", "tgid"),
+    ("OFFSET_FLAGS", "task_struct", "flags"),
+    ("OFFSET_THREAD_PID", "task_struct", "thread_pid"),
+    ("OFFSET_GROUP_LEADER", "task_struct", "group_leader"),
+    ("OFFSET_LEVEL", "pid", "level"),
+    ("OFFSET_NUMBERS", "pid", "numbers"),
 ];
 
 /// A loaded and attached object.
@@ -114,11 +118,11 @@ fn with_btf(bytes: &[u8], settings: &Settings, cpus: u32) -> Result<Loaded> {
         )
     })?;
     let mut constants = HashMap::from([("STORAGE", 1)]);
-    for (constant, field) in TASK_FIELDS {
-        let offset = fields.offset("task_struct", field).ok_or_else(|| {
+    for (constant, structure, field) in FIELDS {
+        let offset = fields.offset(structure, field).ok_or_else(|| {
             Error::new(
                 ErrorKind::Unavailable,
-                format!("the kernel's task_struct has no field {field}"),
+                format!("the kernel's {structure} has no field {field}"),
             )
         })?;
         constants.insert(constant, offset);
