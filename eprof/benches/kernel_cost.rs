@@ -4,11 +4,10 @@
 //!    (`BPF_ENABLE_STATS`), of `perf bench sched pipe` pinned to one CPU: an
 //!    empty program and the switch program on the same hook in the same run,
 //!    with the workload inside the target and outside.
-//! 2. What a whole command loses: bare, under the kernel side alone (hooks,
-//!    samples at 997 Hz, an interval every 100 ms), and under `perf record -g`
-//!    at the same frequency. Interleaved, medians of the paired ratios.
-//!
-//! `EPROF=path/to/eprof` adds the whole command, `eprof run`.
+//! 2. How much longer a command takes, start-up, names and flamegraph
+//!    included: under `eprof run`, and under `perf record -g` at the same
+//!    frequency, which still has to be followed by `perf report`. Interleaved;
+//!    medians of the paired ratios of wall-clock time.
 #![allow(
     clippy::unwrap_used,
     clippy::expect_used,
@@ -28,7 +27,7 @@ use eprof::kernel::{Probe, Settings};
 /// Samples per second.
 const FREQUENCY: u32 = 997;
 /// Round trips of `perf bench sched pipe`.
-const LOOPS: &str = "100000";
+const LOOPS: &str = "500000";
 /// Pairs of runs of each command.
 const PAIRS: usize = 5;
 
@@ -58,12 +57,18 @@ fn main() {
     drop(statistics);
 
     println!("slowdown, medians of {PAIRS} pairs at {FREQUENCY} Hz");
-    let spin = vec![
-        "sh".to_owned(),
-        "-c".to_owned(),
-        "i=0; while [ $i -lt 1000000 ]; do i=$((i+1)); done".to_owned(),
-    ];
-    for (name, command) in [("CPU-bound", spin), ("switch-heavy", pipe())] {
+    let shell = |script: &str| ["sh", "-c", script].map(str::to_owned).to_vec();
+    for (name, command) in [
+        (
+            "CPU-bound",
+            shell("i=0; while [ $i -lt 3000000 ]; do i=$((i+1)); done"),
+        ),
+        ("switch-heavy", pipe()),
+        (
+            "fork-heavy",
+            shell("i=0; while [ $i -lt 2000 ]; do /bin/true; i=$((i+1)); done"),
+        ),
+    ] {
         slowdown(name, &command);
     }
 }
@@ -120,60 +125,37 @@ fn run(probe: &mut Probe, argv: &[String], inside: bool) -> Duration {
     }
 }
 
-fn bare(argv: &[String]) -> Duration {
-    let begin = Instant::now();
-    command(argv).status().unwrap();
-    begin.elapsed()
+fn slowdown(name: &str, argv: &[String]) {
+    let directory = tempfile::tempdir().unwrap();
+    let frequency = FREQUENCY.to_string();
+    let under = |prefix: &[&str]| {
+        let words = prefix.iter().map(|word| (*word).to_owned());
+        let argv: Vec<_> = words.chain(argv.iter().cloned()).collect();
+        let begin = Instant::now();
+        let status = command(&argv).current_dir(&directory).status();
+        assert!(status.unwrap().success(), "{argv:?}");
+        begin.elapsed().as_secs_f64()
+    };
+    let eprof = env!("CARGO_BIN_EXE_eprof");
+    let mut ratios = [Vec::new(), Vec::new()];
+    let mut bare = Vec::new();
+    for _ in 0..PAIRS {
+        let base = under(&[]);
+        bare.push(base);
+        let ours = under(&[eprof, "run", "--quiet", "-F", &frequency, "--"]);
+        let perf = under(&["perf", "record", "-q", "-g", "-F", &frequency, "--"]);
+        ratios[0].push(ours / base);
+        ratios[1].push(perf / base);
+    }
+    println!("  {name:<13} bare            {:.2} s", median(&mut bare));
+    for (what, ratios) in ["eprof run", "perf record -g"].iter().zip(&mut ratios) {
+        println!("  {name:<13} {what:<15} {:.3}", median(ratios));
+    }
 }
 
-fn slowdown(name: &str, argv: &[String]) {
-    let frequency = FREQUENCY.to_string();
-    let under = |prefix: &[&str]| -> Vec<String> {
-        let prefix = prefix.iter().map(|word| (*word).to_owned());
-        prefix.chain(argv.iter().cloned()).collect()
-    };
-    let perf = under(&[
-        "perf",
-        "record",
-        "-g",
-        "-F",
-        &frequency,
-        "-o",
-        "/dev/null",
-        "--",
-    ]);
-    let whole = std::env::var("EPROF").ok().map(|eprof| {
-        under(&[
-            &eprof,
-            "run",
-            "--quiet",
-            "-F",
-            &frequency,
-            "-o",
-            "/dev/null",
-            "--",
-        ])
-    });
-    let mut ratios = vec![Vec::new(); 3];
-    for _ in 0..PAIRS {
-        let base = bare(argv).as_secs_f64();
-        let mut probe = probe();
-        ratios[0].push(run(&mut probe, argv, true).as_secs_f64() / base);
-        drop(probe);
-        ratios[1].push(bare(&perf).as_secs_f64() / base);
-        if let Some(whole) = &whole {
-            ratios[2].push(bare(whole).as_secs_f64() / base);
-        }
-    }
-    for (what, ratios) in ["kernel side", "perf record -g", "eprof run"]
-        .iter()
-        .zip(&mut ratios)
-    {
-        ratios.sort_by(f64::total_cmp);
-        if let Some(median) = ratios.get(ratios.len() / 2) {
-            println!("  {name:<13} {what:<15} {median:.3}");
-        }
-    }
+fn median(values: &mut [f64]) -> f64 {
+    values.sort_by(f64::total_cmp);
+    values[values.len() / 2]
 }
 
 /// A program that does nothing, on `sched_switch`.
