@@ -324,7 +324,7 @@ fn all_outputs_agree_to_the_microjoule() {
         .expect("the root frame has a title");
     assert_eq!(all.parse::<u64>().unwrap(), target);
 
-    for by in ["thread", "process", "function", "module", "cpu"] {
+    for by in ["thread", "process", "command", "function", "module", "cpu"] {
         let csv = run.eprof(&["report", "--by", by, "--format", "csv"]);
         assert!(
             csv.status.success(),

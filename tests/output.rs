@@ -10,6 +10,8 @@
 mod agreement;
 #[path = "output/cases.rs"]
 mod cases;
+#[path = "output/commands.rs"]
+mod commands;
 #[path = "output/documents.rs"]
 mod documents;
 #[path = "output/golden.rs"]

@@ -9,7 +9,14 @@ use unicode_width::UnicodeWidthStr;
 
 use crate::synthetic::{Synthetic, Thread};
 
-pub(crate) const KINDS: [By; 5] = [By::Process, By::Thread, By::Function, By::Module, By::Cpu];
+pub(crate) const KINDS: [By; 6] = [
+    By::Process,
+    By::Command,
+    By::Thread,
+    By::Function,
+    By::Module,
+    By::Cpu,
+];
 
 pub(crate) fn estimated() -> Synthetic {
     Synthetic {

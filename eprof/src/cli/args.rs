@@ -149,6 +149,8 @@ pub enum By {
     Thread,
     /// Processes
     Process,
+    /// Commands: all processes of one name together (not in JSON)
+    Command,
     /// Functions
     Function,
     /// Object files

@@ -28,6 +28,7 @@ impl From<By> for output::By {
         match by {
             By::Thread => Self::Thread,
             By::Process => Self::Process,
+            By::Command => Self::Command,
             By::Function => Self::Function,
             By::Module => Self::Module,
             By::Cpu => Self::Cpu,

@@ -17,8 +17,8 @@ use super::view::{By, View};
 /// none.
 ///
 /// Columns, where a kind of rows has them: `pid`, `tid`, `cpu`, `name`,
-/// `module`, `threads`, `uj`, `marginal_uj`, `ci90_uj`, `total_uj`, `cpu_ns`,
-/// `samples`, `provenance`. `uj` of functions is their own energy.
+/// `module`, `threads`, `processes`, `uj`, `marginal_uj`, `ci90_uj`,
+/// `total_uj`, `cpu_ns`, `samples`, `provenance`. `uj` of functions is their own energy.
 ///
 /// # Errors
 ///
@@ -35,6 +35,7 @@ pub fn write(profile: &Profile, view: &View, mut out: impl Write) -> io::Result<
         let rest = listing.rest;
         let entry = Entry {
             name: "[rest]".to_owned(),
+            processes: Some(rest.processes),
             price: rest.price,
             on_cpu: Some(rest.on_cpu),
             samples: Some(rest.samples),
@@ -51,6 +52,16 @@ fn head(by: By) -> &'static [&'static str] {
             "pid",
             "name",
             "threads",
+            "uj",
+            "marginal_uj",
+            "ci90_uj",
+            "cpu_ns",
+            "samples",
+            "provenance",
+        ],
+        By::Command => &[
+            "name",
+            "processes",
             "uj",
             "marginal_uj",
             "ci90_uj",
@@ -102,6 +113,7 @@ fn fields<'e>(by: By, entry: &'e Entry, claim: Claim) -> Vec<Cow<'e, str>> {
         "name" => Cow::Borrowed(entry.name.as_str()),
         "module" => Cow::Borrowed(entry.module.as_deref().unwrap_or_default()),
         "threads" => number(entry.threads),
+        "processes" => number(entry.processes),
         "uj" => number(claim.full(entry.price)),
         "marginal_uj" => number(claim.marginal(entry.price)),
         "ci90_uj" => {

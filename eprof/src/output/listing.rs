@@ -22,6 +22,8 @@ pub(super) struct Entry {
     pub(super) tid: Option<u32>,
     pub(super) cpu: Option<u32>,
     pub(super) threads: Option<u32>,
+    /// How many processes a command has.
+    pub(super) processes: Option<u64>,
     /// Its own energy.
     pub(super) price: Price,
     /// With callees.
@@ -41,6 +43,19 @@ fn entries(profile: &Profile, by: By) -> Vec<Entry> {
                 name: visible(&row.comm).into_owned(),
                 pid: Some(row.key.pid),
                 threads: Some(row.threads),
+                price: row.price,
+                ci90: Some(row.ci90),
+                on_cpu: Some(row.cpu),
+                samples: Some(row.samples),
+                ..Entry::default()
+            })
+            .collect(),
+        By::Command => profile
+            .commands()
+            .into_iter()
+            .map(|row| Entry {
+                name: visible(&row.comm).into_owned(),
+                processes: Some(row.processes),
                 price: row.price,
                 ci90: Some(row.ci90),
                 on_cpu: Some(row.cpu),
@@ -109,6 +124,8 @@ fn entries(profile: &Profile, by: By) -> Vec<Entry> {
 pub(super) struct Rest {
     /// How many rows.
     pub(super) rows: usize,
+    /// The processes of those rows, where they are commands.
+    pub(super) processes: u64,
     /// Their own energy.
     pub(super) price: Price,
     /// Their CPU time.
@@ -158,6 +175,7 @@ impl Listing {
         let mut rest = Rest::default();
         for (_, row) in entries.drain(kept..) {
             rest.rows += 1;
+            rest.processes += row.processes.unwrap_or_default();
             rest.price += row.price;
             rest.on_cpu += row.on_cpu.unwrap_or_default();
             rest.samples += row.samples.unwrap_or_default();

@@ -48,7 +48,7 @@ use crate::profile::Profile;
 /// # Errors
 ///
 /// [`ErrorKind::Usage`] where the rows do not have what they are to be sorted
-/// by; otherwise what `out` said, except a broken pipe.
+/// by, and for commands in JSON; otherwise what `out` said, except a broken pipe.
 pub fn report(
     profile: &Profile,
     view: &View,
@@ -57,6 +57,12 @@ pub fn report(
     out: impl Write,
 ) -> Result<()> {
     view.check()?;
+    if view.by == Some(By::Command) && format == Format::Json {
+        return Err(
+            Error::new(ErrorKind::Usage, "the JSON report has no rows by command")
+                .remedy("add up its `processes` by their `comm`, or write it as a table or CSV"),
+        );
+    }
     let mut out = io::BufWriter::new(out);
     let written = match format {
         Format::Table => table::write(profile, view, look, &mut out),

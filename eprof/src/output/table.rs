@@ -39,7 +39,11 @@ pub fn write(profile: &Profile, view: &View, look: Look, mut out: impl Write) ->
             if !ledger.is_empty() {
                 parts.push(titled("where the energy went", ledger, look));
             }
-            parts.push(breakdown(profile, By::Process, view, few, look));
+            // A build or a loop has more processes than anyone wants to read,
+            // of few names.
+            let crowd = profile.processes.len() > view.limit.unwrap_or(few);
+            let people = if crowd { By::Command } else { By::Process };
+            parts.push(breakdown(profile, people, view, few, look));
             if !one_thread_each(profile) {
                 parts.push(breakdown(profile, By::Thread, view, few, look));
             }
@@ -97,12 +101,18 @@ fn breakdown(profile: &Profile, by: By, view: &View, most: usize, look: Look) ->
         (By::Function, _) if matches!(sort, None | Some(Sort::Energy)) => {
             "functions, by their own energy"
         }
+        (By::Command, _) => &commands_title(profile),
         _ => by.plural(),
     };
     if listing.entries.is_empty() && listing.rest.rows == 0 {
         return vec![format!("{} none", look.bold(title))];
     }
     titled(title, Rows::new(profile, by, look).lines(&listing), look)
+}
+
+fn commands_title(profile: &Profile) -> String {
+    let processes = counted(profile.processes.len() as u64, "process", "processes");
+    format!("{} ({processes})", By::Command.plural())
 }
 
 /// How one kind of rows becomes cells.
@@ -134,6 +144,10 @@ impl Rows {
                 Column::name("command", Give::End),
                 Column::number("pid"),
                 Column::number("threads").spare(4),
+            ],
+            By::Command => vec![
+                Column::name("command", Give::End),
+                Column::number("processes").spare(4),
             ],
             By::Thread => vec![
                 Column::name("thread", Give::End),
@@ -171,7 +185,7 @@ impl Rows {
                 columns.push(Column::number("samples").spare(5));
             }
             By::Module => columns.push(Column::number("samples").spare(5)),
-            By::Thread | By::Process | By::Cpu => {
+            By::Thread | By::Process | By::Command | By::Cpu => {
                 columns.push(Column::number("CPU time").spare(2));
                 columns.push(Column::number("mean").spare(3));
             }
@@ -195,6 +209,7 @@ impl Rows {
         let number = |n: Option<u32>| n.map_or_else(String::new, |n| n.to_string());
         match self.by {
             By::Process => cells.extend([number(entry.pid), number(entry.threads)]),
+            By::Command => cells.push(entry.processes.map_or_else(String::new, count)),
             By::Thread => cells.extend([number(entry.tid), number(entry.pid)]),
             By::Function => {
                 let module = entry.module.as_deref().unwrap_or_default();
@@ -219,7 +234,7 @@ impl Rows {
                 cells.push(samples());
             }
             By::Module => cells.push(samples()),
-            By::Thread | By::Process | By::Cpu => {
+            By::Thread | By::Process | By::Command | By::Cpu => {
                 let on_cpu = entry.on_cpu.map(|on_cpu| on_cpu.0);
                 cells.push(on_cpu.map_or_else(|| "–".to_owned(), time));
                 let full = self.claim.full(entry.price);
@@ -247,6 +262,7 @@ impl Rows {
         let mut cells = vec![format!("… and {} more", counted_rows(rest.rows))];
         match self.by {
             By::Process | By::Thread => cells.extend([String::new(), String::new()]),
+            By::Command => cells.push(count(rest.processes)),
             By::Function => cells.push(String::new()),
             By::Module | By::Cpu => {}
         }
@@ -257,7 +273,7 @@ impl Rows {
             // Totals of functions contain one another.
             By::Function => cells.extend(["–".to_owned(), count(rest.samples)]),
             By::Module => cells.push(count(rest.samples)),
-            By::Thread | By::Process | By::Cpu => {
+            By::Thread | By::Process | By::Command | By::Cpu => {
                 cells.push(time(rest.on_cpu.0));
                 cells.push(self.claim.watts(full, None, Some(rest.on_cpu.0)));
             }

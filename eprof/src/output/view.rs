@@ -21,6 +21,8 @@ pub enum By {
     Thread,
     /// One row per process incarnation.
     Process,
+    /// One row per name of processes. Not in JSON, which has every process.
+    Command,
     /// One row per function.
     Function,
     /// One row per object file.
@@ -35,6 +37,7 @@ impl By {
         match self {
             Self::Thread => "threads",
             Self::Process => "processes",
+            Self::Command => "commands",
             Self::Function => "functions",
             Self::Module => "modules",
             Self::Cpu => "cpus",
@@ -90,7 +93,7 @@ impl View {
             (By::Function | By::Module, Sort::Cpu) => {
                 ("CPU time", "energy, marginal, samples or name")
             }
-            (By::Thread | By::Process | By::Module | By::Cpu, Sort::Total) => (
+            (By::Thread | By::Process | By::Command | By::Module | By::Cpu, Sort::Total) => (
                 "energy of callees",
                 "energy, marginal or name (only functions have a total)",
             ),

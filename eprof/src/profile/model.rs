@@ -61,6 +61,24 @@ pub struct ProcessRow {
     pub samples: u64,
 }
 
+/// All processes of one name; see [`Profile::commands`].
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct CommandRow {
+    /// The last name of each of them.
+    pub comm: String,
+    /// How many there are (incarnations: a reused PID or an exec counts
+    /// again).
+    pub processes: u64,
+    /// Energy.
+    pub price: Price,
+    /// An upper bound of the 90 % half width of `price.full`.
+    pub ci90: Microjoules,
+    /// CPU time.
+    pub cpu: Nanos,
+    /// Samples.
+    pub samples: u64,
+}
+
 /// One thread of the target (one incarnation).
 #[derive(Clone, Debug)]
 pub struct ThreadRow {
