@@ -90,7 +90,7 @@ fn each_thing_that_is_needed_decides_alone() {
     };
     let old = healthy();
     old.write("/proc/sys/kernel/osrelease", "4.18.0-553.el8");
-    cannot(&old, &working(), "kernel", "5.10");
+    cannot(&old, &working(), "kernel", "5.12");
     let locked = healthy();
     locked.write(
         "/sys/kernel/security/lockdown",

@@ -2,11 +2,12 @@
 
 use super::root::SysRoot;
 
-/// The oldest kernel that `eprof run` works on: `BPF_PROG_TEST_RUN` of a raw
-/// tracepoint program on a chosen CPU came with 5.10 (commit 1b4d60ec162f);
-/// the BPF ring buffer, `CAP_BPF` and `CAP_PERFMON` with 5.8, and `clone3`
-/// into a cgroup with 5.7.
-pub const OLDEST: (u32, u32) = (5, 10);
+/// The oldest kernel that `eprof run` works on: BPF atomics that give the old
+/// value back came with 5.12 (commit 5ca419f2864a), `BPF_PROG_TEST_RUN` of a
+/// raw tracepoint program on a chosen CPU with 5.10 (commit 1b4d60ec162f), the
+/// BPF ring buffer, `CAP_BPF` and `CAP_PERFMON` with 5.8, and `clone3` into a
+/// cgroup with 5.7.
+pub const OLDEST: (u32, u32) = (5, 12);
 
 /// Where the kernel keeps its BTF type information.
 pub const BTF: &str = "/sys/kernel/btf/vmlinux";
