@@ -128,7 +128,7 @@ fn domain_total(report: &support::Report, domain: &str) -> u64 {
 
 #[test]
 fn the_ledger_is_the_meter() {
-    if !root("the_ledger_is_the_meter") {
+    if !root() {
         return;
     }
     let meter = Meter::new(vec![
@@ -173,7 +173,7 @@ fn the_ledger_is_the_meter() {
 
 #[test]
 fn a_counter_that_wraps_loses_and_invents_nothing() {
-    if !root("a_counter_that_wraps_loses_and_invents_nothing") {
+    if !root() {
         return;
     }
     // The package wraps 0.3 s (6 J) after the start, DRAM does not.
@@ -195,7 +195,7 @@ fn a_counter_that_wraps_loses_and_invents_nothing() {
 
 #[test]
 fn a_stalled_counter_is_not_zero_joules() {
-    if !root("a_stalled_counter_is_not_zero_joules") {
+    if !root() {
         return;
     }
     let meter = Meter::new(vec![zone("intel-rapl:0", "package-0", 0.0)]);
@@ -210,7 +210,7 @@ fn a_stalled_counter_is_not_zero_joules() {
 
 #[test]
 fn an_unknown_baseline_is_said_and_not_invented() {
-    if !root("an_unknown_baseline_is_said_and_not_invented") {
+    if !root() {
         return;
     }
     let meter = Meter::new(vec![zone("intel-rapl:0", "package-0", 20.0)]);

@@ -16,5 +16,7 @@ mod bench;
 mod limits;
 #[path = "kernel/samples.rs"]
 mod samples;
+#[path = "support/skip.rs"]
+mod skip;
 #[path = "kernel/tasks.rs"]
 mod tasks;

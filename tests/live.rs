@@ -55,7 +55,7 @@ fn assert_threads(report: &support::Report, truths: &[Value], stolen: f64) {
 
 #[test]
 fn two_functions_share_the_energy_as_they_share_the_time() {
-    if !root("two_functions_share_the_energy_as_they_share_the_time") {
+    if !root() {
         return;
     }
     let run = Recorded::run(&[], &[example("two_functions")]);
@@ -91,7 +91,7 @@ fn two_functions_share_the_energy_as_they_share_the_time() {
 
 #[test]
 fn cpu_time_is_what_the_kernel_says_to_one_percent() {
-    if !root("cpu_time_is_what_the_kernel_says_to_one_percent") {
+    if !root() {
         return;
     }
     // `times` of the shell: its own user and system time, and that of the
@@ -119,7 +119,7 @@ fn cpu_time_is_what_the_kernel_says_to_one_percent() {
 
 #[test]
 fn threads_are_told_apart_and_weighed() {
-    if !root("threads_are_told_apart_and_weighed") {
+    if !root() {
         return;
     }
     let stolen = stolen();
@@ -146,7 +146,7 @@ fn threads_are_told_apart_and_weighed() {
 
 #[test]
 fn every_short_process_is_counted_and_named() {
-    if !root("every_short_process_is_counted_and_named") {
+    if !root() {
         return;
     }
     let run = Recorded::run(
@@ -170,7 +170,7 @@ fn every_short_process_is_counted_and_named() {
 
 #[test]
 fn an_exec_chain_is_not_merged() {
-    if !root("an_exec_chain_is_not_merged") {
+    if !root() {
         return;
     }
     let run = Recorded::run(
@@ -202,7 +202,7 @@ fn an_exec_chain_is_not_merged() {
 
 #[test]
 fn the_exit_code_is_the_targets() {
-    if !root("the_exit_code_is_the_targets") {
+    if !root() {
         return;
     }
     for (script, code) in [
@@ -225,7 +225,7 @@ fn the_exit_code_is_the_targets() {
 
 #[test]
 fn the_targets_streams_are_untouched() {
-    if !root("the_targets_streams_are_untouched") {
+    if !root() {
         return;
     }
     let run = Recorded::with(
@@ -241,7 +241,7 @@ fn the_targets_streams_are_untouched() {
 
 #[test]
 fn an_interrupt_stops_the_target_and_still_reports() {
-    if !root("an_interrupt_stops_the_target_and_still_reports") {
+    if !root() {
         return;
     }
     for (signal, name) in [
@@ -294,7 +294,7 @@ fn an_interrupt_stops_the_target_and_still_reports() {
 
 #[test]
 fn all_outputs_agree_to_the_microjoule() {
-    if !root("all_outputs_agree_to_the_microjoule") {
+    if !root() {
         return;
     }
     let run = Recorded::run(&[], &[example("two_functions")]);
@@ -355,7 +355,7 @@ fn all_outputs_agree_to_the_microjoule() {
 
 #[test]
 fn without_permission_there_is_one_sentence_and_a_remedy() {
-    if !root("without_permission_there_is_one_sentence_and_a_remedy") {
+    if !root() {
         return;
     }
     let run = Recorded::with(&[], &["true"], |command| {
@@ -375,7 +375,7 @@ fn without_permission_there_is_one_sentence_and_a_remedy() {
 
 #[test]
 fn under_sudo_the_target_and_the_files_are_the_callers() {
-    if !root("under_sudo_the_target_and_the_files_are_the_callers") {
+    if !root() {
         return;
     }
     let as_sudo = |options: &[&str]| {
@@ -424,7 +424,7 @@ fn under_sudo_the_target_and_the_files_are_the_callers() {
 
 #[test]
 fn nothing_stays_behind() {
-    if !root("nothing_stays_behind") {
+    if !root() {
         return;
     }
     let cgroups = || -> BTreeSet<String> {
@@ -506,7 +506,7 @@ fn nothing_stays_behind() {
 
 #[test]
 fn an_older_recording_is_kept() {
-    if !root("an_older_recording_is_kept") {
+    if !root() {
         return;
     }
     let run = Recorded::run(&[], &["true"]);
@@ -519,8 +519,7 @@ fn an_older_recording_is_kept() {
 
 #[test]
 fn without_btf_the_accounts_are_the_same() {
-    let name = "without_btf_the_accounts_are_the_same";
-    if !root(name) {
+    if !root() {
         return;
     }
     // Without BTF the hooks are found in tracefs.
@@ -529,7 +528,7 @@ fn without_btf_the_accounts_are_the_same() {
             .args(["-t", "tracefs", "tracefs", "/sys/kernel/tracing"])
             .status();
         if !mounted.is_ok_and(|status| status.success()) {
-            return support::skip(name, "tracefs cannot be mounted");
+            return support::skip("tracefs cannot be mounted");
         }
     }
     let stolen = stolen();
@@ -545,7 +544,7 @@ fn without_btf_the_accounts_are_the_same() {
 
 #[test]
 fn a_duration_ends_the_target() {
-    if !root("a_duration_ends_the_target") {
+    if !root() {
         return;
     }
     let run = Recorded::run(&["--duration", "300ms"], &["sleep", "1000"]);
@@ -556,8 +555,7 @@ fn a_duration_ends_the_target() {
 
 #[test]
 fn samples_are_as_many_as_perf_takes() {
-    let name = "samples_are_as_many_as_perf_takes";
-    if !root(name) {
+    if !root() {
         return;
     }
     let directory = tempfile::tempdir().unwrap();
@@ -579,10 +577,7 @@ fn samples_are_as_many_as_perf_takes() {
         .stdout(Stdio::null())
         .status();
     if !perf.is_ok_and(|status| status.success()) {
-        return support::skip(
-            name,
-            "perf record does not work (Debian: apt-get install linux-perf)",
-        );
+        return support::skip("perf record does not work (Debian: apt-get install linux-perf)");
     }
     let script = Command::new("perf")
         .current_dir(directory.path())
@@ -625,7 +620,7 @@ fn samples_are_as_many_as_perf_takes() {
 
 /// Runs `script` (which finds eprof as `$EPROF`) with `unshare OPTIONS` in a
 /// directory of its own.
-fn unshared(test: &str, options: &[&str], script: &str) -> Option<(tempfile::TempDir, String)> {
+fn unshared(options: &[&str], script: &str) -> Option<(tempfile::TempDir, String)> {
     let directory = tempfile::tempdir().unwrap();
     let output = Command::new("unshare")
         .current_dir(directory.path())
@@ -637,7 +632,7 @@ fn unshared(test: &str, options: &[&str], script: &str) -> Option<(tempfile::Tem
     let said = String::from_utf8_lossy(&output.stdout).into_owned();
     if !directory.path().join("report.json").exists() {
         let why = String::from_utf8_lossy(&output.stderr).into_owned();
-        support::skip(test, &format!("no namespace of its own: {why}"));
+        support::skip(&format!("no namespace of its own: {why}"));
         return None;
     }
     Some((directory, said))
@@ -652,16 +647,14 @@ fn report_in(directory: &tempfile::TempDir) -> support::Report {
 
 #[test]
 fn in_a_pid_namespace_ids_and_names_are_as_seen_there() {
-    let name = "in_a_pid_namespace_ids_and_names_are_as_seen_there";
-    if !root(name) {
+    if !root() {
         return;
     }
     let script = format!(
         "$EPROF run --quiet --format json --report report.json -- sh -c 'echo $$; {}; true'",
         example("two_functions").display()
     );
-    let Some((directory, said)) = unshared(name, &["--pid", "--fork", "--mount-proc"], &script)
-    else {
+    let Some((directory, said)) = unshared(&["--pid", "--fork", "--mount-proc"], &script) else {
         return;
     };
     let report = report_in(&directory);
@@ -679,8 +672,7 @@ fn in_a_pid_namespace_ids_and_names_are_as_seen_there() {
 
 #[test]
 fn without_a_writable_cgroup_the_target_is_followed_by_its_forks() {
-    let name = "without_a_writable_cgroup_the_target_is_followed_by_its_forks";
-    if !root(name) {
+    if !root() {
         return;
     }
     let mounts = std::fs::read_to_string("/proc/self/mountinfo").unwrap();
@@ -698,7 +690,7 @@ fn without_a_writable_cgroup_the_target_is_followed_by_its_forks() {
         example("two_functions").display(),
         example("threads").display(),
     );
-    let Some((directory, said)) = unshared(name, &["--mount"], &script) else {
+    let Some((directory, said)) = unshared(&["--mount"], &script) else {
         return;
     };
     let report = report_in(&directory);
@@ -720,7 +712,7 @@ fn without_a_writable_cgroup_the_target_is_followed_by_its_forks() {
 
 #[test]
 fn a_delay_leaves_the_beginning_out() {
-    if !root("a_delay_leaves_the_beginning_out") {
+    if !root() {
         return;
     }
     let burn = "timeout 0.6 sh -c 'while :; do :; done'";

@@ -6,19 +6,14 @@
     reason = "a failed assumption is a failed test"
 )]
 
+#[path = "support/skip.rs"]
+mod skip;
+
 use std::path::Path;
 use std::process::Command;
 
 use sha2::{Digest as _, Sha256};
-
-/// Says why a test does not run here; fails it where all must run.
-fn skip(why: &str) {
-    assert!(
-        std::env::var_os("EPROF_REQUIRE").is_none_or(|value| value != "1"),
-        "must run here, but: {why}"
-    );
-    eprintln!("SKIPPED: {why}");
-}
+use skip::skip;
 
 /// The output of a program; `None` where it cannot be run.
 fn output(program: &str, arguments: &[&str]) -> Option<String> {

@@ -24,6 +24,8 @@ mod machine;
 mod perf;
 #[path = "sources/powercap.rs"]
 mod powercap;
+#[path = "support/skip.rs"]
+mod skip;
 #[path = "support/sysfs.rs"]
 mod sysfs;
 #[path = "sources/topology.rs"]

@@ -11,6 +11,8 @@
 
 #[path = "symbols/sampled.rs"]
 mod sampled;
+#[path = "support/skip.rs"]
+mod skip;
 #[path = "symbols/target.rs"]
 mod target;
 
@@ -152,7 +154,7 @@ int main(void) {
     let mut target = Target::in_cgroup(&[path.to_str().unwrap()]);
     let (_, address) = target.function();
     if address == 0 {
-        eprintln!("SKIPPED: no vDSO here");
+        skip::absent("no vDSO here");
         return;
     }
     target.drain(vec![]);
@@ -470,7 +472,7 @@ int main() {
         .output()
         .is_err()
     {
-        eprintln!("SKIPPED: no C++ compiler");
+        skip::skip("no C++ compiler");
         return;
     }
     compile(&path, source, "c++", &[]);
@@ -506,7 +508,7 @@ fn kernel_functions_are_found_where_the_kernel_tells_them() {
         })
         .collect();
     if functions.iter().all(|&(address, _)| address == 0) {
-        eprintln!("SKIPPED: kernel.kptr_restrict hides the kernel's addresses");
+        skip::absent("kernel.kptr_restrict hides the kernel's addresses");
         return;
     }
     assert_eq!(functions.len(), 3);

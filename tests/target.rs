@@ -16,6 +16,8 @@ mod driver;
 mod files;
 #[path = "target/mounts.rs"]
 mod mounts;
+#[path = "support/skip.rs"]
+mod skip;
 #[path = "target/spawning.rs"]
 mod spawning;
 #[path = "target/stopping.rs"]

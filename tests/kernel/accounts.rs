@@ -64,7 +64,7 @@ fn a_thread_that_never_switches_is_charged_each_interval() {
         .find(|cpu| cpus.is_set(*cpu).unwrap_or(false))
         .unwrap();
     if std::thread::available_parallelism().unwrap().get() < 2 {
-        eprintln!("SKIPPED: there is one CPU, which the test needs itself");
+        crate::skip::absent("there is one CPU, which the test needs itself");
         return;
     }
     for settings in both(&Settings::default()) {
@@ -76,7 +76,7 @@ fn a_thread_that_never_switches_is_charged_each_interval() {
             .iter()
             .any(|caveat| caveat.code == "border-late")
         {
-            eprintln!("SKIPPED: {:?}", measured.caveats);
+            crate::skip::absent(&format!("{:?}", measured.caveats));
             continue;
         }
         // The interval before and after, too, so that it ran all the time.
@@ -101,7 +101,7 @@ fn a_thread_that_never_switches_is_charged_each_interval() {
 fn cycles_are_shared_like_the_time_they_were_counted_in() {
     let Some(_turn) = turn() else { return };
     if !std::path::Path::new("/sys/bus/event_source/devices/msr/events/tsc").exists() {
-        eprintln!("SKIPPED: there is no counter of known speed (msr/tsc)");
+        crate::skip::absent("there is no counter of known speed (msr/tsc)");
         return;
     }
     for settings in both(&Settings {

@@ -8,18 +8,10 @@ use std::process::{Command, ExitStatus, Stdio};
 use std::sync::{Mutex, MutexGuard, OnceLock, PoisonError};
 use std::time::Duration;
 
+pub use crate::skip::skip;
 use eprof::caveat::Caveat;
 use eprof::kernel::{IntervalAccounts, KernelEvent, Loss, Probe, Sample, Settings, Task, TaskId};
 use eprof::unit::{Nanos, Timestamp};
-
-/// Says why a test does not run here; fails it where all must run.
-pub fn skip(why: &str) {
-    assert!(
-        std::env::var_os("EPROF_REQUIRE").is_none_or(|value| value != "1"),
-        "must run here, but: {why}"
-    );
-    eprintln!("SKIPPED: {why}");
-}
 
 /// Whether the tests can run at all. One test at a time: they measure.
 pub fn turn() -> Option<MutexGuard<'static, ()>> {

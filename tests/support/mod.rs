@@ -10,31 +10,24 @@
     reason = "each test file uses its part; a failed assumption is a failed test"
 )]
 
+mod skip;
+
 use std::ffi::OsStr;
-use std::io::Write;
 use std::path::{Path, PathBuf};
 use std::process::{Command, Output};
+
+pub use skip::skip;
 
 use serde_json::Value;
 use tempfile::TempDir;
 
-/// Whether the test may go on: as root it may, otherwise the reason is printed
-/// (past the test harness's capture), and `EPROF_REQUIRE=1` makes it a failure.
-pub fn root(test: &str) -> bool {
-    if nix::unistd::geteuid().is_root() {
-        return true;
+/// Whether we are root; says so where not.
+pub fn root() -> bool {
+    let root = nix::unistd::geteuid().is_root();
+    if !root {
+        skip("loading kernel programs needs root");
     }
-    skip(test, "loading kernel programs needs root");
-    false
-}
-
-/// Skips a test for a reason that could be removed.
-pub fn skip(test: &str, why: &str) {
-    let _ = writeln!(std::io::stderr(), "SKIPPED: {test}: {why}");
-    assert!(
-        std::env::var_os("EPROF_REQUIRE").is_none(),
-        "{test} could have run: {why}"
-    );
+    root
 }
 
 /// The built command.

@@ -2,17 +2,9 @@
 
 use std::path::{Path, PathBuf};
 
+pub(crate) use crate::skip::skip;
 use eprof::target::{Cgroup, Command, ExitStatus, Follow, Identity, follow, prepare};
 use nix::unistd::Uid;
-
-/// Says why a test does not run here; fails it where all must run.
-pub(crate) fn skip(why: &str) {
-    assert!(
-        std::env::var_os("EPROF_REQUIRE").is_none_or(|value| value != "1"),
-        "must run here, but: {why}"
-    );
-    eprintln!("SKIPPED: {why}");
-}
 
 /// Whether we are root; says so where not.
 pub(crate) fn root() -> bool {

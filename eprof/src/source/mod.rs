@@ -6,7 +6,7 @@
 //! decided later, in [`crate::timeline`], from the [`Meter`]'s description,
 //! so that a recording can be interpreted again.
 //!
-//! A new kind of sensor is one file here and one line in [`select`].
+//! A new kind of sensor is one file here and one line in [`mod@select`].
 //!
 //! ```text
 //! discover (per kind) ─► open ─► verify (does it move?) ─► domains (who

@@ -10,7 +10,7 @@
 //!
 //! 1. [`Signals::block`], before any other thread exists;
 //! 2. [`Identity::resolve`] says whom the target runs as and who owns the files;
-//! 3. [`follow`] makes a fresh cgroup (and clears those of dead runs), or says
+//! 3. [`follow()`] makes a fresh cgroup (and clears those of dead runs), or says
 //!    why there can be none;
 //! 4. [`prepare`], then [`Prepared::spawn`]: the child exists, inside the
 //!    cgroup, but has not yet run anything of the target;
