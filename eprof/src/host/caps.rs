@@ -12,6 +12,8 @@ pub enum Capability {
     DacReadSearch = 2,
     /// `CAP_SYS_ADMIN`: includes the two newer ones below.
     SysAdmin = 21,
+    /// `CAP_SYSLOG`: sees kernel addresses.
+    Syslog = 34,
     /// `CAP_PERFMON`: CPU-wide perf events and tracing programs.
     Perfmon = 38,
     /// `CAP_BPF`: loads BPF programs.
@@ -85,7 +87,7 @@ impl Privileges {
         match capability {
             Capability::Perfmon | Capability::Bpf => bit(capability) || bit(Capability::SysAdmin),
             Capability::DacReadSearch => bit(capability) || bit(Capability::DacOverride),
-            Capability::DacOverride | Capability::SysAdmin => bit(capability),
+            Capability::DacOverride | Capability::SysAdmin | Capability::Syslog => bit(capability),
         }
     }
 

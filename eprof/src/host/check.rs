@@ -5,7 +5,7 @@ use std::fmt::Write as _;
 
 use serde::Serialize;
 
-use super::caps::{Lockdown, Privileges};
+use super::caps::{Capability, Lockdown, Privileges};
 use super::energy_filter::{self, Filter};
 use super::kernel::{self, Kernel};
 use super::processor::Processor;
@@ -125,7 +125,7 @@ pub fn assess(root: &SysRoot, trials: &Trials, sources: &[Candidate]) -> Diagnos
 /// The check whose failure leaves the model.
 const METERS: &str = "meters";
 
-const CAPABILITIES: &str = "sudo setcap cap_bpf,cap_perfmon,cap_dac_read_search+ep \
+const CAPABILITIES: &str = "sudo setcap cap_bpf,cap_perfmon,cap_dac_read_search,cap_syslog+ep \
                             \"$(command -v eprof)\"   # or run it with sudo";
 
 fn check(name: &'static str, state: State, sentence: impl Into<String>) -> Check {
@@ -242,11 +242,20 @@ fn check_symbols(privileges: &Privileges) -> Check {
             "kernel.kptr_restrict hides kernel addresses: kernel functions have no names",
         )
         .remedy("sudo sysctl kernel.kptr_restrict=1"),
+        // `kallsyms_show_value` of kernel/kallsyms.c: without the capability,
+        // only where profiling the kernel is free for all anyway.
+        Some(restrict)
+            if privileges.has(Capability::Syslog)
+                || (restrict == 0 && privileges.perf_event_paranoid.is_some_and(|p| p <= 1)) =>
+        {
+            check("kernel-symbols", State::Ok, "kernel functions have names")
+        }
         Some(_) => check(
             "kernel-symbols",
-            State::Ok,
-            "kernel functions have names for root",
-        ),
+            State::Degraded,
+            "without CAP_SYSLOG kernel functions have no names",
+        )
+        .remedy(CAPABILITIES),
         None => check(
             "kernel-symbols",
             State::Unknown,
