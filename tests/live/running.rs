@@ -1,0 +1,218 @@
+//! The target's life: exit codes, streams, signals, time limits, what is left
+//! behind.
+
+use super::*;
+
+#[test]
+fn the_exit_code_is_the_targets() {
+    if !root() {
+        return;
+    }
+    for (script, code) in [
+        ("exit 0", 0),
+        ("exit 7", 7),
+        ("kill -KILL $$", 137),
+        ("kill -TERM $$", 143),
+    ] {
+        let run = Recorded::run(&[], &["sh", "-c", script]);
+        assert_eq!(run.code(), code, "{script}: {}", run.stderr());
+        let report = run.report();
+        report.assert_balanced();
+        assert_eq!(report.0["exit_code"], code, "{script}");
+    }
+    let missing = Recorded::run(&[], &["/nonexistent/program"]);
+    assert_eq!(missing.code(), 127, "{}", missing.stderr());
+    let data = Recorded::run(&[], &["/etc/passwd"]);
+    assert_eq!(data.code(), 126, "{}", data.stderr());
+}
+
+#[test]
+fn the_targets_streams_are_untouched() {
+    if !root() {
+        return;
+    }
+    let run = Recorded::with(
+        &["--quiet"],
+        &["sh", "-c", "cat; echo to-stderr >&2"],
+        |command| {
+            command.stdin(Stdio::from(std::fs::File::open("/etc/hostname").unwrap()));
+        },
+    );
+    assert_eq!(run.output.stdout, std::fs::read("/etc/hostname").unwrap());
+    assert_eq!(run.stderr(), "to-stderr\n");
+}
+
+#[test]
+fn an_interrupt_stops_the_target_and_still_reports() {
+    if !root() {
+        return;
+    }
+    for (signal, name) in [
+        (nix::sys::signal::Signal::SIGINT, "INT"),
+        (nix::sys::signal::Signal::SIGTERM, "TERM"),
+    ] {
+        let directory = tempfile::tempdir().unwrap();
+        let ready = directory.path().join("ready");
+        let mut child = Command::new(eprof())
+            .current_dir(directory.path())
+            .args([
+                "run",
+                "--format",
+                "json",
+                "--report",
+                "report.json",
+                "--",
+                "sh",
+                "-c",
+            ])
+            .arg("touch ready; while :; do :; done")
+            .process_group(0)
+            .stderr(Stdio::piped())
+            .spawn()
+            .unwrap();
+        while !ready.exists() {
+            assert!(child.try_wait().unwrap().is_none(), "ended early");
+            std::thread::yield_now();
+        }
+        // As a terminal does on Ctrl-C: the signal goes to the whole group.
+        let group = nix::unistd::Pid::from_raw(child.id() as i32);
+        nix::sys::signal::killpg(group, signal).unwrap();
+        let output = child.wait_with_output().unwrap();
+        let code = 128 + signal as i32;
+        assert_eq!(
+            output.status.code(),
+            Some(code),
+            "{name}: {}",
+            String::from_utf8_lossy(&output.stderr)
+        );
+        let report = support::Report(
+            serde_json::from_slice(&std::fs::read(directory.path().join("report.json")).unwrap())
+                .unwrap(),
+        );
+        report.assert_balanced();
+        assert_eq!(report.0["exit_code"], code);
+        assert!(report.account("target") > 0);
+    }
+}
+
+#[test]
+fn nothing_stays_behind() {
+    if !root() {
+        return;
+    }
+    let cgroups = || -> BTreeSet<String> {
+        let mounts = std::fs::read_to_string("/proc/self/mountinfo").unwrap();
+        let mount = mounts
+            .lines()
+            .find(|line| line.contains(" - cgroup2 "))
+            .unwrap()
+            .split(' ')
+            .nth(4)
+            .unwrap()
+            .to_owned();
+        let own = std::fs::read_to_string("/proc/self/cgroup").unwrap();
+        let own = own
+            .lines()
+            .find_map(|line| line.strip_prefix("0::"))
+            .unwrap()
+            .to_owned();
+        std::fs::read_dir(format!("{mount}{own}"))
+            .unwrap()
+            .filter_map(|entry| entry.unwrap().file_name().into_string().ok())
+            .filter(|name| name.starts_with("eprof-"))
+            .collect()
+    };
+    let run = Recorded::run(&[], &["sh", "-c", "cat /proc/self/cgroup"]);
+    let said = String::from_utf8_lossy(&run.output.stdout).into_owned();
+    let name = said
+        .lines()
+        .find_map(|line| line.strip_prefix("0::"))
+        .unwrap()
+        .rsplit('/')
+        .next()
+        .unwrap()
+        .to_owned();
+    assert!(name.starts_with("eprof-"), "{said}");
+    assert!(!cgroups().contains(&name), "the cgroup is gone");
+
+    // A run that is killed leaves its cgroup; the next run clears it.
+    let directory = tempfile::tempdir().unwrap();
+    let mut child = Command::new(eprof())
+        .current_dir(directory.path())
+        .args([
+            "run",
+            "--",
+            "sh",
+            "-c",
+            "cat /proc/self/cgroup > where.tmp; mv where.tmp where; sleep 1000",
+        ])
+        .spawn()
+        .unwrap();
+    while !directory.path().join("where").exists() {
+        assert!(child.try_wait().unwrap().is_none(), "ended early");
+        std::thread::yield_now();
+    }
+    let said = std::fs::read_to_string(directory.path().join("where")).unwrap();
+    let name = said
+        .lines()
+        .find_map(|line| line.strip_prefix("0::"))
+        .unwrap()
+        .rsplit('/')
+        .next()
+        .unwrap()
+        .to_owned();
+    child.kill().unwrap();
+    child.wait().unwrap();
+    assert!(cgroups().contains(&name), "left behind by a killed run");
+    Recorded::run(&[], &["true"]);
+    assert!(!cgroups().contains(&name), "cleared by the next run");
+
+    // The recording of the killed run is still of use.
+    let report = eprof_in(directory.path(), &["report", "--format", "json"]);
+    assert!(
+        report.status.success(),
+        "{}",
+        String::from_utf8_lossy(&report.stderr)
+    );
+    let _ = Command::new("pkill").args(["-f", "sleep 1000"]).status();
+}
+
+#[test]
+fn an_older_recording_is_kept() {
+    if !root() {
+        return;
+    }
+    let run = Recorded::run(&[], &["true"]);
+    let first = std::fs::read(run.path("eprof.data")).unwrap();
+    let second = run.eprof(&["run", "--quiet", "--", "true"]);
+    assert!(second.status.success());
+    assert_eq!(std::fs::read(run.path("eprof.data.old")).unwrap(), first);
+    assert_ne!(std::fs::read(run.path("eprof.data")).unwrap(), first);
+}
+
+#[test]
+fn a_duration_ends_the_target() {
+    if !root() {
+        return;
+    }
+    let run = Recorded::run(&["--duration", "300ms"], &["sleep", "1000"]);
+    assert_eq!(run.code(), 128 + 15, "{}", run.stderr());
+    let seconds = run.report().0["duration_s"].as_f64().unwrap();
+    assert!((0.3..30.0).contains(&seconds), "{seconds}");
+}
+
+#[test]
+fn a_delay_leaves_the_beginning_out() {
+    if !root() {
+        return;
+    }
+    let burn = "timeout 0.6 sh -c 'while :; do :; done'";
+    let run = Recorded::run(&["--delay", "0.4s"], &["sh", "-c", burn]);
+    let report = run.report();
+    report.assert_balanced();
+    let cpu = report.sum("threads", "cpu_ns") as f64 / 1e9;
+    // 0.6 s of wall-clock time, of which 0.4 s are left out; a busy machine
+    // gives less.
+    assert!(cpu > 0.0 && cpu < 0.3, "{cpu}");
+    assert!(report.account("target") > 0);
+}
