@@ -16,7 +16,8 @@ use crate::recording::{Capture, Header, RecordingFile};
 use crate::session::{Moment, Plan, Recorder, header};
 use crate::source::{self, baseline};
 use crate::target::{
-    self, Account, Child, Command, ExitStatus, Follow, Identity, Limits, OutputFile, Signals,
+    self, Account, Child, Command, ExitStatus, Follow, Identity, InheritedFiles, Limits,
+    OutputFile, Signals,
 };
 
 /// How long an idle machine is watched before the run, where its idle power
@@ -41,6 +42,7 @@ pub struct Recorded {
 /// Whatever keeps the target from being run or measured.
 pub fn record(plan: &Plan, watch: &mut dyn FnMut(&Moment)) -> Result<Recorded> {
     // Everything that can be refused comes before the target exists.
+    let inherited = InheritedFiles::now();
     let signals = Signals::block()?;
     let identity = Identity::resolve(&plan.run_as)?;
     let limits = Limits::now();
@@ -68,7 +70,8 @@ pub fn record(plan: &Plan, watch: &mut dyn FnMut(&Moment)) -> Result<Recorded> {
     }
     let command = Command::new(&plan.program, &plan.arguments)
         .signal_mask(signals.original_mask())
-        .limits(limits);
+        .limits(limits)
+        .inherited(inherited);
     let prepared = target::prepare(command, follow.cgroup(), &identity)?;
     let file = OutputFile::create(&plan.output, identity.files.as_ref())?;
     let header = header::describe(plan, &selected, idle.baselines, &probe, &follow, caveats);
@@ -81,9 +84,12 @@ pub fn record(plan: &Plan, watch: &mut dyn FnMut(&Moment)) -> Result<Recorded> {
     let mut recorder = Recorder::new(probe, selected.source, sideband, capture, caveats);
     let followed = recorder.follow(plan, &mut child, &signals, follow.cgroup(), watch);
     if let Err(error) = followed {
+        let released = recorder.released();
         drop(recorder);
-        // An older recording must not be lost for a target that never ran.
-        file.discard()?;
+        if !released {
+            // An older recording must not be lost for a target that never ran.
+            file.discard()?;
+        }
         return Err(error);
     }
     let exit = child.reap()?;

@@ -219,3 +219,20 @@ fn a_delay_leaves_the_beginning_out() {
     assert!(cpu > 0.0 && cpu < 0.3, "{cpu}");
     assert!(report.account("target") > 0);
 }
+
+#[test]
+fn files_that_the_caller_hands_on_reach_the_target() {
+    if !root() {
+        return;
+    }
+    let directory = tempfile::tempdir().unwrap();
+    let output = Command::new("bash")
+        .current_dir(directory.path())
+        .args(["-c", "\"$EPROF\" run --quiet -- cat <(echo through)"])
+        .env("EPROF", eprof())
+        .env_remove("SUDO_UID")
+        .output()
+        .unwrap();
+    let stderr = String::from_utf8_lossy(&output.stderr);
+    assert_eq!(output.stdout, b"through\n", "{stderr}");
+}

@@ -31,6 +31,10 @@ pub struct Recorder<W: Write> {
     threads: u64,
     cpu_before: Nanos,
     caveats: Vec<Caveat>,
+    /// Whether the target was let go.
+    released: bool,
+    /// Whether the measurement failed on the way; the target still runs.
+    broken: bool,
 }
 
 impl<W: Write> Recorder<W> {
@@ -54,6 +58,8 @@ impl<W: Write> Recorder<W> {
             threads: 0,
             cpu_before: Nanos::ZERO,
             caveats,
+            released: false,
+            broken: false,
         }
     }
 
@@ -68,6 +74,11 @@ impl<W: Write> Recorder<W> {
                 ),
             ));
         }
+    }
+
+    /// Whether the target was let go, so that there is something to keep.
+    pub fn released(&self) -> bool {
+        self.released
     }
 
     /// Lets the target go and records it until its root process has ended.
@@ -90,6 +101,7 @@ impl<W: Write> Recorder<W> {
             self.begin()?;
         }
         child.release()?;
+        self.released = true;
         let end = plan
             .duration
             .map(|duration| begin.unwrap_or(now) + duration);
@@ -105,21 +117,19 @@ impl<W: Write> Recorder<W> {
                     let now = clock::now();
                     if begin.is_some_and(|begin| begin <= now) {
                         begin = None;
-                        self.begin()?;
+                        let begun = self.begin();
+                        self.outlive(begun);
                     }
                     strike(stop.on_time(now), child, cgroup)?;
                 }
-                Event::Tick { .. } => {
-                    if let Some(moment) = self.close()? {
-                        watch(&moment);
-                    }
-                }
+                Event::Tick { .. } => self.tick(watch),
                 Event::Ready(_) => {}
             }
         }
         // The target ended before the measurement was to begin.
-        if self.clockwork.is_none() {
-            self.begin()?;
+        if self.clockwork.is_none() && !self.broken {
+            let begun = self.begin();
+            self.outlive(begun);
             self.caveats.push(
                 Caveat::new(
                     "ended-in-delay",
@@ -128,10 +138,33 @@ impl<W: Write> Recorder<W> {
                 .hint("choose a shorter --delay"),
             );
         }
-        if let Some(moment) = self.close()? {
+        self.tick(watch);
+        Ok(())
+    }
+
+    /// Closes an interval and tells of it.
+    fn tick(&mut self, watch: &mut dyn FnMut(&Moment)) {
+        if self.broken {
+            return;
+        }
+        let closed = self.close();
+        if let Some(moment) = self.outlive(closed).flatten() {
             watch(&moment);
         }
-        Ok(())
+    }
+
+    /// A failure of the measurement ends the measurement, not the target; what
+    /// was recorded until then is kept.
+    fn outlive<T>(&mut self, result: Result<T>) -> Option<T> {
+        result
+            .map_err(|error| {
+                self.broken = true;
+                self.caveats.push(Caveat::new(
+                    "measurement-failed",
+                    format!("the measurement ended before the target: {error}"),
+                ));
+            })
+            .ok()
     }
 
     /// Begins to measure: the first readings, and the first border.
