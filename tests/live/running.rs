@@ -147,7 +147,7 @@ fn nothing_stays_behind() {
             "--",
             "sh",
             "-c",
-            "cat /proc/self/cgroup > where.tmp; mv where.tmp where; sleep 1000",
+            "echo $$ > pid; cat /proc/self/cgroup > where.tmp; mv where.tmp where; exec sleep 1000",
         ])
         .spawn()
         .unwrap();
@@ -177,7 +177,11 @@ fn nothing_stays_behind() {
         "{}",
         String::from_utf8_lossy(&report.stderr)
     );
-    let _ = Command::new("pkill").args(["-f", "sleep 1000"]).status();
+
+    // The target outlived the eprof that was killed.
+    let pid = std::fs::read_to_string(directory.path().join("pid")).unwrap();
+    let pid = nix::unistd::Pid::from_raw(pid.trim().parse().unwrap());
+    nix::sys::signal::kill(pid, nix::sys::signal::Signal::SIGKILL).unwrap();
 }
 
 #[test]

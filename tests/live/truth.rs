@@ -275,3 +275,43 @@ fn samples_are_as_many_as_perf_takes() {
         );
     }
 }
+
+#[test]
+fn a_sample_is_worth_the_same_whenever_it_was_taken() {
+    if !root() {
+        return;
+    }
+    // eprof has to wait for a CPU as everybody has, so borders come late and
+    // samples pile up. With an estimate by CPU time, and a sample per so much
+    // CPU time, each has nevertheless the same energy, give or take what a
+    // single interval holds.
+    let cpus = std::thread::available_parallelism().unwrap().get();
+    let mut neighbours: Vec<_> = (0..cpus * 4)
+        .map(|_| {
+            Command::new("sh")
+                .args(["-c", "while :; do :; done"])
+                .spawn()
+                .unwrap()
+        })
+        .collect();
+    let run = Recorded::run(&["--source", "model"], &[example("two_functions")]);
+    for neighbour in &mut neighbours {
+        neighbour.kill().unwrap();
+        neighbour.wait().unwrap();
+    }
+    let report = run.report();
+    report.assert_balanced();
+    let mean = report.account("target") as f64 / report.sum("threads", "samples") as f64;
+    let rows = report.rows("functions").iter();
+    let often = rows.filter(|row| row["samples"].as_u64().unwrap() >= 100);
+    let mut seen = 0;
+    for row in often {
+        let each = row["self_uj"].as_f64().unwrap() / row["samples"].as_f64().unwrap();
+        assert!(
+            (0.8..1.25).contains(&(each / mean)),
+            "{each} µJ per sample against {mean} on average: {row}"
+        );
+        seen += 1;
+    }
+    assert!(seen >= 2, "{:#?}", report.rows("functions"));
+}

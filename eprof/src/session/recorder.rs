@@ -10,8 +10,8 @@ use super::{Moment, Plan};
 use crate::caveat::Caveat;
 use crate::clock;
 use crate::error::{Error, Result};
-use crate::kernel::{IntervalAccounts, KernelEvent, Probe, Sideband};
-use crate::recording::{Capture, End, Footprint};
+use crate::kernel::{IntervalAccounts, KernelEvent, Probe, Sideband, TaskId};
+use crate::recording::{Capture, End, Footprint, Frame};
 use crate::source::EnergySource;
 use crate::symbol::{self, Atlas};
 use crate::target::{Cgroup, Child, Event, ExitStatus, Signals, Stop, Waiter, stop, strike};
@@ -26,6 +26,8 @@ pub struct Recorder<W: Write> {
     capture: Capture<W>,
     /// `None` while the measurement is delayed.
     clockwork: Option<Clockwork>,
+    /// Samples taken after the last border: those of the next interval.
+    early: Vec<Taken>,
     /// Objects of the atlas that the recording has.
     objects: usize,
     threads: u64,
@@ -35,6 +37,14 @@ pub struct Recorder<W: Write> {
     released: bool,
     /// Whether the measurement failed on the way; the target still runs.
     broken: bool,
+}
+
+/// A sample whose frames are known.
+struct Taken {
+    at: Timestamp,
+    task: TaskId,
+    cpu: u32,
+    frames: Vec<Frame>,
 }
 
 impl<W: Write> Recorder<W> {
@@ -54,6 +64,7 @@ impl<W: Write> Recorder<W> {
             atlas: Atlas::default(),
             capture,
             clockwork: None,
+            early: Vec::new(),
             objects: 0,
             threads: 0,
             cpu_before: Nanos::ZERO,
@@ -172,7 +183,8 @@ impl<W: Write> Recorder<W> {
         let readings = self.source.read()?;
         self.cpu_before = own_cpu_time();
         let border = self.probe.start()?;
-        self.drain(false)?;
+        self.drain()?;
+        self.early.retain(|sample| sample.at > border);
         let nothing_yet = IntervalAccounts {
             begin: border,
             end: border,
@@ -188,7 +200,8 @@ impl<W: Write> Recorder<W> {
     /// Closes an interval, if the measurement has begun.
     fn close(&mut self) -> Result<Option<Moment>> {
         if self.clockwork.is_none() {
-            self.drain(false)?;
+            self.drain()?;
+            self.early.clear();
             return Ok(None);
         }
         // The border follows the readings at once: what runs between the two
@@ -204,7 +217,16 @@ impl<W: Write> Recorder<W> {
             }
         };
         let accounts = self.probe.close_interval()?;
-        self.drain(true)?;
+        self.drain()?;
+        // eprof may not have got to run for a while since the border: what was
+        // sampled meanwhile belongs to time that is not yet accounted.
+        for sample in std::mem::take(&mut self.early) {
+            if sample.at > accounts.end {
+                self.early.push(sample);
+            } else {
+                self.capture.sample(sample.task, sample.cpu, &sample.frames);
+            }
+        }
         let record = self.capture.close(accounts, readings)?;
         Ok(self
             .clockwork
@@ -212,9 +234,8 @@ impl<W: Write> Recorder<W> {
             .map(|clockwork| clockwork.advance(&record, self.threads)))
     }
 
-    /// Takes in what happened since the last time; `measuring` says whether
-    /// samples count.
-    fn drain(&mut self, measuring: bool) -> Result<()> {
+    /// Takes in what happened since the last time.
+    fn drain(&mut self) -> Result<()> {
         let mut batch = Vec::new();
         self.probe.drain(&mut |event| batch.push(event));
         // After the samples, so that what they point into is known.
@@ -225,15 +246,20 @@ impl<W: Write> Recorder<W> {
         for event in &batch {
             self.atlas.apply(event);
             match event {
-                KernelEvent::Sample(sample) if measuring => {
+                KernelEvent::Sample(sample) => {
                     let frames = self.atlas.frames(sample);
                     self.record_objects()?;
                     match sample.task {
-                        Some(task) => self.capture.sample(task, sample.cpu, &frames),
+                        Some(task) => self.early.push(Taken {
+                            at: sample.at,
+                            task,
+                            cpu: sample.cpu,
+                            frames,
+                        }),
                         None => self.capture.lost("sample-of-unnamed-thread", 1),
                     }
                 }
-                KernelEvent::Sample(_) | KernelEvent::Mapped(_) => {}
+                KernelEvent::Mapped(_) => {}
                 KernelEvent::Born(_) => {
                     self.threads += 1;
                     self.capture.event(event)?;
@@ -271,6 +297,8 @@ impl<W: Write> Recorder<W> {
                 losses.count(&reason, count);
             }
         }
+        let late = u64::try_from(self.early.len()).unwrap_or(u64::MAX);
+        losses.count("sample-after-last-interval", late);
         let programs = self.probe.footprint();
         self.caveats.extend(self.probe.caveats());
         // The hooks are of no use any more, and naming takes its time.
