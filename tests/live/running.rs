@@ -240,3 +240,21 @@ fn files_that_the_caller_hands_on_reach_the_target() {
     let stderr = String::from_utf8_lossy(&output.stderr);
     assert_eq!(output.stdout, b"through\n", "{stderr}");
 }
+
+#[test]
+fn a_long_interval_loses_nothing() {
+    if !root() {
+        return;
+    }
+    // Longer than the run: the one interval ends when the target does.
+    let run = Recorded::run(&["--interval", "10s", "-F", "4999"], &[example("threads")]);
+    let report = run.report();
+    report.assert_balanced();
+    assert_eq!(report.0["losses"], serde_json::json!({}), "{:#}", report.0);
+    let cpu = report.sum("threads", "cpu_ns") as f64 / 1e9;
+    let samples = report.sum("threads", "samples") as f64;
+    assert!(
+        (samples - cpu * 4999.0).abs() < 0.1 * samples,
+        "{samples} samples in {cpu} s"
+    );
+}
