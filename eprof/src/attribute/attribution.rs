@@ -15,9 +15,7 @@ use super::activity::{Activity, Payer, Work, take_before_exec, unnamed};
 use super::book::{Book, Charges, Share};
 
 use super::idle::IdlePower;
-use super::ledger::{
-    Account, Attributed, CpuCharge, HalfWidth, Ledger, Price, ProcessCharge, ThreadCharge,
-};
+use super::ledger::{Attributed, CpuCharge, HalfWidth, Ledger, Price, ProcessCharge, ThreadCharge};
 use super::pool::pools;
 use super::process::{Processes, UNNAMED};
 use super::sampled::{Counts, Stacks, counts};
@@ -206,17 +204,6 @@ impl Attribution {
             let full = marginal + base;
             self.cpus.entry(cpu).or_default().0 += Price { full, marginal };
         }
-    }
-
-    /// What all disjoint meters said so far, and what of it the target is
-    /// charged with, for a progress line.
-    pub fn so_far(&self) -> (Microjoules, Price) {
-        let disjoint = || self.books.iter().filter(|book| !book.meter().nested);
-        let mut target = Price::default();
-        for book in disjoint() {
-            target += book.account(Account::Target);
-        }
-        (disjoint().map(Book::total).sum(), target)
     }
 
     /// Closes the books. `said` is what the timeline had to say.

@@ -84,12 +84,6 @@ impl Book {
         self.total
     }
 
-    /// What one account is charged with so far.
-    pub(super) fn account(&self, account: Account) -> Price {
-        let charge = self.accounts.get(&account);
-        charge.map(|charge| charge.price).unwrap_or_default()
-    }
-
     /// A stretch whose energy nobody knows.
     pub(super) fn unknown(&mut self, length: Nanos) {
         self.unknown += length;

@@ -7,6 +7,7 @@ use std::time::Duration;
 use clap::{Args, Parser, Subcommand, ValueEnum};
 
 use super::duration;
+use crate::output::{By, Format, Sort};
 
 /// Exit codes and environment, told where people look for them.
 const EXIT_CODES: &str = "\
@@ -90,18 +91,6 @@ pub enum Command {
     },
 }
 
-/// How a report is written.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, ValueEnum)]
-pub enum Format {
-    /// For people
-    #[default]
-    Table,
-    /// Documented and stable: eprof-report/1
-    Json,
-    /// One row per line
-    Csv,
-}
-
 /// How `run`, `list` and `doctor` write.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, ValueEnum)]
 pub enum ShortFormat {
@@ -140,40 +129,6 @@ pub enum Weights {
     Time,
     /// CPU cycles
     Cycles,
-}
-
-/// What the report is broken down by.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, ValueEnum)]
-pub enum By {
-    /// Threads
-    Thread,
-    /// Processes
-    Process,
-    /// Commands: all processes of one name together (not in JSON)
-    Command,
-    /// Functions
-    Function,
-    /// Object files
-    Module,
-    /// CPUs
-    Cpu,
-}
-
-/// What rows are ordered by.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, ValueEnum)]
-pub enum Sort {
-    /// Energy (of functions: their own)
-    Energy,
-    /// Energy above idle
-    Marginal,
-    /// Energy with callees (functions)
-    Total,
-    /// CPU time
-    Cpu,
-    /// Number of samples
-    Samples,
-    /// Name
-    Name,
 }
 
 /// Options of `eprof run`.

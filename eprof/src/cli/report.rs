@@ -9,14 +9,14 @@ use crate::output::{self, Look, View};
 
 pub(super) fn execute(args: &ReportArgs) -> Result<u8> {
     let view = View {
-        by: args.by.map(Into::into),
-        sort: args.sort.map(Into::into),
+        by: args.by,
+        sort: args.sort,
         limit: args.limit,
     };
     view.check()?;
     let profile = attribution::profile(&args.file, &args.attribution)?;
     let stdout = io::stdout();
     let look = Look::of_stdout(&stdout);
-    output::report(&profile, &view, args.format.into(), look, stdout)?;
+    output::report(&profile, &view, args.format, look, stdout)?;
     Ok(0)
 }

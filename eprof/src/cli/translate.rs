@@ -1,50 +1,14 @@
 //! From the words of the command line to those of the rooms.
 
-use super::args::{By, Format, ShortFormat, Sort, SourceChoice, Weights};
+use super::args::{ShortFormat, SourceChoice, Weights};
 use crate::source::{Choice, SourceKind};
 use crate::{attribute, output};
-
-impl From<Format> for output::Format {
-    fn from(format: Format) -> Self {
-        match format {
-            Format::Table => Self::Table,
-            Format::Json => Self::Json,
-            Format::Csv => Self::Csv,
-        }
-    }
-}
 
 impl From<ShortFormat> for output::Format {
     fn from(format: ShortFormat) -> Self {
         match format {
             ShortFormat::Table => Self::Table,
             ShortFormat::Json => Self::Json,
-        }
-    }
-}
-
-impl From<By> for output::By {
-    fn from(by: By) -> Self {
-        match by {
-            By::Thread => Self::Thread,
-            By::Process => Self::Process,
-            By::Command => Self::Command,
-            By::Function => Self::Function,
-            By::Module => Self::Module,
-            By::Cpu => Self::Cpu,
-        }
-    }
-}
-
-impl From<Sort> for output::Sort {
-    fn from(sort: Sort) -> Self {
-        match sort {
-            Sort::Energy => Self::Energy,
-            Sort::Marginal => Self::Marginal,
-            Sort::Total => Self::Total,
-            Sort::Cpu => Self::Cpu,
-            Sort::Samples => Self::Samples,
-            Sort::Name => Self::Name,
         }
     }
 }

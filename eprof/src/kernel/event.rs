@@ -45,22 +45,6 @@ pub struct Task {
 #[serde(transparent)]
 pub struct ZoneId(pub u16);
 
-/// Who a CPU worked for.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
-#[serde(rename_all = "lowercase")]
-pub enum Class {
-    /// Nobody: the idle task.
-    Idle,
-    /// A kernel thread.
-    Kernel,
-    /// A process outside the target.
-    Other,
-    /// eprof itself.
-    Eprof,
-    /// A thread of the target.
-    Target,
-}
-
 /// What one CPU did during an interval.
 #[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
 pub struct CpuAccount {

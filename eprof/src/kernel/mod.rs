@@ -19,7 +19,7 @@ mod shared;
 mod tracepoint;
 
 pub use event::{
-    Class, CpuAccount, Inode, IntervalAccounts, KernelEvent, Loss, Mapping, Sample, StackEnd, Task,
+    CpuAccount, Inode, IntervalAccounts, KernelEvent, Loss, Mapping, Sample, StackEnd, Task,
     TaskId, ThreadAccount, ZoneId,
 };
 pub use mapping::Sideband;

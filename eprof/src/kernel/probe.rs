@@ -261,15 +261,6 @@ impl Probe {
         self.cycles.is_some()
     }
 
-    /// Whether the accounts' cycles can be trusted so far: there is a counter
-    /// on each CPU, and all of them counted all the time. A reason why not is
-    /// among the [`Self::caveats`].
-    pub fn cycles_usable(&mut self) -> bool {
-        self.cycles
-            .as_mut()
-            .is_some_and(|cycles| pmu::distrust(&cycles.states()).is_none())
-    }
-
     /// Everything lost so far, by reason.
     pub fn losses(&self) -> Loss {
         let mut loss = footprint::losses(&self.ebpf, &self.cpus);

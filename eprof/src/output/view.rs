@@ -1,9 +1,11 @@
 //! What part of a profile is asked for.
 
+use clap::ValueEnum;
+
 use crate::error::{Error, ErrorKind, Result};
 
 /// How a report is written.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, ValueEnum)]
 pub enum Format {
     /// For people.
     #[default]
@@ -15,7 +17,7 @@ pub enum Format {
 }
 
 /// What the rows of a breakdown are.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, ValueEnum)]
 pub enum By {
     /// One row per thread incarnation.
     Thread,
@@ -46,7 +48,7 @@ impl By {
 }
 
 /// What rows are ordered by; names ascend, everything else descends.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, ValueEnum)]
 pub enum Sort {
     /// Energy with the share of the idle cost (of functions: their own).
     #[default]

@@ -321,8 +321,8 @@ impl<W: Write> Recorder<W> {
         // The hooks are of no use any more, and naming takes its time.
         drop(self.probe);
         drop(self.sideband);
-        let frames = self.capture.catalog().frames.clone();
-        let resolution = symbol::resolve(self.atlas.objects(), &frames, &mut |_, _| {});
+        let frames = &self.capture.catalog().frames;
+        let resolution = symbol::resolve(self.atlas.objects(), frames, &mut |_, _| {});
         for symbol in resolution.symbols {
             self.capture.symbol(symbol)?;
         }
