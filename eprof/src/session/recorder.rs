@@ -226,10 +226,14 @@ impl<W: Write> Recorder<W> {
         let readings = match self.source.read() {
             Ok(readings) => readings,
             Err(error) => {
-                self.caveats.push(Caveat::new(
+                let caveat = Caveat::new(
                     "source-failed",
                     format!("the energy source failed during the run: {error}"),
-                ));
+                );
+                // It may go on failing; that is said once.
+                if !self.caveats.contains(&caveat) {
+                    self.caveats.push(caveat);
+                }
                 Vec::new()
             }
         };
