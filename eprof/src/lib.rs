@@ -24,6 +24,7 @@ pub mod host;
 pub mod kernel;
 pub mod output;
 pub mod pipeline;
+pub mod power;
 pub mod profile;
 pub mod recording;
 pub mod session;

@@ -1,0 +1,111 @@
+//! The result of a fit.
+
+use nalgebra::{DMatrix, DVector};
+
+use super::errors::Errors;
+use super::gram::Gram;
+use super::health::Health;
+use super::ridge::Ridge;
+use super::settings::Settings;
+use super::shape::Shape;
+
+/// Whether the weights are to be used.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Verdict {
+    /// They predict rows that they have not seen better than CPU time does.
+    Better,
+    /// They do not: share by CPU time.
+    TimeShareIsBetter,
+    /// There are too few rows to tell.
+    TooFewRows,
+}
+
+/// One term of a fit: a function of one column.
+#[derive(Clone, Copy, Debug, PartialEq)]
+pub struct FittedTerm {
+    /// Which column.
+    pub column: usize,
+    /// In which way.
+    pub shape: Shape,
+    /// Watts per unit of the shaped column; never negative.
+    pub weight: f64,
+}
+
+/// Weights, and how good they are.
+#[derive(Clone, Debug, PartialEq)]
+pub struct Fit {
+    /// The terms; their sum and the intercept are the power.
+    pub terms: Vec<FittedTerm>,
+    /// Watts without any signal; 0 where none was asked for.
+    pub intercept: f64,
+    /// Covariance of the terms' weights, row by row.
+    pub covariance: Vec<f64>,
+    /// Errors on rows that were left out, everything that was chosen being
+    /// chosen without them.
+    pub held_out: Errors,
+    /// The same errors of the model that knows CPU time only.
+    pub time_share: Errors,
+    /// Standard deviation of the error on rows that were left out, relative
+    /// to the predicted power.
+    pub residual: f64,
+    /// What the columns are like.
+    pub health: Health,
+    /// The strength of the prior that cross-validation chose.
+    pub strength: f64,
+    /// Number of rows.
+    pub rows: u64,
+    /// Whether to use it.
+    pub verdict: Verdict,
+}
+
+impl Fit {
+    /// Predicted power in watts, the intercept included.
+    pub fn predict(&self, row: &[f64]) -> f64 {
+        self.terms.iter().fold(self.intercept, |sum, term| {
+            sum + term.weight * term.shape.of(row.get(term.column).copied().unwrap_or(0.0))
+        })
+    }
+
+    /// The terms of one column.
+    pub fn of_column(&self, column: usize) -> impl Iterator<Item = &FittedTerm> {
+        self.terms.iter().filter(move |term| term.column == column)
+    }
+}
+
+/// Covariance of the weights, all columns of the Grams.
+///
+/// The inverse of the equations with the prior, times the variance of the
+/// residuals, times how much more the errors of a fold agree with each other
+/// than independent errors would (the mean design effect of cluster-robust
+/// errors; Liang and Zeger, 1986). For weights at their bound of zero this is
+/// too wide rather than too narrow.
+pub(super) fn covariance(
+    folds: &[Gram],
+    total: &Gram,
+    settings: &Settings,
+    strength: f64,
+    theta: &DVector<f64>,
+) -> Option<DMatrix<f64>> {
+    let ridge = Ridge::new(total, settings)?;
+    let inverse = ridge.with_prior(strength).cholesky()?.inverse();
+    let n = total.rows as f64;
+    let used = theta.iter().filter(|value| **value > 0.0).count() as f64;
+    let scaled = ridge.unit.powi(2) * total.weight;
+    let variance = total.squared_error(theta) / scaled * n / (n - used).max(1.0);
+    // Scores of the folds: independent errors of variance v make them add up
+    // to v × (number of columns).
+    let scores = folds.iter().filter(|fold| fold.rows > 0).map(|fold| {
+        let score = &fold.xy - &fold.xx * theta;
+        let score = score.component_div(&ridge.scale) * (n / total.weight).sqrt()
+            / (ridge.unit * total.weight.sqrt());
+        (&inverse * &score).dot(&score)
+    });
+    let columns = total.columns().max(1) as f64;
+    let effect = scores.sum::<f64>() / (variance.max(f64::MIN_POSITIVE) * columns);
+    let spread = variance / n * effect.max(1.0);
+    Some(DMatrix::from_fn(
+        inverse.nrows(),
+        inverse.ncols(),
+        |i, j| inverse[(i, j)] * spread * ridge.unit.powi(2) / (ridge.scale[i] * ridge.scale[j]),
+    ))
+}

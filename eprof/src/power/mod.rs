@@ -1,0 +1,31 @@
+//! The power model: what the signals of a slice say about its power.
+//!
+//! Pure. A model is the power above idle of one meter's domain as a sum of
+//! terms, each a function of the rate of one signal. A term is shared among
+//! threads in proportion to its signal (for terms of one variable that is the
+//! Aumann–Shapley price), so that every such model attributes additively.
+//!
+//! ```text
+//!   rows (rates, watts) ─► Gram per fold ─► ridge ─► nnls ─► Fit
+//!                               └── health: zero, collinear, condition
+//! ```
+
+mod accumulator;
+mod errors;
+mod fit;
+mod gram;
+mod health;
+mod nnls;
+mod ridge;
+mod rows;
+mod settings;
+mod shape;
+
+pub use accumulator::Accumulator;
+pub use errors::{ErrorSum, Errors};
+pub use fit::{Fit, FittedTerm, Verdict};
+pub use gram::Gram;
+pub use health::Health;
+pub use rows::{LINEAR, Row, SHAPED, contiguous, fit};
+pub use settings::{Prior, Settings};
+pub use shape::Shape;
