@@ -35,7 +35,7 @@ impl Health {
         });
         let mut collinear = Vec::new();
         let mut kept: Vec<usize> = Vec::new();
-        for position in 0..live.len() {
+        for (position, &column) in live.iter().enumerate() {
             // What the columns kept so far leave unexplained of this one.
             let with: Vec<usize> = kept.iter().copied().chain([position]).collect();
             let part = cosine.select_rows(&with).select_columns(&with);
@@ -43,7 +43,7 @@ impl Health {
                 .cholesky()
                 .map_or(0.0, |root| root.l()[(kept.len(), kept.len())].powi(2));
             if rest * INFLATION < 1.0 {
-                collinear.push(live[position]);
+                collinear.push(column);
             } else {
                 kept.push(position);
             }

@@ -108,3 +108,34 @@ fn on(a: &DMatrix<f64>, b: &DVector<f64>, passive: &[bool]) -> Option<DVector<f6
     }
     theta.iter().all(|value| value.is_finite()).then_some(theta)
 }
+
+#[cfg(test)]
+mod tests {
+    use proptest::prelude::*;
+
+    use super::*;
+
+    proptest! {
+        #![proptest_config(ProptestConfig { failure_persistence: None, ..ProptestConfig::default() })]
+
+        /// The conditions of Karush, Kuhn and Tucker, which only the minimum
+        /// fulfils.
+        #[test]
+        fn the_result_is_the_minimum(
+            x in prop::collection::vec(-1.0_f64..1.0, 7 * 5),
+            b in prop::collection::vec(-1.0_f64..1.0, 5),
+            guess: [bool; 5],
+        ) {
+            let x = DMatrix::from_vec(7, 5, x);
+            let a = x.transpose() * x + DMatrix::identity(5, 5) * 1e-3;
+            let b = DVector::from_vec(b);
+            let theta = solve(&a, &b, &guess);
+            let gradient = &b - &a * &theta;
+            for (value, slope) in theta.iter().zip(gradient.iter()) {
+                prop_assert!(*value >= 0.0);
+                prop_assert!(*slope < 1e-8, "it could be lower: {theta} {gradient}");
+                prop_assert!(*value <= 0.0 || slope.abs() < 1e-8, "{theta} {gradient}");
+            }
+        }
+    }
+}

@@ -1,6 +1,8 @@
 //! A fit of rows that are all in memory: shapes, strength of the prior and
 //! weights of rows are chosen, and the whole of that choice is cross-validated.
 
+use std::collections::BTreeSet;
+
 use nalgebra::DVector;
 
 use super::errors::ErrorSum;
@@ -204,16 +206,13 @@ pub(super) fn huber(residuals: &[f64]) -> Option<Vec<f64>> {
 /// Fits `rows` of `columns` columns with shapes of so many pieces as
 /// cross-validation likes best. Rows that are not sound are left out. `None`
 /// where there is nothing to fit.
-///
-/// # Panics
-/// Never: rows with another number of columns are not sound.
 pub fn fit(rows: &[Row], columns: usize, settings: &Settings, pieces: &[usize]) -> Option<Fit> {
     let sound = |row: &&Row| row.is_sound() && row.x.len() == columns;
     let rows: Vec<&Row> = rows.iter().filter(sound).collect();
     let whole = train(&rows, columns, settings, pieces)?;
     let mut held_out = ErrorSum::default();
     let mut time_share = ErrorSum::default();
-    let folds: std::collections::BTreeSet<usize> = rows.iter().map(|row| row.fold).collect();
+    let folds: BTreeSet<usize> = rows.iter().map(|row| row.fold).collect();
     for fold in folds {
         let (out, rest): (Vec<&Row>, Vec<&Row>) = rows.iter().partition(|row| row.fold == fold);
         let linear = Design::new(&rest, columns, 1, settings);
