@@ -1,5 +1,6 @@
 //! What one CPU is doing, and did.
 
+use crate::cell::{COUNTERS, Cell};
 use crate::outcome::OUTCOMES;
 use crate::program::PROGRAMS;
 
@@ -14,18 +15,13 @@ pub const TARGET: usize = 3;
 /// The idle task; it has no cell, its time is the rest of the interval.
 pub const IDLE: usize = 4;
 
-/// What one CPU did during one interval. The idle time is the rest.
+/// What one CPU did during one interval, per class, see [`KERNEL`] and the
+/// following. The idle time is the rest.
 #[repr(C)]
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub struct CpuCell {
-    /// Nanoseconds per class, see [`KERNEL`] and the following.
-    pub ns: [u64; 4],
-    /// Cycles per class; zero without a cycle counter.
-    pub cycles: [u64; 4],
-    /// Context switches, those of the idle task included.
-    pub switches: u64,
-    /// Keeps the cells of two intervals on separate cache lines.
-    pub rest: [u64; 7],
+    /// The classes.
+    pub classes: [Cell; 4],
 }
 
 /// The entry of one CPU in the map `CPUS`; written by the kernel programs on
@@ -37,8 +33,19 @@ pub struct CpuState {
     /// When the current slice began, `CLOCK_MONOTONIC` nanoseconds; zero
     /// before the first hook on this CPU.
     pub start: u64,
-    /// The cycle counter at `start`.
-    pub cycles: u64,
+    /// The counters at `start`.
+    pub counts: [u64; COUNTERS],
+    /// The counters at the last sample in the current slice, or at `start`.
+    pub sampled: [u64; COUNTERS],
+    /// When that was; zero before the first sample of the slice.
+    pub sampled_at: u64,
+    /// Nanoseconds that this CPU was idle, up to the last time that it became
+    /// busy.
+    pub idle: u64,
+    /// When it became idle; zero while it is busy.
+    pub idle_since: u64,
+    /// `idle` of the SMT sibling at `start`, brought up to then.
+    pub sibling_idle: u64,
     /// The epoch in which `flush` last closed a slice here.
     pub flushed: u64,
     /// The thread that was switched to, in the initial PID namespace; zero is
@@ -49,8 +56,8 @@ pub struct CpuState {
     /// One while a slice is being closed with interrupts enabled, so that
     /// `flush` keeps out of it.
     pub busy: u32,
-    /// Always zero.
-    pub zero: [u32; 7],
+    /// The other hardware thread of this core, plus one; zero for none.
+    pub sibling: u32,
     /// What the CPU did, by the parity of the interval.
     pub cells: [CpuCell; 2],
     /// Runs per [`crate::Program`].
@@ -59,6 +66,6 @@ pub struct CpuState {
     pub lost: [u64; OUTCOMES],
 }
 
-const _: () = assert!(size_of::<CpuCell>() == 128);
-const _: () = assert!(core::mem::offset_of!(CpuState, cells) == 64);
-const _: () = assert!(size_of::<CpuState>() == 64 + 2 * 128 + 64 + 128);
+const _: () = assert!(size_of::<CpuCell>() == 256);
+const _: () = assert!(core::mem::offset_of!(CpuState, cells) == 128);
+const _: () = assert!(size_of::<CpuState>() == 128 + 2 * 256 + 64 + 128);

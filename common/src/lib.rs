@@ -16,7 +16,7 @@ pub mod program;
 pub mod sample;
 pub mod slot;
 
-pub use cell::Cell;
+pub use cell::{COUNTERS, Cell};
 pub use control::Control;
 pub use cpu::{CpuCell, CpuState};
 pub use link::Link;
@@ -27,7 +27,7 @@ pub use slot::Slot;
 
 /// The version of everything in this crate, stored in the object's
 /// [`ABI_SECTION`].
-pub const ABI_VERSION: u32 = 1;
+pub const ABI_VERSION: u32 = 2;
 
 /// The ELF section of the object that holds [`ABI_VERSION`] as four
 /// little-endian bytes.

@@ -10,8 +10,8 @@ pub struct Link {
     pub serial: u64,
     /// Its slot, or [`Link::NO_SLOT`].
     pub slot: u32,
-    /// Always zero.
-    pub zero: u32,
+    /// The CPU on which the thread ran last, plus one; zero before.
+    pub cpu: u32,
 }
 
 impl Link {

@@ -1,5 +1,7 @@
 //! A stack sample on its way through the ring.
 
+use crate::cell::COUNTERS;
+
 /// Most frames of one stack (`kernel.perf_event_max_stack` by default).
 pub const MAX_FRAMES: usize = 127;
 
@@ -25,6 +27,10 @@ pub struct SampleHeader {
     pub user_bytes: i32,
     /// Always zero.
     pub zero: u32,
+    /// Nanoseconds since the last sample in this slice, or since it began.
+    pub spent: u64,
+    /// Events per counter since then.
+    pub counts: [u64; COUNTERS],
 }
 
-const _: () = assert!(size_of::<SampleHeader>() == 40 && align_of::<SampleHeader>() == 8);
+const _: () = assert!(size_of::<SampleHeader>() == 80 && align_of::<SampleHeader>() == 8);

@@ -7,7 +7,7 @@ use aya_ebpf::{
 };
 use core::ptr::{read_volatile, write_volatile};
 use eprof_common::{
-    Control, CpuState, Link, Outcome,
+    Cell, Control, CpuState, Link, Outcome,
     cpu::{IDLE, TARGET},
 };
 
@@ -52,7 +52,7 @@ fn cycles(cpu: *mut CpuState) -> u64 {
 struct Piece {
     ns: u64,
     cycles: u64,
-    switches: u64,
+    switches: u32,
 }
 
 /// Closes the slice that `owner` has been running since the last hook on this
@@ -62,7 +62,7 @@ struct Piece {
 /// The clock is read here, late in the program: most of what a hook costs is
 /// charged to the task that caused it rather than to the next one.
 #[inline(always)]
-pub fn close(cpu: *mut CpuState, control: *mut Control, owner: Owner, switches: u64) {
+pub fn close(cpu: *mut CpuState, control: *mut Control, owner: Owner, switches: u32) {
     let now = now();
     let counter = cycles(cpu);
     // SAFETY: both pointers are elements of maps, which live as long as the
@@ -70,9 +70,9 @@ pub fn close(cpu: *mut CpuState, control: *mut Control, owner: Owner, switches: 
     // volatile reads, and the order: clock, epoch, boundary.
     let (start, spent_cycles, parity, boundary) = unsafe {
         let start = (*cpu).start;
-        let spent_cycles = counter.wrapping_sub((*cpu).cycles);
+        let spent_cycles = counter.wrapping_sub((*cpu).counts[0]);
         (*cpu).start = now;
-        (*cpu).cycles = counter;
+        (*cpu).counts[0] = counter;
         let parity = read_volatile(&raw const (*control).epoch) & 1;
         let boundary = read_volatile(&raw const (*control).boundary[parity as usize]);
         (start, spent_cycles, parity, boundary)
@@ -140,24 +140,30 @@ fn charge(cpu: *mut CpuState, parity: u64, owner: Owner, piece: Piece) {
         } else {
             &raw mut (*cpu).cells[1]
         };
-        (*cell).switches += piece.switches;
         if owner.class >= IDLE {
             return;
         }
-        (*cell).ns[owner.class] += piece.ns;
-        if map::CYCLES.load() != 0 {
-            (*cell).cycles[owner.class] += piece.cycles;
-        }
+        add(&raw mut (*cell).classes[owner.class], &piece);
         if owner.class != TARGET || owner.slot == Link::NO_SLOT {
             return;
         }
         let zone = (*cpu).zone;
         let index = (owner.slot * map::ZONES.load() + zone) * 2 + parity as u32;
         if let Some(cell) = map::CELLS.get_ptr_mut(index) {
-            (*cell).ns += piece.ns;
-            (*cell).cycles += piece.cycles;
-            (*cell).switches += piece.switches;
+            add(cell, &piece);
         }
+    }
+}
+
+/// # Safety
+/// `cell` is an element of a map, or of one.
+#[inline(always)]
+unsafe fn add(cell: *mut Cell, piece: &Piece) {
+    // SAFETY: by the caller.
+    unsafe {
+        (*cell).ns += piece.ns;
+        (*cell).counts[0] += piece.cycles;
+        (*cell).switches += piece.switches;
     }
 }
 

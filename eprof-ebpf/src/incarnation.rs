@@ -24,7 +24,7 @@ pub struct Birth {
 const NONE: Link = Link {
     serial: 0,
     slot: Link::NO_SLOT,
-    zero: 0,
+    cpu: 0,
 };
 
 /// Adds atomically and gives the value before. (`core` has no atomics with a
@@ -109,7 +109,7 @@ pub fn begin(control: *mut Control, birth: Birth) -> Link {
     Link {
         serial,
         slot: index as u32,
-        zero: 0,
+        cpu: 0,
     }
 }
 

@@ -61,6 +61,8 @@ pub fn sample(ctx: PerfEventContext) -> u32 {
             kernel_bytes: kernel as i32,
             user_bytes: user as i32,
             zero: 0,
+            spent: 0,
+            counts: [0; 4],
         };
         let status = bpf_ringbuf_output(
             (&raw const map::SAMPLES).cast_mut().cast(),

@@ -10,7 +10,7 @@ use crate::attribute::{self, Settings};
 use crate::caveat::Caveat;
 use crate::clock;
 use crate::error::{Error, ErrorKind, Result};
-use crate::kernel::{Probe, Sideband, pmu};
+use crate::kernel::{Counter, Probe, Sideband};
 use crate::profile::Profile;
 use crate::recording::{Capture, Header, RecordingFile};
 use crate::session::{Moment, Plan, Recorder, header};
@@ -57,7 +57,7 @@ pub fn record(plan: &Plan, watch: &mut dyn FnMut(&Moment)) -> Result<Recorded> {
     )?;
     caveats.extend(idle.caveats);
     let mut probe = Probe::load(&plan.kernel(&selected.zones))?;
-    if plan.cycles_required && !probe.counts_cycles() {
+    if plan.cycles_required && !probe.counters().contains(&Counter::Cycles) {
         return Err(Error::new(
             ErrorKind::Unavailable,
             "there are no cycle counters to weigh by",
@@ -116,8 +116,11 @@ pub fn analyse(path: &Path, settings: impl FnOnce(&Header) -> Result<Settings>) 
     let catalog = &recording.catalog;
     let mut header = catalog.header.clone();
     // Only at the end is it known whether the counters ran all the time.
-    let mut said = catalog.end.iter().flat_map(|end| &end.caveats);
-    header.cycles &= !said.any(|caveat| caveat.code == pmu::MULTIPLEXED);
+    if let Some(end) = &catalog.end {
+        header
+            .counters
+            .retain(|counter| !end.distrusted.contains(counter));
+    }
     let settings = settings(&header)?;
     let intervals = recording.intervals()?;
     let attributed = attribute::attribute(&header, &catalog.tasks, intervals, &settings)?;

@@ -1,6 +1,6 @@
 //! Any recording at all, as far as the reader of recordings lets it through.
 
-use eprof::kernel::TaskId;
+use eprof::kernel::{Counter, TaskId};
 use eprof::recording::IntervalRecord;
 use eprof::source::{Domain, Quantity};
 use eprof::unit::{Nanos, Watts};
@@ -149,7 +149,9 @@ fn build(
     } else {
         Run::new(&[&[0, 1, 2, 3]])
     };
-    run.header.cycles = cycles;
+    if cycles {
+        run.header.counters = vec![Counter::Cycles];
+    }
     for (id, &(tid, pid, generation, parent)) in tasks.iter().enumerate() {
         let parent = parent.min(u32::try_from(id).unwrap());
         run.task(100 + tid, 100 + pid, generation, Some(parent));
@@ -199,15 +201,22 @@ fn count_on(raw: u64, more: u64, quantity: Quantity) -> u64 {
 fn fill(record: &mut IntervalRecord, span: &Span, split: bool) {
     let mut cycles = span.cycles.iter().copied().cycle();
     for (cpu, others) in record.cpus.iter_mut().zip(&span.others) {
-        cpu.other = Nanos(others[0]);
-        cpu.kernel = Nanos(others[1]);
-        cpu.eprof = Nanos(others[2]);
+        cpu.other.on_cpu = Nanos(others[0]);
+        cpu.kernel.on_cpu = Nanos(others[1]);
+        cpu.eprof.on_cpu = Nanos(others[2]);
         // Time of the target that no thread claims.
-        cpu.target += Nanos(others[3] / 4);
-        cpu.cycles = std::array::from_fn(|_| cycles.next().unwrap());
+        cpu.target.on_cpu += Nanos(others[3] / 4);
+        for class in [
+            &mut cpu.kernel,
+            &mut cpu.other,
+            &mut cpu.eprof,
+            &mut cpu.target,
+        ] {
+            class.counts[0] = cycles.next().unwrap();
+        }
     }
     for thread in &mut record.threads {
-        thread.cycles = cycles.next().unwrap();
+        thread.signals.counts[0] = cycles.next().unwrap();
     }
     let samples = span.samples.iter();
     record.samples = samples

@@ -2,7 +2,7 @@
 
 use eprof::attribute::{Account, Attributed, Price, Settings, attribute};
 use eprof::error::Error;
-use eprof::kernel::{CpuAccount, Task, TaskId, ThreadAccount, ZoneId};
+use eprof::kernel::{COUNTERS, CpuAccount, Signals, Task, TaskId, ThreadAccount, ZoneId};
 use eprof::profile::Profile;
 use eprof::recording::{
     Baseline, Catalog, Command, Frame, FrameId, Header, IntervalRecord, SampleCount, StackId,
@@ -39,6 +39,7 @@ impl Run {
         let zones = zones.iter().zip(0..).map(|(cpus, id)| Zone {
             id: ZoneId(id),
             cpus: cpus.to_vec(),
+            core: String::new(),
         });
         let mut run = Self {
             header: Header {
@@ -52,7 +53,8 @@ impl Run {
                 command: Command::default(),
                 frequency_hz: 997,
                 interval: Nanos(10 * MS),
-                cycles: false,
+                counters: Vec::new(),
+                models: Vec::new(),
                 follow: "cgroup".to_owned(),
                 meters: Vec::new(),
                 zones: zones.collect(),
@@ -134,7 +136,7 @@ impl Run {
             let on_this = work.iter().filter(|of| of.1 == cpu);
             CpuAccount {
                 cpu,
-                target: on_this.map(|of| Nanos(of.2)).sum(),
+                target: Signals::of_time(on_this.map(|of| Nanos(of.2)).sum()),
                 ..CpuAccount::default()
             }
         });
@@ -143,9 +145,7 @@ impl Run {
             ThreadAccount {
                 task: TaskId(task),
                 zone: zone.id,
-                on_cpu: Nanos(time),
-                cycles: 0,
-                switches: 0,
+                signals: Signals::of_time(Nanos(time)),
             }
         });
         let readings = raw.iter().zip(0..).filter_map(|(raw, id)| {
@@ -154,6 +154,7 @@ impl Run {
                 raw: (*raw)?,
                 begin: end,
                 end,
+                edge: None,
             })
         });
         self.records.push(IntervalRecord {
@@ -214,6 +215,8 @@ pub(crate) fn sample(task: u32, zone: u16, stack: u32, count: u32) -> SampleCoun
         zone: ZoneId(zone),
         stack: StackId(stack),
         count,
+        spent: Nanos(u64::from(count) * MS),
+        counts: [0; COUNTERS],
     }
 }
 

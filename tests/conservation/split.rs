@@ -2,7 +2,7 @@
 
 use eprof::attribute::{Account, Settings, UNNAMED, Weights};
 use eprof::error::ErrorKind;
-use eprof::kernel::TaskId;
+use eprof::kernel::{Counter, TaskId};
 use eprof::source::{Domain, Provenance, Quantity};
 use eprof::unit::{Microjoules, Nanos, Watts};
 
@@ -15,9 +15,9 @@ fn mixed() -> Run {
     run.meter(Domain::Package, COUNTER);
     run.start(&[Some(0)]);
     let record = run.interval(10 * MS, &[(ROOT, 0, 4 * MS)], &[Some(1_000_000)]);
-    record.cpus[0].other = Nanos(3 * MS);
-    record.cpus[1].kernel = Nanos(2 * MS);
-    record.cpus[1].eprof = Nanos(MS);
+    record.cpus[0].other.on_cpu = Nanos(3 * MS);
+    record.cpus[1].kernel.on_cpu = Nanos(2 * MS);
+    record.cpus[1].eprof.on_cpu = Nanos(MS);
     run
 }
 
@@ -54,11 +54,16 @@ fn the_baseline_is_shared_by_time_and_idle_cpus_keep_theirs() {
 #[test]
 fn cycles_weigh_where_everyone_has_them() {
     let mut run = mixed();
-    run.header.cycles = true;
+    run.header.counters = vec![Counter::Cycles];
     // Kernel, other, eprof, target: the target ran at twice the frequency.
-    run.records[1].cpus[0].cycles = [0, 3_000, 0, 8_000];
-    run.records[1].cpus[1].cycles = [2_000, 0, 1_000, 0];
-    run.records[1].threads[0].cycles = 8_000;
+    let [first, second] = &mut run.records[1].cpus[..] else {
+        panic!("two CPUs");
+    };
+    first.other.counts[0] = 3_000;
+    first.target.counts[0] = 8_000;
+    second.kernel.counts[0] = 2_000;
+    second.eprof.counts[0] = 1_000;
+    run.records[1].threads[0].signals.counts[0] = 8_000;
     let attributed = run.attribute();
     assert_eq!(attributed.weights, "cycles");
     assert_eq!(full(&attributed, 0, Account::Target), 571_429);
@@ -72,8 +77,8 @@ fn cycles_weigh_where_everyone_has_them() {
     assert_eq!(full(&attributed, 0, Account::Target), 400_000);
 
     // A thread without cycles would pay nothing.
-    run.records[1].threads[0].cycles = 0;
-    run.records[1].cpus[0].cycles[3] = 0;
+    run.records[1].threads[0].signals.counts[0] = 0;
+    run.records[1].cpus[0].target.counts[0] = 0;
     let attributed = run.attribute();
     assert_eq!(full(&attributed, 0, Account::Target), 400_000);
     assert!(codes(&attributed).contains(&"weights-mixed"));
@@ -166,7 +171,7 @@ fn threads_that_could_not_be_followed_are_still_the_target() {
     run.meter(Domain::Package, COUNTER);
     run.start(&[Some(0)]);
     let record = run.interval(10 * MS, &[(ROOT, 0, 3 * MS)], &[Some(1000)]);
-    record.cpus[1].target = Nanos(MS);
+    record.cpus[1].target.on_cpu = Nanos(MS);
     let attributed = run.attribute();
     assert_eq!(full(&attributed, 0, Account::Target), 1000);
     let nameless = attributed.threads.last().unwrap();

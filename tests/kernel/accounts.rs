@@ -21,12 +21,16 @@ pub fn conserved(measured: &Measured) {
         assert_eq!(pair[0].end, pair[1].begin);
     }
     for interval in &measured.intervals {
-        let threads: Nanos = interval.threads.iter().map(|thread| thread.on_cpu).sum();
-        let target: Nanos = interval.cpus.iter().map(|cpu| cpu.target).sum();
+        let threads: Nanos = interval
+            .threads
+            .iter()
+            .map(|thread| thread.signals.on_cpu)
+            .sum();
+        let target: Nanos = interval.cpus.iter().map(|cpu| cpu.target.on_cpu).sum();
         assert_eq!(threads, target, "Σ threads = target");
         let length = interval.end.since(interval.begin);
         for cpu in &interval.cpus {
-            let busy = cpu.kernel + cpu.other + cpu.eprof + cpu.target;
+            let busy = cpu.busy();
             // Time of a slice that ended while a late border was not known yet
             // is on the wrong side of it; said by the caveat from 50 µs.
             assert!(
@@ -82,11 +86,10 @@ fn a_thread_that_never_switches_is_charged_each_interval() {
         // The interval before and after, too, so that it ran all the time.
         let mut whole = 0;
         for three in measured.intervals.windows(3) {
-            let still =
-                |i: usize| matches!(&three[i].threads[..], [thread] if thread.switches == 0);
+            let still = |i: usize| matches!(&three[i].threads[..], [thread] if thread.signals.switches == 0);
             if still(0) && still(1) && still(2) {
                 let length = three[1].end.since(three[1].begin);
-                let charged = three[1].threads[0].on_cpu;
+                let charged = three[1].threads[0].signals.on_cpu;
                 // Both ends are split at the border itself.
                 assert_eq!(charged, length, "an interval without a switch");
                 whole += 1;
@@ -122,21 +125,28 @@ fn cycles_are_shared_like_the_time_they_were_counted_in() {
                 .flat_map(|interval| &interval.cpus)
         };
         let speed = |cycles: u64, time: Nanos| cycles as f64 / time.0 as f64;
-        let target = speed(cpus().map(|cpu| cpu.cycles[3]).sum(), measured.target());
+        let target = speed(
+            cpus().map(|cpu| cpu.target.cycles()).sum(),
+            measured.target(),
+        );
         assert!(target > 0.1, "{target} cycles per ns");
         for thread in measured
             .intervals
             .iter()
             .flat_map(|interval| &interval.threads)
         {
-            if thread.on_cpu > Nanos(5_000_000) {
-                let ratio = speed(thread.cycles, thread.on_cpu) / target;
+            if thread.signals.on_cpu > Nanos(5_000_000) {
+                let ratio = speed(thread.signals.cycles(), thread.signals.on_cpu) / target;
                 assert!((ratio - 1.0).abs() < 0.01, "{ratio} in one interval");
             }
         }
         for interval in &measured.intervals {
-            let threads: u64 = interval.threads.iter().map(|thread| thread.cycles).sum();
-            let cpus: u64 = interval.cpus.iter().map(|cpu| cpu.cycles[3]).sum();
+            let threads: u64 = interval
+                .threads
+                .iter()
+                .map(|thread| thread.signals.cycles())
+                .sum();
+            let cpus: u64 = interval.cpus.iter().map(|cpu| cpu.target.cycles()).sum();
             assert_eq!(threads, cpus, "Σ cycles of threads = cycles of the target");
         }
         assert!(
@@ -182,8 +192,8 @@ fn kernel_threads_are_told_from_others_where_there_is_btf() {
         .intervals
         .iter()
         .flat_map(|interval| &interval.cpus);
-    let kernel: Nanos = cpus.clone().map(|cpu| cpu.kernel).sum();
-    let eprof: Nanos = cpus.map(|cpu| cpu.eprof).sum();
+    let kernel: Nanos = cpus.clone().map(|cpu| cpu.kernel.on_cpu).sum();
+    let eprof: Nanos = cpus.map(|cpu| cpu.eprof.on_cpu).sum();
     assert!(kernel > Nanos::ZERO);
     assert!(eprof > Nanos::ZERO);
 }

@@ -155,14 +155,14 @@ impl Measured {
         let threads = self.intervals.iter().flat_map(|interval| &interval.threads);
         threads
             .filter(|thread| which(thread.task))
-            .map(|thread| thread.on_cpu)
+            .map(|thread| thread.signals.on_cpu)
             .sum()
     }
 
     /// Time in the target, over all CPUs.
     pub fn target(&self) -> Nanos {
         let cpus = self.intervals.iter().flat_map(|interval| &interval.cpus);
-        cpus.map(|cpu| cpu.target).sum()
+        cpus.map(|cpu| cpu.target.on_cpu).sum()
     }
 
     pub fn runs(&self, program: &str) -> u64 {

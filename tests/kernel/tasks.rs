@@ -34,7 +34,7 @@ fn twenty_thousand_short_processes_are_all_named_and_charged() {
             .intervals
             .iter()
             .flat_map(|interval| &interval.threads)
-            .filter(|thread| thread.on_cpu.0 > 0)
+            .filter(|thread| thread.signals.on_cpu.0 > 0)
             .map(|thread| thread.task)
             .collect();
         assert!(children.iter().all(|task| charged.contains(&task.id)));

@@ -55,7 +55,8 @@ impl Synthetic {
             },
             frequency_hz: 997,
             interval: Nanos(50_000_000),
-            cycles: false,
+            counters: Vec::new(),
+            models: Vec::new(),
             follow: "cgroup".to_owned(),
             meters: vec![
                 meter(0, Domain::Package, package, false),
@@ -65,6 +66,7 @@ impl Synthetic {
             zones: vec![Zone {
                 id: ZoneId(0),
                 cpus: vec![0, 1],
+                core: String::new(),
             }],
             baselines: if self.baseline {
                 vec![Baseline {

@@ -1,11 +1,11 @@
 //! Arbitrary recordings that keep the rules.
 
-use eprof::kernel::{CpuAccount, StackEnd, Task, TaskId, ThreadAccount, ZoneId};
+use eprof::kernel::{CpuAccount, Signals, StackEnd, Task, TaskId, ThreadAccount, ZoneId};
 use eprof::recording::{
     End, Frame, FrameId, IntervalRecord, Object, ObjectId, Record, SampleCount, StackId, StackNode,
     Symbol,
 };
-use eprof::source::{MeterId, Reading};
+use eprof::source::{Edge, MeterId, Reading};
 use eprof::unit::{Nanos, Timestamp};
 use proptest::prelude::*;
 
@@ -187,6 +187,17 @@ pub(crate) fn frame(dice: &mut Dice, objects: u32) -> Frame {
     }
 }
 
+fn signals(dice: &mut Dice) -> Signals {
+    Signals {
+        on_cpu: Nanos(dice.magnitude()),
+        crowded: Nanos(dice.magnitude()),
+        counts: std::array::from_fn(|_| dice.any()),
+        switches: dice.any() as u32,
+        wakeups: dice.any() as u32,
+        migrations: dice.any() as u32,
+    }
+}
+
 fn interval(dice: &mut Dice, defined: &mut Defined, meters: u32) -> IntervalRecord {
     let begin = defined.now;
     defined.now += u64::from(dice.below(1_000_000_000));
@@ -198,33 +209,35 @@ fn interval(dice: &mut Dice, defined: &mut Defined, meters: u32) -> IntervalReco
             raw: dice.any(),
             begin: Timestamp(end),
             end: Timestamp(end),
+            edge: dice.option(|dice| Edge {
+                at: Timestamp(dice.magnitude()),
+                sd: Nanos(dice.magnitude()),
+            }),
         })
     });
     let readings = readings.collect();
     let cpus = [0, 1, 300].into_iter().filter_map(|cpu| {
         dice.option(|dice| CpuAccount {
             cpu,
-            kernel: Nanos(dice.magnitude()),
-            other: Nanos(dice.magnitude()),
-            eprof: Nanos(dice.magnitude()),
-            target: Nanos(dice.magnitude()),
-            cycles: std::array::from_fn(|_| dice.any()),
-            switches: dice.any() as u32,
+            kernel: signals(dice),
+            other: signals(dice),
+            eprof: signals(dice),
+            target: signals(dice),
         })
     });
     let cpus = cpus.collect();
     let threads = |dice: &mut Dice| ThreadAccount {
         task: TaskId(dice.below(tasks)),
         zone: ZoneId(dice.below(2) as u16),
-        on_cpu: Nanos(dice.magnitude()),
-        cycles: dice.any(),
-        switches: dice.any() as u32,
+        signals: signals(dice),
     };
     let samples = |dice: &mut Dice| SampleCount {
         task: TaskId(dice.below(tasks)),
         zone: ZoneId(dice.below(2) as u16),
         stack: StackId(dice.below(stacks)),
         count: 1 + dice.below(u32::MAX),
+        spent: Nanos(dice.magnitude()),
+        counts: std::array::from_fn(|_| dice.any()),
     };
     IntervalRecord {
         begin: Timestamp(begin),

@@ -4,7 +4,7 @@ use std::collections::{BTreeMap, HashMap};
 use std::io::{self, Write};
 
 use eprof::kernel::{
-    CpuAccount, IntervalAccounts, KernelEvent, StackEnd, TaskId, ThreadAccount, ZoneId,
+    CpuAccount, IntervalAccounts, KernelEvent, Signals, StackEnd, TaskId, ThreadAccount, ZoneId,
 };
 use eprof::recording::{
     Capture, Finished, Frame, FrameId, Object, ObjectId, Recording, StackId, StackTable, Symbol,
@@ -106,7 +106,7 @@ proptest! {
         for turn in 0..3 {
             for &(task, cpu, stack, _) in samples.iter().filter(|sample| sample.3 == turn) {
                 let stack = &stacks[stack % stacks.len()];
-                capture.sample(TaskId(task), [0, 1][cpu], stack);
+                capture.sample(TaskId(task), [0, 1][cpu], stack, Nanos(0), [0; 4]);
                 *expected.entry((turn, task, cpu as u16, stack)).or_default() += 1;
             }
             let begin = START + turn;
@@ -138,7 +138,13 @@ fn the_same_run_gives_the_same_bytes() {
                 address,
                 returns: false,
             };
-            capture.sample(TaskId(0), 300, &[Frame::Unmapped(address % 7), kernel]);
+            capture.sample(
+                TaskId(0),
+                300,
+                &[Frame::Unmapped(address % 7), kernel],
+                Nanos(0),
+                [0; 4],
+            );
         }
         capture
             .close(accounts(START, START + 9), Vec::new())
@@ -169,6 +175,8 @@ fn the_closed_interval_is_the_recorded_one() {
             offset: 9,
             returns: false,
         }],
+        Nanos(0),
+        [0; 4],
     );
     let closed = capture
         .close(
@@ -213,9 +221,9 @@ fn the_closed_interval_is_the_recorded_one() {
 fn what_was_never_announced_is_counted_and_spoils_nothing() {
     let mut capture = capture();
     let stack = [Frame::Unmapped(1)];
-    capture.sample(TaskId(2), 0, &stack);
-    capture.sample(TaskId(0), 2, &stack);
-    capture.sample(TaskId(0), u32::MAX, &stack);
+    capture.sample(TaskId(2), 0, &stack, Nanos(0), [0; 4]);
+    capture.sample(TaskId(0), 2, &stack, Nanos(0), [0; 4]);
+    capture.sample(TaskId(0), u32::MAX, &stack, Nanos(0), [0; 4]);
     let gone = KernelEvent::Gone {
         task: TaskId(7),
         at: Timestamp(9),
@@ -224,9 +232,7 @@ fn what_was_never_announced_is_counted_and_spoils_nothing() {
     let thread = |task, zone| ThreadAccount {
         task: TaskId(task),
         zone: ZoneId(zone),
-        on_cpu: Nanos(1),
-        cycles: 0,
-        switches: 0,
+        signals: Signals::of_time(Nanos(1)),
     };
     let cpu = |cpu| CpuAccount {
         cpu,
@@ -250,8 +256,8 @@ fn what_was_never_announced_is_counted_and_spoils_nothing() {
         ),
         (2, 1, 0)
     );
-    capture.sample(TaskId(0), 0, &stack);
-    capture.sample(TaskId(0), 0, &stack);
+    capture.sample(TaskId(0), 0, &stack, Nanos(0), [0; 4]);
+    capture.sample(TaskId(0), 0, &stack, Nanos(0), [0; 4]);
     let (recording, _) = finish(capture);
     let mut losses = sample::end().losses;
     for (reason, count) in [
@@ -290,7 +296,7 @@ fn endless_texts_are_shortened_and_readable() {
     header.command.argv = vec!["ü".repeat(700_000), "y".repeat(2 << 20), "z".into()];
     let mut capture = Capture::new(Vec::new(), header).unwrap();
     capture.task(sample::task(0, None)).unwrap();
-    capture.sample(TaskId(0), 0, &[Frame::Unmapped(1)]);
+    capture.sample(TaskId(0), 0, &[Frame::Unmapped(1)], Nanos(0), [0; 4]);
     capture.close(accounts(START, START), Vec::new()).unwrap();
     let functions = vec!["λ".repeat(3 << 20)];
     capture
@@ -335,7 +341,7 @@ fn a_full_disk_costs_the_file_and_not_the_measurement() {
     capture.task(sample::task(0, None)).unwrap();
     let mut closed = Vec::new();
     for turn in 0..50 {
-        capture.sample(TaskId(0), 0, &[Frame::Unmapped(turn)]);
+        capture.sample(TaskId(0), 0, &[Frame::Unmapped(turn)], Nanos(0), [0; 4]);
         let begin = START + turn;
         closed.push(
             capture

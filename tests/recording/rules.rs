@@ -2,7 +2,7 @@
 //! frame, and the writer does not write it in the first place.
 
 use eprof::error::ErrorKind;
-use eprof::kernel::{TaskId, ThreadAccount, ZoneId};
+use eprof::kernel::{Signals, TaskId, ThreadAccount, ZoneId};
 use eprof::recording::{
     Baseline, Frame, FrameId, Header, IntervalRecord, Object, ObjectId, Record, Recording,
     SampleCount, StackId, StackNode, Symbol, Writer,
@@ -309,14 +309,12 @@ fn intervals_use_what_is_defined() {
     });
     bad_interval("time", |interval| {
         interval.cpus = vec![cpu(0)];
-        interval.cpus[0].target = Nanos(u64::MAX);
+        interval.cpus[0].target = Signals::of_time(Nanos(u64::MAX));
     });
     let thread = |task, zone, on_cpu| ThreadAccount {
         task: TaskId(task),
         zone: ZoneId(zone),
-        on_cpu: Nanos(on_cpu),
-        cycles: 0,
-        switches: 0,
+        signals: Signals::of_time(Nanos(on_cpu)),
     };
     bad_interval("uses task 2", |interval| {
         interval.threads = vec![thread(2, 0, 1)]
@@ -332,6 +330,8 @@ fn intervals_use_what_is_defined() {
         zone: ZoneId(zone),
         stack: StackId(stack),
         count,
+        spent: Nanos(0),
+        counts: [0; 4],
     };
     bad_interval("uses task 2", |interval| {
         interval.samples = vec![sample(2, 0, 0, 1)]

@@ -5,12 +5,17 @@ use std::io::{self, Write};
 use std::rc::Rc;
 
 use eprof::caveat::Caveat;
-use eprof::kernel::{CpuAccount, Loss, StackEnd, Task, TaskId, ThreadAccount, ZoneId};
+use eprof::kernel::{
+    Counter, CpuAccount, Loss, Signals, StackEnd, Task, TaskId, ThreadAccount, ZoneId,
+};
+use eprof::power::{PowerModel, Shape, Signal, Term};
 use eprof::recording::{
     Baseline, Command, End, Footprint, Frame, FrameId, Header, IntervalRecord, Object, ObjectId,
     Record, SampleCount, StackId, StackNode, Symbol, Writer, Zone,
 };
-use eprof::source::{Domain, Meter, MeterId, Provenance, Quantity, Reading, Scope, SourceKind};
+use eprof::source::{
+    Domain, Edge, Meter, MeterId, Provenance, Quantity, Reading, Scope, SourceKind,
+};
 use eprof::unit::{Nanos, Timestamp, Watts};
 
 /// 1 s after boot.
@@ -59,7 +64,7 @@ pub(crate) fn header() -> Header {
         },
         frequency_hz: 997,
         interval: Nanos(100_000_000),
-        cycles: true,
+        counters: vec![Counter::Cycles, Counter::CacheMisses],
         follow: "cgroup".into(),
         meters: vec![
             meter(
@@ -110,10 +115,12 @@ pub(crate) fn header() -> Header {
             Zone {
                 id: ZoneId(0),
                 cpus: vec![0, 300],
+                core: "cpu_core".into(),
             },
             Zone {
                 id: ZoneId(1),
                 cpus: vec![1],
+                core: String::new(),
             },
         ],
         baselines: vec![Baseline {
@@ -121,6 +128,27 @@ pub(crate) fn header() -> Header {
             power: Watts(3.5),
             sd: Watts(0.125),
             origin: "before-run".into(),
+        }],
+        models: vec![PowerModel {
+            meter: MeterId(0),
+            terms: vec![
+                Term {
+                    signal: Signal::Time("cpu_core".into()),
+                    shape: Shape::Linear,
+                    weight: 2.5,
+                },
+                Term {
+                    signal: Signal::Count(Counter::CacheMisses),
+                    shape: Shape::Ramp {
+                        from: 1e6,
+                        to: Some(5e7),
+                    },
+                    weight: 1e-4,
+                },
+            ],
+            covariance: vec![0.25, -0.125, -0.125, 1.0],
+            residual: 0.0625,
+            origin: "calibration".into(),
         }],
         caveats: vec![Caveat::new("vm", "this is a virtual machine").hint("use a real one")],
     }
@@ -142,6 +170,10 @@ pub(crate) fn task(id: u32, parent: Option<u32>) -> Task {
 pub(crate) fn readings(at: u64, raw: u64) -> Vec<Reading> {
     (0..5)
         .map(|meter| Reading {
+            edge: (meter == 0).then_some(Edge {
+                at: Timestamp(at - 400_000),
+                sd: Nanos(41_000),
+            }),
             meter: MeterId(meter),
             raw: raw + u64::from(meter),
             begin: Timestamp(at),
@@ -164,6 +196,7 @@ pub(crate) fn end() -> End {
     losses.count("ring-full", 3);
     losses.count("user-stack-failed", u64::MAX);
     End {
+        distrusted: vec![Counter::CacheMisses],
         ended: Timestamp(START + 250_000_000),
         exit_code: 137,
         signal: Some(9),
@@ -193,22 +226,28 @@ pub(crate) fn records() -> Vec<Record> {
         zone: ZoneId(zone),
         stack: StackId(stack),
         count,
+        spent: Nanos(u64::from(count) * 1_003_009),
+        counts: [3_000_000, 0, 0, u64::from(count)],
+    };
+    let signals = |on_cpu| Signals {
+        on_cpu: Nanos(on_cpu),
+        crowded: Nanos(on_cpu / 2),
+        counts: [on_cpu * 3, 0, 0, on_cpu / 7],
+        switches: 17,
+        wakeups: 11,
+        migrations: 2,
     };
     let account = |task, zone, on_cpu| ThreadAccount {
         task: TaskId(task),
         zone: ZoneId(zone),
-        on_cpu: Nanos(on_cpu),
-        cycles: on_cpu * 3,
-        switches: 17,
+        signals: signals(on_cpu),
     };
     let cpu = |cpu, target| CpuAccount {
         cpu,
-        kernel: Nanos(1_000),
-        other: Nanos(2_000_000),
-        eprof: Nanos(300),
-        target: Nanos(target),
-        cycles: [3_000, 6_000_000, 900, 3 * target],
-        switches: 40,
+        kernel: signals(1_000),
+        other: signals(2_000_000),
+        eprof: signals(300),
+        target: signals(target),
     };
     let (first, second) = (START + 100_000_000, START + 200_000_000);
     vec![

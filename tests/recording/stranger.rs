@@ -5,9 +5,14 @@ use std::collections::BTreeMap;
 use std::io::Read;
 
 use eprof::caveat::Caveat;
-use eprof::kernel::{CpuAccount, Loss, StackEnd, Task, TaskId, ThreadAccount, ZoneId};
+use eprof::kernel::{
+    Counter, CpuAccount, Loss, Signals, StackEnd, Task, TaskId, ThreadAccount, ZoneId,
+};
+use eprof::power::{PowerModel, Shape, Signal, Term};
 use eprof::recording::*;
-use eprof::source::{Domain, Meter, MeterId, Provenance, Quantity, Reading, Scope, SourceKind};
+use eprof::source::{
+    Domain, Edge, Meter, MeterId, Provenance, Quantity, Reading, Scope, SourceKind,
+};
 use eprof::unit::{Nanos, Timestamp, Watts};
 
 /// Bytes that are consumed from the front.
@@ -153,17 +158,25 @@ impl Bytes<'_> {
             },
             frequency_hz: self.u32(),
             interval: self.ns(),
-            cycles: self.bool(),
+            counters: self.list(Self::counter),
             follow: self.string(),
             meters: self.list(Self::meter),
             zones: self.list(|b| Zone {
                 id: ZoneId(b.u16()),
                 cpus: b.list(Self::u32),
+                core: b.string(),
             }),
             baselines: self.list(|b| Baseline {
                 meter: MeterId(b.u16()),
                 power: Watts(b.f64()),
                 sd: Watts(b.f64()),
+                origin: b.string(),
+            }),
+            models: self.list(|b| PowerModel {
+                meter: MeterId(b.u16()),
+                terms: b.list(Self::term),
+                covariance: b.list(Self::f64),
+                residual: b.f64(),
                 origin: b.string(),
             }),
             caveats: self.list(Self::caveat),
@@ -179,29 +192,73 @@ impl Bytes<'_> {
                 raw: b.varint(),
                 begin: b.time(),
                 end: b.time(),
+                edge: b.option(|b| Edge {
+                    at: b.time(),
+                    sd: b.ns(),
+                }),
             }),
             cpus: self.list(|b| CpuAccount {
                 cpu: b.u32(),
-                kernel: b.ns(),
-                other: b.ns(),
-                eprof: b.ns(),
-                target: b.ns(),
-                cycles: std::array::from_fn(|_| b.varint()),
-                switches: b.u32(),
+                kernel: b.signals(),
+                other: b.signals(),
+                eprof: b.signals(),
+                target: b.signals(),
             }),
             threads: self.list(|b| ThreadAccount {
                 task: TaskId(b.u32()),
                 zone: ZoneId(b.u16()),
-                on_cpu: b.ns(),
-                cycles: b.varint(),
-                switches: b.u32(),
+                signals: b.signals(),
             }),
             samples: self.list(|b| SampleCount {
                 task: TaskId(b.u32()),
                 zone: ZoneId(b.u16()),
                 stack: StackId(b.u32()),
                 count: b.u32(),
+                spent: b.ns(),
+                counts: std::array::from_fn(|_| b.varint()),
             }),
+        }
+    }
+
+    fn signals(&mut self) -> Signals {
+        Signals {
+            on_cpu: self.ns(),
+            crowded: self.ns(),
+            counts: std::array::from_fn(|_| self.varint()),
+            switches: self.u32(),
+            wakeups: self.u32(),
+            migrations: self.u32(),
+        }
+    }
+
+    fn counter(&mut self) -> Counter {
+        self.pick(&[
+            Counter::Cycles,
+            Counter::ReferenceCycles,
+            Counter::Instructions,
+            Counter::CacheMisses,
+        ])
+    }
+
+    fn term(&mut self) -> Term {
+        Term {
+            signal: match self.u32() {
+                0 => Signal::Time(self.string()),
+                1 => Signal::Crowded,
+                2 => Signal::Count(self.counter()),
+                3 => Signal::Wakeups,
+                4 => Signal::Migrations,
+                other => panic!("signal {other}"),
+            },
+            shape: match self.u32() {
+                0 => Shape::Linear,
+                1 => Shape::Ramp {
+                    from: self.f64(),
+                    to: self.option(Self::f64),
+                },
+                other => panic!("shape {other}"),
+            },
+            weight: self.f64(),
         }
     }
 
@@ -215,6 +272,7 @@ impl Bytes<'_> {
                     .into_iter()
                     .collect::<BTreeMap<_, _>>(),
             ),
+            distrusted: self.list(Self::counter),
             footprint: Footprint {
                 cpu: self.ns(),
                 peak_rss: self.varint(),
@@ -298,7 +356,7 @@ pub(crate) fn read(file: &[u8]) -> Vec<Record> {
     let rest = file
         .strip_prefix(b"\x45\x50\x52\x4F\x46\x00\x0D\x0A")
         .unwrap();
-    let mut rest = rest.strip_prefix(b"\x01\x00\x00\x00").unwrap();
+    let mut rest = rest.strip_prefix(b"\x02\x00\x00\x00").unwrap();
     let mut records = Vec::new();
     while !rest.is_empty() {
         let word = |at: usize| u32::from_le_bytes(rest[at..at + 4].try_into().unwrap());

@@ -9,6 +9,7 @@ use std::sync::atomic::{AtomicU32, Ordering};
 use eprof::kernel::{KernelEvent, Sample, Sideband, StackEnd, Task, TaskId};
 use eprof::recording::{Frame, FrameId};
 use eprof::symbol::{Atlas, in_order, resolve};
+use eprof::unit::Nanos;
 use eprof::unit::Timestamp;
 
 /// Whether what these tests need is there; says what is missing, and fails
@@ -268,6 +269,8 @@ pub fn spawn(cgroup: &Cgroup, script: &str, command: &[&str]) -> Child {
 /// A sample in user mode with nothing but its instruction pointer.
 pub fn sample(task: TaskId, at: Timestamp, address: u64) -> Sample {
     Sample {
+        spent: Nanos(0),
+        counts: [0; 4],
         task: Some(task),
         at,
         cpu: 0,

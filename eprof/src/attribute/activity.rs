@@ -59,8 +59,8 @@ impl Work {
 impl From<&ThreadAccount> for Work {
     fn from(account: &ThreadAccount) -> Self {
         Self {
-            time: account.on_cpu.0,
-            cycles: account.cycles,
+            time: account.signals.on_cpu.0,
+            cycles: account.signals.cycles(),
         }
     }
 }
@@ -131,10 +131,10 @@ impl Activity {
         let mut target = Work::default();
         let mut cpus = Vec::with_capacity(interval.cpus.len());
         for cpu in &interval.cpus {
-            let times = [cpu.kernel, cpu.other, cpu.eprof, cpu.target];
-            let mut works = times.iter().zip(cpu.cycles).map(|(time, cycles)| Work {
-                time: time.0,
-                cycles,
+            let classes = [cpu.kernel, cpu.other, cpu.eprof, cpu.target];
+            let mut works = classes.iter().map(|signals| Work {
+                time: signals.on_cpu.0,
+                cycles: signals.cycles(),
             });
             for (sum, work) in accounts.iter_mut().zip(works.by_ref()) {
                 sum.add(work);

@@ -93,16 +93,16 @@ impl Attribution {
     pub fn count(&mut self, record: &IntervalRecord) {
         self.until = self.until.max(record.end);
         let mut cpus: Vec<(u32, Work)> = Vec::with_capacity(record.cpus.len());
-        for cpu in record.cpus.iter().filter(|cpu| cpu.target.0 > 0) {
-            let time = cpu.target.0;
+        for cpu in record.cpus.iter().filter(|cpu| cpu.target.on_cpu.0 > 0) {
+            let time = cpu.target.on_cpu.0;
             cpus.push((cpu.cpu, Work { time, cycles: 0 }));
         }
-        let target: Nanos = record.cpus.iter().map(|cpu| cpu.target).sum();
-        let named: Nanos = record.threads.iter().map(|thread| thread.on_cpu).sum();
+        let target: Nanos = record.cpus.iter().map(|cpu| cpu.target.on_cpu).sum();
+        let named: Nanos = record.threads.iter().map(|of| of.signals.on_cpu).sum();
         take_before_exec(&mut cpus, &record.threads, &self.processes, &self.zones);
         for account in &record.threads {
             if !self.processes.is_before_exec(account.task) {
-                self.threads.entry(account.task).or_default().on_cpu += account.on_cpu;
+                self.threads.entry(account.task).or_default().on_cpu += account.signals.on_cpu;
             }
         }
         let nameless = unnamed(target.0, named.0);

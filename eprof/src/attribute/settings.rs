@@ -1,6 +1,7 @@
 //! What may be chosen when a recording is attributed (again).
 
 use crate::error::{Error, ErrorKind, Result};
+use crate::kernel::Counter;
 use crate::recording::{Baseline, Header};
 use crate::source::{Meter, Quantity};
 use crate::unit::Watts;
@@ -36,8 +37,8 @@ impl Settings {
     pub fn cycles(&self, header: &Header) -> Result<bool> {
         match self.weights {
             Weights::Time => Ok(false),
-            Weights::Auto => Ok(header.cycles),
-            Weights::Cycles if header.cycles => Ok(true),
+            Weights::Auto => Ok(header.counts(Counter::Cycles)),
+            Weights::Cycles if header.counts(Counter::Cycles) => Ok(true),
             Weights::Cycles => Err(Error::new(
                 ErrorKind::Usage,
                 "the recording has no cycles to weigh by",

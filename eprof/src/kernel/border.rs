@@ -1,12 +1,13 @@
 //! The border between two intervals, see [`eprof_common::Control`].
 
 use std::mem::offset_of;
-use std::sync::atomic::Ordering::{Acquire, Relaxed, SeqCst};
+use std::sync::atomic::Ordering::{Acquire, SeqCst};
 use std::sync::atomic::fence;
 
 use aya::programs::{RawTracePoint, RawTracePointRunOptions, TestRun as _};
-use eprof_common::{Control, CpuCell, CpuState, cpu};
+use eprof_common::{Cell, Control, CpuCell, CpuState, cpu};
 
+use super::cell;
 use super::event::CpuAccount;
 use super::shared::Shared;
 use crate::clock;
@@ -93,29 +94,16 @@ fn flush_one(cpus: &Shared<CpuState>, flush: &RawTracePoint, number: u32, epoch:
 /// Takes what a CPU did in the interval with `parity`, which is no longer
 /// current, and zeroes it.
 pub(super) fn collect(cpus: &Shared<CpuState>, number: u32, parity: usize) -> CpuAccount {
-    let cell = offset_of!(CpuState, cells) + parity * size_of::<CpuCell>();
-    let take = |offset: usize| {
-        let field = cpus.u64(number as usize, cell + offset);
-        let value = field.load(Relaxed);
-        if value != 0 {
-            field.store(0, Relaxed);
-        }
-        value
+    let cells = offset_of!(CpuState, cells) + parity * size_of::<CpuCell>();
+    let take = |class: usize| {
+        let cell = cells + class * size_of::<Cell>();
+        cell::take(cpus, number as usize, cell)
     };
-    let ns = |class: usize| Nanos(take(offset_of!(CpuCell, ns) + class * 8));
-    let cycles = |class: usize| take(offset_of!(CpuCell, cycles) + class * 8);
     CpuAccount {
         cpu: number,
-        kernel: ns(cpu::KERNEL),
-        other: ns(cpu::OTHER),
-        eprof: ns(cpu::EPROF),
-        target: ns(cpu::TARGET),
-        cycles: [
-            cycles(cpu::KERNEL),
-            cycles(cpu::OTHER),
-            cycles(cpu::EPROF),
-            cycles(cpu::TARGET),
-        ],
-        switches: u32::try_from(take(offset_of!(CpuCell, switches))).unwrap_or(u32::MAX),
+        kernel: take(cpu::KERNEL),
+        other: take(cpu::OTHER),
+        eprof: take(cpu::EPROF),
+        target: take(cpu::TARGET),
     }
 }

@@ -4,6 +4,7 @@
 mod border;
 mod bpf;
 mod btf;
+mod cell;
 pub mod event;
 mod footprint;
 mod load;
@@ -19,8 +20,8 @@ mod shared;
 mod tracepoint;
 
 pub use event::{
-    CpuAccount, Inode, IntervalAccounts, KernelEvent, Loss, Mapping, Sample, StackEnd, Task,
-    TaskId, ThreadAccount, ZoneId,
+    COUNTERS, Counter, CpuAccount, Inode, IntervalAccounts, KernelEvent, Loss, Mapping, Sample,
+    Signals, StackEnd, Task, TaskId, ThreadAccount, ZoneId,
 };
 pub use mapping::Sideband;
 pub use pmu::CycleCounter;

@@ -10,11 +10,11 @@ use aya::Ebpf;
 use aya::maps::{MapData, RingBuf};
 use aya::programs::{PerfEvent, RawTracePoint, RawTracePointRunOptions, TestRun as _};
 use eprof_common::{Control, CpuState};
-use perf_event::Counter;
+use perf_event::Counter as PerfCounter;
 
-use super::event::{IntervalAccounts, KernelEvent, Loss, Sample};
+use super::event::{Counter, IntervalAccounts, KernelEvent, Loss, Sample};
 use super::load::{self, Loaded, refusal};
-use super::pmu::{self, CycleCounter, Cycles};
+use super::pmu::{self, CounterState, CycleCounter, Cycles};
 use super::roster::Roster;
 use super::shared::Shared;
 use super::{Settings, border, footprint, sample, sampling};
@@ -32,7 +32,7 @@ pub struct Probe {
     online: Vec<u32>,
     frequency_hz: u32,
     cycles: Option<Cycles>,
-    timers: Vec<Counter>,
+    timers: Vec<PerfCounter>,
     run_times: footprint::RunTimes,
     epoch: u64,
     begin: Timestamp,
@@ -241,6 +241,8 @@ impl Probe {
                 task,
                 at: raw.at,
                 cpu: raw.cpu,
+                spent: raw.spent,
+                counts: raw.counts,
                 kernel: raw.kernel,
                 kernel_end: raw.kernel_end,
                 user: raw.user,
@@ -256,9 +258,20 @@ impl Probe {
         &self.online
     }
 
-    /// Whether there is a cycle counter on each CPU.
-    pub fn counts_cycles(&self) -> bool {
-        self.cycles.is_some()
+    /// The counters that there are on each CPU, ascending.
+    pub fn counters(&self) -> Vec<Counter> {
+        self.cycles.iter().map(|_| Counter::Cycles).collect()
+    }
+
+    /// Those of them that did not count all the time so far.
+    pub fn distrusted(&mut self) -> Vec<Counter> {
+        let multiplexed = |(_, state): &(u32, CounterState)| *state == CounterState::Multiplexed;
+        let states = self.cycles.as_mut().map(Cycles::states);
+        states
+            .filter(|states| states.iter().any(multiplexed))
+            .map(|_| Counter::Cycles)
+            .into_iter()
+            .collect()
     }
 
     /// Everything lost so far, by reason.

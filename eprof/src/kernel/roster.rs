@@ -11,9 +11,10 @@ use std::sync::atomic::Ordering::{Acquire, Relaxed, Release, SeqCst};
 
 use eprof_common::{Cell, Control, Slot, slot::EMPTY};
 
+use super::cell;
 use super::event::{KernelEvent, Task, TaskId, ThreadAccount, ZoneId};
 use super::shared::Shared;
-use crate::unit::{Nanos, Timestamp};
+use crate::unit::Timestamp;
 
 /// An incarnation whose slot is in use.
 struct Live {
@@ -177,24 +178,12 @@ impl Roster {
         for live in &self.live {
             for zone in 0..self.zones {
                 let index = (live.slot * self.zones + zone) * 2 + parity;
-                let take = |offset| {
-                    let cell = self.cells.u64(index, offset);
-                    let value = cell.load(Relaxed);
-                    if value != 0 {
-                        cell.store(0, Relaxed);
-                    }
-                    value
-                };
-                let on_cpu = take(offset_of!(Cell, ns));
-                let cycles = take(offset_of!(Cell, cycles));
-                let switches = take(offset_of!(Cell, switches));
-                if on_cpu != 0 || cycles != 0 || switches != 0 {
+                let signals = cell::take(&self.cells, index, 0);
+                if !signals.is_empty() {
                     accounts.push(ThreadAccount {
                         task: live.task,
                         zone: ZoneId(u16::try_from(zone).unwrap_or(u16::MAX)),
-                        on_cpu: Nanos(on_cpu),
-                        cycles,
-                        switches: u32::try_from(switches).unwrap_or(u32::MAX),
+                        signals,
                     });
                 }
             }

@@ -1,10 +1,10 @@
 //! Decoding stack samples. Total: no bytes make it panic.
 
-use eprof_common::{SampleHeader, sample::MAX_FRAMES};
+use eprof_common::{COUNTERS, SampleHeader, sample::MAX_FRAMES};
 use std::mem::offset_of;
 
 use super::event::StackEnd;
-use crate::unit::Timestamp;
+use crate::unit::{Nanos, Timestamp};
 
 /// A decoded sample, whose thread is still a serial number.
 #[derive(Debug, PartialEq, Eq)]
@@ -12,6 +12,8 @@ pub(super) struct RawSample {
     pub(super) at: Timestamp,
     pub(super) serial: u64,
     pub(super) cpu: u32,
+    pub(super) spent: Nanos,
+    pub(super) counts: [u64; COUNTERS],
     pub(super) kernel: Vec<u64>,
     pub(super) kernel_end: StackEnd,
     pub(super) user: Vec<u64>,
@@ -26,10 +28,16 @@ pub(super) fn decode(record: &[u8]) -> Option<RawSample> {
     let user_bytes = i32_at(header, offset_of!(SampleHeader, user_bytes))?;
     let (kernel, kernel_end, rest) = stack(frames, kernel_bytes)?;
     let (user, user_end, _) = stack(rest, user_bytes)?;
+    let mut counts = [0; COUNTERS];
+    for (counter, count) in counts.iter_mut().enumerate() {
+        *count = u64_at(header, offset_of!(SampleHeader, counts) + counter * 8)?;
+    }
     Some(RawSample {
         at: Timestamp(u64_at(header, offset_of!(SampleHeader, at))?),
         serial: u64_at(header, offset_of!(SampleHeader, serial))?,
         cpu: u32::from_ne_bytes(bytes_at(header, offset_of!(SampleHeader, cpu))?),
+        spent: Nanos(u64_at(header, offset_of!(SampleHeader, spent))?),
+        counts,
         kernel,
         kernel_end,
         user,

@@ -75,6 +75,7 @@ mod tests {
         let zones = |n: u16| Settings {
             zones: (0..n)
                 .map(|id| Zone {
+                    core: String::new(),
                     id: ZoneId(id),
                     cpus: vec![u32::from(id)],
                 })

@@ -5,8 +5,10 @@ use std::collections::HashMap;
 use std::io::Write;
 
 use crate::error::{Error, ErrorKind, Result};
-use crate::kernel::{IntervalAccounts, KernelEvent, Loss, Task, TaskId, ZoneId};
+use crate::kernel::{COUNTERS, IntervalAccounts, KernelEvent, Loss, Task, TaskId, ZoneId};
 use crate::source::Reading;
+
+use crate::unit::Nanos;
 
 use super::catalog::Catalog;
 use super::check::MAX_STRING;
@@ -37,7 +39,7 @@ pub struct Capture<W: Write> {
     /// Zone by CPU.
     zones: Vec<Option<ZoneId>>,
     /// The samples of the open interval.
-    samples: HashMap<(TaskId, ZoneId, StackId), u32>,
+    samples: HashMap<(TaskId, ZoneId, StackId), SampleCount>,
     losses: Loss,
     failure: Option<Error>,
 }
@@ -139,8 +141,18 @@ impl<W: Write> Capture<W> {
         self.losses.count(reason, count);
     }
 
-    /// Counts a sample of a thread on a CPU, with its stack, root first.
-    pub fn sample(&mut self, task: TaskId, cpu: u32, stack: &[Frame]) {
+    /// Counts a sample of a thread on a CPU, with its stack, root first; it
+    /// stands for the time `spent` and for `counts` events by [`Counter`].
+    ///
+    /// [`Counter`]: crate::kernel::Counter
+    pub fn sample(
+        &mut self,
+        task: TaskId,
+        cpu: u32,
+        stack: &[Frame],
+        spent: Nanos,
+        counts: [u64; COUNTERS],
+    ) {
         if !self.knows(task) {
             self.losses.count("sample-of-unknown-task", 1);
             return;
@@ -150,7 +162,18 @@ impl<W: Write> Capture<W> {
             return;
         };
         let stack = self.stacks.intern(stack);
-        *self.samples.entry((task, zone, stack)).or_default() += 1;
+        let one = SampleCount {
+            task,
+            zone,
+            stack,
+            count: 1,
+            spent,
+            counts,
+        };
+        self.samples
+            .entry((task, zone, stack))
+            .and_modify(|sum| sum.add(&one))
+            .or_insert(one);
     }
 
     /// Closes the interval: writes what became known in it, its accounts, the
@@ -185,16 +208,7 @@ impl<W: Write> Capture<W> {
             .count("account-of-unknown-task", lost_threads as u64);
 
         // In a fixed order, so that the same run gives the same bytes.
-        let mut samples: Vec<SampleCount> = self
-            .samples
-            .drain()
-            .map(|((task, zone, stack), count)| SampleCount {
-                task,
-                zone,
-                stack,
-                count,
-            })
-            .collect();
+        let mut samples: Vec<_> = self.samples.drain().map(|(_, sum)| sum).collect();
         samples.sort_unstable_by_key(|sample| (sample.task, sample.zone, sample.stack));
 
         let interval = IntervalRecord {
@@ -247,7 +261,7 @@ impl<W: Write> Capture<W> {
     ///
     /// `Internal` if the end contradicts itself.
     pub fn finish(mut self, mut end: End) -> Result<Finished<W>> {
-        let late = self.samples.values().copied().map(u64::from).sum();
+        let late = self.samples.values().map(|of| u64::from(of.count)).sum();
         self.losses.count("sample-after-last-interval", late);
         for (reason, &count) in &self.losses.0 {
             end.losses.count(reason, count);

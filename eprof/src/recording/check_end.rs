@@ -1,6 +1,7 @@
 //! The rules of an end, and of the caveats it shares with the header.
 
 use crate::caveat::Caveat;
+use crate::kernel::Counter;
 
 use super::check::{Broken, amount, length, string, time};
 use super::record::End;
@@ -9,12 +10,21 @@ use super::record::End;
 pub(super) fn end(end: &End) -> Result<(), Broken> {
     time(end.ended)?;
     end.losses.0.keys().try_for_each(|reason| string(reason))?;
+    counters(&end.distrusted)?;
     length(end.footprint.cpu)?;
     for (name, _, mean) in &end.footprint.programs {
         string(name)?;
         amount(mean.unwrap_or(0.0), "a mean cost")?;
     }
     caveats(&end.caveats)
+}
+
+/// Refuses a list of counters that does not ascend.
+pub(super) fn counters(counters: &[Counter]) -> Result<(), Broken> {
+    if counters.is_sorted_by(|a, b| a < b) {
+        return Ok(());
+    }
+    Err("has a list of counters that does not ascend".into())
 }
 
 /// Checks caveats.

@@ -1,9 +1,13 @@
 //! The rules of a header.
 
+use crate::power::{PowerModel, Shape, Signal};
 use crate::source::{Meter, Quantity};
 
 use super::check::{Broken, MAX_CPUS, amount, known, length, next, string, time};
 use super::record::{Header, Zone};
+
+/// Most terms of a power model.
+const MAX_TERMS: usize = 64;
 
 /// What the header says about the ids that may follow.
 #[derive(Debug, Default)]
@@ -54,7 +58,41 @@ pub(super) fn header(header: &Header) -> Result<Shape, Broken> {
         amount(baseline.sd.0, "an idle power's deviation")?;
         string(&baseline.origin)?;
     }
+    super::check_end::counters(&header.counters)?;
+    let mut modelled = vec![false; header.meters.len()];
+    for model in &header.models {
+        let meter = u32::from(model.meter.0);
+        known(meter, shape.meters, "meter")?;
+        if std::mem::replace(&mut modelled[meter as usize], true) {
+            return Err(format!("has two models of meter {meter}"));
+        }
+        self::model(model)?;
+    }
     Ok(shape)
+}
+
+/// Checks a power model.
+fn model(model: &PowerModel) -> Result<(), Broken> {
+    string(&model.origin)?;
+    amount(model.residual, "a model's residual")?;
+    for term in &model.terms {
+        amount(term.weight, "a model's weight")?;
+        if let Shape::Ramp { from, to } = term.shape {
+            amount(from, "a ramp's start")?;
+            amount(to.unwrap_or(from), "a ramp's end")?;
+        }
+        if let Signal::Time(core) = &term.signal {
+            string(core)?;
+        }
+    }
+    let terms = model.terms.len();
+    if terms > MAX_TERMS || model.covariance.len() != terms * terms {
+        return Err(format!("has a model of {terms} terms that is not one"));
+    }
+    if model.covariance.iter().any(|value| !value.is_finite()) {
+        return Err("has a model whose covariance is not finite".into());
+    }
+    Ok(())
 }
 
 /// Checks a meter by itself.
@@ -103,6 +141,7 @@ fn unit(unit: f64) -> Result<(), Broken> {
 /// Checks a zone, and that no CPU is in two.
 fn zone(zone: &Zone, zoned: &mut Vec<bool>) -> Result<(), Broken> {
     cpus(&zone.cpus)?;
+    string(&zone.core)?;
     if zone.cpus.is_empty() {
         return Err(format!("has a zone {} without CPUs", zone.id.0));
     }

@@ -1,6 +1,6 @@
 //! The rules of an interval.
 
-use crate::kernel::CpuAccount;
+use crate::kernel::{CpuAccount, Signals};
 use crate::source::Reading;
 use crate::unit::Timestamp;
 
@@ -39,12 +39,13 @@ impl Checker {
         for thread in &interval.threads {
             known(thread.task.0, tasks, "task")?;
             known(u32::from(thread.zone.0), shape.zones, "zone")?;
-            length(thread.on_cpu)?;
+            signals(&thread.signals)?;
         }
         for sample in &interval.samples {
             known(sample.task.0, tasks, "task")?;
             known(u32::from(sample.zone.0), shape.zones, "zone")?;
             known(sample.stack.0, stacks, "stack")?;
+            length(sample.spent)?;
             if sample.count == 0 {
                 return Err("has a sample that was never taken".into());
             }
@@ -66,6 +67,13 @@ impl Checker {
     }
 }
 
+/// Checks the times of what was measured. The time beside a busy sibling may
+/// be a little longer than the whole, as it is taken from another CPU's books.
+fn signals(signals: &Signals) -> Result<(), Broken> {
+    length(signals.on_cpu)?;
+    length(signals.crowded)
+}
+
 impl Clock {
     /// Checks a CPU's account.
     fn cpu(&mut self, account: &CpuAccount, shape: &Shape) -> Result<(), Broken> {
@@ -77,8 +85,8 @@ impl Clock {
         if std::mem::replace(&mut self.cpus[cpu], self.intervals) == self.intervals {
             return Err(format!("has CPU {cpu} twice in an interval"));
         }
-        for time in [account.kernel, account.other, account.eprof, account.target] {
-            length(time)?;
+        for class in [account.kernel, account.other, account.eprof, account.target] {
+            signals(&class)?;
         }
         Ok(())
     }
@@ -94,6 +102,10 @@ impl Clock {
             return Err(format!("has meter {meter} twice in an interval"));
         }
         time(reading.end)?;
+        if let Some(edge) = reading.edge {
+            time(edge.at)?;
+            length(edge.sd)?;
+        }
         if reading.begin > reading.end || reading.begin < self.read[index] {
             return Err(format!("has readings of meter {meter} out of order"));
         }

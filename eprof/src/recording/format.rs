@@ -7,7 +7,7 @@
 //! | offset | bytes | what                                                     |
 //! |-------:|------:|----------------------------------------------------------|
 //! |      0 |     8 | magic: `45 50 52 4F 46 00 0D 0A` (`EPROF`, NUL, CR, LF)   |
-//! |      8 |     4 | version of the format, a `u32`; this text describes 1    |
+//! |      8 |     4 | version of the format, a `u32`; this text describes 2    |
 //! |     12 |     – | frames, one after the other, up to the end of the file   |
 //!
 //! (The magic has a NUL and a line end so that a transfer as text shows, as in
@@ -54,8 +54,9 @@
 //!
 //! ```text
 //! 0 Header    eprof: string, object: string, wall_clock_ns: u64, started: time, host: string, kernel: string,
-//!             cpu_model: string, argv: [string], directory: string, frequency_hz: u32, interval: ns, cycles: bool,
-//!             follow: string, meters: [Meter], zones: [Zone], baselines: [Baseline], caveats: [Caveat]
+//!             cpu_model: string, argv: [string], directory: string, frequency_hz: u32, interval: ns,
+//!             counters: [Counter], follow: string, meters: [Meter], zones: [Zone], baselines: [Baseline],
+//!             models: [PowerModel], caveats: [Caveat]
 //! 1 Task      id: u32, tid: u32, pid: u32, start: time, born: time, generation: u32, parent: u32?, comm: string
 //! 2 Renamed   task: u32, at: time, comm: string
 //! 3 Gone      task: u32, at: time
@@ -68,8 +69,8 @@
 //! 7 Interval  begin: time, end: time, readings: [Reading], cpus: [CpuAccount], threads: [ThreadAccount],
 //!             samples: [SampleCount]
 //! 8 Symbol    frame: u32, functions: [string]
-//! 9 End       ended: time, exit_code: i32, signal: i32?, losses: {string: u64}, cpu: ns, peak_rss: u64,
-//!             programs: [name: string, runs: u64, mean_ns: f64?], caveats: [Caveat]
+//! 9 End       ended: time, exit_code: i32, signal: i32?, losses: {string: u64}, distrusted: [Counter], cpu: ns,
+//!             peak_rss: u64, programs: [name: string, runs: u64, mean_ns: f64?], caveats: [Caveat]
 //!
 //! Meter          id: u16, kind: choice (perf, powercap, hwmon, battery, model), name: string,
 //!                domain: choice (package, core, uncore, dram, psys), scope: Scope, cpus: [u32],
@@ -80,14 +81,19 @@
 //!                        1 Falling  unit_uj: f64
 //!                        2 Power    unit_w: f64
 //!                        3 Model    idle_w: f64, busy_w: f64, low: f64, high: f64
-//! Zone           id: u16, cpus: [u32]
+//! Zone           id: u16, cpus: [u32], core: string
+//! Counter        choice: cycles, reference-cycles, instructions, cache-misses
 //! Baseline       meter: u16, power_w: f64, sd_w: f64, origin: string
+//! PowerModel     meter: u16, terms: [Term], covariance: [f64], residual: f64, origin: string
+//! Term           signal: Signal, shape: Shape, weight: f64
+//! Shape          choice: 0 linear, 1 ramp (from: f64, to: f64?)
+//! Signal         choice: 0 time (core: string), 1 crowded, 2 count (Counter), 3 wakeups, 4 migrations
 //! Caveat         code: string, sentence: string, hint: string?
-//! Reading        meter: u16, raw: u64, begin: time, end: time
-//! CpuAccount     cpu: u32, kernel: ns, other: ns, eprof: ns, target: ns,
-//!                cycles: [u64; 4] (kernel, other, eprof, target), switches: u32
-//! ThreadAccount  task: u32, zone: u16, on_cpu: ns, cycles: u64, switches: u32
-//! SampleCount    task: u32, zone: u16, stack: u32, count: u32
+//! Reading        meter: u16, raw: u64, begin: time, end: time, edge: (at: time, sd: ns)?
+//! Signals        on_cpu: ns, crowded: ns, counts: [u64; 4], switches: u32, wakeups: u32, migrations: u32
+//! CpuAccount     cpu: u32, kernel: Signals, other: Signals, eprof: Signals, target: Signals
+//! ThreadAccount  task: u32, zone: u16, signals: Signals
+//! SampleCount    task: u32, zone: u16, stack: u32, count: u32, spent: ns, counts: [u64; 4]
 //! ```
 //!
 //! What the fields mean is told at the types in [`super::record`],
@@ -108,7 +114,7 @@
 pub const MAGIC: [u8; 8] = *b"EPROF\0\r\n";
 
 /// The version of the format that this eprof writes and reads.
-pub const VERSION: u32 = 1;
+pub const VERSION: u32 = 2;
 
 /// Length of what precedes the first frame, in bytes.
 pub const PROLOGUE: u64 = 12;

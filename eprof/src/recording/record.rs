@@ -4,7 +4,8 @@
 use serde::{Deserialize, Serialize};
 
 use crate::caveat::Caveat;
-use crate::kernel::{Loss, StackEnd, Task, TaskId, ThreadAccount, ZoneId};
+use crate::kernel::{COUNTERS, Counter, Loss, StackEnd, Task, TaskId, ThreadAccount, ZoneId};
+use crate::power::PowerModel;
 use crate::source::{Meter, Reading};
 use crate::unit::{Nanos, Timestamp, Watts};
 
@@ -24,6 +25,9 @@ pub struct Zone {
     pub id: ZoneId,
     /// Logical CPUs, ascending. Each online CPU is in exactly one zone.
     pub cpus: Vec<u32>,
+    /// Their core type, as the kernel names it (`cpu_core`, `cpu_atom`);
+    /// empty where all cores are alike.
+    pub core: String,
 }
 
 /// The power of a meter's domain when nothing runs, and how it was found.
@@ -62,8 +66,9 @@ pub struct Header {
     pub frequency_hz: u32,
     /// Nominal length of an interval.
     pub interval: Nanos,
-    /// Whether the accounts carry cycles that can be trusted as weights.
-    pub cycles: bool,
+    /// The hardware counters that the accounts carry, ascending. At the end
+    /// it may turn out that some cannot be trusted ([`End::distrusted`]).
+    pub counters: Vec<Counter>,
     /// How the target was followed: `cgroup` or `fork`.
     pub follow: String,
     /// The meters in use, `id` = position.
@@ -72,8 +77,17 @@ pub struct Header {
     pub zones: Vec<Zone>,
     /// Idle power per meter, where known.
     pub baselines: Vec<Baseline>,
+    /// Saved power models of the meters, where there are some.
+    pub models: Vec<PowerModel>,
     /// What is already known to make the numbers less true.
     pub caveats: Vec<Caveat>,
+}
+
+impl Header {
+    /// Whether the accounts carry this counter.
+    pub fn counts(&self, counter: Counter) -> bool {
+        self.counters.contains(&counter)
+    }
 }
 
 /// A mapped file (or pseudo file) that frames point into.
@@ -156,6 +170,22 @@ pub struct SampleCount {
     pub stack: StackId,
     /// How often.
     pub count: u32,
+    /// The thread's time that these samples stand for: from the sample before
+    /// (or the switch to the thread) to each of them.
+    pub spent: Nanos,
+    /// Events by [`Counter`] in that time.
+    pub counts: [u64; COUNTERS],
+}
+
+impl SampleCount {
+    /// Adds samples of the same thread, zone and stack.
+    pub fn add(&mut self, other: &Self) {
+        self.count = self.count.saturating_add(other.count);
+        self.spent += other.spent;
+        for (sum, count) in self.counts.iter_mut().zip(other.counts) {
+            *sum = sum.saturating_add(count);
+        }
+    }
 }
 
 /// One closed interval: raw readings at its end, accounts, samples.
@@ -200,6 +230,9 @@ pub struct End {
     pub signal: Option<i32>,
     /// What was lost.
     pub losses: Loss,
+    /// Counters that did not count all the time, ascending: what they counted
+    /// is no weight.
+    pub distrusted: Vec<Counter>,
     /// What eprof cost.
     pub footprint: Footprint,
     /// What makes the numbers less true.

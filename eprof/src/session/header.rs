@@ -45,7 +45,7 @@ pub fn describe(
         },
         frequency_hz: plan.frequency_hz,
         interval: plan.interval,
-        cycles: probe.counts_cycles(),
+        counters: probe.counters(),
         follow: match follow {
             Follow::Cgroup(_) => "cgroup",
             Follow::Fork(_) => "fork",
@@ -54,6 +54,7 @@ pub fn describe(
         meters: selected.source.meters().to_vec(),
         zones: selected.zones.clone(),
         baselines,
+        models: Vec::new(),
         caveats,
     }
 }

@@ -10,7 +10,7 @@ use super::{Moment, Plan};
 use crate::caveat::Caveat;
 use crate::clock;
 use crate::error::{Error, Result};
-use crate::kernel::{IntervalAccounts, KernelEvent, Probe, Sideband, TaskId};
+use crate::kernel::{COUNTERS, IntervalAccounts, KernelEvent, Probe, Sideband, TaskId};
 use crate::recording::{Capture, End, Footprint, Frame};
 use crate::source::EnergySource;
 use crate::symbol::{self, Atlas};
@@ -48,6 +48,8 @@ struct Taken {
     at: Timestamp,
     task: TaskId,
     cpu: u32,
+    spent: Nanos,
+    counts: [u64; COUNTERS],
     frames: Vec<Frame>,
 }
 
@@ -245,7 +247,15 @@ impl<W: Write> Recorder<W> {
             if sample.at > accounts.end {
                 self.early.push(sample);
             } else {
-                self.capture.sample(sample.task, sample.cpu, &sample.frames);
+                let Taken {
+                    task,
+                    cpu,
+                    spent,
+                    counts,
+                    ..
+                } = sample;
+                self.capture
+                    .sample(task, cpu, &sample.frames, spent, counts);
             }
         }
         let record = self.capture.close(accounts, readings)?;
@@ -275,6 +285,8 @@ impl<W: Write> Recorder<W> {
                             at: sample.at,
                             task,
                             cpu: sample.cpu,
+                            spent: sample.spent,
+                            counts: sample.counts,
                             frames,
                         }),
                         None => self.capture.lost("sample-of-unnamed-thread", 1),
@@ -313,6 +325,7 @@ impl<W: Write> Recorder<W> {
     pub fn finish(mut self, exit: ExitStatus, ended: Timestamp) -> Result<Option<Error>> {
         let cpu = own_cpu_time().saturating_sub(self.cpu_before);
         let mut losses = self.probe.losses();
+        let distrusted = self.probe.distrusted();
         if let Some(sideband) = &mut self.sideband {
             for (reason, count) in sideband.losses().0 {
                 losses.count(&reason, count);
@@ -336,6 +349,7 @@ impl<W: Write> Recorder<W> {
             exit_code: exit.code.into(),
             signal: exit.signal,
             losses,
+            distrusted,
             footprint: Footprint {
                 cpu,
                 peak_rss: peak_rss(),

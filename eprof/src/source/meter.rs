@@ -184,4 +184,15 @@ pub struct Reading {
     pub begin: Timestamp,
     /// Just after the read.
     pub end: Timestamp,
+    /// The update of the register that wrote this value, where it is known.
+    pub edge: Option<Edge>,
+}
+
+/// When a register was updated.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Edge {
+    /// When.
+    pub at: Timestamp,
+    /// Standard deviation of `at`.
+    pub sd: Nanos,
 }

@@ -37,7 +37,7 @@ pub mod zones;
 
 pub use candidate::{Candidate, MeterNote};
 pub use idle_option::IdlePower;
-pub use meter::{Domain, Meter, MeterId, Provenance, Quantity, Reading, Scope, SourceKind};
+pub use meter::{Domain, Edge, Meter, MeterId, Provenance, Quantity, Reading, Scope, SourceKind};
 pub use select::{Choice, Selected, select, survey};
 pub use verify::Probe;
 

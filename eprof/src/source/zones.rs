@@ -27,6 +27,7 @@ pub fn zones(meters: &[Meter], cpus: &Cpus) -> Vec<Zone> {
         .map(|(position, cpus)| Zone {
             id: ZoneId(u16::try_from(position).unwrap_or(u16::MAX)),
             cpus,
+            core: String::new(),
         })
         .collect()
 }

@@ -69,11 +69,14 @@ pub fn frames(sample: &Sample, mapped: bool, locate: impl Fn(u64) -> Location) -
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::kernel::COUNTERS;
     use crate::recording::ObjectId;
-    use crate::unit::Timestamp;
+    use crate::unit::{Nanos, Timestamp};
 
     fn sample(kernel: &[u64], user: &[u64], user_end: StackEnd) -> Sample {
         Sample {
+            spent: Nanos(0),
+            counts: [0; COUNTERS],
             task: None,
             at: Timestamp(0),
             cpu: 0,

@@ -205,6 +205,7 @@ mod tests {
 
     fn at(milliseconds: u64, raw: u64) -> Reading {
         Reading {
+            edge: None,
             meter: MeterId(0),
             raw,
             begin: Timestamp(milliseconds * MILLISECOND),
@@ -294,30 +295,31 @@ mod tests {
     }
 
     proptest! {
-        /// Whatever the true consumption, a wrap changes nothing.
-        #[test]
-        fn wraps_are_transparent(
-            start in 0u64..65_536_000_000, used in 1u64..10_000_000,
-        ) {
-            let modulus = 65_536_000_000;
-            let wrapping = ruler(Quantity::Counter { unit_uj: 1.0, modulus: Some(modulus) });
-            let step = wrapping.step(&at(0, start), Timestamp(0), &at(10, (start + used) % modulus));
-            prop_assert_eq!(step, Step::Moved(used.into()));
-        }
+           /// Whatever the true consumption, a wrap changes nothing.
+           #[test]
+           fn wraps_are_transparent(
+               start in 0u64..65_536_000_000, used in 1u64..10_000_000,
+           ) {
+               let modulus = 65_536_000_000;
+               let wrapping = ruler(Quantity::Counter { unit_uj: 1.0, modulus: Some(modulus) });
+               let step = wrapping.step(&at(0, start), Timestamp(0), &at(10, (start + used) % modulus));
+               prop_assert_eq!(step, Step::Moved(used.into()));
+           }
 
-        #[test]
-        fn no_pair_of_readings_panics_or_passes_the_guard(
-            raw in any::<[u64; 2]>(), time in any::<[u64; 2]>(), modulus in any::<Option<u64>>(),
-        ) {
-            let any = ruler(Quantity::Counter { unit_uj: 1.0, modulus });
-            let reading = |i: usize| Reading {
-                meter: MeterId(0), raw: raw[i],
-                begin: Timestamp(time[i]), end: Timestamp(time[i]),
-            };
-            if let Step::Moved(delta) = any.step(&reading(0), reading(0).begin, &reading(1)) {
-                let seconds = time[1].saturating_sub(time[0]) as f64 / 1e9 + 1e-3;
-                prop_assert!(delta as f64 / 1e6 <= 1000.0 * seconds * 1.000_001 + 1.0);
-            }
-        }
-    }
+           #[test]
+           fn no_pair_of_readings_panics_or_passes_the_guard(
+               raw in any::<[u64; 2]>(), time in any::<[u64; 2]>(), modulus in any::<Option<u64>>(),
+           ) {
+               let any = ruler(Quantity::Counter { unit_uj: 1.0, modulus });
+               let reading = |i: usize| Reading {
+    edge: None,
+                   meter: MeterId(0), raw: raw[i],
+                   begin: Timestamp(time[i]), end: Timestamp(time[i]),
+               };
+               if let Step::Moved(delta) = any.step(&reading(0), reading(0).begin, &reading(1)) {
+                   let seconds = time[1].saturating_sub(time[0]) as f64 / 1e9 + 1e-3;
+                   prop_assert!(delta as f64 / 1e6 <= 1000.0 * seconds * 1.000_001 + 1.0);
+               }
+           }
+       }
 }

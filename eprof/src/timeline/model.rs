@@ -64,10 +64,11 @@ impl Model {
 #[allow(clippy::unwrap_used, reason = "a failed assumption is a failed test")]
 mod tests {
     use super::*;
+    use crate::kernel::Signals;
 
     fn working(milliseconds: u64) -> CpuAccount {
         CpuAccount {
-            target: Nanos(milliseconds * 1_000_000),
+            target: Signals::of_time(Nanos(milliseconds * 1_000_000)),
             ..CpuAccount::default()
         }
     }

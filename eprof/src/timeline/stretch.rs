@@ -145,7 +145,7 @@ impl Stretch {
             self.samples.dedup_by(|next, sum| {
                 let same = (next.task, next.zone, next.stack) == (sum.task, sum.zone, sum.stack);
                 if same {
-                    sum.count = sum.count.saturating_add(next.count);
+                    sum.add(next);
                 }
                 same
             });

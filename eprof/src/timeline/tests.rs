@@ -1,7 +1,7 @@
 //! The timeline against meters whose true consumption is known.
 
 use super::*;
-use crate::kernel::ZoneId;
+use crate::kernel::{Signals, ZoneId};
 use crate::recording::{Command, Zone};
 use crate::source::{Domain, Meter, MeterId, Provenance, Quantity, Reading, Scope, SourceKind};
 use crate::unit::{Nanos, Watts};
@@ -43,11 +43,13 @@ fn header(meters: Vec<Meter>) -> Header {
         command: Command::default(),
         frequency_hz: 0,
         interval: Nanos(10 * MS),
-        cycles: false,
+        counters: Vec::new(),
+        models: Vec::new(),
         follow: String::new(),
         meters,
         zones: (0..2)
             .map(|id| Zone {
+                core: String::new(),
                 id: ZoneId(id),
                 cpus: vec![id.into()],
             })
@@ -64,6 +66,7 @@ fn record(n: u64, raw: &[Option<u64>]) -> IntervalRecord {
     let begin = Timestamp(n.saturating_sub(1) * 10 * MS);
     let readings = (0..).zip(raw).filter_map(|(id, &raw)| {
         Some(Reading {
+            edge: None,
             meter: MeterId(id),
             raw: raw?,
             begin: end,
@@ -72,7 +75,7 @@ fn record(n: u64, raw: &[Option<u64>]) -> IntervalRecord {
     });
     let busy = |cpu| CpuAccount {
         cpu,
-        target: Nanos(10 * MS),
+        target: Signals::of_time(Nanos(10 * MS)),
         ..CpuAccount::default()
     };
     IntervalRecord {
@@ -136,7 +139,7 @@ fn a_missing_reading_loses_nothing() {
     assert_eq!(stretches.len(), 1);
     assert_eq!(stretches[0].end.since(stretches[0].begin), Nanos(30 * MS));
     assert_eq!(stretches[0].cpus.len(), 1);
-    assert_eq!(stretches[0].cpus[0].target, Nanos(30 * MS));
+    assert_eq!(stretches[0].cpus[0].target.on_cpu, Nanos(30 * MS));
 }
 
 #[test]

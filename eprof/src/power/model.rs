@@ -1,0 +1,66 @@
+//! What a power model is made of.
+
+use serde::{Deserialize, Serialize};
+
+use super::Shape;
+use crate::kernel::{Counter, Signals};
+use crate::source::MeterId;
+
+/// Something that is counted per slice and may cost energy.
+#[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
+#[serde(rename_all = "kebab-case")]
+pub enum Signal {
+    /// Time on a CPU of this core type (`""` where all are alike) while its
+    /// SMT sibling was idle (or there was none), ns.
+    Time(String),
+    /// Time on a CPU while its SMT sibling was busy too, ns.
+    Crowded,
+    /// Events of a hardware counter.
+    Count(Counter),
+    /// How often a thread went to sleep, which is how often it was woken.
+    Wakeups,
+    /// How often a thread ran on another CPU than the last time.
+    Migrations,
+}
+
+impl Signal {
+    /// What `signals`, of a slice on a CPU of type `core`, say of this signal.
+    pub fn of(&self, signals: &Signals, core: &str) -> u64 {
+        match self {
+            Self::Time(of) if of == core => signals.on_cpu.0.saturating_sub(signals.crowded.0),
+            Self::Time(_) => 0,
+            Self::Crowded => signals.crowded.0.min(signals.on_cpu.0),
+            Self::Count(counter) => signals.counts[*counter as usize],
+            Self::Wakeups => signals.wakeups.into(),
+            Self::Migrations => signals.migrations.into(),
+        }
+    }
+}
+
+/// A term of a model.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+pub struct Term {
+    /// Of what.
+    pub signal: Signal,
+    /// In which way.
+    pub shape: Shape,
+    /// Watts per unit of the shaped rate (for [`Shape::Linear`]: joules per
+    /// unit of the signal). Never negative.
+    pub weight: f64,
+}
+
+/// The power above idle of one meter's domain.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+pub struct PowerModel {
+    /// Which meter.
+    pub meter: MeterId,
+    /// The terms; their sum is the power in watts.
+    pub terms: Vec<Term>,
+    /// Covariance of the weights, row by row.
+    pub covariance: Vec<f64>,
+    /// Standard deviation of the relative error on workloads that the model
+    /// was not fitted to.
+    pub residual: f64,
+    /// Where it comes from: `calibration`.
+    pub origin: String,
+}
