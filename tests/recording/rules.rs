@@ -357,7 +357,7 @@ fn a_refused_record_is_left_out_and_the_rest_is_written() {
                 at: Timestamp(1),
             };
             assert!(writer.push(&unknown).is_err());
-            let mut backwards = sample::interval(1, 2);
+            let mut backwards = sample::interval(1_000_000, 1_000_001);
             backwards.readings.clear();
             assert!(writer.push(&Record::Interval(backwards)).is_err());
         }

@@ -90,6 +90,10 @@ mod tests {
         for word in [100, 99, 3, kernel_bytes, user_bytes, 0] {
             record.extend(word.to_ne_bytes());
         }
+        for word in [11_u64, 21, 22, 23, 24] {
+            record.extend(word.to_ne_bytes());
+        }
+        assert_eq!(record.len(), size_of::<SampleHeader>());
         record.extend(frames.iter().flat_map(|frame| frame.to_ne_bytes()));
         record
     }
@@ -101,6 +105,7 @@ mod tests {
             (sample.at, sample.serial, sample.cpu),
             (Timestamp(7), 42, 3)
         );
+        assert_eq!((sample.spent, sample.counts), (Nanos(11), [21, 22, 23, 24]));
         assert_eq!(
             (sample.kernel, sample.kernel_end),
             (vec![1, 2], StackEnd::Complete)
@@ -124,7 +129,7 @@ mod tests {
     fn lengths_that_do_not_fit_are_refused() {
         assert_eq!(decode(&record(16, 8, &[1, 2])), None);
         assert_eq!(decode(&record(7, 0, &[1])), None);
-        assert_eq!(decode(&[0; 39]), None);
+        assert_eq!(decode(&[0; size_of::<SampleHeader>() - 1]), None);
     }
 
     proptest! {

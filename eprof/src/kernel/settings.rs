@@ -84,7 +84,8 @@ mod tests {
         };
         assert_eq!(zones(0).slot_count(), 65_536);
         assert_eq!(zones(2).slot_count(), 65_536);
-        assert_eq!(zones(128).slot_count(), 8_192);
+        assert_eq!(zones(16).slot_count(), 32_768);
+        assert_eq!(zones(128).slot_count(), 4_096);
         assert_eq!(zones(10_000).slot_count(), 1_024);
         for n in [1, 3, 100, 1000] {
             assert!(zones(n).slot_count().is_power_of_two());

@@ -1,6 +1,6 @@
 //! The rules of a header.
 
-use crate::power::{PowerModel, Shape, Signal};
+use crate::power::{self, PowerModel, Signal};
 use crate::source::{Meter, Quantity};
 
 use super::check::{Broken, MAX_CPUS, amount, known, length, next, string, time};
@@ -77,7 +77,7 @@ fn model(model: &PowerModel) -> Result<(), Broken> {
     amount(model.residual, "a model's residual")?;
     for term in &model.terms {
         amount(term.weight, "a model's weight")?;
-        if let Shape::Ramp { from, to } = term.shape {
+        if let power::Shape::Ramp { from, to } = term.shape {
             amount(from, "a ramp's start")?;
             amount(to.unwrap_or(from), "a ramp's end")?;
         }
