@@ -1,1 +1,74 @@
-fn main(){}
+//! The lab: eprof on synthetic hardware whose truth is known.
+//!
+//! ```text
+//! cargo test --test lab                 everything
+//! cargo test --test lab -- twins hot    scenarios with these in their names
+//! cargo test --test lab -- --list
+//! ```
+//!
+//! Boots virtual machines with a kernel module that is the hardware
+//! (`lab/module`), runs eprof in them on scripted work (`lab/work.rs`), and
+//! holds the reports against what the hardware knows. Prints a table; fails
+//! where a bound is broken that is not known to be, and where one holds that is
+//! said not to (`lab/bounds.rs`).
+
+#![allow(
+    unreachable_pub,
+    clippy::unwrap_used,
+    clippy::expect_used,
+    clippy::panic,
+    reason = "each file of the lab is for the others; a failed assumption is a failed test"
+)]
+
+#[path = "lab/bounds.rs"]
+mod bounds;
+#[path = "lab/compare.rs"]
+mod compare;
+#[path = "lab/guest.rs"]
+mod guest;
+#[path = "lab/scenario.rs"]
+mod scenario;
+mod support;
+#[path = "lab/table.rs"]
+mod table;
+#[path = "lab/truth.rs"]
+mod truth;
+
+use std::process::ExitCode;
+
+use scenario::{BOOTS, Scenario};
+
+fn main() -> ExitCode {
+    let arguments: Vec<String> = std::env::args().skip(1).collect();
+    let wanted = |scenario: &Scenario| {
+        let mut filters = arguments.iter().filter(|word| !word.starts_with('-'));
+        let none = filters.clone().next().is_none();
+        none || filters.any(|filter| scenario.name.contains(filter.as_str()))
+    };
+    let scenarios: Vec<Scenario> = scenario::all().into_iter().filter(wanted).collect();
+    if arguments.iter().any(|word| word == "--list") {
+        for scenario in &scenarios {
+            println!("{}: test", scenario.name);
+        }
+        return ExitCode::SUCCESS;
+    }
+    if let Err(why) = guest::possible() {
+        support::skip(&why);
+        return ExitCode::SUCCESS;
+    }
+    let lab = guest::Lab::prepare();
+    let mut outcomes = Vec::new();
+    for boot in BOOTS {
+        let here: Vec<&Scenario> = scenarios.iter().filter(|s| s.boot == boot).collect();
+        if !here.is_empty() {
+            let results = lab.run(boot, &here);
+            outcomes.extend(here.iter().flat_map(|s| compare::outcomes(s, &results)));
+        }
+    }
+    let verdicts = bounds::judge(&outcomes);
+    table::print(&outcomes, &verdicts);
+    match verdicts.iter().any(bounds::Verdict::is_fatal) {
+        true => ExitCode::FAILURE,
+        false => ExitCode::SUCCESS,
+    }
+}

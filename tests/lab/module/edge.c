@@ -5,10 +5,7 @@
  * machines. The schedule does not depend on who reads when, and the energy of
  * an update is that of its instant, so an emulator's late timers change nothing.
  */
-#include <linux/math64.h>
-#include <linux/slab.h>
-#include <linux/uaccess.h>
-#include <linux/vmalloc.h>
+#include <linux/kernel.h>
 
 #include "eproflab.h"
 
@@ -32,13 +29,7 @@ void lab_latch(struct lab_package *package)
 {
 	const struct lab_defects *defects = &lab_defects;
 	u64 hash = lab_hash(~package->edge ^ ((u64)package->id << 48));
-	struct lab_edge *edge;
 	int domain;
-
-	edge = &package->edges[package->edges_seen++ % LAB_EDGES];
-	edge->ns = package->at;
-	for (domain = LAB_CORES; domain < LAB_DOMAINS; domain++)
-		edge->nj[domain - 1] = package->energy[domain].whole;
 
 	if (package->at >= defects->stall_from && package->at < defects->stall_until)
 		return;
@@ -59,50 +50,3 @@ void lab_latch(struct lab_package *package)
 		package->latched[domain] = max(package->latched[domain], now + noise);
 	}
 }
-
-/* The updates since the last reset, oldest first, as `struct lab_edge`. */
-struct snapshot {
-	size_t size;
-	struct lab_edge edges[];
-};
-
-static int edges_open(struct inode *inode, struct file *file)
-{
-	struct lab_package *package = inode->i_private;
-	struct snapshot *copy;
-	unsigned long flags;
-	u64 from, at;
-
-	copy = vmalloc(sizeof(*copy) + LAB_EDGES * sizeof(struct lab_edge));
-	if (!copy)
-		return -ENOMEM;
-	raw_spin_lock_irqsave(&package->lock, flags);
-	lab_advance(package);
-	from = package->edges_seen > LAB_EDGES ? package->edges_seen - LAB_EDGES : 0;
-	for (at = from; at < package->edges_seen; at++)
-		copy->edges[at - from] = package->edges[at % LAB_EDGES];
-	copy->size = (package->edges_seen - from) * sizeof(struct lab_edge);
-	raw_spin_unlock_irqrestore(&package->lock, flags);
-	file->private_data = copy;
-	return 0;
-}
-
-static ssize_t edges_read(struct file *file, char __user *to, size_t count, loff_t *at)
-{
-	struct snapshot *copy = file->private_data;
-
-	return simple_read_from_buffer(to, count, at, copy->edges, copy->size);
-}
-
-static int edges_release(struct inode *inode, struct file *file)
-{
-	vfree(file->private_data);
-	return 0;
-}
-
-const struct file_operations lab_edges_fops = {
-	.owner = THIS_MODULE,
-	.open = edges_open,
-	.read = edges_read,
-	.release = edges_release,
-};

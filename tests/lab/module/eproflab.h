@@ -17,7 +17,7 @@
 #include <linux/spinlock.h>
 #include <linux/types.h>
 
-#define LAB_PACKAGES 4
+#define LAB_PACKAGES 2
 #define LAB_CPUS 16
 
 /* What the CPUs count. */
@@ -121,13 +121,17 @@ struct lab_cpu {
 	char comm[TASK_COMM_LEN];
 };
 
-/* One update of the registers of a package. */
-struct lab_edge {
+/*
+ * An instant in the history of a package: an update of the registers, or a
+ * change of power. Between two of them, energy is linear in time.
+ */
+struct lab_instant {
 	u64 ns;
-	u64 nj[3];	/* cores, package, memory: the truth at that instant */
+	u64 nj[3];	/* cores, package, memory: the truth */
+	u64 update;	/* whether the registers were updated */
 };
 
-#define LAB_EDGES 65536
+#define LAB_INSTANTS 262144
 
 struct lab_package {
 	raw_spinlock_t lock;
@@ -138,8 +142,8 @@ struct lab_package {
 	u64 latched[LAB_DOMAINS];	/* nJ, as the registers show it */
 	u64 previous[LAB_DOMAINS];	/* the truth at the last update */
 	u64 edge, edge_at;		/* number and time of the next update */
-	struct lab_edge *edges;		/* ring */
-	u64 edges_seen;			/* since the last reset */
+	struct lab_instant *history;	/* ring */
+	u64 instants;			/* since the last reset */
 	u64 step, step_at;		/* of the clock frequency */
 	u32 clock_permille;
 };
@@ -151,7 +155,6 @@ extern struct lab_law lab_law;
 extern struct lab_defects lab_defects;
 
 int lab_machine_init(void);
-void lab_machine_exit(void);
 /* Integrates up to now. With the lock of the package. */
 u64 lab_advance(struct lab_package *package);
 /* Lets a CPU run a task from now on. Takes the lock. */
@@ -166,7 +169,12 @@ u64 lab_count(int cpu, enum lab_signal signal);
 /* The updates of the registers; see edge.c. */
 u64 lab_edge_time(int package, u64 edge);
 void lab_latch(struct lab_package *package);
-extern const struct file_operations lab_edges_fops;
+
+/* Adds the instant up to which the package is integrated; see history.c. */
+void lab_remember(struct lab_package *package, bool update);
+int lab_history_init(void);
+void lab_history_exit(void);
+extern const struct file_operations lab_history_fops;
 
 int lab_power_pmu_init(void);
 void lab_power_pmu_exit(void);

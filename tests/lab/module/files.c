@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: GPL-2.0
 /*
- * debugfs: `truth`, `packages`, `edges-N`, and `reset`, which puts the module's
+ * debugfs: `truth`, `packages`, `history-N`, and `reset`, which puts the module's
  * parameters in force.
  */
 #include <linux/debugfs.h>
@@ -62,8 +62,8 @@ int lab_files_init(void)
 	debugfs_create_file("packages", 0400, directory, NULL, &packages_fops);
 	debugfs_create_file("reset", 0200, directory, NULL, &reset_fops);
 	for (id = 0; id < lab_package_count; id++) {
-		snprintf(name, sizeof(name), "edges-%d", id);
-		debugfs_create_file(name, 0400, directory, &lab_packages[id], &lab_edges_fops);
+		snprintf(name, sizeof(name), "history-%d", id);
+		debugfs_create_file(name, 0400, directory, &lab_packages[id], &lab_history_fops);
 	}
 	return 0;
 }

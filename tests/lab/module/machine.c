@@ -7,10 +7,8 @@
  * two calls, and so are they between two updates of the registers, which are
  * latched on the way, each at its own time.
  */
-#include <linux/slab.h>
 #include <linux/string.h>
 #include <linux/topology.h>
-#include <linux/vmalloc.h>
 
 #include "eproflab.h"
 
@@ -40,6 +38,7 @@ static void reprice(struct lab_package *package)
 	struct lab_cpu *cpu;
 	int domain;
 
+	lab_remember(package, false);
 	for (domain = LAB_CORES; domain < LAB_DOMAINS; domain++)
 		package->uw[domain] = lab_law_idle_uw(domain);
 	for_each_lab_cpu(cpu, package) {
@@ -106,6 +105,7 @@ u64 lab_advance(struct lab_package *package)
 			reprice(package);
 		} else {
 			integrate(package, max(package->edge_at, package->at));
+			lab_remember(package, true);
 			lab_latch(package);
 			package->edge_at = lab_edge_time(package->id, ++package->edge);
 		}
@@ -185,7 +185,7 @@ void lab_reset(const struct lab_law *law, const struct lab_defects *defects)
 	lab_truth_clear();
 	for (at = 0; at < lab_package_count; at++) {
 		package = &lab_packages[at];
-		package->edges_seen = 0;
+		package->instants = 0;
 		package->step = 0;
 		package->step_at = package->at;
 		package->clock_permille = 1000;
@@ -244,9 +244,6 @@ int lab_machine_init(void)
 	for (id = 0; id < lab_package_count; id++) {
 		struct lab_package *package = &lab_packages[id];
 
-		package->edges = vzalloc(LAB_EDGES * sizeof(struct lab_edge));
-		if (!package->edges)
-			return -ENOMEM;
 		raw_spin_lock_init(&package->lock);
 		package->id = id;
 		package->at = now;
@@ -259,12 +256,4 @@ int lab_machine_init(void)
 		reprice(package);
 	}
 	return 0;
-}
-
-void lab_machine_exit(void)
-{
-	int id;
-
-	for (id = 0; id < lab_package_count; id++)
-		vfree(lab_packages[id].edges);
 }

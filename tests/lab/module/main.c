@@ -84,6 +84,16 @@ static void find(struct tracepoint *tracepoint, void *unused)
 			hook->tracepoint = tracepoint;
 }
 
+static void hooks_exit(void)
+{
+	struct hook *hook;
+
+	for (hook = hooks; hook < hooks + ARRAY_SIZE(hooks); hook++)
+		if (hook->registered)
+			tracepoint_probe_unregister(hook->tracepoint, hook->probe, NULL);
+	tracepoint_synchronize_unregister();
+}
+
 static int hooks_init(void)
 {
 	struct hook *hook;
@@ -97,21 +107,13 @@ static int hooks_init(void)
 		 * that leaves the CPU, as on real hardware.
 		 */
 		error = tracepoint_probe_register_prio(hook->tracepoint, hook->probe, NULL, 0);
-		if (error)
+		if (error) {
+			hooks_exit();
 			return error;
+		}
 		hook->registered = true;
 	}
 	return 0;
-}
-
-static void hooks_exit(void)
-{
-	struct hook *hook;
-
-	for (hook = hooks; hook < hooks + ARRAY_SIZE(hooks); hook++)
-		if (hook->registered)
-			tracepoint_probe_unregister(hook->tracepoint, hook->probe, NULL);
-	tracepoint_synchronize_unregister();
 }
 
 static const struct {
@@ -119,13 +121,21 @@ static const struct {
 	void (*exit)(void);
 } parts[] = {
 	{ lab_truth_init, lab_truth_exit },
-	{ lab_machine_init, lab_machine_exit },
+	{ lab_history_init, lab_history_exit },
+	{ lab_machine_init, NULL },
 	{ hooks_init, hooks_exit },
 	{ lab_power_pmu_init, lab_power_pmu_exit },
 	{ lab_counter_pmu_init, lab_counter_pmu_exit },
 	{ lab_powercap_init, lab_powercap_exit },
 	{ lab_files_init, lab_files_exit },
 };
+
+static void leave(int count)
+{
+	while (count--)
+		if (parts[count].exit)
+			parts[count].exit();
+}
 
 static int __init lab_init(void)
 {
@@ -135,8 +145,7 @@ static int __init lab_init(void)
 		error = parts[at].init();
 		if (error) {
 			pr_err("eproflab: part %d failed: %d\n", at, error);
-			while (at--)
-				parts[at].exit();
+			leave(at);
 			return error;
 		}
 	}
@@ -145,10 +154,7 @@ static int __init lab_init(void)
 
 static void __exit lab_exit(void)
 {
-	int at = ARRAY_SIZE(parts);
-
-	while (at--)
-		parts[at].exit();
+	leave(ARRAY_SIZE(parts));
 }
 
 module_init(lab_init);

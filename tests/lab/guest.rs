@@ -1,0 +1,202 @@
+//! The virtual machines: preparing, booting, bringing back.
+
+use std::collections::BTreeSet;
+use std::fmt::Write as _;
+use std::fs;
+use std::path::{Path, PathBuf};
+use std::process::{Command, Stdio};
+use std::time::Instant;
+
+use crate::scenario::{Boot, Scenario};
+use crate::support;
+
+/// Longest time that a virtual machine may take, in seconds.
+const PATIENCE: &str = "900";
+
+/// Whether this machine can have the lab; else why not.
+pub fn possible() -> Result<(), String> {
+    let tools = [
+        ("qemu-system-x86_64", "qemu-system-x86"),
+        ("busybox", "busybox-static"),
+        ("cpio", "cpio"),
+        ("dpkg", "dpkg"),
+        ("apt-get", "apt"),
+        ("make", "make"),
+        ("gcc", "gcc"),
+    ];
+    if !cfg!(target_arch = "x86_64") {
+        return Err("the lab is for x86-64".into());
+    }
+    let found = |tool: &str| {
+        let path = std::env::var_os("PATH").unwrap_or_default();
+        std::env::split_paths(&path).any(|directory| directory.join(tool).exists())
+    };
+    match tools.iter().find(|(tool, _)| !found(tool)) {
+        None => Ok(()),
+        Some((tool, package)) => Err(format!("there is no {tool} (Debian: {package})")),
+    }
+}
+
+/// Everything that is needed to boot.
+#[derive(Debug)]
+pub struct Lab {
+    cache: PathBuf,
+    /// Where the release builds are.
+    release: PathBuf,
+}
+
+/// What the jobs of one virtual machine left.
+#[derive(Debug)]
+pub struct Results {
+    /// A directory per job.
+    pub directory: PathBuf,
+}
+
+fn succeed(command: &mut Command) {
+    let status = command.status();
+    assert!(
+        status.as_ref().is_ok_and(|status| status.success()),
+        "{command:?}: {status:?}"
+    );
+}
+
+/// The directory of the workspace.
+fn workspace() -> PathBuf {
+    Path::new(env!("CARGO_MANIFEST_DIR")).join("..")
+}
+
+impl Lab {
+    /// Makes or finds the kernel, the module and the programs.
+    pub fn prepare() -> Self {
+        let begun = Instant::now();
+        let cache = std::env::var_os("EPROF_LAB_CACHE")
+            .map_or_else(|| workspace().join("target/lab"), PathBuf::from);
+        succeed(
+            Command::new(workspace().join("tests/lab/setup"))
+                .arg(&cache)
+                .stdout(Stdio::null()),
+        );
+        let release = release();
+        eprintln!("lab: ready after {:.0} s", begun.elapsed().as_secs_f64());
+        Self {
+            cache: cache.canonicalize().unwrap(),
+            release,
+        }
+    }
+
+    /// Boots a virtual machine and lets it do `scenarios`.
+    pub fn run(&self, boot: Boot, scenarios: &[&Scenario]) -> Results {
+        let share = self.cache.join("runs").join(boot.name);
+        let _ = fs::remove_dir_all(&share);
+        fs::create_dir_all(&share).unwrap();
+        let put = |from: &Path, name: &str| {
+            fs::copy(from, share.join(name)).unwrap_or_else(|why| panic!("{from:?}: {why}"));
+        };
+        put(&self.cache.join("eproflab.ko"), "eproflab.ko");
+        put(&workspace().join("tests/lab/guest/guest"), "guest");
+        put(&self.release.join("examples/lab_work"), "lab_work");
+        // Debugging information would have to go through the emulator.
+        succeed(
+            Command::new("strip")
+                .args(["--strip-debug", "-o"])
+                .arg(share.join("eprof"))
+                .arg(self.release.join("eprof")),
+        );
+        fs::write(share.join("jobs"), jobs(scenarios)).unwrap();
+
+        let begun = Instant::now();
+        let said = self.boot(boot, &share);
+        eprintln!(
+            "lab: {} did {} scenarios in {:.0} s",
+            boot.name,
+            scenarios.len(),
+            begun.elapsed().as_secs_f64()
+        );
+        let directory = share.join("out");
+        assert!(
+            directory.join("done").exists(),
+            "the virtual machine did not finish:\n{said}"
+        );
+        Results { directory }
+    }
+
+    fn boot(&self, boot: Boot, share: &Path) -> String {
+        let file = |name: &str| self.cache.join(name);
+        let share = share.display();
+        let mut command = Command::new("timeout");
+        command
+            .args([PATIENCE, "qemu-system-x86_64"])
+            .args(["-accel", "tcg,thread=multi", "-cpu", "max", "-m", "2048"])
+            .args(["-smp", boot.smp, "-no-reboot", "-display", "none"])
+            .args(["-serial", "stdio", "-monitor", "none"])
+            .arg("-kernel")
+            .arg(file("vmlinuz"))
+            .arg("-initrd")
+            .arg(file("initrd.gz"))
+            // The emulated time-stamp counter is steady, and much faster to
+            // read than the other clocks.
+            .args(["-append", "console=ttyS0 quiet panic=-1 tsc=reliable"])
+            .args([
+                "-virtfs",
+                "local,path=/,mount_tag=host,security_model=none,readonly=on,multidevs=remap",
+            ])
+            .arg("-virtfs")
+            .arg(format!(
+                "local,path={share},mount_tag=lab,security_model=none"
+            ));
+        let output = command.stdin(Stdio::null()).output().unwrap();
+        let said = String::from_utf8_lossy(&output.stdout).into_owned();
+        said + &String::from_utf8_lossy(&output.stderr)
+    }
+}
+
+/// Release builds: emulated, a debug build is too slow to be told from a
+/// defect.
+fn release() -> PathBuf {
+    let cargo = std::env::var_os("CARGO").unwrap_or_else(|| "cargo".into());
+    succeed(
+        Command::new(cargo)
+            .current_dir(workspace())
+            .args(["build", "-q", "--release", "-p", "eprof"])
+            .args(["--bin", "eprof", "--example", "lab_work"]),
+    );
+    // target/debug/eprof → target/release
+    let debug = support::eprof();
+    debug.parent().unwrap().with_file_name("release")
+}
+
+/// The jobs as the guest's script wants them.
+fn jobs(scenarios: &[&Scenario]) -> String {
+    let mut jobs = String::new();
+    let mut calibrated = BTreeSet::new();
+    for scenario in scenarios {
+        let calibration = scenario.calibration();
+        if scenario.calibrated && calibrated.insert(calibration.clone()) {
+            let counters = u8::from(scenario.counters());
+            let law = scenario.law();
+            writeln!(
+                jobs,
+                "calibrate {calibration} 'law={law} counters={counters}'"
+            )
+            .unwrap();
+        }
+        let Scenario {
+            name,
+            hardware,
+            options,
+            neighbour,
+            work,
+            ..
+        } = scenario;
+        let rest = format!("'{hardware}' '{options}' '{neighbour}' {work}");
+        writeln!(jobs, "job {name} none {rest}").unwrap();
+        if scenario.calibrated {
+            writeln!(
+                jobs,
+                "[ -d $here/{calibration} ] && job {name}+calibrated {calibration} {rest}"
+            )
+            .unwrap();
+        }
+    }
+    jobs
+}
