@@ -62,7 +62,7 @@ pub fn record(plan: &Plan, watch: &mut dyn FnMut(&Moment)) -> Result<Recorded> {
             ErrorKind::Unavailable,
             "there are no cycle counters to weigh by",
         )
-        .remedy("choose --weights auto or time"));
+        .remedy("choose --attribution auto or time"));
     }
     let follow = target::follow();
     if let Follow::Fork(why) = &follow {
@@ -122,7 +122,7 @@ pub fn analyse(path: &Path, settings: impl FnOnce(&Header) -> Result<Settings>) 
             .retain(|counter| !end.distrusted.contains(counter));
     }
     let settings = settings(&header)?;
-    let intervals = recording.intervals()?;
+    let intervals = || recording.intervals();
     let attributed = attribute::attribute(&header, &catalog.tasks, intervals, &settings)?;
     Ok(Profile::build(catalog, &attributed))
 }

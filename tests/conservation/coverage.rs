@@ -2,6 +2,7 @@
 //! truth is known, with seeds, so that every run of the test is the same.
 
 use eprof::attribute::uncertainty::sampling_share;
+use eprof::attribute::{HalfWidth, Settings, Weights};
 use eprof::source::Domain;
 use eprof::unit::Nanos;
 
@@ -53,6 +54,22 @@ impl Score {
     }
 }
 
+fn by_time() -> Settings {
+    Settings {
+        weights: Weights::Time,
+        ..Settings::default()
+    }
+}
+
+/// The half width of a row, were its weights certain.
+fn known(width: HalfWidth) -> f64 {
+    let width = HalfWidth {
+        weights: 0.0,
+        ..width
+    };
+    width.total().0 as f64
+}
+
 /// A register that is updated every millisecond, read at a random age, while
 /// three threads of two processes come and go and the power changes.
 fn jittered(seed: u64, latch: u64, scores: &mut [Score; 3]) {
@@ -100,23 +117,24 @@ fn jittered(seed: u64, latch: u64, scores: &mut [Score; 3]) {
             .collect();
         run.interval(LENGTH, &work, &[reading(energy, watts, age)]);
     }
-    let attributed = run.attribute();
+    // The truth of these runs is that all CPU time is alike.
+    let attributed = run.try_attribute(&by_time()).unwrap();
     for (row, truth) in attributed.threads.iter().zip(truth) {
-        scores[0].note(row.price.full.0 as f64, truth, row.width.total().0 as f64);
+        scores[0].note(row.price.full.0 as f64, truth, known(row.width));
     }
     for (row, truth) in attributed
         .processes
         .iter()
         .zip([truth[0] + truth[1], truth[2]])
     {
-        scores[1].note(row.price.full.0 as f64, truth, row.width.total().0 as f64);
+        scores[1].note(row.price.full.0 as f64, truth, known(row.width));
     }
     let ledger = &attributed.ledger.meters[0];
     let account = eprof::attribute::Account::Target;
     scores[2].note(
         ledger.accounts[&account].full.0 as f64,
         truth.iter().sum(),
-        ledger.widths[&account].total().0 as f64,
+        known(ledger.widths[&account]),
     );
 }
 
@@ -156,13 +174,9 @@ fn baseline_bars_hold_the_truth() {
             // of what is above it.
             truth += truth_w * 1e4 * (time as f64 / 4e7 - 1.0);
         }
-        let row = &run.attribute().threads[0];
+        let row = &run.try_attribute(&by_time()).unwrap().threads[0];
         let whole = raw as f64;
-        score.note(
-            row.price.full.0 as f64,
-            whole + truth,
-            row.width.total().0 as f64,
-        );
+        score.note(row.price.full.0 as f64, whole + truth, known(row.width));
     }
     score.assert("baseline");
 }

@@ -91,7 +91,7 @@ proptest! {
         let widths = meters.flat_map(|meter| meter.widths.values().copied());
         let widths = widths.chain(attributed.threads.iter().map(|row| row.width));
         for width in widths.chain(attributed.processes.iter().map(|row| row.width)) {
-            for part in [width.timing, width.sampling, width.baseline] {
+            for part in [width.timing, width.sampling, width.baseline, width.weights] {
                 prop_assert!(part.is_finite() && part >= 0.0, "{:?}", width);
             }
         }

@@ -169,7 +169,7 @@ impl Run {
     }
 
     pub(crate) fn try_attribute(&self, settings: &Settings) -> Result<Attributed, Error> {
-        let records = self.records.iter().cloned().map(Ok);
+        let records = || Ok(self.records.iter().cloned().map(Ok));
         attribute(&self.header, &self.tasks, records, settings)
     }
 

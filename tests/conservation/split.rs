@@ -1,6 +1,6 @@
 //! Who pays how much: small cases with the arithmetic done by hand.
 
-use eprof::attribute::{Account, Settings, UNNAMED, Weights};
+use eprof::attribute::{Account, Rule, Settings, UNNAMED, Weights};
 use eprof::error::ErrorKind;
 use eprof::kernel::{Counter, TaskId};
 use eprof::source::{Domain, Provenance, Quantity};
@@ -65,7 +65,7 @@ fn cycles_weigh_where_everyone_has_them() {
     second.eprof.counts[0] = 1_000;
     run.records[1].threads[0].signals.counts[0] = 8_000;
     let attributed = run.attribute();
-    assert_eq!(attributed.weights, "cycles");
+    assert_eq!(attributed.weighings[0].rule, Rule::Cycles);
     assert_eq!(full(&attributed, 0, Account::Target), 571_429);
 
     let by_time = Settings {
@@ -73,7 +73,7 @@ fn cycles_weigh_where_everyone_has_them() {
         ..Settings::default()
     };
     let attributed = run.try_attribute(&by_time).unwrap();
-    assert_eq!(attributed.weights, "time");
+    assert_eq!(attributed.weighings[0].rule, Rule::Time);
     assert_eq!(full(&attributed, 0, Account::Target), 400_000);
 
     // A thread without cycles would pay nothing.

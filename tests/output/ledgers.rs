@@ -119,6 +119,7 @@ impl Synthetic {
                 .iter()
                 .map(|(account, price)| {
                     let width = HalfWidth {
+                        weights: 0.0,
                         timing: price.full.0 as f64 * 0.004,
                         sampling: 0.0,
                         baseline: if self.baseline { 20_000.0 } else { 0.0 },

@@ -3,7 +3,7 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 
-use eprof::attribute::{Account, Price};
+use eprof::attribute::{Account, Price, Rule, Weighing};
 use eprof::caveat::Caveat;
 use eprof::kernel::Loss;
 use eprof::profile::{
@@ -288,7 +288,16 @@ impl Synthetic {
                     ],
                 },
                 samples: threads.iter().map(|(row, _)| row.samples).sum(),
-                weights: "time".to_owned(),
+                weighings: vec![Weighing {
+                    meter: MeterId(0),
+                    rule: Rule::Time,
+                    why: String::new(),
+                    signals: Vec::new(),
+                    prior: String::new(),
+                    held_out: None,
+                    time_share: None,
+                    blocks: 0,
+                }],
             },
             ledger,
             processes,

@@ -1,11 +1,12 @@
-//! Who ran during a stretch, and how heavy that was.
+//! Who ran during a stretch, and what was measured meanwhile.
 
 use std::collections::BTreeMap;
 
-use crate::kernel::{TaskId, ThreadAccount, ZoneId};
+use crate::kernel::{CpuAccount, Signals, TaskId, ThreadAccount, ZoneId};
 use crate::timeline::Interval;
 use crate::unit::Nanos;
 
+use super::columns::{Columns, Row, WIDTH};
 use super::ledger::Account;
 use super::process::{Processes, UNNAMED};
 
@@ -14,11 +15,8 @@ use super::process::{Processes, UNNAMED};
 /// ten thousand.
 const SKEW: (u64, u64) = (1_000, 10_000);
 
-/// A shorter time on a CPU may have counted no cycles.
-const NO_CYCLES_NS: u64 = 1_000;
-
 /// Who pays.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
 pub(super) enum Payer {
     /// A thread of the target.
     Thread(TaskId),
@@ -26,42 +24,44 @@ pub(super) enum Payer {
     Account(Account),
 }
 
-/// Time and weight, of a payer or of a CPU.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+/// What somebody did, or what was done on a CPU.
+#[derive(Clone, Copy, Debug, Default, PartialEq)]
 pub(super) struct Work {
     /// Nanoseconds on a CPU.
     pub(super) time: u64,
-    /// Cycles on a CPU.
-    pub(super) cycles: u64,
+    /// All signals.
+    pub(super) row: Row,
 }
 
 impl Work {
+    fn new(signals: &Signals, row: Row) -> Self {
+        Self {
+            time: signals.on_cpu.0,
+            row,
+        }
+    }
+
     fn add(&mut self, other: Self) {
         self.time = self.time.saturating_add(other.time);
-        self.cycles = self.cycles.saturating_add(other.cycles);
+        for (sum, more) in self.row.iter_mut().zip(other.row) {
+            *sum += more;
+        }
     }
 
     /// Takes off up to `other`, and returns what was not there.
     fn take(&mut self, other: Self) -> Self {
-        let taken = Self {
-            time: self.time.min(other.time),
-            cycles: self.cycles.min(other.cycles),
+        let time = self.time.min(other.time);
+        let mut left = Self {
+            time: other.time - time,
+            row: [0.0; WIDTH],
         };
-        self.time -= taken.time;
-        self.cycles -= taken.cycles;
-        Self {
-            time: other.time - taken.time,
-            cycles: other.cycles - taken.cycles,
+        self.time -= time;
+        for ((cell, wanted), rest) in self.row.iter_mut().zip(other.row).zip(&mut left.row) {
+            let taken = cell.min(wanted);
+            *cell -= taken;
+            *rest = wanted - taken;
         }
-    }
-}
-
-impl From<&ThreadAccount> for Work {
-    fn from(account: &ThreadAccount) -> Self {
-        Self {
-            time: account.signals.on_cpu.0,
-            cycles: account.signals.cycles(),
-        }
+        left
     }
 }
 
@@ -74,8 +74,8 @@ pub(super) struct Activity {
     pub(super) cpus: Vec<(u32, Work)>,
     /// CPU time in which nobody ran.
     pub(super) idle: u64,
-    /// Whether everyone who ran has cycles.
-    pub(super) has_cycles: bool,
+    /// Length of the stretch.
+    pub(super) length: Nanos,
 }
 
 /// The target's time that belongs to no thread, out of `target`, of which
@@ -89,18 +89,30 @@ pub(super) fn unnamed(target: u64, named: u64) -> u64 {
     }
 }
 
-/// Takes the work of eprof's child before its exec off the target's CPUs.
-/// Which CPU of the zone it ran on is not recorded; the busiest is taken.
-pub(super) fn take_before_exec(
-    cpus: &mut [(u32, Work)],
+/// The target's work on each of the CPUs, ascending; without that of eprof's
+/// child before its exec. Which CPU of the zone that ran on is not recorded;
+/// the busiest is taken.
+pub(super) fn on_cpus(
+    interval: &[CpuAccount],
     threads: &[ThreadAccount],
     processes: &Processes,
     zones: &BTreeMap<ZoneId, Vec<u32>>,
-) {
+    columns: &Columns,
+) -> Vec<(u32, Work)> {
+    let mut cpus: Vec<(u32, Work)> = interval
+        .iter()
+        .map(|of| {
+            let row = columns.on_cpu(of.cpu, &of.target);
+            (of.cpu, Work::new(&of.target, row))
+        })
+        .collect();
+    cpus.sort_by_key(|&(cpu, _)| cpu);
     let mut by_zone: BTreeMap<ZoneId, Work> = BTreeMap::new();
     for account in threads {
         if processes.is_before_exec(account.task) {
-            by_zone.entry(account.zone).or_default().add(account.into());
+            let row = columns.in_zone(account.zone, &account.signals);
+            let work = Work::new(&account.signals, row);
+            by_zone.entry(account.zone).or_default().add(work);
         }
     }
     for (zone, mut left) in by_zone {
@@ -117,6 +129,7 @@ pub(super) fn take_before_exec(
             }
         }
     }
+    cpus
 }
 
 impl Activity {
@@ -125,31 +138,31 @@ impl Activity {
         interval: &Interval,
         processes: &Processes,
         zones: &BTreeMap<ZoneId, Vec<u32>>,
+        columns: &Columns,
         width: usize,
     ) -> Self {
+        // In a fixed order, so that sums do not depend on that of the recording.
+        let mut order: Vec<&CpuAccount> = interval.cpus.iter().collect();
+        order.sort_by_key(|of| of.cpu);
+        let mut sorted: Vec<&ThreadAccount> = interval.threads.iter().collect();
+        sorted.sort_by_key(|of| (of.task, of.zone, of.signals.on_cpu, of.signals.counts));
+
         let mut accounts = [Work::default(); 3];
         let mut target = Work::default();
-        let mut cpus = Vec::with_capacity(interval.cpus.len());
-        for cpu in &interval.cpus {
-            let classes = [cpu.kernel, cpu.other, cpu.eprof, cpu.target];
-            let mut works = classes.iter().map(|signals| Work {
-                time: signals.on_cpu.0,
-                cycles: signals.cycles(),
-            });
-            for (sum, work) in accounts.iter_mut().zip(works.by_ref()) {
-                sum.add(work);
+        for cpu in order {
+            let work = |signals| Work::new(signals, columns.on_cpu(cpu.cpu, signals));
+            let others = [&cpu.kernel, &cpu.other, &cpu.eprof];
+            for (sum, signals) in accounts.iter_mut().zip(others) {
+                sum.add(work(signals));
             }
-            let on_this = works.next().unwrap_or_default();
-            target.add(on_this);
-            cpus.push((cpu.cpu, on_this));
+            target.add(work(&cpu.target));
         }
-        cpus.sort_by_key(|&(cpu, _)| cpu);
-        take_before_exec(&mut cpus, &interval.threads, processes, zones);
 
         let mut named = Work::default();
         let mut threads: Vec<(TaskId, Work)> = Vec::with_capacity(interval.threads.len());
-        for account in &interval.threads {
-            let work = Work::from(account);
+        for account in sorted {
+            let row = columns.in_zone(account.zone, &account.signals);
+            let work = Work::new(&account.signals, row);
             named.add(work);
             if processes.is_before_exec(account.task) {
                 // Counted as the target's by the kernel side.
@@ -158,7 +171,6 @@ impl Activity {
                 threads.push((account.task, work));
             }
         }
-        threads.sort_by_key(|&(task, _)| task);
         threads.dedup_by(|(next, work), (task, sum)| {
             let same = next == task;
             if same {
@@ -166,10 +178,9 @@ impl Activity {
             }
             same
         });
-        let nameless = Work {
-            time: unnamed(target.time, named.time),
-            cycles: target.cycles.saturating_sub(named.cycles),
-        };
+        let mut nameless = target;
+        nameless.take(named);
+        nameless.time = unnamed(target.time, named.time);
         if nameless.time > 0 {
             threads.push((UNNAMED, nameless));
         }
@@ -185,17 +196,23 @@ impl Activity {
             .map(|(task, work)| (Payer::Thread(task), work))
             .chain(of_accounts.map(|(account, work)| (Payer::Account(account), work)))
             .collect();
-        let busy = payers.iter().map(|(_, work)| u128::from(work.time)).sum();
+        let busy: u128 = payers.iter().map(|(_, work)| u128::from(work.time)).sum();
         let length: Nanos = interval.end.since(interval.begin);
         let capacity = u128::from(length.0) * width as u128;
         Self {
-            has_cycles: payers
-                .iter()
-                .all(|(_, work)| work.cycles > 0 || work.time < NO_CYCLES_NS)
-                && payers.iter().any(|(_, work)| work.cycles > 0),
             idle: u64::try_from(capacity.saturating_sub(busy)).unwrap_or(u64::MAX),
+            cpus: on_cpus(&interval.cpus, &interval.threads, processes, zones, columns),
             payers,
-            cpus,
+            length,
         }
+    }
+
+    /// The signals of everybody together.
+    pub(super) fn whole(&self) -> Row {
+        let mut whole = Work::default();
+        for (_, work) in &self.payers {
+            whole.add(*work);
+        }
+        whole.row
     }
 }

@@ -11,17 +11,20 @@ use crate::source::MeterId;
 use crate::timeline::Interval;
 use crate::unit::{Microjoules, Nanos, Timestamp};
 
-use super::activity::{Activity, Payer, Work, take_before_exec, unnamed};
+use super::activity::{Activity, Payer, Work, on_cpus, unnamed};
 use super::book::{Book, Charges, Share};
-
-use super::idle::IdlePower;
-use super::ledger::{Attributed, CpuCharge, HalfWidth, Ledger, Price, ProcessCharge, ThreadCharge};
+use super::columns::Columns;
+use super::ledger::{
+    Account, Attributed, CpuCharge, HalfWidth, Ledger, Price, ProcessCharge, ThreadCharge,
+};
+use super::look::{idle, width, zones};
 use super::pool::pools;
 use super::process::{Processes, UNNAMED};
 use super::sampled::{Counts, Stacks, counts};
 use super::settings::Settings;
 use super::split::apportion;
 use super::uncertainty::Errors;
+use super::weigh::Weigher;
 use super::{caveats, check::check};
 
 #[derive(Clone, Debug, Default)]
@@ -34,45 +37,43 @@ struct Thread {
 /// The books of one run.
 #[derive(Clone, Debug)]
 pub struct Attribution {
-    cycles: bool,
+    columns: Columns,
     zones: BTreeMap<ZoneId, Vec<u32>>,
     processes: Processes,
     books: Vec<Book>,
+    /// One per book.
+    weighers: Vec<Weigher>,
     /// Which meters are split by the same samples.
     pools: BTreeMap<MeterId, usize>,
     threads: BTreeMap<TaskId, Thread>,
     groups: BTreeMap<TaskId, Charges>,
     stacks: Stacks,
     cpus: BTreeMap<u32, (Price, Nanos)>,
-    /// Stretches weighed by cycles, and by time for want of them.
+    /// Stretches weighed as chosen, and by time for want of something.
     weighed: (u64, u64),
     until: Timestamp,
     caveats: Vec<Caveat>,
 }
 
 impl Attribution {
-    /// Empty books for the recording that starts with `header`.
-    ///
-    /// # Errors
-    ///
-    /// `Usage` where `settings` ask for what the recording does not have.
-    pub fn new(header: &Header, settings: &Settings) -> Result<Self> {
-        let cycles = settings.cycles(header)?;
-        let idle = |meter| {
-            let baseline = settings.baseline(meter, header)?;
-            Some(IdlePower::new(&baseline, meter.latch))
-        };
+    /// Empty books for the recording that starts with `header`, of `tasks`;
+    /// `weighers` has one per meter.
+    pub(super) fn new(
+        header: &Header,
+        tasks: &[Task],
+        weighers: Vec<Weigher>,
+        settings: &Settings,
+    ) -> Self {
         let meters = header.meters.iter();
-        Ok(Self {
-            cycles,
-            zones: header
-                .zones
-                .iter()
-                .map(|zone| (zone.id, zone.cpus.clone()))
-                .collect(),
-            processes: Processes::default(),
+        Self {
+            columns: Columns::of(header),
+            zones: zones(header),
+            processes: Processes::of(tasks),
             pools: pools(&header.meters),
-            books: meters.map(|meter| Book::new(meter, idle(meter))).collect(),
+            books: meters
+                .map(|meter| Book::new(meter, idle(meter, header, settings)))
+                .collect(),
+            weighers,
             threads: BTreeMap::new(),
             groups: BTreeMap::new(),
             stacks: Stacks::default(),
@@ -80,26 +81,22 @@ impl Attribution {
             weighed: (0, 0),
             until: header.started,
             caveats: caveats::before(header),
-        })
-    }
-
-    /// Takes note of a thread; must come before its first account.
-    pub fn task(&mut self, task: &Task) {
-        self.processes.add(task);
+        }
     }
 
     /// Counts the time and the samples of an interval. (Its energy comes by
     /// [`charge`](Self::charge), once per meter and when it is settled.)
     pub fn count(&mut self, record: &IntervalRecord) {
         self.until = self.until.max(record.end);
-        let mut cpus: Vec<(u32, Work)> = Vec::with_capacity(record.cpus.len());
-        for cpu in record.cpus.iter().filter(|cpu| cpu.target.on_cpu.0 > 0) {
-            let time = cpu.target.on_cpu.0;
-            cpus.push((cpu.cpu, Work { time, cycles: 0 }));
-        }
+        let cpus = on_cpus(
+            &record.cpus,
+            &record.threads,
+            &self.processes,
+            &self.zones,
+            &self.columns,
+        );
         let target: Nanos = record.cpus.iter().map(|cpu| cpu.target.on_cpu).sum();
         let named: Nanos = record.threads.iter().map(|of| of.signals.on_cpu).sum();
-        take_before_exec(&mut cpus, &record.threads, &self.processes, &self.zones);
         for account in &record.threads {
             if !self.processes.is_before_exec(account.task) {
                 self.threads.entry(account.task).or_default().on_cpu += account.signals.on_cpu;
@@ -109,7 +106,7 @@ impl Attribution {
         if nameless > 0 {
             self.threads.entry(UNNAMED).or_default().on_cpu += Nanos(nameless);
         }
-        for (cpu, work) in cpus {
+        for (cpu, work) in cpus.into_iter().filter(|(_, work)| work.time > 0) {
             self.cpus.entry(cpu).or_default().1 += Nanos(work.time);
         }
         for sample in &record.samples {
@@ -133,17 +130,20 @@ impl Attribution {
             book.unknown(length);
             return;
         };
-        let width = match book.meter().cpus.len() {
-            0 => interval.cpus.len(),
-            named => named,
+        let width = width(book.meter(), interval);
+        let (processes, zones) = (&self.processes, &self.zones);
+        let activity = Activity::of(interval, processes, zones, &self.columns, width);
+        let Some(weigher) = self.weighers.get(usize::from(meter.0)) else {
+            return;
         };
-        let activity = Activity::of(interval, &self.processes, &self.zones, width);
-        let by_cycles = self.cycles && activity.has_cycles;
-        if self.cycles && activity.payers.iter().any(|(_, work)| work.time > 0) {
-            self.weighed.0 += u64::from(by_cycles);
-            self.weighed.1 += u64::from(!by_cycles);
+        let weights = weigher.weights(&activity);
+        if activity.payers.iter().any(|(_, work)| work.time > 0) {
+            self.weighed.0 += u64::from(weights.is_some());
+            self.weighed.1 += u64::from(weights.is_none());
         }
-        let shares = book.charge(energy, length, interval.border, &activity, by_cycles);
+        let times = |of: &(Payer, Work)| of.1.time;
+        let weights = weights.unwrap_or_else(|| activity.payers.iter().map(times).collect());
+        let shares = book.charge(energy, length, interval.border, &activity, &weights);
         let borders = book.borders;
         let nested = book.meter().nested;
         let somewhere = book.meter().cpus.first().copied().unwrap_or_default();
@@ -151,7 +151,10 @@ impl Attribution {
         let mut samples = if nested {
             Vec::new()
         } else {
-            counts(&interval.samples)
+            let prices = weigher.prices(&activity);
+            counts(&interval.samples, |sample| {
+                weigher.of_sample(sample, &self.columns, &prices)
+            })
         }
         .into_iter()
         .filter(|(task, _)| !self.processes.is_before_exec(*task))
@@ -180,11 +183,18 @@ impl Attribution {
             let charges = self.groups.entry(leader).or_default();
             charges.entry(meter).or_default().add(&share, &borders);
         }
-        self.charge_cpus(target, &activity.cpus, by_cycles, somewhere);
+        let weights = weigher.of_cpus(&activity);
+        self.charge_cpus(target, &activity.cpus, weights, somewhere);
     }
 
     /// Splits the target's price over the CPUs that it ran on.
-    fn charge_cpus(&mut self, price: Price, cpus: &[(u32, Work)], cycles: bool, somewhere: u32) {
+    fn charge_cpus(
+        &mut self,
+        price: Price,
+        cpus: &[(u32, Work)],
+        weights: Option<Vec<u64>>,
+        somewhere: u32,
+    ) {
         if price == Price::default() {
             return;
         }
@@ -194,15 +204,14 @@ impl Attribution {
             self.cpus.entry(somewhere).or_default().0 += price;
             return;
         }
-        let cycled: Vec<u64> = cpus.iter().map(|(_, work)| work.cycles).collect();
-        let cycled = cycled.iter().any(|&of| of > 0).then_some(cycled);
-        let weights = cycled.filter(|_| cycles);
         let base = Microjoules(price.full.0 - price.marginal.0);
         let dynamics = apportion(price.marginal, weights.as_ref().unwrap_or(&times));
         let bases = apportion(base, &times);
         for ((&(cpu, _), marginal), base) in cpus.iter().zip(dynamics).zip(bases) {
             let full = marginal + base;
-            self.cpus.entry(cpu).or_default().0 += Price { full, marginal };
+            if full.0 > 0 {
+                self.cpus.entry(cpu).or_default().0 += Price { full, marginal };
+            }
         }
     }
 
@@ -218,19 +227,26 @@ impl Attribution {
             .filter(|book| !book.meter().nested)
             .map(|book| (book.meter().id, book.idle_sd_w()))
             .collect();
-        // Price and half width by all disjoint meters.
-        let whole = |charges: &Charges| -> (Price, HalfWidth) {
+        // Price and half width by all disjoint meters, of some threads
+        // together.
+        let whole = |charges: &Charges, members: &[TaskId]| -> (Price, HalfWidth) {
             let (mut price, mut errors) = (Price::default(), Errors::default());
             for (meter, charge) in charges {
                 if let Some(&sd) = idle_sd.get(meter) {
                     price += charge.price;
                     errors.add(charge.spread, sd);
+                    errors.weigh(self.spread(*meter, members));
                 }
             }
             (price, errors.half_width())
         };
+        let mut members: BTreeMap<TaskId, Vec<TaskId>> = BTreeMap::new();
+        for &task in self.threads.keys() {
+            let leader = self.processes.leader(task);
+            members.entry(leader).or_default().push(task);
+        }
         let threads = self.threads.iter().map(|(&task, thread)| {
-            let (price, width) = whole(&thread.charges);
+            let (price, width) = whole(&thread.charges, &[task]);
             ThreadCharge {
                 task,
                 process: self.processes.leader(task),
@@ -246,25 +262,40 @@ impl Attribution {
                 effective: self.stacks.effective(task).min(thread.samples as f64),
             }
         });
+        let threads = threads.collect();
         let processes = self.groups.iter().map(|(&leader, charges)| {
-            let (price, width) = whole(charges);
+            let members = members.get(&leader).map_or(&[][..], Vec::as_slice);
+            let (price, width) = whole(charges, members);
             ProcessCharge {
                 leader,
                 price,
                 width,
             }
         });
+        let processes = processes.collect();
+        let everybody: Vec<TaskId> = self.threads.keys().copied().collect();
+        let ledger = Ledger {
+            meters: self
+                .books
+                .iter()
+                .map(|book| {
+                    let meter = book.meter().id;
+                    book.clone().close(|account| match account {
+                        Account::Target => self.spread(meter, &everybody),
+                        account => self.spread_of(meter, account, book.marginal(account)),
+                    })
+                })
+                .collect(),
+        };
         let mut caveats = self.caveats;
         caveats.extend(said);
         caveats.extend(caveats::after(&self.books, self.weighed));
         let nameless = self.threads.get(&UNNAMED).map(|thread| thread.on_cpu);
         caveats.extend(nameless.map(caveats::nameless));
         let attributed = Attributed {
-            threads: threads.collect(),
-            processes: processes.collect(),
-            ledger: Ledger {
-                meters: self.books.into_iter().map(Book::close).collect(),
-            },
+            threads,
+            processes,
+            ledger,
             stacks: self.stacks.finish(),
             cpus: self
                 .cpus
@@ -272,13 +303,39 @@ impl Attribution {
                 .map(|(cpu, (price, on_cpu))| CpuCharge { cpu, price, on_cpu })
                 .collect(),
             caveats,
-            weights: match self.weighed {
-                (1.., _) => "cycles".to_owned(),
-                (0, _) => "time".to_owned(),
-            },
+            weighings: self
+                .weighers
+                .iter()
+                .map(|weigher| weigher.weighing().clone())
+                .collect(),
             until: self.until,
         };
         check(&attributed)?;
         Ok(attributed)
+    }
+
+    /// Error by the weights of the energy of some threads together.
+    fn spread(&self, meter: MeterId, threads: &[TaskId]) -> (f64, f64) {
+        let parts: Vec<(Payer, f64)> = threads
+            .iter()
+            .filter_map(|task| {
+                let charge = self.threads.get(task)?.charges.get(&meter)?;
+                Some((Payer::Thread(*task), charge.price.marginal.0 as f64))
+            })
+            .collect();
+        let weigher = self.weighers.get(usize::from(meter.0));
+        weigher.map_or((0.0, 0.0), |weigher| weigher.spread(&parts))
+    }
+
+    /// The same of an account.
+    fn spread_of(&self, meter: MeterId, account: Account, energy: Microjoules) -> (f64, f64) {
+        let payer = match account {
+            Account::Idle | Account::Unattributed => return (0.0, 0.0),
+            account => Payer::Account(account),
+        };
+        let weigher = self.weighers.get(usize::from(meter.0));
+        weigher.map_or((0.0, 0.0), |weigher| {
+            weigher.spread(&[(payer, energy.0 as f64)])
+        })
     }
 }

@@ -84,6 +84,12 @@ impl Book {
         self.total
     }
 
+    /// What an account was charged with above idle.
+    pub(super) fn marginal(&self, account: Account) -> Microjoules {
+        let charge = self.accounts.get(&account);
+        charge.map_or(Microjoules::ZERO, |charge| charge.price.marginal)
+    }
+
     /// A stretch whose energy nobody knows.
     pub(super) fn unknown(&mut self, length: Nanos) {
         self.unknown += length;
@@ -91,7 +97,7 @@ impl Book {
     }
 
     /// Charges the `energy` of a stretch; returns the shares of
-    /// `activity.payers`, in their order.
+    /// `activity.payers`, in their order, whose weights are `weights`.
     ///
     /// The dynamic part is split by weight, the baseline by CPU time, where
     /// the time in which nobody ran goes to `idle`.
@@ -101,7 +107,7 @@ impl Book {
         length: Nanos,
         border: Border,
         activity: &Activity,
-        by_cycles: bool,
+        weights: &[u64],
     ) -> Vec<Share> {
         self.borders.next(border);
         self.total += energy;
@@ -113,14 +119,9 @@ impl Book {
         let exhausted = dynamic.0 == 0 && base.0 > 0;
 
         let payers = activity.payers.iter();
-        let mut times: Vec<u64> = payers.clone().map(|(_, work)| work.time).collect();
-        let weights: Vec<u64> = if by_cycles {
-            payers.map(|(_, work)| work.cycles).collect()
-        } else {
-            times.clone()
-        };
+        let mut times: Vec<u64> = payers.map(|(_, work)| work.time).collect();
         times.push(activity.idle);
-        let dynamics = apportion(dynamic, &weights);
+        let dynamics = apportion(dynamic, weights);
         let bases = apportion(base, &times);
         let weight: f64 = weights.iter().map(|&weight| weight as f64).sum();
         let time: f64 = times.iter().map(|&time| time as f64).sum();
@@ -183,12 +184,14 @@ impl Book {
         shares
     }
 
-    /// Closes the book.
-    pub(super) fn close(self) -> MeterLedger {
+    /// Closes the book. `weighed` tells how wrong the sum of some payers'
+    /// energies may be by their weights.
+    pub(super) fn close(self, weighed: impl Fn(Account) -> (f64, f64)) -> MeterLedger {
         let sd_w = self.idle_sd_w();
         let widths = self.accounts.iter().map(|(&account, charge)| {
             let mut errors = Errors::default();
             errors.add(charge.spread, sd_w);
+            errors.weigh(weighed(account));
             (account, errors.half_width())
         });
         MeterLedger {

@@ -35,7 +35,7 @@ pub(super) fn before(header: &Header) -> Vec<Caveat> {
 }
 
 /// What the books say about themselves.
-pub(super) fn after(books: &[Book], (by_cycles, by_time): (u64, u64)) -> Vec<Caveat> {
+pub(super) fn after(books: &[Book], (weighed, by_time): (u64, u64)) -> Vec<Caveat> {
     let mut caveats = Vec::new();
     let disjoint = || books.iter().filter(|book| !book.meter().nested);
     let unknown: Vec<_> = disjoint()
@@ -73,8 +73,9 @@ pub(super) fn after(books: &[Book], (by_cycles, by_time): (u64, u64)) -> Vec<Cav
         caveats.push(Caveat::new(
             "weights-mixed",
             format!(
-                "{by_time} of {} stretches had no cycles for everyone and were weighed by time",
-                by_cycles.saturating_add(by_time)
+                "in {by_time} of {} stretches something was not counted for everyone who ran; \
+                 their energy is shared by time",
+                weighed.saturating_add(by_time)
             ),
         ));
     }

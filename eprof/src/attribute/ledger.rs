@@ -6,6 +6,7 @@ use serde::{Deserialize, Serialize};
 
 use crate::caveat::Caveat;
 use crate::kernel::TaskId;
+use crate::power::{Errors, Fit, Signal};
 use crate::recording::StackId;
 use crate::source::{Domain, MeterId, Provenance};
 use crate::unit::{Microjoules, Nanos, Timestamp};
@@ -81,13 +82,97 @@ pub struct HalfWidth {
     pub sampling: f64,
     /// The idle baseline's own error; microjoules.
     pub baseline: f64,
+    /// Weights are not power: threads that take more or less than what they
+    /// are weighed by says; microjoules.
+    pub weights: f64,
 }
 
 impl HalfWidth {
     /// The half width in microjoules, rounded up.
     pub fn total(self) -> Microjoules {
-        let square = self.timing.powi(2) + self.sampling.powi(2) + self.baseline.powi(2);
+        let square = self.timing.powi(2)
+            + self.sampling.powi(2)
+            + self.baseline.powi(2)
+            + self.weights.powi(2);
         Microjoules(square.sqrt().ceil() as u64)
+    }
+}
+
+/// What energy above idle is shared by.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize)]
+#[serde(rename_all = "lowercase")]
+pub enum Rule {
+    /// Time on a CPU.
+    Time,
+    /// CPU cycles.
+    Cycles,
+    /// A power model of all signals.
+    Model,
+}
+
+impl Rule {
+    /// The name in reports.
+    pub fn name(self) -> &'static str {
+        match self {
+            Self::Time => "time",
+            Self::Cycles => "cycles",
+            Self::Model => "model",
+        }
+    }
+}
+
+/// How one meter's energy above idle was shared.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+pub struct Weighing {
+    /// Which meter.
+    pub meter: MeterId,
+    /// By what.
+    pub rule: Rule,
+    /// Why not by something better; empty where that is obvious.
+    pub why: String,
+    /// The signals of a model that weigh anything, with their weights in watts
+    /// per unit of the rate.
+    pub signals: Vec<(Signal, f64)>,
+    /// Where the model began: `calibration`; empty for nowhere.
+    pub prior: String,
+    /// Errors of the model on blocks that it was not fitted to, where that was
+    /// tried.
+    pub held_out: Option<Errors>,
+    /// Errors of CPU time alone on the same blocks.
+    pub time_share: Option<Errors>,
+    /// How many blocks there were.
+    pub blocks: u64,
+}
+
+impl Weighing {
+    /// By one signal.
+    pub(super) fn simple(meter: MeterId, rule: Rule, why: &str) -> Self {
+        Self {
+            meter,
+            rule,
+            why: why.to_owned(),
+            signals: Vec::new(),
+            prior: String::new(),
+            held_out: None,
+            time_share: None,
+            blocks: 0,
+        }
+    }
+
+    /// By a model.
+    pub(super) fn model(meter: MeterId, signals: &[(Signal, f64)], prior: String) -> Self {
+        Self {
+            signals: signals.to_vec(),
+            prior,
+            ..Self::simple(meter, Rule::Model, "")
+        }
+    }
+
+    /// Notes how well a fit predicts.
+    pub(super) fn score(&mut self, fit: &Fit) {
+        self.held_out = Some(fit.held_out);
+        self.time_share = Some(fit.time_share);
+        self.blocks = fit.rows;
     }
 }
 
@@ -220,8 +305,8 @@ pub struct Attributed {
     pub cpus: Vec<CpuCharge>,
     /// What makes the numbers less true.
     pub caveats: Vec<Caveat>,
-    /// How the weights were found: `time` or `cycles`.
-    pub weights: String,
+    /// What the energy of each meter was shared by.
+    pub weighings: Vec<Weighing>,
     /// The end of the last interval.
     pub until: Timestamp,
 }

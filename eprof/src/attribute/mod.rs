@@ -7,7 +7,8 @@
 
 //!
 //! ```text
-//!   IntervalRecord ─► Timeline ─► Interval ─► Attribution::charge ─┐
+//!   IntervalRecord ─► Timeline ─► Interval ─► Look ─►  Weigher      (first time)
+//!   IntervalRecord ─► Timeline ─► Interval ─► Attribution::charge ─┐ (second time)
 //!                └──────────────────────────► Attribution::count  ─┴─► Attributed
 //! ```
 
@@ -16,58 +17,81 @@ mod attribution;
 mod book;
 mod caveats;
 mod check;
+mod columns;
 mod idle;
 pub mod ledger;
+mod look;
 mod pool;
 mod process;
 mod sampled;
 mod settings;
 mod split;
+mod survey;
 pub mod uncertainty;
+mod weigh;
 
 pub use attribution::Attribution;
 pub use check::check;
 pub use ledger::{
-    Account, Attributed, CpuCharge, HalfWidth, Ledger, MeterLedger, Price, ProcessCharge,
-    StackCharge, ThreadCharge,
+    Account, Attributed, CpuCharge, HalfWidth, Ledger, MeterLedger, Price, ProcessCharge, Rule,
+    StackCharge, ThreadCharge, Weighing,
 };
 pub use process::{Processes, UNNAMED};
 pub use settings::{Settings, Weights};
 pub use split::apportion;
 
+use crate::caveat::Caveat;
 use crate::error::Result;
 use crate::kernel::Task;
 use crate::recording::{Header, IntervalRecord};
-use crate::timeline::Timeline;
+use crate::timeline::{Interval, Timeline};
+use look::Look;
 
-/// Attributes a whole recording. The intervals are streamed.
+/// Attributes a whole recording. Its intervals are streamed twice, so `records`
+/// is asked for them twice: weights are found first, then everybody is charged.
 ///
 /// # Errors
 ///
 /// `Usage` where `settings` ask for what the recording does not have;
 /// `Internal` if the result does not balance to the microjoule; and whatever
 /// error an interval comes with.
-pub fn attribute(
+pub fn attribute<I>(
     header: &Header,
     tasks: &[Task],
-    records: impl IntoIterator<Item = Result<IntervalRecord>>,
+    mut records: impl FnMut() -> Result<I>,
     settings: &Settings,
-) -> Result<Attributed> {
+) -> Result<Attributed>
+where
+    I: IntoIterator<Item = Result<IntervalRecord>>,
+{
+    settings.check(header)?;
+    let mut look = Look::new(header, tasks, settings);
+    stream(header, records()?, |_, intervals| {
+        intervals.iter().for_each(|of| look.take(of));
+    })?;
+    let mut attribution = Attribution::new(header, tasks, look.choose(header, settings), settings);
+    let said = stream(header, records()?, |record, intervals| {
+        if let Some(record) = record {
+            attribution.count(record);
+        }
+        intervals.iter().for_each(|of| attribution.charge(of));
+    })?;
+    attribution.finish(said)
+}
+
+/// Passes on each record with the stretches that it settles, and at the end
+/// those that nothing settled.
+fn stream(
+    header: &Header,
+    records: impl IntoIterator<Item = Result<IntervalRecord>>,
+    mut take: impl FnMut(Option<&IntervalRecord>, &[Interval]),
+) -> Result<Vec<Caveat>> {
     let mut timeline = Timeline::new(header);
-    let mut attribution = Attribution::new(header, settings)?;
-    for task in tasks {
-        attribution.task(task);
-    }
     for record in records {
         let record = record?;
-        attribution.count(&record);
-        for interval in timeline.push(&record) {
-            attribution.charge(&interval);
-        }
+        take(Some(&record), &timeline.push(&record));
     }
     let (left, said) = timeline.finish();
-    for interval in &left {
-        attribution.charge(interval);
-    }
-    attribution.finish(said)
+    take(None, &left);
+    Ok(said)
 }

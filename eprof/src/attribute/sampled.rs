@@ -10,8 +10,20 @@ use crate::unit::Microjoules;
 use super::ledger::{Price, StackCharge};
 use super::split::apportion;
 
-/// How often each stack of one thread was seen in one stretch.
-pub(super) type Counts = Vec<(StackId, u64)>;
+/// How often one stack was seen, and how heavy that was.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) struct Seen {
+    pub(super) stack: StackId,
+    pub(super) count: u64,
+    pub(super) weight: u64,
+}
+
+/// How each stack of one thread was seen in one stretch.
+pub(super) type Counts = Vec<Seen>;
+
+/// Weights of samples are integers for the exact split; the heaviest stack of
+/// a stretch weighs so much.
+const HEAVIEST: f64 = 1e12;
 
 #[derive(Clone, Debug, Default)]
 struct Thread {
@@ -32,24 +44,47 @@ pub(super) struct Stacks {
     charges: BTreeMap<(TaskId, Option<StackId>), (Price, u64)>,
 }
 
-/// The counts of each thread in a stretch, in ascending order.
-pub(super) fn counts(samples: &[SampleCount]) -> Vec<(TaskId, Counts)> {
+/// The stacks of each thread in a stretch, in ascending order, weighed by
+/// `weigh`; where that says nothing of one of a thread's stacks, by the number
+/// of samples.
+pub(super) fn counts(
+    samples: &[SampleCount],
+    weigh: impl Fn(&SampleCount) -> f64,
+) -> Vec<(TaskId, Counts)> {
     let mut sorted: Vec<_> = samples
         .iter()
-        .map(|of| (of.task, of.stack, u64::from(of.count)))
+        .map(|of| (of.task, of.stack, u64::from(of.count), weigh(of)))
         .collect();
-    sorted.sort_unstable();
+    // By everything, so that sums do not depend on the order in the recording.
+    sorted.sort_by(|a, b| {
+        let by_weight = a.3.total_cmp(&b.3);
+        (a.0, a.1, a.2).cmp(&(b.0, b.1, b.2)).then(by_weight)
+    });
     sorted
         .chunk_by(|a, b| a.0 == b.0)
         .map(|thread| {
-            let mut counts = Counts::with_capacity(thread.len());
-            for &(_, stack, count) in thread {
-                match counts.last_mut() {
-                    Some((last, sum)) if *last == stack => *sum = sum.saturating_add(count),
-                    _ => counts.push((stack, count)),
+            let mut heavy: Vec<(StackId, u64, f64)> = Vec::with_capacity(thread.len());
+            for &(_, stack, count, weight) in thread {
+                match heavy.last_mut() {
+                    Some((last, sum, sums)) if *last == stack => {
+                        *sum = sum.saturating_add(count);
+                        *sums += weight;
+                    }
+                    _ => heavy.push((stack, count, weight)),
                 }
             }
-            (thread[0].0, counts)
+            let heaviest = heavy.iter().fold(0.0, |most: f64, of| most.max(of.2));
+            let sound = heaviest.is_finite() && heavy.iter().all(|of| of.2 > 0.0);
+            let seen = heavy.into_iter().map(|(stack, count, weight)| Seen {
+                stack,
+                count,
+                weight: if sound {
+                    ((weight / heaviest * HEAVIEST) as u64).max(1)
+                } else {
+                    count
+                },
+            });
+            (thread[0].0, seen.collect())
         })
         .collect()
 }
@@ -72,7 +107,7 @@ impl Stacks {
         counts: Counts,
     ) {
         let thread = self.threads.entry(task).or_default();
-        let taken: u64 = counts.iter().map(|&(_, count)| count).sum();
+        let taken: u64 = counts.iter().map(|seen| seen.count).sum();
         if taken == 0 {
             thread.carried += price;
             return;
@@ -138,12 +173,12 @@ fn put(
         return;
     }
     // The baseline's part apart, so that full is never less than marginal.
-    let weights: Vec<u64> = counts.iter().map(|&(_, count)| count).collect();
+    let weights: Vec<u64> = counts.iter().map(|seen| seen.weight).collect();
     let marginals = apportion(price.marginal, &weights);
     let base = Microjoules(price.full.0.saturating_sub(price.marginal.0));
     let bases = apportion(base, &weights);
-    for ((&(stack, _), marginal), base) in counts.iter().zip(marginals).zip(bases) {
-        charges.entry((task, Some(stack))).or_default().0 += Price {
+    for ((seen, marginal), base) in counts.iter().zip(marginals).zip(bases) {
+        charges.entry((task, Some(seen.stack))).or_default().0 += Price {
             full: marginal + base,
             marginal,
         };
@@ -163,8 +198,12 @@ mod tests {
         }
     }
 
-    fn on(stack: u32, count: u64) -> (StackId, u64) {
-        (StackId(stack), count)
+    fn on(stack: u32, count: u64) -> Seen {
+        Seen {
+            stack: StackId(stack),
+            count,
+            weight: count,
+        }
     }
 
     fn rows(stacks: Stacks) -> Vec<(Option<u32>, u64, u64)> {

@@ -9,13 +9,16 @@ use crate::unit::Watts;
 /// What makes one nanosecond on a CPU heavier than another.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub enum Weights {
-    /// Cycles where the recording has them, else time.
+    /// A power model where one can be fitted and predicts better than time
+    /// does, else cycles where they were counted, else time.
     #[default]
     Auto,
     /// Time on a CPU.
     Time,
     /// CPU cycles, which follow the clock frequency.
     Cycles,
+    /// A power model of all signals, however well it predicts.
+    Model,
 }
 
 /// The choices.
@@ -29,22 +32,24 @@ pub struct Settings {
 }
 
 impl Settings {
-    /// Whether cycles are to be tried.
+    /// Refuses weights that the recording does not have.
     ///
     /// # Errors
     ///
-    /// `Usage` where cycles are demanded of a recording without any.
-    pub fn cycles(&self, header: &Header) -> Result<bool> {
-        match self.weights {
-            Weights::Time => Ok(false),
-            Weights::Auto => Ok(header.counts(Counter::Cycles)),
-            Weights::Cycles if header.counts(Counter::Cycles) => Ok(true),
-            Weights::Cycles => Err(Error::new(
-                ErrorKind::Usage,
-                "the recording has no cycles to weigh by",
-            )
-            .remedy("choose the weights `time` or `auto`")),
-        }
+    /// `Usage` where cycles are demanded of a recording without any, or a
+    /// model of one without counters and without a saved model.
+    pub fn check(&self, header: &Header) -> Result<()> {
+        let missing = match self.weights {
+            Weights::Cycles if !header.counts(Counter::Cycles) => "cycles to share energy by",
+            Weights::Model if header.counters.is_empty() && header.models.is_empty() => {
+                "counters to fit a power model to"
+            }
+            _ => return Ok(()),
+        };
+        Err(
+            Error::new(ErrorKind::Usage, format!("the recording has no {missing}"))
+                .remedy("choose --attribution time or auto"),
+        )
     }
 
     /// The idle power of `meter`, where it is known.

@@ -1,6 +1,6 @@
 //! How far a row may be from the truth: 90 % half widths.
 //!
-//! Three causes, kept apart because they are independent.
+//! Four causes, kept apart because they are independent.
 //!
 //! **Timing.** At each border between two stretches of a meter, some energy
 //! ([`Border`], of mean m and standard deviation σ) is booked on the later
@@ -17,6 +17,10 @@
 //! derivative by the idle power P₀ is `Δ (t/T − w/W)`, summed over the run
 //! with its sign (the error of P₀ is the same throughout), times the standard
 //! deviation of P₀.
+//!
+//! **Weights.** Threads may take more or less power than what they are weighed
+//! by says. How much of that the run itself rules out is found in
+//! `super::weigh`.
 //!
 //! **Sampling.** A thread's energy is split by a finite number of samples,
 //! see [`sampling_share`].
@@ -104,6 +108,8 @@ pub(super) struct Errors {
     drift: f64,
     timing: f64,
     baseline: f64,
+    bias: f64,
+    weights: f64,
 }
 
 impl Errors {
@@ -117,12 +123,20 @@ impl Errors {
         self.baseline += (spread.lever * idle_sd_w * 1e6).powi(2);
     }
 
+    /// Adds the error by the weights of one more meter: what is to be expected
+    /// and its variance. The meters' weights err independently.
+    pub(super) fn weigh(&mut self, (bias, variance): (f64, f64)) {
+        self.bias += bias;
+        self.weights += variance;
+    }
+
     /// The 90 % half width.
     pub(super) fn half_width(self) -> HalfWidth {
         HalfWidth {
             timing: self.drift.abs() + Z90 * self.timing.sqrt(),
             sampling: 0.0,
             baseline: Z90 * self.baseline.sqrt(),
+            weights: self.bias.abs() + Z90 * self.weights.sqrt(),
         }
     }
 }

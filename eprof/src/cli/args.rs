@@ -122,13 +122,15 @@ pub enum SourceChoice {
 /// What makes a slice of CPU time heavy.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, ValueEnum)]
 pub enum Weights {
-    /// Cycles where the counters exist, else time
+    /// A power model where one predicts better than time, else cycles or time
     #[default]
     Auto,
     /// Time on a CPU
     Time,
     /// CPU cycles
     Cycles,
+    /// A power model of all counters, however well it predicts
+    Model,
 }
 
 /// Options of `eprof run`.
@@ -209,8 +211,8 @@ pub struct AttributionArgs {
     pub idle_power: Option<String>,
 
     /// What energy is shared by
-    #[arg(long, value_enum, default_value_t)]
-    pub weights: Weights,
+    #[arg(long, value_enum, default_value_t, alias = "weights")]
+    pub attribution: Weights,
 }
 
 /// Options of `eprof report`.

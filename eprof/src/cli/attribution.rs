@@ -13,7 +13,7 @@ use crate::source::{IdlePower, Meter};
 fn settings(args: &AttributionArgs, meters: &[Meter]) -> Result<Settings> {
     let idle: Option<IdlePower> = args.idle_power.as_deref().map(str::parse).transpose()?;
     Ok(Settings {
-        weights: args.weights.into(),
+        weights: args.attribution.into(),
         baselines: idle.map(|idle| idle.baselines(meters)).transpose()?,
     })
 }

@@ -92,11 +92,11 @@ fn plan(args: &RunArgs, root: SysRoot) -> Result<Plan> {
         interval: args.interval.into(),
         duration: args.duration.map(Into::into),
         delay: args.delay.map(Into::into),
-        cycles: match args.attribution.weights {
+        cycles: match args.attribution.attribution {
             Weights::Time => CycleCounter::None,
-            Weights::Auto | Weights::Cycles => CycleCounter::Hardware,
+            Weights::Auto | Weights::Cycles | Weights::Model => CycleCounter::Hardware,
         },
-        cycles_required: args.attribution.weights == Weights::Cycles,
+        cycles_required: args.attribution.attribution == Weights::Cycles,
         no_btf: std::env::var_os("EPROF_NO_BTF").is_some_and(|value| value == "1"),
         run_as,
         program,

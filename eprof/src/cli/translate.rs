@@ -32,6 +32,7 @@ impl From<Weights> for attribute::Weights {
             Weights::Auto => Self::Auto,
             Weights::Time => Self::Time,
             Weights::Cycles => Self::Cycles,
+            Weights::Model => Self::Model,
         }
     }
 }

@@ -10,6 +10,7 @@ use super::balance::{coarsest_half, target_half};
 use super::claim::{Claim, spoke};
 use super::figures::{count, counted, time};
 use super::look::Look;
+use super::sharing;
 use super::visible::{shorten, visible, visible_text, wrapped};
 
 /// The command as it could be typed, harmless in a terminal.
@@ -144,18 +145,18 @@ pub(super) fn lines(profile: &Profile, claim: Claim, look: Look) -> Vec<String> 
     } else {
         fact("energy", "unknown: no meter said anything usable");
     }
-    let weights = match summary.weights.as_str() {
-        "" => String::new(),
-        "time" => "; shared by CPU time".to_owned(),
-        weights => format!("; shared by {}", visible(weights)),
-    };
     let silent = profile.ledger.disjoint().filter(|m| !spoke(m)).count();
     let how = match silent {
         _ if !claim.energy => "nothing".to_owned(),
         0 => claim.provenance().to_owned(),
         n => format!("{} (but by {n} of these)", claim.provenance()),
     };
-    fact("source", &format!("{how}: {}{weights}", source(profile)));
+    fact("source", &format!("{how}: {}", source(profile)));
+    if claim.energy {
+        for sentence in sharing::sentences(profile) {
+            fact("shared", &sentence);
+        }
+    }
     if claim.estimated {
         for line in wrapped(ESTIMATE, look.width.saturating_sub(2)) {
             lines.push(look.warn(&format!("  {line}")));

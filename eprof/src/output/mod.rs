@@ -20,6 +20,7 @@ pub mod folded;
 pub mod json;
 pub mod look;
 pub mod progress;
+mod sharing;
 pub mod table;
 pub mod view;
 

@@ -24,6 +24,18 @@ pub enum Signal {
 }
 
 impl Signal {
+    /// As it is called in outputs.
+    pub fn name(&self) -> String {
+        match self {
+            Self::Time(core) if core.is_empty() => "time".to_owned(),
+            Self::Time(core) => format!("time:{core}"),
+            Self::Crowded => "crowded".to_owned(),
+            Self::Count(counter) => counter.name().to_owned(),
+            Self::Wakeups => "wakeups".to_owned(),
+            Self::Migrations => "migrations".to_owned(),
+        }
+    }
+
     /// What `signals`, of a slice on a CPU of type `core`, say of this signal.
     pub fn of(&self, signals: &Signals, core: &str) -> u64 {
         match self {

@@ -194,7 +194,7 @@ fn summary(catalog: &Catalog, attributed: &Attributed) -> Summary {
         band: bands.reduce(|a, b| (a.0.min(b.0), a.1.max(b.1))),
         footprint: end.map(|end| end.footprint.clone()).unwrap_or_default(),
         samples: attributed.threads.iter().map(|thread| thread.samples).sum(),
-        weights: attributed.weights.clone(),
+        weighings: attributed.weighings.clone(),
     }
 }
 

@@ -1,7 +1,7 @@
 //! Rows of the profile. Energies of rows of one kind add up to the target's
 //! account in the ledger, except where said otherwise.
 
-use crate::attribute::{Ledger, Price};
+use crate::attribute::{Ledger, Price, Weighing};
 use crate::caveat::Caveat;
 use crate::kernel::Loss;
 use crate::recording::{Footprint, Header};
@@ -36,8 +36,8 @@ pub struct Summary {
     pub footprint: Footprint,
     /// Samples taken in all.
     pub samples: u64,
-    /// How the weights were found: `time` or `cycles`.
-    pub weights: String,
+    /// What the energy of each meter was shared by.
+    pub weighings: Vec<Weighing>,
 }
 
 /// One process of the target.

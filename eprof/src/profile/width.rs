@@ -31,6 +31,7 @@ pub(super) fn of_parts(parts: &Parts, threads: &[&ThreadCharge]) -> Microjoules 
         square += (whole * sampling_share(share, thread.effective)).powi(2);
         width.timing += thread.width.timing * share;
         width.baseline += thread.width.baseline * share;
+        width.weights += thread.width.weights * share;
     }
     width.sampling = square.sqrt();
     width.total()

@@ -1,12 +1,16 @@
 //! The meters and the ledger in the report.
 
+use std::collections::BTreeMap;
+
 use serde::Serialize;
 
-use crate::attribute::{Account, MeterLedger, Price};
+use crate::attribute::{Account, MeterLedger, Price, Weighing};
+use crate::power::Errors;
 use crate::profile::Profile;
 use crate::source::{Meter, MeterId, Provenance, Scope};
 
 use super::super::claim::{Claim, spoke};
+use super::super::sharing;
 use super::document::Energy;
 
 #[derive(Serialize)]
@@ -14,7 +18,7 @@ pub(super) struct Source<'p> {
     kind: Option<String>,
     provenance: &'static str,
     band: Option<Band>,
-    weights: &'p str,
+    weights: String,
     meters: Vec<MeterInfo<'p>>,
 }
 
@@ -36,6 +40,37 @@ struct MeterInfo<'p> {
     total_uj: Option<u64>,
     unknown_s: f64,
     baseline_uj: Option<u64>,
+    sharing: Option<Sharing<'p>>,
+}
+
+/// What the meter's energy above idle was shared by.
+#[derive(Serialize)]
+struct Sharing<'p> {
+    rule: &'static str,
+    why: &'p str,
+    prior: &'p str,
+    signals: BTreeMap<String, f64>,
+    held_out: Option<Errors>,
+    time_share: Option<Errors>,
+    blocks: u64,
+}
+
+impl<'p> Sharing<'p> {
+    fn of(weighing: &'p Weighing) -> Self {
+        let mut signals = BTreeMap::new();
+        for (signal, weight) in &weighing.signals {
+            *signals.entry(signal.name()).or_default() += weight;
+        }
+        Self {
+            rule: weighing.rule.name(),
+            why: &weighing.why,
+            prior: &weighing.prior,
+            signals,
+            held_out: weighing.held_out,
+            time_share: weighing.time_share,
+            blocks: weighing.blocks,
+        }
+    }
 }
 
 #[derive(Serialize)]
@@ -63,7 +98,7 @@ pub(super) fn source(profile: &Profile, claim: Claim) -> Source<'_> {
         kind: (!kinds.is_empty()).then(|| kinds.join("+")),
         provenance: claim.provenance(),
         band: claim.band.map(|(low, high)| Band { low, high }),
-        weights: &profile.summary.weights,
+        weights: sharing::rules(profile),
         meters: profile
             .ledger
             .meters
@@ -73,7 +108,7 @@ pub(super) fn source(profile: &Profile, claim: Claim) -> Source<'_> {
     }
 }
 
-fn meter<'p>(profile: &Profile, ledger: &'p MeterLedger) -> MeterInfo<'p> {
+fn meter<'p>(profile: &'p Profile, ledger: &'p MeterLedger) -> MeterInfo<'p> {
     let meter = meter_of(profile, ledger.meter);
     let estimated = ledger.provenance == Provenance::Estimated;
     MeterInfo {
@@ -87,6 +122,12 @@ fn meter<'p>(profile: &Profile, ledger: &'p MeterLedger) -> MeterInfo<'p> {
         total_uj: spoke(ledger).then_some(ledger.total.0),
         unknown_s: ledger.unknown.seconds(),
         baseline_uj: ledger.baseline.map(|energy| energy.0),
+        sharing: profile
+            .summary
+            .weighings
+            .iter()
+            .find(|of| of.meter == ledger.meter)
+            .map(Sharing::of),
     }
 }
 

@@ -1,0 +1,93 @@
+//! The signals that a recording has, as columns of numbers.
+
+use std::collections::BTreeMap;
+
+use crate::kernel::{Counter, Signals, ZoneId};
+use crate::power::Signal;
+use crate::recording::Header;
+
+/// Most signals that are told apart: hybrid processors have two or three
+/// types of cores, and there are seven signals besides.
+pub(super) const WIDTH: usize = 12;
+
+/// What was measured of somebody, by column.
+pub(super) type Row = [f64; WIDTH];
+
+/// Which column holds what.
+#[derive(Clone, Debug)]
+pub(super) struct Columns {
+    signals: Vec<Signal>,
+    of_zone: BTreeMap<ZoneId, String>,
+    of_cpu: BTreeMap<u32, String>,
+}
+
+impl Columns {
+    /// The columns of the recording that starts with `header`: time by core
+    /// type, time beside a busy sibling, the counters, wakeups, migrations.
+    pub(super) fn of(header: &Header) -> Self {
+        let mut cores: Vec<&str> = header.zones.iter().map(|zone| zone.core.as_str()).collect();
+        cores.sort_unstable();
+        cores.dedup();
+        // More types than columns share the last one: they differ least.
+        cores.truncate(WIDTH - Counter::ALL.len() - 3);
+        let last = cores.last().copied().unwrap_or_default();
+        let known = |core: &String| match cores.contains(&core.as_str()) {
+            true => core.clone(),
+            false => last.to_owned(),
+        };
+        let times = cores.iter().map(|core| Signal::Time((*core).to_owned()));
+        let counts = header.counters.iter().copied().map(Signal::Count);
+        let zones = || header.zones.iter();
+        Self {
+            signals: times
+                .chain([Signal::Crowded])
+                .chain(counts)
+                .chain([Signal::Wakeups, Signal::Migrations])
+                .take(WIDTH)
+                .collect(),
+            of_zone: zones().map(|zone| (zone.id, known(&zone.core))).collect(),
+            of_cpu: zones()
+                .flat_map(|zone| zone.cpus.iter().map(|&cpu| (cpu, known(&zone.core))))
+                .collect(),
+        }
+    }
+
+    /// What the columns are.
+    pub(super) fn signals(&self) -> &[Signal] {
+        &self.signals
+    }
+
+    /// The column of `signal`.
+    pub(super) fn place(&self, signal: &Signal) -> Option<usize> {
+        self.signals.iter().position(|of| of == signal)
+    }
+
+    /// The columns that add up to CPU time.
+    pub(super) fn times(&self) -> Vec<usize> {
+        let is_time = |signal: &Signal| matches!(signal, Signal::Time(_) | Signal::Crowded);
+        let places = self.signals.iter().enumerate();
+        places
+            .filter(|(_, signal)| is_time(signal))
+            .map(|(place, _)| place)
+            .collect()
+    }
+
+    /// The row of what was measured in a zone.
+    pub(super) fn in_zone(&self, zone: ZoneId, signals: &Signals) -> Row {
+        self.row(self.of_zone.get(&zone), signals)
+    }
+
+    /// The row of what was measured on a CPU.
+    pub(super) fn on_cpu(&self, cpu: u32, signals: &Signals) -> Row {
+        self.row(self.of_cpu.get(&cpu), signals)
+    }
+
+    fn row(&self, core: Option<&String>, signals: &Signals) -> Row {
+        let core = core.map_or("", String::as_str);
+        let mut row = [0.0; WIDTH];
+        for (cell, signal) in row.iter_mut().zip(&self.signals) {
+            *cell = signal.of(signals, core) as f64;
+        }
+        row
+    }
+}

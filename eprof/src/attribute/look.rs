@@ -1,0 +1,89 @@
+//! The first look at a recording, by which weights are chosen.
+
+use std::collections::BTreeMap;
+
+use crate::kernel::{Task, ZoneId};
+use crate::recording::Header;
+use crate::source::Meter;
+use crate::timeline::Interval;
+use crate::unit::Microjoules;
+
+use super::activity::Activity;
+use super::columns::Columns;
+use super::idle::IdlePower;
+use super::process::Processes;
+use super::settings::Settings;
+use super::survey::Survey;
+use super::weigh::{Weigher, choose};
+
+/// What was seen so far.
+#[derive(Clone, Debug)]
+pub(super) struct Look {
+    columns: Columns,
+    zones: BTreeMap<ZoneId, Vec<u32>>,
+    processes: Processes,
+    meters: Vec<(Meter, Option<IdlePower>, Survey)>,
+}
+
+impl Look {
+    /// At the recording of `tasks` that starts with `header`.
+    pub(super) fn new(header: &Header, tasks: &[Task], settings: &Settings) -> Self {
+        let one = |meter: &Meter| {
+            let idle = idle(meter, header, settings);
+            (meter.clone(), idle, Survey::default())
+        };
+        Self {
+            columns: Columns::of(header),
+            zones: zones(header),
+            processes: Processes::of(tasks),
+            meters: header.meters.iter().map(one).collect(),
+        }
+    }
+
+    /// Takes in a stretch of time.
+    pub(super) fn take(&mut self, interval: &Interval) {
+        let index = usize::from(interval.meter.0);
+        let (Some(energy), Some((meter, idle, survey))) =
+            (interval.energy, self.meters.get_mut(index))
+        else {
+            return;
+        };
+        let length = interval.end.since(interval.begin);
+        let base = idle
+            .as_mut()
+            .map_or(Microjoules::ZERO, |idle| idle.take(energy, length));
+        let (processes, zones) = (&self.processes, &self.zones);
+        let width = width(meter, interval);
+        let activity = Activity::of(interval, processes, zones, &self.columns, width);
+        survey.push(Microjoules(energy.0 - base.0), &activity);
+    }
+
+    /// Chooses the weights, one weigher per meter.
+    pub(super) fn choose(self, header: &Header, settings: &Settings) -> Vec<Weigher> {
+        let columns = &self.columns;
+        let meters = self.meters.into_iter();
+        meters
+            .map(|(meter, _, survey)| choose(&meter, &survey.finish(), columns, header, settings))
+            .collect()
+    }
+}
+
+/// The idle power of a meter, if it is known.
+pub(super) fn idle(meter: &Meter, header: &Header, settings: &Settings) -> Option<IdlePower> {
+    let baseline = settings.baseline(meter, header)?;
+    Some(IdlePower::new(&baseline, meter.latch))
+}
+
+/// How many CPUs share a meter.
+pub(super) fn width(meter: &Meter, interval: &Interval) -> usize {
+    match meter.cpus.len() {
+        0 => interval.cpus.len(),
+        named => named,
+    }
+}
+
+/// The CPUs of each zone.
+pub(super) fn zones(header: &Header) -> BTreeMap<ZoneId, Vec<u32>> {
+    let zones = header.zones.iter();
+    zones.map(|zone| (zone.id, zone.cpus.clone())).collect()
+}

@@ -1,0 +1,120 @@
+//! A first look at the recording: the energy of blocks of time, and what
+//! everybody did in them. Weights are found from it.
+
+use std::collections::BTreeMap;
+
+use crate::unit::{Microjoules, Nanos};
+
+use super::activity::{Activity, Payer};
+use super::columns::{Row, WIDTH};
+
+/// Length of a block. Shorter ones would be noise by the register's updates,
+/// longer ones mix what should be told apart (of 20 to 250 ms, 50 ms misplaced
+/// least in simulations).
+const BLOCK: Nanos = Nanos(50_000_000);
+
+/// Most blocks of a meter; with more, neighbours become one, so that memory
+/// does not grow with the length of the run.
+const MOST: usize = 4096;
+
+/// What one meter said about a block of time, and who ran.
+#[derive(Clone, Debug, Default)]
+pub(super) struct Block {
+    /// Length in seconds.
+    pub(super) seconds: f64,
+    /// Energy above idle, joules.
+    pub(super) energy: f64,
+    /// What everybody did.
+    pub(super) rows: BTreeMap<Payer, Row>,
+}
+
+impl Block {
+    /// The signals of everybody together.
+    pub(super) fn whole(&self) -> Row {
+        let mut whole = [0.0; WIDTH];
+        for row in self.rows.values() {
+            add(&mut whole, row);
+        }
+        whole
+    }
+
+    fn join(&mut self, other: Self) {
+        self.seconds += other.seconds;
+        self.energy += other.energy;
+        for (payer, row) in other.rows {
+            add(self.rows.entry(payer).or_insert([0.0; WIDTH]), &row);
+        }
+    }
+}
+
+fn add(sum: &mut Row, row: &Row) {
+    for (sum, cell) in sum.iter_mut().zip(row) {
+        *sum += cell;
+    }
+}
+
+/// The blocks of one meter, in order of time.
+#[derive(Clone, Debug)]
+pub(super) struct Survey {
+    blocks: Vec<Block>,
+    open: Block,
+    /// How long a block is, seconds.
+    length: f64,
+}
+
+impl Default for Survey {
+    fn default() -> Self {
+        Self {
+            blocks: Vec::new(),
+            open: Block::default(),
+            length: BLOCK.seconds(),
+        }
+    }
+}
+
+impl Survey {
+    /// Adds a stretch of known energy, of which `dynamic` is above idle.
+    pub(super) fn push(&mut self, dynamic: Microjoules, activity: &Activity) {
+        self.open.seconds += activity.length.seconds();
+        self.open.energy += dynamic.0 as f64 / 1e6;
+        for (payer, work) in &activity.payers {
+            if work.time > 0 {
+                add(
+                    self.open.rows.entry(*payer).or_insert([0.0; WIDTH]),
+                    &work.row,
+                );
+            }
+        }
+        // A stretch that is a hair too short is not worth another one.
+        if self.open.seconds >= self.length * 0.95 {
+            self.blocks.push(std::mem::take(&mut self.open));
+            if self.blocks.len() == MOST {
+                self.halve();
+            }
+        }
+    }
+
+    fn halve(&mut self) {
+        self.length *= 2.0;
+        let mut halves = std::mem::take(&mut self.blocks).into_iter();
+        while let Some(mut block) = halves.next() {
+            if let Some(next) = halves.next() {
+                block.join(next);
+            }
+            self.blocks.push(block);
+        }
+    }
+
+    /// The blocks, the last one at least half as long as the others (a
+    /// shorter one is joined with its neighbour).
+    pub(super) fn finish(mut self) -> Vec<Block> {
+        if self.open.seconds * 2.0 >= self.length || self.blocks.is_empty() {
+            if self.open.seconds > 0.0 {
+                self.blocks.push(self.open);
+            }
+        } else if let Some(last) = self.blocks.last_mut() {
+            last.join(self.open);
+        }
+        self.blocks
+    }
+}

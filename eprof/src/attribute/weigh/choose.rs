@@ -1,0 +1,333 @@
+//! Which rule shares a meter's energy.
+
+use std::collections::BTreeMap;
+
+use crate::kernel::Counter;
+use crate::power::{self, Accumulator, Fit, PowerModel, Prior, Shape, Signal, Verdict};
+use crate::recording::Header;
+use crate::source::Meter;
+
+use super::super::activity::{Payer, Work};
+use super::super::columns::{Columns, Row};
+use super::super::ledger::{Rule as RuleName, Weighing};
+use super::super::settings::{Settings, Weights};
+use super::super::survey::Block;
+use super::Weigher;
+use super::resolve::{Belief, Expected, resolve};
+use super::rule::{Rule, Term};
+
+/// How much the power of a thread per CPU second usually differs from that of
+/// another (standard deviation of the logarithm), where nothing is counted:
+/// functions of one program were found to take 2 to 14 W.
+const USUAL_BY_TIME: f64 = 0.45;
+/// The same per cycle.
+const USUAL_BY_CYCLES: f64 = 0.3;
+/// The same beside a model that was fitted to this run alone.
+const USUAL_BY_FIT: f64 = 0.12;
+/// The least and the most that is believed of a calibrated model.
+const USUAL_BY_MODEL: (f64, f64) = (0.015, 0.3);
+
+/// A model may predict blocks it has not seen a little worse than time does:
+/// so much can be noise.
+const NOISE: f64 = 1.05;
+
+/// A choice, and what is believed of it.
+struct Chosen {
+    rule: Rule,
+    usual: f64,
+    covariance: Vec<f64>,
+    applied: bool,
+    weighing: Weighing,
+}
+
+/// Chooses the rule for `meter`, of whose energy `blocks` tell.
+pub(crate) fn choose(
+    meter: &Meter,
+    blocks: &[Block],
+    columns: &Columns,
+    header: &Header,
+    settings: &Settings,
+) -> Weigher {
+    let chosen = rule(meter, blocks, columns, header, settings);
+    let times = columns.times();
+    let mut gradients: BTreeMap<Payer, Vec<f64>> = BTreeMap::new();
+    let expected: Vec<Expected> = blocks
+        .iter()
+        .map(|block| {
+            let whole = block.whole();
+            let prices = chosen.rule.prices(&whole, block.seconds);
+            let shares = block.rows.iter().map(|(payer, row)| {
+                let time: f64 = times.iter().map(|&time| row[time]).sum();
+                let work = Work {
+                    time: time as u64,
+                    row: *row,
+                };
+                if let Rule::Model(terms) = &chosen.rule {
+                    let sums = gradients
+                        .entry(*payer)
+                        .or_insert_with(|| vec![0.0; terms.len()]);
+                    for (sum, term) in sums.iter_mut().zip(terms) {
+                        *sum += gradient(term, row, &whole, block.seconds);
+                    }
+                }
+                (*payer, chosen.rule.energy(&work, &prices))
+            });
+            Expected {
+                energy: block.energy,
+                shares: shares.collect(),
+            }
+        })
+        .collect();
+    let belief = Belief {
+        usual: chosen.usual,
+        gradients,
+        covariance: chosen.covariance,
+    };
+    Weigher {
+        rule: chosen.rule,
+        factors: resolve(&expected, &belief).unwrap_or_default(),
+        applied: chosen.applied,
+        weighing: chosen.weighing,
+    }
+}
+
+/// Joules of `row` per watt of a term's weight.
+fn gradient(term: &Term, row: &Row, whole: &Row, seconds: f64) -> f64 {
+    let all = whole[term.column];
+    if all <= 0.0 || seconds <= 0.0 {
+        return 0.0;
+    }
+    term.shape.of(all / seconds) * seconds * row[term.column] / all
+}
+
+fn rule(
+    meter: &Meter,
+    blocks: &[Block],
+    columns: &Columns,
+    header: &Header,
+    settings: &Settings,
+) -> Chosen {
+    let cycles = columns.place(&Signal::Count(Counter::Cycles));
+    let simple = |rule: RuleName, why: &str, applied: bool| {
+        let (rule_, usual) = match (rule, cycles) {
+            (RuleName::Cycles, Some(cycles)) => (Rule::Column(cycles), USUAL_BY_CYCLES),
+            _ => (Rule::Time, USUAL_BY_TIME),
+        };
+        Chosen {
+            rule: rule_,
+            usual,
+            covariance: Vec::new(),
+            applied,
+            weighing: Weighing::simple(meter.id, rule, why),
+        }
+    };
+    let fallback = match cycles {
+        Some(_) => RuleName::Cycles,
+        None => RuleName::Time,
+    };
+    match settings.weights {
+        Weights::Time => return simple(RuleName::Time, "", false),
+        Weights::Cycles => return simple(RuleName::Cycles, "", false),
+        Weights::Auto | Weights::Model => {}
+    }
+    let saved = header.models.iter().rfind(|model| model.meter == meter.id);
+    let design = match saved.map(|model| terms_of(model, columns)) {
+        Some(Some(terms)) => terms,
+        _ if columns
+            .signals()
+            .iter()
+            .any(|signal| matches!(signal, Signal::Count(_))) =>
+        {
+            linear(columns)
+        }
+        _ => return simple(fallback, "", true),
+    };
+    let saved = saved.filter(|model| terms_of(model, columns).is_some());
+    let fit = fit(blocks, &design, columns, saved);
+    let forced = settings.weights == Weights::Model;
+    match (fit, saved) {
+        (Some(fit), _) if fit.verdict != Verdict::TooFewRows => {
+            let worse = fit.held_out.rmse > NOISE * fit.time_share.rmse;
+            if worse && !forced {
+                let mut chosen = simple(
+                    RuleName::Time,
+                    "the model predicted blocks that it had not seen worse than CPU time did",
+                    true,
+                );
+                chosen.weighing.score(&fit);
+                return chosen;
+            }
+            fitted(meter, &design, &fit, columns, saved)
+        }
+        (_, Some(saved)) => Chosen {
+            usual: saved.residual.clamp(USUAL_BY_MODEL.0, USUAL_BY_MODEL.1),
+            covariance: saved.covariance.clone(),
+            applied: true,
+            weighing: Weighing::model(
+                meter.id,
+                &design_names(&design, columns),
+                saved.origin.clone(),
+            ),
+            rule: Rule::Model(design),
+        },
+        (Some(fit), None) if forced => fitted(meter, &design, &fit, columns, None),
+        _ => simple(fallback, "the run was too short to fit a model", true),
+    }
+}
+
+/// The choice of a model that was fitted to the run.
+fn fitted(
+    meter: &Meter,
+    design: &[Term],
+    fit: &Fit,
+    columns: &Columns,
+    saved: Option<&PowerModel>,
+) -> Chosen {
+    let n = design.len();
+    let terms: Vec<Term> = design
+        .iter()
+        .zip(&fit.terms)
+        .map(|(term, fitted)| Term {
+            weight: fitted.weight,
+            ..*term
+        })
+        .collect();
+    // The fit may have more columns than the design: see `fit`.
+    let wide = fit.covariance.len().isqrt();
+    let covariance = (0..n * n)
+        .map(|at| fit.covariance[(at / n) * wide + at % n])
+        .collect();
+    let origin = saved.map_or_else(String::new, |model| model.origin.clone());
+    let mut weighing = Weighing::model(meter.id, &design_names(&terms, columns), origin);
+    weighing.score(fit);
+    Chosen {
+        rule: Rule::Model(terms),
+        usual: saved.map_or(USUAL_BY_FIT, |model| {
+            model.residual.clamp(USUAL_BY_MODEL.0, USUAL_BY_MODEL.1)
+        }),
+        covariance,
+        applied: true,
+        weighing,
+    }
+}
+
+/// The terms of a saved model, if the recording has all their signals.
+fn terms_of(model: &PowerModel, columns: &Columns) -> Option<Vec<Term>> {
+    let terms = model.terms.iter().map(|term| {
+        Some(Term {
+            column: columns.place(&term.signal)?,
+            shape: term.shape,
+            weight: term.weight,
+        })
+    });
+    terms.collect()
+}
+
+/// One straight term for each signal.
+fn linear(columns: &Columns) -> Vec<Term> {
+    (0..columns.signals().len())
+        .map(|column| Term {
+            column,
+            shape: Shape::Linear,
+            weight: 0.0,
+        })
+        .collect()
+}
+
+fn design_names(terms: &[Term], columns: &Columns) -> Vec<(Signal, f64)> {
+    let named = terms.iter().filter(|term| term.weight > 0.0);
+    named
+        .filter_map(|term| Some((columns.signals().get(term.column)?.clone(), term.weight)))
+        .collect()
+}
+
+/// Fits the weights of `design` to the blocks.
+fn fit(
+    blocks: &[Block],
+    design: &[Term],
+    columns: &Columns,
+    saved: Option<&PowerModel>,
+) -> Option<Fit> {
+    let times = columns.times();
+    let row = |block: &Block| -> Vec<f64> {
+        let whole = block.whole();
+        let shaped = design
+            .iter()
+            .map(|term| term.shape.of(whole[term.column] / block.seconds));
+        // What the model has to beat; a column apart, as the design need not
+        // hold time.
+        let time = times.iter().map(|&time| whole[time]).sum::<f64>() / block.seconds;
+        shaped.chain([time]).collect()
+    };
+    let rows: Vec<(Vec<f64>, &Block)> = blocks
+        .iter()
+        .filter(|block| block.seconds > 0.0)
+        .map(|block| (row(block), block))
+        .collect();
+    let settings = power::Settings {
+        prior: Some(prior(&rows, design, columns, saved)?),
+        ..power::Settings::above_idle(vec![design.len()])
+    };
+    let mut accumulator = Accumulator::new(design.len() + 1, settings);
+    for (row, block) in &rows {
+        accumulator.push(row, block.energy / block.seconds, block.seconds);
+    }
+    accumulator.fit()
+}
+
+/// What is known of the weights before the run is looked at: the saved model;
+/// else, that each signal may explain about half of the energy, and that
+/// cycles (or time) explain all of it.
+fn prior(
+    rows: &[(Vec<f64>, &Block)],
+    design: &[Term],
+    columns: &Columns,
+    saved: Option<&PowerModel>,
+) -> Option<Prior> {
+    let energy: f64 = rows.iter().map(|(_, block)| block.energy).sum();
+    let sums: Vec<f64> = (0..=design.len())
+        .map(|at| {
+            rows.iter()
+                .map(|(row, block)| row[at] * block.seconds)
+                .sum()
+        })
+        .collect();
+    if energy.is_nan() || energy <= 0.0 {
+        return None;
+    }
+    let whole = |at: usize| {
+        if sums[at] > 0.0 {
+            energy / sums[at]
+        } else {
+            1e-12
+        }
+    };
+    let n = design.len();
+    let (mut mean, mut sd) = (vec![0.0; n + 1], vec![0.0; n + 1]);
+    // The last column only serves as the model to beat.
+    sd[n] = whole(n) * 1e-6;
+    match saved {
+        Some(model) => {
+            for (at, term) in model.terms.iter().enumerate() {
+                mean[at] = term.weight;
+                let variance = model.covariance.get(at * n + at).copied().unwrap_or(0.0);
+                let usual = model.residual.clamp(USUAL_BY_MODEL.0, USUAL_BY_MODEL.1);
+                sd[at] = variance
+                    .max(0.0)
+                    .sqrt()
+                    .max(usual * term.weight)
+                    .max(whole(at) * 1e-3);
+            }
+        }
+        None => {
+            for (at, sd) in sd.iter_mut().enumerate().take(n) {
+                *sd = whole(at) * 0.5;
+            }
+            let cycles = columns.place(&Signal::Count(Counter::Cycles));
+            let leading = design.iter().position(|term| Some(term.column) == cycles);
+            let leading = leading.filter(|&at| sums[at] > 0.0);
+            mean[leading.unwrap_or(0)] = whole(leading.unwrap_or(0));
+        }
+    }
+    Some(Prior { mean, sd })
+}

@@ -1,0 +1,131 @@
+//! Weights: what makes a nanosecond of one thread dearer than one of another.
+//!
+//! ```text
+//!   Survey ─► choose (which rule, with which coefficients) ─► resolve (how far
+//!   each payer's power differs from the rule) ─► Weigher
+//! ```
+//!
+//! The energy of a stretch is always what the meter said; weights only divide
+//! it.
+
+mod choose;
+mod factors;
+mod resolve;
+mod rule;
+
+use crate::recording::SampleCount;
+
+use super::activity::{Activity, Payer, Work};
+use super::columns::{Columns, Row};
+use super::ledger::Weighing;
+use factors::Factors;
+use rule::Rule;
+
+pub(super) use choose::choose;
+
+/// A shorter time on a CPU may have counted nothing.
+const NOTHING_COUNTED_NS: u64 = 1_000;
+
+/// Weights are integers for the exact split; a unit of the rules that give
+/// joules is a picojoule.
+const UNITS_PER_JOULE: f64 = 1e12;
+
+/// How the energy of one meter above idle is shared.
+#[derive(Clone, Debug)]
+pub(super) struct Weigher {
+    rule: Rule,
+    factors: Factors,
+    /// Whether the factors are used for sharing, or only tell how wrong the
+    /// rule may be.
+    applied: bool,
+    weighing: Weighing,
+}
+
+impl Weigher {
+    /// What was chosen, and how good it is.
+    pub(super) fn weighing(&self) -> &Weighing {
+        &self.weighing
+    }
+
+    /// How much dearer `payer` is than the rule says; `None` for not at all.
+    fn factor(&self, payer: Payer) -> Option<f64> {
+        self.applied.then(|| self.factors.of(payer)).flatten()
+    }
+
+    /// The weights of the payers; `None` where the rule cannot weigh them all.
+    pub(super) fn weights(&self, activity: &Activity) -> Option<Vec<u64>> {
+        let prices = self
+            .rule
+            .prices(&activity.whole(), activity.length.seconds());
+        let payers = activity.payers.iter();
+        let weights: Vec<u64> = payers
+            .map(|(payer, work)| self.weight(work, &prices, self.factor(*payer)))
+            .collect();
+        let works = activity.payers.iter().map(|(_, work)| work);
+        sound(works, &weights).then_some(weights)
+    }
+
+    /// The weights of the target's work on the CPUs; `None` as above.
+    pub(super) fn of_cpus(&self, activity: &Activity) -> Option<Vec<u64>> {
+        let prices = self
+            .rule
+            .prices(&activity.whole(), activity.length.seconds());
+        let cpus = activity.cpus.iter();
+        let weights: Vec<u64> = cpus
+            .map(|(_, work)| self.weight(work, &prices, None))
+            .collect();
+        let works = activity.cpus.iter().map(|(_, work)| work);
+        sound(works, &weights).then_some(weights)
+    }
+
+    fn weight(&self, work: &Work, prices: &Row, factor: Option<f64>) -> u64 {
+        let expected = self.rule.energy(work, prices);
+        match (&self.rule, factor) {
+            (Rule::Time, None) => work.time,
+            (_, factor) => (expected * factor.unwrap_or(1.0) * UNITS_PER_JOULE) as u64,
+        }
+    }
+
+    /// How much energy a stack that was sampled so often is likely to have
+    /// taken, in any unit. A sample stands for a fixed part of the CPU time;
+    /// what was counted just before it tells the power.
+    pub(super) fn of_sample(&self, sample: &SampleCount, columns: &Columns, prices: &Row) -> f64 {
+        let count = f64::from(sample.count);
+        let spent = sample.spent.seconds();
+        if matches!(self.rule, Rule::Time) || spent <= 0.0 {
+            return 0.0;
+        }
+        let signals = crate::kernel::Signals {
+            on_cpu: sample.spent,
+            counts: sample.counts,
+            ..Default::default()
+        };
+        let work = Work {
+            time: sample.spent.0,
+            row: columns.in_zone(sample.zone, &signals),
+        };
+        count * self.rule.energy(&work, prices) / spent
+    }
+
+    /// Joules per unit of each signal during a stretch.
+    pub(super) fn prices(&self, activity: &Activity) -> Row {
+        self.rule
+            .prices(&activity.whole(), activity.length.seconds())
+    }
+
+    /// How wrong the sum of `parts` may be because weights are not power: the
+    /// expected error and its variance, of energies above idle in microjoules.
+    pub(super) fn spread(&self, parts: &[(Payer, f64)]) -> (f64, f64) {
+        self.factors.spread(parts, self.applied)
+    }
+}
+
+/// Whether everybody who ran for long enough to count something has a weight.
+fn sound<'a>(works: impl Iterator<Item = &'a Work>, weights: &[u64]) -> bool {
+    let mut any = false;
+    let all = works.zip(weights).all(|(work, &weight)| {
+        any |= weight > 0;
+        weight > 0 || work.time < NOTHING_COUNTED_NS
+    });
+    all && any
+}

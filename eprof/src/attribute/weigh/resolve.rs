@@ -1,0 +1,204 @@
+//! What the blocks of a run say about the power of each payer beside what the
+//! rule says: Bayesian linear regression of the energy of blocks on what the
+//! rule predicts for each payer.
+//!
+//! With predicted energies `w` (blocks × payers), factors `f` and energies `y`,
+//! `y = w f + ε`, where `f` is normal around one with covariance
+//! `K = τ²I + J Σ Jᵀ`: each payer's own deviation from the rule, and what the
+//! uncertain coefficients of the rule have in common (J: relative change of a
+//! payer's energy by coefficient; Σ: their covariance). The posterior is
+//! normal again (e.g. Rasmussen and Williams, Gaussian Processes for Machine
+//! Learning, 2.1); the variance of ε is estimated along with it. Payers that
+//! always run together cannot be told apart by a meter, and keep a wide and
+//! opposite error.
+
+use std::collections::BTreeMap;
+
+use nalgebra::{Cholesky, DMatrix, DVector};
+
+use super::super::activity::Payer;
+use super::factors::Factors;
+
+/// Most payers with a factor of their own; the others share one.
+const MOST: usize = 63;
+
+/// Factors beyond these are noise.
+const RANGE: (f64, f64) = (0.2, 5.0);
+
+/// How often the variance of the noise is estimated anew.
+const ROUNDS: usize = 8;
+
+/// The noise is never taken to be below this part of the mean energy of a
+/// block: the register's updates.
+const LEAST_NOISE: f64 = 1e-3;
+
+/// One block, as the rule sees it.
+#[derive(Clone, Debug, Default)]
+pub(super) struct Expected {
+    /// Energy above idle, joules.
+    pub(super) energy: f64,
+    /// What the rule expects of each payer, in joules or in another unit that
+    /// is the same for all blocks.
+    pub(super) shares: Vec<(Payer, f64)>,
+}
+
+/// What is believed of the rule beforehand.
+#[derive(Clone, Debug)]
+pub(super) struct Belief {
+    /// Standard deviation of a payer's own factor.
+    pub(super) usual: f64,
+    /// By payer, change of its expected energy by each coefficient, summed
+    /// over all blocks.
+    pub(super) gradients: BTreeMap<Payer, Vec<f64>>,
+    /// Covariance of the coefficients, row by row; empty for a rule without.
+    pub(super) covariance: Vec<f64>,
+}
+
+/// The factors that `blocks` tell of; `None` where they tell nothing.
+pub(super) fn resolve(blocks: &[Expected], belief: &Belief) -> Option<Factors> {
+    let mut totals: BTreeMap<Payer, f64> = BTreeMap::new();
+    for (payer, share) in blocks.iter().flat_map(|block| &block.shares) {
+        *totals.entry(*payer).or_default() += share;
+    }
+    let mut order: Vec<(Payer, f64)> = totals.iter().map(|(payer, sum)| (*payer, *sum)).collect();
+    order.sort_by(|a, b| b.1.total_cmp(&a.1).then(a.0.cmp(&b.0)));
+    order.retain(|(_, sum)| *sum > 0.0);
+    let energy: f64 = blocks.iter().map(|block| block.energy).sum();
+    let expected: f64 = order.iter().map(|(_, sum)| sum).sum();
+    if energy.is_nan() || expected.is_nan() || energy <= 0.0 || expected <= 0.0 {
+        return None;
+    }
+    let scale = energy / expected;
+    let own = order.len().min(MOST);
+    let places: BTreeMap<Payer, usize> = (0..)
+        .zip(&order[..own])
+        .map(|(place, (payer, _))| (*payer, place))
+        .collect();
+    let n = own + 1;
+
+    let rows: Vec<(f64, Vec<(usize, f64)>)> = blocks
+        .iter()
+        .map(|block| {
+            let mut row: BTreeMap<usize, f64> = BTreeMap::new();
+            for (payer, share) in &block.shares {
+                let place = places.get(payer).copied().unwrap_or(own);
+                *row.entry(place).or_default() += share * scale;
+            }
+            (block.energy, row.into_iter().collect())
+        })
+        .collect();
+    let mut normal = DMatrix::zeros(n, n);
+    for (_, row) in &rows {
+        for &(i, a) in row {
+            for &(j, b) in row {
+                normal[(i, j)] += a * b;
+            }
+        }
+    }
+    let prior = prior(&order, &places, n, belief)?;
+    let factor = Cholesky::new(prior)?.l();
+    let floor = (LEAST_NOISE * energy / rows.len() as f64).powi(2);
+    let mut mean = DVector::from_element(n, 1.0);
+    let mut covariance = &factor * factor.transpose();
+    let mut noise = squares(&rows, &mean).max(floor * rows.len() as f64) / rows.len() as f64;
+    for _ in 0..ROUNDS {
+        let inner = DMatrix::identity(n, n) + factor.transpose() * &normal * &factor / noise;
+        let solved = Cholesky::new(inner)?.solve(&factor.transpose());
+        covariance = &factor * solved;
+        let mut off = DVector::zeros(n);
+        for (energy, row) in &rows {
+            let residual = energy - row.iter().map(|(_, share)| share).sum::<f64>();
+            for &(place, share) in row {
+                off[place] += share * residual;
+            }
+        }
+        mean = DVector::from_element(n, 1.0) + &covariance * off / noise;
+        // Effective number of factors that the data determine.
+        let used = (&covariance * &normal).trace() / noise;
+        let free = (rows.len() as f64 - used).max(1.0);
+        noise = (squares(&rows, &mean) / free).max(floor);
+    }
+    let mut unexplained: DVector<f64> = DVector::zeros(n);
+    let mut sums: DVector<f64> = DVector::zeros(n);
+    for (energy, row) in &rows {
+        let known: f64 = row.iter().map(|&(place, share)| share * mean[place]).sum();
+        for &(place, share) in row {
+            let share = share * mean[place];
+            sums[place] += share;
+            let part = if known > 0.0 {
+                (share / known).clamp(0.0, 1.0)
+            } else {
+                0.0
+            };
+            unexplained[place] += (energy - known).powi(2) * part * (1.0 - part);
+        }
+    }
+    for (variance, sum) in unexplained.iter_mut().zip(sums.iter()) {
+        // Not more than all of it.
+        *variance = if *sum > 0.0 {
+            (*variance / (sum * sum)).min(1.0)
+        } else {
+            0.0
+        };
+    }
+    Some(Factors {
+        places,
+        mean: mean.map(|factor: f64| factor.clamp(RANGE.0, RANGE.1)),
+        covariance,
+        unexplained,
+        usual: belief.usual,
+    })
+}
+
+/// Covariance of the factors before anything was measured.
+fn prior(
+    order: &[(Payer, f64)],
+    places: &BTreeMap<Payer, usize>,
+    n: usize,
+    belief: &Belief,
+) -> Option<DMatrix<f64>> {
+    let mut prior = DMatrix::identity(n, n) * belief.usual.powi(2).max(1e-8);
+    let terms = belief.covariance.len().isqrt();
+    if terms == 0 {
+        return Some(prior);
+    }
+    let mut relative = DMatrix::zeros(n, terms);
+    let mut sums = vec![0.0; n];
+    for (payer, sum) in order {
+        let place = places.get(payer).copied().unwrap_or(n - 1);
+        sums[place] += sum;
+        let gradient = belief.gradients.get(payer)?;
+        for (term, change) in gradient.iter().enumerate().take(terms) {
+            relative[(place, term)] += change;
+        }
+    }
+    for (place, sum) in sums.iter().enumerate() {
+        for term in 0..terms {
+            relative[(place, term)] = if *sum > 0.0 {
+                relative[(place, term)] / sum
+            } else {
+                0.0
+            };
+        }
+    }
+    let weights = DMatrix::from_row_slice(terms, terms, &belief.covariance);
+    let common: DMatrix<f64> = &relative * weights * relative.transpose();
+    let symmetric = (&common + common.transpose()) * 0.5;
+    prior += symmetric;
+    prior
+        .iter()
+        .all(|value: &f64| value.is_finite())
+        .then_some(prior)
+}
+
+fn squares(rows: &[(f64, Vec<(usize, f64)>)], factors: &DVector<f64>) -> f64 {
+    rows.iter()
+        .map(|(energy, row)| {
+            let known: f64 = row
+                .iter()
+                .map(|&(place, share)| share * factors[place])
+                .sum();
+            (energy - known).powi(2)
+        })
+        .sum()
+}
