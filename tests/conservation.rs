@@ -14,6 +14,8 @@
 mod arbitrary;
 #[path = "conservation/coverage.rs"]
 mod coverage;
+#[path = "conservation/dice.rs"]
+mod dice;
 #[path = "conservation/laws.rs"]
 mod laws;
 #[path = "conservation/machine.rs"]
@@ -24,3 +26,5 @@ mod mistakes;
 mod people;
 #[path = "conservation/split.rs"]
 mod split;
+#[path = "conservation/weights.rs"]
+mod weights;

@@ -6,26 +6,8 @@ use eprof::attribute::{HalfWidth, Settings, Weights};
 use eprof::source::Domain;
 use eprof::unit::Nanos;
 
+use super::dice::Dice;
 use super::machine::{COUNTER, MS, Run, sample};
-
-/// SplitMix64 (Steele, Lea, Flood: Fast splittable pseudorandom number
-/// generators, 2014).
-struct Dice(u64);
-
-impl Dice {
-    fn new(seed: u64) -> Self {
-        Self(seed)
-    }
-
-    /// Uniform in 0..1.
-    fn uniform(&mut self) -> f64 {
-        self.0 = self.0.wrapping_add(0x9e37_79b9_7f4a_7c15);
-        let mut z = self.0;
-        z = (z ^ (z >> 30)).wrapping_mul(0xbf58_476d_1ce4_e5b9);
-        z = (z ^ (z >> 27)).wrapping_mul(0x94d0_49bb_1331_11eb);
-        ((z ^ (z >> 31)) >> 11) as f64 / (1u64 << 53) as f64
-    }
-}
 
 /// What came of one kind of row.
 #[derive(Debug, Default)]

@@ -82,6 +82,7 @@ pub(crate) fn choose(
         usual: chosen.usual,
         gradients,
         covariance: chosen.covariance,
+        heard: chosen.weighing.rule == RuleName::Model && chosen.weighing.blocks > 0,
     };
     Weigher {
         rule: chosen.rule,

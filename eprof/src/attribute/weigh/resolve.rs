@@ -25,6 +25,20 @@ const MOST: usize = 63;
 /// Factors beyond these are noise.
 const RANGE: (f64, f64) = (0.2, 5.0);
 
+/// Multiples of the usual deviation that are tried: the run itself may show
+/// that payers differ more than usual (empirical Bayes). Not less: the rule was
+/// fitted to the same blocks, so that they always seem to agree with it.
+const BELIEFS: [f64; 4] = [1.0, 1.4, 2.0, 2.8];
+
+/// How sure the usual deviation is: standard deviation of its logarithm.
+const DOUBT: f64 = 0.7;
+
+/// Variance of what all factors have in common.
+const FREE: f64 = 1.0;
+
+/// No rule is better than this.
+const LEAST_USUAL: f64 = 0.01;
+
 /// How often the variance of the noise is estimated anew.
 const ROUNDS: usize = 8;
 
@@ -52,6 +66,10 @@ pub(super) struct Belief {
     pub(super) gradients: BTreeMap<Payer, Vec<f64>>,
     /// Covariance of the coefficients, row by row; empty for a rule without.
     pub(super) covariance: Vec<f64>,
+    /// Whether the coefficients were fitted to the same blocks. They are then
+    /// heard twice, which makes the factors look surer than they are: twice
+    /// the information is half the variance.
+    pub(super) heard: bool,
 }
 
 /// The factors that `blocks` tell of; `None` where they tell nothing.
@@ -95,32 +113,40 @@ pub(super) fn resolve(blocks: &[Expected], belief: &Belief) -> Option<Factors> {
             }
         }
     }
-    let prior = prior(&order, &places, n, belief)?;
-    let factor = Cholesky::new(prior)?.l();
-    let floor = (LEAST_NOISE * energy / rows.len() as f64).powi(2);
-    let mut mean = DVector::from_element(n, 1.0);
-    let mut covariance = &factor * factor.transpose();
-    let mut noise = squares(&rows, &mean).max(floor * rows.len() as f64) / rows.len() as f64;
-    for _ in 0..ROUNDS {
-        let inner = DMatrix::identity(n, n) + factor.transpose() * &normal * &factor / noise;
-        let solved = Cholesky::new(inner)?.solve(&factor.transpose());
-        covariance = &factor * solved;
-        let mut off = DVector::zeros(n);
-        for (energy, row) in &rows {
-            let residual = energy - row.iter().map(|(_, share)| share).sum::<f64>();
-            for &(place, share) in row {
-                off[place] += share * residual;
-            }
+    let mut off = DVector::zeros(n);
+    for (energy, row) in &rows {
+        let residual = energy - row.iter().map(|(_, share)| share).sum::<f64>();
+        for &(place, share) in row {
+            off[place] += share * residual;
         }
-        mean = DVector::from_element(n, 1.0) + &covariance * off / noise;
-        // Effective number of factors that the data determine.
-        let used = (&covariance * &normal).trace() / noise;
-        let free = (rows.len() as f64 - used).max(1.0);
-        noise = (squares(&rows, &mean) / free).max(floor);
     }
+    let common = common(&order, &places, n, belief)?;
+    let floor = (LEAST_NOISE * energy / rows.len() as f64).powi(2);
+    let blocks = Blocks {
+        rows,
+        normal,
+        off,
+        floor,
+    };
+    let believed = BELIEFS.iter().filter_map(|times| {
+        let usual = (belief.usual * times).max(LEAST_USUAL);
+        // The data may widen the belief, but not at will.
+        let doubt = (times.ln() / DOUBT).powi(2) / 2.0;
+        let posterior = blocks.posterior(usual, &common)?;
+        Some((posterior.evidence - doubt, posterior))
+    });
+    let (_, posterior) = believed.max_by(|a, b| a.0.total_cmp(&b.0))?;
+    let Posterior {
+        usual,
+        mean,
+        covariance,
+        ..
+    } = posterior;
+    let covariance = covariance * if belief.heard { 2.0 } else { 1.0 };
+    let rows = &blocks.rows;
     let mut unexplained: DVector<f64> = DVector::zeros(n);
     let mut sums: DVector<f64> = DVector::zeros(n);
-    for (energy, row) in &rows {
+    for (energy, row) in rows {
         let known: f64 = row.iter().map(|&(place, share)| share * mean[place]).sum();
         for &(place, share) in row {
             let share = share * mean[place];
@@ -146,21 +172,78 @@ pub(super) fn resolve(blocks: &[Expected], belief: &Belief) -> Option<Factors> {
         mean: mean.map(|factor: f64| factor.clamp(RANGE.0, RANGE.1)),
         covariance,
         unexplained,
-        usual: belief.usual,
+        usual,
     })
 }
 
-/// Covariance of the factors before anything was measured.
-fn prior(
+/// The blocks, in a shape to be solved.
+struct Blocks {
+    /// Energy, and what is expected of each place.
+    rows: Vec<(f64, Vec<(usize, f64)>)>,
+    /// Σ w wᵀ
+    normal: DMatrix<f64>,
+    /// Σ w (y − Σw)
+    off: DVector<f64>,
+    /// Least variance of the noise of a block, J².
+    floor: f64,
+}
+
+/// What is believed of the factors, having seen the blocks.
+struct Posterior {
+    usual: f64,
+    mean: DVector<f64>,
+    covariance: DMatrix<f64>,
+    /// Logarithm of the likelihood of the blocks, but for a constant.
+    evidence: f64,
+}
+
+impl Blocks {
+    /// For a prior of standard deviation `usual` and, beside it, of covariance
+    /// `common`.
+    fn posterior(&self, usual: f64, common: &DMatrix<f64>) -> Option<Posterior> {
+        let n = self.off.len();
+        let one = DVector::from_element(n, 1.0);
+        // The scale of the rule was taken from these very blocks: it is free.
+        let prior = (DMatrix::identity(n, n) * usual.powi(2) + common).add_scalar(FREE);
+        let root = Cholesky::new(prior)?.l();
+        let inner = root.transpose() * &self.normal * &root;
+        let count = self.rows.len() as f64;
+        let residual = squares(&self.rows, &one);
+        let mut noise = (residual / count).max(self.floor);
+        let mut posterior = None;
+        for _ in 0..ROUNDS {
+            let solved = Cholesky::new(DMatrix::identity(n, n) + &inner / noise)?;
+            let covariance = &root * solved.solve(&root.transpose());
+            let change = &covariance * &self.off / noise;
+            let mean = &one + &change;
+            let determinant: f64 = solved.l_dirty().diagonal().iter().map(|of| of.ln()).sum();
+            let fits = (residual - change.dot(&self.off)) / noise;
+            let evidence = -0.5 * (count * noise.ln() + fits) - determinant;
+            // Effective number of factors that the blocks determine.
+            let used = (&covariance * &self.normal).trace() / noise;
+            noise = (squares(&self.rows, &mean) / (count - used).max(1.0)).max(self.floor);
+            posterior = Some(Posterior {
+                usual,
+                mean,
+                covariance,
+                evidence,
+            });
+        }
+        posterior
+    }
+}
+
+/// What factors have in common because the rule's coefficients are uncertain:
+/// their covariance.
+fn common(
     order: &[(Payer, f64)],
     places: &BTreeMap<Payer, usize>,
     n: usize,
     belief: &Belief,
 ) -> Option<DMatrix<f64>> {
-    let mut prior = DMatrix::identity(n, n) * belief.usual.powi(2).max(1e-8);
     let terms = belief.covariance.len().isqrt();
     if terms == 0 {
-        return Some(prior);
+        return Some(DMatrix::zeros(n, n));
     }
     let mut relative = DMatrix::zeros(n, terms);
     let mut sums = vec![0.0; n];
@@ -184,11 +267,8 @@ fn prior(
     let weights = DMatrix::from_row_slice(terms, terms, &belief.covariance);
     let common: DMatrix<f64> = &relative * weights * relative.transpose();
     let symmetric = (&common + common.transpose()) * 0.5;
-    prior += symmetric;
-    prior
-        .iter()
-        .all(|value: &f64| value.is_finite())
-        .then_some(prior)
+    let finite = symmetric.iter().all(|value: &f64| value.is_finite());
+    finite.then_some(symmetric)
 }
 
 fn squares(rows: &[(f64, Vec<(usize, f64)>)], factors: &DVector<f64>) -> f64 {
