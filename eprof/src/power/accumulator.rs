@@ -135,6 +135,7 @@ impl Accumulator {
         }
         let covariance = fit::covariance(folds, &total, settings, strength, &theta);
         let n = self.columns;
+        let (covariance, intercept_sd) = fit::parts(covariance.as_ref(), n);
         Some(Fit {
             terms: (0..n)
                 .map(|column| FittedTerm {
@@ -144,10 +145,8 @@ impl Accumulator {
                 })
                 .collect(),
             intercept: theta.get(n).copied().unwrap_or(0.0),
-            covariance: covariance.map_or_else(
-                || vec![0.0; n * n],
-                |all| (0..n * n).map(|at| all[(at / n, at % n)]).collect(),
-            ),
+            covariance,
+            intercept_sd,
             verdict: rows::verdict(self.kept.len(), &held_out, &time_share),
             held_out: held_out.errors().unwrap_or_default(),
             time_share: time_share.errors().unwrap_or_default(),

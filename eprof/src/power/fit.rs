@@ -38,6 +38,8 @@ pub struct Fit {
     pub terms: Vec<FittedTerm>,
     /// Watts without any signal; 0 where none was asked for.
     pub intercept: f64,
+    /// Its standard deviation.
+    pub intercept_sd: f64,
     /// Covariance of the terms' weights, row by row.
     pub covariance: Vec<f64>,
     /// Errors on rows that were left out, everything that was chosen being
@@ -70,6 +72,17 @@ impl Fit {
     pub fn of_column(&self, column: usize) -> impl Iterator<Item = &FittedTerm> {
         self.terms.iter().filter(move |term| term.column == column)
     }
+}
+
+/// The covariance of the `terms` first columns, and the standard deviation of
+/// the column after them.
+pub(super) fn parts(covariance: Option<&DMatrix<f64>>, terms: usize) -> (Vec<f64>, f64) {
+    let at = |i: usize, j: usize| {
+        let value = covariance.and_then(|all| all.get((i, j)));
+        value.copied().unwrap_or(0.0)
+    };
+    let square = (0..terms * terms).map(|k| at(k / terms, k % terms));
+    (square.collect(), at(terms, terms).max(0.0).sqrt())
 }
 
 /// Covariance of the weights, all columns of the Grams.

@@ -1,10 +1,15 @@
 //! What a power model is made of.
 
+use std::fmt;
+use std::str::FromStr;
+
 use serde::{Deserialize, Serialize};
 
 use super::Shape;
+use crate::error::{Error, ErrorKind};
 use crate::kernel::{Counter, Signals};
 use crate::source::MeterId;
+use crate::unit::Watts;
 
 /// Something that is counted per slice and may cost energy.
 #[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
@@ -49,6 +54,44 @@ impl Signal {
     }
 }
 
+impl fmt::Display for Signal {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Self::Time(core) if core.is_empty() => f.write_str("time"),
+            Self::Time(core) => write!(f, "time:{core}"),
+            Self::Crowded => f.write_str("crowded"),
+            Self::Count(counter) => f.write_str(counter.name()),
+            Self::Wakeups => f.write_str("wakeups"),
+            Self::Migrations => f.write_str("migrations"),
+        }
+    }
+}
+
+impl FromStr for Signal {
+    type Err = Error;
+
+    /// The inverse of `Display`: `time`, `time:cpu_atom`, `cycles`, ….
+    fn from_str(text: &str) -> Result<Self, Error> {
+        if let Some(core) = text.strip_prefix("time:") {
+            return Ok(Self::Time(core.to_owned()));
+        }
+        let counter = Counter::ALL.into_iter().find(|one| one.name() == text);
+        match (text, counter) {
+            ("time", _) => Ok(Self::Time(String::new())),
+            ("crowded", _) => Ok(Self::Crowded),
+            ("wakeups", _) => Ok(Self::Wakeups),
+            ("migrations", _) => Ok(Self::Migrations),
+            (_, Some(counter)) => Ok(Self::Count(counter)),
+            _ => Err(
+                Error::new(ErrorKind::Usage, format!("there is no signal “{text}”")).remedy(
+                    "one of: time, crowded, cycles, reference-cycles, instructions, \
+                     cache-misses, wakeups, migrations",
+                ),
+            ),
+        }
+    }
+}
+
 /// A term of a model.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 pub struct Term {
@@ -75,4 +118,37 @@ pub struct PowerModel {
     pub residual: f64,
     /// Where it comes from: `calibration`.
     pub origin: String,
+}
+
+impl PowerModel {
+    /// The power above idle at these rates (per second, of the whole domain).
+    pub fn predict(&self, mut rate: impl FnMut(&Signal) -> f64) -> Watts {
+        let power = |term: &Term| term.weight * term.shape.of(rate(&term.signal));
+        Watts(self.terms.iter().map(power).sum())
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    #![allow(clippy::unwrap_used, reason = "a failed assumption is a failed test")]
+
+    use super::*;
+
+    #[test]
+    fn names_are_read_back() {
+        for name in [
+            "time",
+            "time:cpu_atom",
+            "crowded",
+            "cycles",
+            "reference-cycles",
+            "instructions",
+            "cache-misses",
+            "wakeups",
+            "migrations",
+        ] {
+            assert_eq!(name.parse::<Signal>().unwrap().to_string(), name);
+        }
+        assert!("joules".parse::<Signal>().is_err());
+    }
 }

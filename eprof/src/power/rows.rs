@@ -48,6 +48,9 @@ pub const SHAPED: &[usize] = &[1, 2, 3, 5, 8, 12];
 /// part.
 const WORTH: f64 = 0.02;
 
+/// More terms than this make a file that nobody can read.
+const MOST_TERMS: usize = 64;
+
 /// Fewer rows per term than this make a shape of noise.
 const ROWS_PER_TERM: usize = 5;
 
@@ -144,7 +147,8 @@ fn train(rows: &[&Row], columns: usize, settings: &Settings, pieces: &[usize]) -
     let mut best: Option<(Design, f64, f64)> = None;
     for &pieces in pieces {
         let design = Design::new(rows, columns, pieces, settings);
-        if pieces > 1 && design.len() * ROWS_PER_TERM > rows.len() {
+        let terms = design.len();
+        if pieces > 1 && (terms > MOST_TERMS || terms * ROWS_PER_TERM > rows.len()) {
             break;
         }
         let grams = design.grams(rows, &plain);
@@ -267,14 +271,13 @@ fn conclude(
             weight,
         })
         .collect();
-    let covariance = fit::covariance(&grams, &total, &design.settings, *strength, theta);
     let n = terms.len();
+    let covariance = fit::covariance(&grams, &total, &design.settings, *strength, theta);
+    let (covariance, intercept_sd) = fit::parts(covariance.as_ref(), n);
     Fit {
         intercept: theta.get(n).copied().unwrap_or(0.0),
-        covariance: covariance.map_or_else(
-            || vec![0.0; n * n],
-            |all| (0..n * n).map(|at| all[(at / n, at % n)]).collect(),
-        ),
+        covariance,
+        intercept_sd,
         held_out: held_out.errors().unwrap_or_default(),
         time_share: time_share.errors().unwrap_or_default(),
         residual: held_out.relative_sd(),

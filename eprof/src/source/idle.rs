@@ -183,10 +183,14 @@ fn of_windows(meter: &Meter, readings: &[Reading]) -> Option<Baseline> {
     })
 }
 
-/// Mean power between two readings; `None` for a value that went backwards
-/// without a known modulus, and for an impossible power.
-fn power(meter: &Meter, before: &Reading, after: &Reading) -> Option<f64> {
-    let ns = after.end.since(before.end).0;
+/// Mean power in watts between two readings of a meter; `None` for a value
+/// that went backwards without a known modulus, and for an impossible power.
+pub(crate) fn power(meter: &Meter, before: &Reading, after: &Reading) -> Option<f64> {
+    // From update to update of the register, where those are known.
+    let ns = match (before.edge, after.edge) {
+        (Some(before), Some(after)) => after.at.since(before.at).0,
+        _ => after.end.since(before.end).0,
+    };
     if ns == 0 {
         return None;
     }
