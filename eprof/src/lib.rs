@@ -16,6 +16,7 @@
 #![deny(unsafe_code)]
 
 pub mod attribute;
+pub mod calibrate;
 pub mod caveat;
 pub mod cli;
 pub mod clock;

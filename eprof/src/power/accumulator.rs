@@ -151,6 +151,8 @@ impl Accumulator {
             held_out: held_out.errors().unwrap_or_default(),
             time_share: time_share.errors().unwrap_or_default(),
             residual: held_out.relative_sd(),
+            by_time: rows::per_time(&ridge::time_share(&total, settings), settings),
+            by_time_residual: time_share.relative_sd(),
             health: Health::of(&total, n),
             strength,
             rows: total.rows,

@@ -50,6 +50,11 @@ pub struct Fit {
     /// Standard deviation of the error on rows that were left out, relative
     /// to the predicted power.
     pub residual: f64,
+    /// Watts per unit of all columns of time together, of the model that knows
+    /// CPU time only; 0 where no column is time.
+    pub by_time: f64,
+    /// Its [`residual`](Self::residual).
+    pub by_time_residual: f64,
     /// What the columns are like.
     pub health: Health,
     /// The strength of the prior that cross-validation chose.

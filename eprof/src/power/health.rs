@@ -3,6 +3,7 @@
 use nalgebra::DMatrix;
 
 use super::gram::Gram;
+use super::rows::Row;
 
 /// A column is collinear where the others explain all of it but one part in
 /// so many (its variance inflation factor; Marquardt, Technometrics 12, 1970).
@@ -25,6 +26,17 @@ pub struct Health {
 }
 
 impl Health {
+    /// Looks at rows of so many columns; rows that are not sound are left out.
+    pub fn of_rows(rows: &[Row], columns: usize) -> Self {
+        let mut gram = Gram::new(columns);
+        for row in rows.iter().filter(|row| row.is_sound()) {
+            if row.x.len() == columns {
+                gram.push(&row.x, row.y, row.weight);
+            }
+        }
+        Self::of(&gram, columns)
+    }
+
     /// Looks at the first `columns` columns of `gram`.
     pub fn of(gram: &Gram, columns: usize) -> Self {
         let square = |j: usize| gram.xx[(j, j)];

@@ -237,22 +237,15 @@ pub fn fit(rows: &[Row], columns: usize, settings: &Settings, pieces: &[usize]) 
     }
     let linear = Design::new(&rows, columns, 1, settings);
     let gram = Gram::sum(linear.len(), &linear.grams(&rows, &vec![1.0; rows.len()]));
-    Some(conclude(
-        &rows,
-        &whole,
-        &held_out,
-        &time_share,
-        Health::of(&gram, columns),
-    ))
+    let by_time = ridge::time_share(&gram, &linear.settings);
+    Some(Fit {
+        by_time: per_time(&by_time, settings),
+        health: Health::of(&gram, columns),
+        ..conclude(&rows, &whole, &held_out, &time_share)
+    })
 }
 
-fn conclude(
-    rows: &[&Row],
-    whole: &Trained,
-    held_out: &ErrorSum,
-    time_share: &ErrorSum,
-    health: Health,
-) -> Fit {
+fn conclude(rows: &[&Row], whole: &Trained, held_out: &ErrorSum, time_share: &ErrorSum) -> Fit {
     let Trained {
         design,
         strength,
@@ -281,12 +274,20 @@ fn conclude(
         held_out: held_out.errors().unwrap_or_default(),
         time_share: time_share.errors().unwrap_or_default(),
         residual: held_out.relative_sd(),
-        health,
+        by_time: 0.0,
+        by_time_residual: time_share.relative_sd(),
+        health: Health::default(),
         strength: *strength,
         rows: total.rows,
         verdict: verdict(rows.len(), held_out, time_share),
         terms,
     }
+}
+
+/// The weight of time in the weights that share by time.
+pub(super) fn per_time(weights: &DVector<f64>, settings: &Settings) -> f64 {
+    let first = settings.time.first().and_then(|at| weights.get(*at));
+    first.copied().unwrap_or(0.0)
 }
 
 pub(super) fn verdict(rows: usize, held_out: &ErrorSum, time_share: &ErrorSum) -> Verdict {

@@ -31,6 +31,7 @@ pub mod perf_power;
 pub mod perf_source;
 pub mod plausible;
 pub mod powercap;
+pub mod saved_model;
 pub mod select;
 pub mod verify;
 pub mod zones;

@@ -1,0 +1,152 @@
+//! The bench: meters and signals of all that runs, block by block.
+
+use std::collections::BTreeMap;
+
+use crate::error::Result;
+use crate::kernel::{Counter, CpuAccount, IntervalAccounts, Probe, Signals};
+use crate::power::Signal;
+use crate::recording::Zone;
+use crate::source::{EnergySource, Meter, MeterId, Reading, idle};
+
+/// What is measured with.
+pub struct Bench {
+    source: Box<dyn EnergySource + Send>,
+    meters: Vec<Meter>,
+    /// `None`: idle power only.
+    probe: Option<Probe>,
+    /// The core type of each CPU.
+    cores: BTreeMap<u32, String>,
+    last: BTreeMap<MeterId, Reading>,
+}
+
+/// A stretch of time in which all was measured.
+#[derive(Clone, Debug, Default, PartialEq)]
+pub struct Block {
+    /// The readings at its end.
+    pub readings: Vec<Reading>,
+    /// Its length in seconds, as the kernel side has it; 0 without one.
+    pub seconds: f64,
+    /// Per meter, mean power in watts; `None` where it could not be told.
+    pub watts: Vec<Option<f64>>,
+    /// Per meter, what all its CPUs did together, by core type.
+    pub signals: Vec<BTreeMap<String, Signals>>,
+}
+
+impl Bench {
+    /// A bench that measures from now on.
+    ///
+    /// # Errors
+    /// Where the meters or the kernel side fail.
+    pub fn new(
+        source: Box<dyn EnergySource + Send>,
+        probe: Option<Probe>,
+        zones: &[Zone],
+    ) -> Result<Self> {
+        let mut bench = Self {
+            meters: source.meters().to_vec(),
+            source,
+            probe,
+            cores: zones
+                .iter()
+                .flat_map(|zone| zone.cpus.iter().map(|cpu| (*cpu, zone.core.clone())))
+                .collect(),
+            last: BTreeMap::new(),
+        };
+        if let Some(probe) = &mut bench.probe {
+            probe.start()?;
+        }
+        bench.block()?;
+        Ok(bench)
+    }
+
+    /// The meters.
+    pub fn meters(&self) -> &[Meter] {
+        &self.meters
+    }
+
+    /// What is measured since the last call.
+    ///
+    /// # Errors
+    /// Where the meters or the kernel side fail.
+    pub fn block(&mut self) -> Result<Block> {
+        // As the recorder does: the border follows the readings at once.
+        let readings = self.source.read()?;
+        let accounts = match &mut self.probe {
+            Some(probe) => {
+                let accounts = probe.close_interval()?;
+                probe.drain(&mut |_| {});
+                accounts
+            }
+            None => IntervalAccounts::default(),
+        };
+        let watts = |meter: &Meter| {
+            let now = readings.iter().find(|reading| reading.meter == meter.id)?;
+            idle::power(meter, self.last.get(&meter.id)?, now)
+        };
+        let block = Block {
+            seconds: accounts.end.since(accounts.begin).seconds(),
+            watts: self.meters.iter().map(watts).collect(),
+            signals: self
+                .meters
+                .iter()
+                .map(|meter| self.signals(meter, &accounts.cpus))
+                .collect(),
+            readings,
+        };
+        // A meter that could not be read says nothing about two blocks.
+        self.last = block.readings.iter().map(|one| (one.meter, *one)).collect();
+        Ok(block)
+    }
+
+    fn signals(&self, meter: &Meter, cpus: &[CpuAccount]) -> BTreeMap<String, Signals> {
+        let mut by_core: BTreeMap<String, Signals> = BTreeMap::new();
+        for account in cpus {
+            if meter.cpus.binary_search(&account.cpu).is_err() {
+                continue;
+            }
+            let core = self.cores.get(&account.cpu).cloned().unwrap_or_default();
+            let sum = by_core.entry(core).or_default();
+            for class in [account.kernel, account.other, account.eprof, account.target] {
+                *sum += class;
+            }
+        }
+        by_core
+    }
+
+    /// All signals that can be told here: time of each type of core, time
+    /// beside a busy sibling, and the counters that there are and that counted
+    /// all the time. Reference cycles are time in another unit.
+    pub fn signal_names(&mut self) -> Vec<Signal> {
+        let mut cores: Vec<String> = self.cores.values().cloned().collect();
+        cores.sort();
+        cores.dedup();
+        if cores.is_empty() {
+            cores.push(String::new());
+        }
+        let time = cores.into_iter().map(Signal::Time);
+        let (counters, distrusted) = match &mut self.probe {
+            Some(probe) => (probe.counters(), probe.distrusted()),
+            None => (Vec::new(), Vec::new()),
+        };
+        let sound = |counter: &Counter| {
+            *counter != Counter::ReferenceCycles && !distrusted.contains(counter)
+        };
+        let counters = counters.into_iter().filter(sound).map(Signal::Count);
+        time.chain([Signal::Crowded]).chain(counters).collect()
+    }
+}
+
+impl Block {
+    /// The rate of `signal` at the meter in place `meter`, per second.
+    pub fn rate(&self, meter: usize, signal: &Signal) -> f64 {
+        let by_core = self.signals.get(meter).into_iter().flatten();
+        let sum: u64 = by_core
+            .map(|(core, signals)| signal.of(signals, core))
+            .sum();
+        if self.seconds > 0.0 {
+            sum as f64 / self.seconds
+        } else {
+            0.0
+        }
+    }
+}

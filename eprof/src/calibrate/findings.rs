@@ -1,0 +1,246 @@
+//! What a calibration found out, and what of it is worth saving.
+
+use std::collections::BTreeMap;
+
+use super::quiet::Disturbance;
+use crate::power::{self, Fit, Row, SHAPED, Settings, Signal, Verdict};
+use crate::source::Domain;
+use crate::source::calibration::{Calibration, Machine, SCHEMA, Saved};
+use crate::source::saved_model::{BusyCpu, SavedModel, SavedTerm};
+
+/// A model that explains less of the variance of what it has not seen is not
+/// saved.
+pub const LEAST_R2: f64 = 0.8;
+
+/// Everything that was found out.
+#[derive(Clone, Debug, Default, PartialEq)]
+pub struct Findings {
+    /// Where.
+    pub machine: Machine,
+    /// What ran while idle power was measured.
+    pub disturbance: Disturbance,
+    /// By meter.
+    pub meters: Vec<MeterFindings>,
+}
+
+/// What was found out about one meter.
+#[derive(Clone, Debug, PartialEq)]
+pub struct MeterFindings {
+    /// Its name.
+    pub name: String,
+    /// What it counts; `None` for a column of a file.
+    pub domain: Option<Domain>,
+    /// How many CPUs it answers for, where that is known.
+    pub cpus: Option<usize>,
+    /// Idle power and its standard deviation, in watts.
+    pub idle: Option<(f64, f64)>,
+    /// The fit, whether it is good or not; `None` where there was nothing to
+    /// fit, or no fit was wanted.
+    pub model: Option<Model>,
+    /// Why no model is saved; `None` where one is, or none was wanted.
+    pub refused: Option<Refusal>,
+}
+
+/// A fit and what it is of.
+#[derive(Clone, Debug, PartialEq)]
+pub struct Model {
+    /// The columns of the fit.
+    pub signals: Vec<Signal>,
+    /// Signals that were not used, and why.
+    pub left_out: Vec<(Signal, &'static str)>,
+    /// The fit.
+    pub fit: Fit,
+    /// What was held out in turn: `workload` or `block`.
+    pub held_out_by: &'static str,
+}
+
+/// Why a model is not saved: a sentence without full stop, and what to do.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Refusal {
+    /// What is wrong.
+    pub why: String,
+    /// What helps.
+    pub remedy: String,
+}
+
+/// Who chose the signals of a fit.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Chosen {
+    /// The user: those and no others, or no model.
+    ByUser,
+    /// Nobody: those that cannot be told apart are left out.
+    Freely,
+}
+
+impl Model {
+    /// Fits rows whose columns are `signals`; `None` where there is nothing to
+    /// fit.
+    pub fn fit(
+        rows: &[Row],
+        signals: &[Signal],
+        chosen: Chosen,
+        held_out_by: &'static str,
+    ) -> Option<Self> {
+        let time = |signals: &[Signal]| -> Vec<usize> {
+            let is_time = |at: &usize| matches!(signals[*at], Signal::Time(_));
+            (0..signals.len()).filter(is_time).collect()
+        };
+        let mut left_out = Vec::new();
+        let mut kept: Vec<usize> = (0..signals.len()).collect();
+        if chosen == Chosen::Freely {
+            let health = power::Health::of_rows(rows, signals.len());
+            for (columns, why) in [
+                (&health.zero, "counts nothing here"),
+                (&health.collinear, "says the same as the signals before it"),
+            ] {
+                left_out.extend(columns.iter().map(|at| (signals[*at].clone(), why)));
+                kept.retain(|at| !columns.contains(at));
+            }
+        }
+        let signals: Vec<Signal> = kept.iter().map(|at| signals[*at].clone()).collect();
+        let rows: Vec<Row> = rows
+            .iter()
+            .map(|row| Row {
+                x: kept.iter().map(|at| row.x[*at]).collect(),
+                ..row.clone()
+            })
+            .collect();
+        let settings = Settings::with_idle(time(&signals));
+        Some(Self {
+            fit: power::fit(&rows, signals.len(), &settings, SHAPED)?,
+            signals,
+            left_out,
+            held_out_by,
+        })
+    }
+
+    /// Why it is not to be saved; `None` where it is.
+    pub fn refusal(&self) -> Option<Refusal> {
+        let fit = &self.fit;
+        let named = |columns: &[usize]| -> Vec<String> {
+            columns
+                .iter()
+                .map(|at| self.signals[*at].to_string())
+                .collect()
+        };
+        let without = |columns: &[usize]| -> String {
+            let rest = (0..self.signals.len()).filter(|at| !columns.contains(at));
+            let rest: Vec<String> = rest.map(|at| self.signals[at].to_string()).collect();
+            format!("leave them out: --signals {}", rest.join(","))
+        };
+        let refuse = |why: String, remedy: String| Some(Refusal { why, remedy });
+        let better_data = "make the machine quiet and measure for longer (--duration 5m)";
+        if !fit.health.zero.is_empty() {
+            return refuse(
+                format!("no row has any {}", named(&fit.health.zero).join(" or ")),
+                without(&fit.health.zero),
+            );
+        }
+        if !fit.health.collinear.is_empty() {
+            return refuse(
+                format!(
+                    "{} cannot be told from the signals before: the weights would mean nothing",
+                    named(&fit.health.collinear).join(" and ")
+                ),
+                without(&fit.health.collinear),
+            );
+        }
+        let by = self.held_out_by;
+        if fit.verdict == Verdict::TooFewRows {
+            return refuse(
+                format!("there are {} usable rows, which is too few", fit.rows),
+                better_data.to_owned(),
+            );
+        }
+        // Where CPU time is all there is, the two are one model.
+        if fit.held_out.rmse > fit.time_share.rmse * 1.001 {
+            return refuse(
+                format!(
+                    "each {by} left out in turn, it predicts worse than CPU time alone does \
+                     (RMSE {:.2} W, {:.2} W)",
+                    fit.held_out.rmse, fit.time_share.rmse
+                ),
+                "choose other signals, e.g. --signals time".to_owned(),
+            );
+        }
+        if fit.held_out.r2 < LEAST_R2 {
+            return refuse(
+                format!(
+                    "each {by} left out in turn, it predicts with R² {:.2}; at least {LEAST_R2:.2} \
+                     is wanted",
+                    fit.held_out.r2
+                ),
+                better_data.to_owned(),
+            );
+        }
+        None
+    }
+
+    fn saved(&self) -> SavedModel {
+        let fit = &self.fit;
+        SavedModel {
+            terms: fit
+                .terms
+                .iter()
+                .map(|term| SavedTerm {
+                    signal: self.signals[term.column].to_string(),
+                    shape: term.shape,
+                    weight: term.weight,
+                })
+                .collect(),
+            intercept: fit.intercept,
+            covariance: fit.covariance.clone(),
+            residual: fit.residual,
+            held_out: fit.held_out,
+            time_share: fit.time_share,
+            held_out_by: self.held_out_by.to_owned(),
+            rows: fit.rows,
+            busy_cpu: BusyCpu {
+                // Per nanosecond.
+                watts: fit.by_time * 1e9,
+                residual: fit.by_time_residual,
+            },
+        }
+    }
+}
+
+impl Findings {
+    /// The file to save, with what `older` says of other meters of the same
+    /// machine.
+    pub fn calibration(&self, older: Option<Calibration>) -> Calibration {
+        let same = |older: &Calibration| {
+            let machine = older.machine.as_ref();
+            machine.is_some_and(|machine| machine.cpu == self.machine.cpu)
+        };
+        let mut meters = older
+            .filter(same)
+            .map_or_else(BTreeMap::new, |older| older.meters);
+        for meter in &self.meters {
+            let Some((watts, sd)) = meter.idle else {
+                continue;
+            };
+            let model = meter.model.as_ref().filter(|_| meter.refused.is_none());
+            meters.insert(
+                meter.name.clone(),
+                Saved {
+                    domain: meter.domain,
+                    cpus: meter.cpus,
+                    watts,
+                    sd,
+                    model: model.map(Model::saved),
+                },
+            );
+        }
+        Calibration {
+            schema: SCHEMA.to_owned(),
+            machine: Some(self.machine.clone()),
+            meters,
+        }
+    }
+
+    /// Whether every meter has what was wanted of it.
+    pub fn complete(&self) -> bool {
+        let whole = |meter: &MeterFindings| meter.idle.is_some() && meter.refused.is_none();
+        self.meters.iter().all(whole)
+    }
+}

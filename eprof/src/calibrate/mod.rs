@@ -1,0 +1,22 @@
+//! Calibration: idle power and a power model of this machine, measured once.
+//!
+//! ```text
+//!   idle windows ────────────────► idle power ─┐
+//!   ladder ─► crew (loads) ─► bench ─► rows ─► power::fit ─► findings ─► calibration.json
+//!   CSV of others ──────────────────► rows ─┘
+//! ```
+
+pub mod bench;
+pub mod crew;
+pub mod csv;
+pub mod findings;
+pub mod ladder;
+pub mod load;
+pub mod quiet;
+pub mod session;
+pub mod store;
+
+pub use findings::{Findings, MeterFindings, Model, Refusal};
+pub use ladder::{Ladder, Rung};
+pub use load::Load;
+pub use session::{Plan, Step, calibrate};

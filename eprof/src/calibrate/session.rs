@@ -1,0 +1,250 @@
+//! A calibration from beginning to end.
+
+use std::sync::Arc;
+use std::time::{Duration, Instant, SystemTime, UNIX_EPOCH};
+
+use super::bench::{Bench, Block};
+use super::crew::Crew;
+use super::findings::{Chosen, Findings, MeterFindings, Model, Refusal};
+use super::ladder::{Ladder, Rung};
+use super::load::Load;
+use super::quiet::{Disturbance, Lookout};
+use super::store::Store;
+use crate::error::{Error, ErrorKind, Result};
+use crate::host::{Kernel, Processor, SysRoot};
+use crate::kernel::{CycleCounter, Probe, Settings};
+use crate::power::{Row, Signal};
+use crate::source::calibration::{Machine, day};
+use crate::source::{self, Choice, Meter, SourceKind, idle};
+use crate::unit::Nanos;
+
+/// Length of a window in which idle power is measured.
+const WINDOW: Duration = Duration::from_millis(100);
+
+/// What is to be calibrated.
+#[derive(Clone, Debug)]
+pub struct Plan {
+    /// Where `/sys` and `/proc` about the machine are read.
+    pub root: SysRoot,
+    /// Which energy source.
+    pub source: Choice,
+    /// How long idle power is measured.
+    pub idle: Duration,
+    /// How long the loads run altogether; `None` for no loads and no model.
+    pub loads: Option<Duration>,
+    /// Whether to refuse a machine that is not quiet.
+    pub strict: bool,
+    /// The signals of the model; `None` for those that are good for it.
+    pub signals: Option<Vec<Signal>>,
+    /// Whether to do without BTF.
+    pub no_btf: bool,
+}
+
+/// How far it has come.
+#[derive(Clone, Debug, PartialEq)]
+pub enum Step<'a> {
+    /// Idle power is measured.
+    Idle,
+    /// A load is at work.
+    Rung(&'a Rung),
+    /// The model is fitted.
+    Fit,
+}
+
+/// Measures, and fits a model per meter. `watch` is told what is going on and
+/// which part of it is done, from 0 to 1.
+///
+/// # Errors
+/// [`ErrorKind::Unavailable`] where there is no meter, and where the machine
+/// is not quiet but has to be; what [`Probe::load`] says; where the meters
+/// fail.
+pub fn calibrate(plan: &Plan, watch: &mut dyn FnMut(&Step<'_>, f64)) -> Result<Findings> {
+    let selected = source::select(&plan.root, plan.source)?;
+    if selected.kind == SourceKind::Model {
+        return Err(Error::new(
+            ErrorKind::Unavailable,
+            "there is no energy meter here to calibrate against",
+        )
+        .remedy(
+            "eprof list says what was looked for; measurements of another machine can be \
+             fitted with eprof calibrate --from FILE.csv",
+        ));
+    }
+    let probe = match plan.loads {
+        Some(_) => Some(Probe::load(&Settings {
+            frequency_hz: 0,
+            zones: selected.zones.clone(),
+            cycles: CycleCounter::Hardware,
+            no_btf: plan.no_btf,
+            ..Settings::default()
+        })?),
+        None => None,
+    };
+    // Before the idle windows: making it is work.
+    let store = plan
+        .loads
+        .map(|_| Arc::new(Store::beyond_caches(&plan.root)));
+    let mut bench = Bench::new(selected.source, probe, &selected.zones)?;
+    let total = plan.idle + plan.loads.unwrap_or_default();
+    let part = |done: Duration| done.as_secs_f64() / total.as_secs_f64().max(1e-9);
+
+    let lookout = Lookout::now(&plan.root);
+    let begin = Instant::now();
+    let mut still = Vec::new();
+    while begin.elapsed() < plan.idle.max(idle::SHORTEST) {
+        watch(&Step::Idle, part(begin.elapsed()));
+        std::thread::sleep(WINDOW);
+        still.push(bench.block()?);
+    }
+    let disturbance = lookout.since(&plan.root);
+    if plan.strict && !disturbance.is_quiet() {
+        return Err(Error::new(ErrorKind::Unavailable, disturbance.sentence())
+            .remedy("stop what runs, or calibrate without --strict"));
+    }
+
+    let mut loaded = Vec::new();
+    if let (Some(time), Some(store)) = (plan.loads, &store) {
+        let cpus: Vec<u32> = selected
+            .zones
+            .iter()
+            .flat_map(|zone| zone.cpus.clone())
+            .collect();
+        let ladder = Ladder::new(&cpus, time);
+        for rung in &ladder.rungs {
+            watch(&Step::Rung(rung), part(begin.elapsed()));
+            let crew = Crew::start(rung, store)?;
+            std::thread::sleep(ladder.settle);
+            bench.block()?;
+            for _ in 0..ladder.blocks {
+                std::thread::sleep(ladder.block);
+                loaded.push((rung.load, bench.block()?));
+            }
+            drop(crew);
+        }
+        watch(&Step::Fit, 1.0);
+    }
+    conclude(plan, &mut bench, disturbance, &still, &loaded)
+}
+
+fn conclude(
+    plan: &Plan,
+    bench: &mut Bench,
+    disturbance: Disturbance,
+    still: &[Block],
+    loaded: &[(Load, Block)],
+) -> Result<Findings> {
+    let here = bench.signal_names();
+    if let Some(signals) = &plan.signals {
+        check(signals, &here)?;
+    }
+    let meters = bench.meters();
+    let rounds: Vec<_> = still.iter().map(|block| block.readings.clone()).collect();
+    // Whether the machine is quiet is said beside the result.
+    let idling = idle::baselines(meters, &rounds, Some(0.0));
+    let one = |(place, meter): (usize, &Meter)| {
+        let baseline = idling.baselines.iter().find(|one| one.meter == meter.id);
+        let mut found = MeterFindings {
+            name: meter.name.clone(),
+            domain: Some(meter.domain),
+            cpus: Some(meter.cpus.len()),
+            idle: baseline.map(|one| (one.power.0, one.sd.0)),
+            model: None,
+            refused: None,
+        };
+        if plan.loads.is_some() {
+            fit(&mut found, plan, &here, place, meter, still, loaded);
+        }
+        found
+    };
+    let now = SystemTime::now().duration_since(UNIX_EPOCH);
+    Ok(Findings {
+        machine: Machine {
+            cpu: Processor::read(&plan.root).name,
+            kernel: Kernel::read(&plan.root).release,
+            eprof: env!("CARGO_PKG_VERSION").to_owned(),
+            date: day(now.map_or(0, |since| since.as_secs())),
+        },
+        disturbance,
+        meters: meters.iter().enumerate().map(one).collect(),
+    })
+}
+
+/// Refuses signals that are not to be had here.
+fn check(signals: &[Signal], here: &[Signal]) -> Result<()> {
+    let absent = signals.iter().find(|signal| match signal {
+        Signal::Wakeups => false,
+        signal => !here.contains(signal),
+    });
+    let Some(absent) = absent else { return Ok(()) };
+    let names: Vec<String> = here.iter().map(Signal::to_string).collect();
+    Err(Error::new(
+        ErrorKind::Unavailable,
+        format!("the signal {absent} cannot be measured here"),
+    )
+    .remedy(format!("what can: --signals {},wakeups", names.join(","))))
+}
+
+fn fit(
+    found: &mut MeterFindings,
+    plan: &Plan,
+    here: &[Signal],
+    place: usize,
+    meter: &Meter,
+    still: &[Block],
+    loaded: &[(Load, Block)],
+) {
+    let refuse = |why: String, remedy: &str| {
+        Some(Refusal {
+            why,
+            remedy: remedy.to_owned(),
+        })
+    };
+    // A register that is updated a few times in a block says when it was
+    // updated, and not what was used.
+    let block = loaded.first().map_or(0.0, |(_, block)| block.seconds);
+    if meter.latch > Nanos(0) && meter.latch.seconds() * 10.0 > block {
+        found.refused = refuse(
+            format!(
+                "it is updated every {:.0} ms, too rarely for blocks of {:.0} ms",
+                meter.latch.seconds() * 1e3,
+                block * 1e3
+            ),
+            "measure for longer (--duration 5m)",
+        );
+        return;
+    }
+    let signals = plan.signals.as_deref().unwrap_or(here);
+    let row = |block: &Block, fold: usize| {
+        Some(Row {
+            x: signals
+                .iter()
+                .map(|signal| block.rate(place, signal))
+                .collect(),
+            y: (*block.watts.get(place)?)?,
+            weight: block.seconds,
+            fold,
+        })
+    };
+    // Idle windows are no workload of their own: each fold has some.
+    let folds = Load::ALL.len();
+    let idle = still
+        .iter()
+        .enumerate()
+        .filter_map(|(at, block)| row(block, at % folds));
+    let loads = loaded
+        .iter()
+        .filter_map(|(load, block)| row(block, *load as usize));
+    let rows: Vec<Row> = idle.chain(loads).collect();
+    let chosen = match plan.signals {
+        Some(_) => Chosen::ByUser,
+        None => Chosen::Freely,
+    };
+    found.model = Model::fit(&rows, signals, chosen, "workload");
+    found.refused = match &found.model {
+        Some(model) => model.refusal(),
+        None => refuse(
+            format!("there are {} good readings, which is too few", rows.len()),
+            "measure for longer (--duration 5m)",
+        ),
+    };
+}
