@@ -189,7 +189,7 @@ fn an_unusable_calibration_is_a_caveat() {
     for text in [
         "",
         "{",
-        r#"{"schema":"eprof-calibration/2","meters":{}}"#,
+        r#"{"schema":"eprof-calibration/3","meters":{}}"#,
         r#"{"schema":"eprof-calibration/1","meters":{"x":{"watts":-1,"sd":0}}}"#,
         r#"{"schema":"eprof-calibration/1","meters":{"x":{"watts":1e999,"sd":0}}}"#,
     ] {

@@ -16,7 +16,7 @@ use std::ffi::OsStr;
 use std::path::{Path, PathBuf};
 use std::process::{Command, Output};
 
-pub use skip::skip;
+pub use skip::{absent, skip};
 
 use serde_json::Value;
 use tempfile::TempDir;

@@ -7,7 +7,7 @@ use csv::{ReaderBuilder, StringRecord};
 use super::findings::{Chosen, MeterFindings, Model, Refusal};
 use crate::error::{Error, ErrorKind, Result};
 use crate::kernel::Counter;
-use crate::power::{Row, Signal, contiguous};
+use crate::power::{Row, SHAPED, Signal, contiguous};
 
 /// Contiguous parts of the file that are held out in turn: rows that follow
 /// each other are alike, so that rows picked at random would flatter.
@@ -155,7 +155,7 @@ impl Table {
             .iter()
             .map(|(signal, _)| signal.clone())
             .collect();
-        let model = Model::fit(&self.rows, &signals, Chosen::ByUser, "block");
+        let model = Model::fit(&self.rows, &signals, Chosen::ByUser, "block", SHAPED);
         let refused = match &model {
             Some(model) => model.refusal(),
             None => Some(Refusal {

@@ -3,7 +3,7 @@
 use std::collections::BTreeMap;
 
 use super::quiet::Disturbance;
-use crate::power::{self, Fit, Row, SHAPED, Settings, Signal, Verdict};
+use crate::power::{self, Fit, Row, Settings, Signal, Verdict};
 use crate::source::Domain;
 use crate::source::calibration::{Calibration, Machine, SCHEMA, Saved};
 use crate::source::saved_model::{BusyCpu, SavedModel, SavedTerm};
@@ -73,16 +73,18 @@ pub enum Chosen {
 }
 
 impl Model {
-    /// Fits rows whose columns are `signals`; `None` where there is nothing to
+    /// Fits rows whose columns are `signals` with curves of so many straight
+    /// pieces as predict best; `None` where there is nothing to
     /// fit.
     pub fn fit(
         rows: &[Row],
         signals: &[Signal],
         chosen: Chosen,
         held_out_by: &'static str,
+        pieces: &[usize],
     ) -> Option<Self> {
         let time = |signals: &[Signal]| -> Vec<usize> {
-            let is_time = |at: &usize| matches!(signals[*at], Signal::Time(_));
+            let is_time = |at: &usize| matches!(signals[*at], Signal::Time(_) | Signal::Crowded);
             (0..signals.len()).filter(is_time).collect()
         };
         let mut left_out = Vec::new();
@@ -107,7 +109,7 @@ impl Model {
             .collect();
         let settings = Settings::with_idle(time(&signals));
         Some(Self {
-            fit: power::fit(&rows, signals.len(), &settings, SHAPED)?,
+            fit: power::fit(&rows, signals.len(), &settings, pieces)?,
             signals,
             left_out,
             held_out_by,
@@ -152,6 +154,16 @@ impl Model {
                 better_data.to_owned(),
             );
         }
+        if fit.held_out.r2 < LEAST_R2 {
+            return refuse(
+                format!(
+                    "each {by} left out in turn, it predicts with R² {:.2}; at least {LEAST_R2:.2} \
+                     is wanted",
+                    fit.held_out.r2
+                ),
+                better_data.to_owned(),
+            );
+        }
         // Where CPU time is all there is, the two are one model.
         if fit.held_out.rmse > fit.time_share.rmse * 1.001 {
             return refuse(
@@ -163,20 +175,11 @@ impl Model {
                 "choose other signals, e.g. --signals time".to_owned(),
             );
         }
-        if fit.held_out.r2 < LEAST_R2 {
-            return refuse(
-                format!(
-                    "each {by} left out in turn, it predicts with R² {:.2}; at least {LEAST_R2:.2} \
-                     is wanted",
-                    fit.held_out.r2
-                ),
-                better_data.to_owned(),
-            );
-        }
         None
     }
 
-    fn saved(&self) -> SavedModel {
+    /// As it is saved.
+    pub fn saved(&self) -> SavedModel {
         let fit = &self.fit;
         SavedModel {
             terms: fit
@@ -195,11 +198,11 @@ impl Model {
             time_share: fit.time_share,
             held_out_by: self.held_out_by.to_owned(),
             rows: fit.rows,
-            busy_cpu: BusyCpu {
+            busy_cpu: (fit.by_time > 0.0).then_some(BusyCpu {
                 // Per nanosecond.
                 watts: fit.by_time * 1e9,
                 residual: fit.by_time_residual,
-            },
+            }),
         }
     }
 }

@@ -21,6 +21,9 @@ use crate::unit::Nanos;
 /// Length of a window in which idle power is measured.
 const WINDOW: Duration = Duration::from_millis(100);
 
+/// Straight pieces of a curve: a ladder has few different rates.
+const PIECES: &[usize] = &[1, 2, 3];
+
 /// What is to be calibrated.
 #[derive(Clone, Debug)]
 pub struct Plan {
@@ -239,7 +242,7 @@ fn fit(
         Some(_) => Chosen::ByUser,
         None => Chosen::Freely,
     };
-    found.model = Model::fit(&rows, signals, chosen, "workload");
+    found.model = Model::fit(&rows, signals, chosen, "workload", PIECES);
     found.refused = match &found.model {
         Some(model) => model.refusal(),
         None => refuse(

@@ -5,6 +5,7 @@
 
 pub mod args;
 mod attribution;
+mod calibrate;
 mod complete;
 mod duration;
 mod flamegraph;
@@ -29,6 +30,7 @@ pub fn execute(cli: Cli) -> Result<u8> {
         Command::Run(args) => run::execute(&args, root),
         Command::Report(args) => report::execute(&args),
         Command::Flamegraph(args) => flamegraph::execute(&args),
+        Command::Calibrate(args) => calibrate::execute(&args, root),
         Command::List(args) => machine::list(&args, &root),
         Command::Doctor(args) => machine::doctor(&args, &root),
         Command::Completions { shell } => complete::execute(shell),

@@ -12,8 +12,10 @@
 //! - [`csv`]: one breakdown, RFC 4180
 //! - [`folded`]: folded stacks, `process;thread;frame;… µJ`
 //! - [`flame`]: the energy flamegraph, an interactive SVG
+//! - [`calibration`]: what `eprof calibrate` found out
 //! - [`progress`]: the live line while the target runs
 
+pub mod calibration;
 pub mod csv;
 pub mod flame;
 pub mod folded;

@@ -86,13 +86,19 @@ impl<W: Write> Progress<W> {
     /// Shows `moment`, unless it is too early for that. A terminal that cannot
     /// be written to is left alone from then on.
     pub fn show(&mut self, now: Timestamp, moment: &Moment) {
-        let early = self.last.is_some_and(|last| now.since(last) < EVERY);
-        if early || moment.elapsed < PATIENCE {
+        if moment.elapsed >= PATIENCE {
+            self.say(now, || text(moment));
+        }
+    }
+
+    /// Shows any one line, likewise.
+    pub fn say(&mut self, now: Timestamp, text: impl FnOnce() -> String) {
+        if self.last.is_some_and(|last| now.since(last) < EVERY) {
             return;
         }
         let Some(out) = &mut self.out else { return };
         // One column stays free: some terminals wrap when it is used.
-        let text = text(moment);
+        let text = text();
         let text = shorten(&text, self.look.width.saturating_sub(1));
         // Back to the first column, write, erase what is left of the old line.
         let line = format!("\r{}\x1b[K", self.look.dim(&text));

@@ -95,8 +95,9 @@ pub(super) fn parts(covariance: Option<&DMatrix<f64>>, terms: usize) -> (Vec<f64
 /// The inverse of the equations with the prior, times the variance of the
 /// residuals, times how much more the errors of a fold agree with each other
 /// than independent errors would (the mean design effect of cluster-robust
-/// errors; Liang and Zeger, 1986). For weights at their bound of zero this is
-/// too wide rather than too narrow.
+/// errors; Liang and Zeger, 1986). Weights at their bound of zero are taken as
+/// known by the others; of themselves is said what they would be known to
+/// alone.
 pub(super) fn covariance(
     folds: &[Gram],
     total: &Gram,
@@ -105,25 +106,36 @@ pub(super) fn covariance(
     theta: &DVector<f64>,
 ) -> Option<DMatrix<f64>> {
     let ridge = Ridge::new(total, settings)?;
-    let inverse = ridge.with_prior(strength).cholesky()?.inverse();
+    let equations = ridge.with_prior(strength);
+    let free: Vec<usize> = (0..theta.len()).filter(|&j| theta[j] > 0.0).collect();
+    let inverse = equations
+        .select_rows(&free)
+        .select_columns(&free)
+        .cholesky()?
+        .inverse();
     let n = total.rows as f64;
-    let used = theta.iter().filter(|value| **value > 0.0).count() as f64;
+    let used = free.len() as f64;
     let scaled = ridge.unit.powi(2) * total.weight;
     let variance = total.squared_error(theta) / scaled * n / (n - used).max(1.0);
     // Scores of the folds: independent errors of variance v make them add up
     // to v × (number of columns).
     let scores = folds.iter().filter(|fold| fold.rows > 0).map(|fold| {
-        let score = &fold.xy - &fold.xx * theta;
-        let score = score.component_div(&ridge.scale) * (n / total.weight).sqrt()
-            / (ridge.unit * total.weight.sqrt());
+        let score = (&fold.xy - &fold.xx * theta).component_div(&ridge.scale);
+        let score = score.select_rows(&free) * n.sqrt() / (ridge.unit * total.weight);
         (&inverse * &score).dot(&score)
     });
-    let columns = total.columns().max(1) as f64;
-    let effect = scores.sum::<f64>() / (variance.max(f64::MIN_POSITIVE) * columns);
-    let spread = variance / n * effect.max(1.0);
-    Some(DMatrix::from_fn(
-        inverse.nrows(),
-        inverse.ncols(),
-        |i, j| inverse[(i, j)] * spread * ridge.unit.powi(2) / (ridge.scale[i] * ridge.scale[j]),
-    ))
+    let effect = scores.sum::<f64>() / (variance.max(f64::MIN_POSITIVE) * used.max(1.0));
+    let spread = variance / n * effect.max(1.0) * ridge.unit.powi(2);
+    let mut all = DMatrix::zeros(theta.len(), theta.len());
+    for j in 0..theta.len() {
+        if total.xx[(j, j)] > 0.0 {
+            all[(j, j)] = spread / (equations[(j, j)] * ridge.scale[j].powi(2));
+        }
+    }
+    for (p, &i) in free.iter().enumerate() {
+        for (q, &j) in free.iter().enumerate() {
+            all[(i, j)] = inverse[(p, q)] * spread / (ridge.scale[i] * ridge.scale[j]);
+        }
+    }
+    Some(all)
 }

@@ -48,6 +48,10 @@ pub const SHAPED: &[usize] = &[1, 2, 3, 5, 8, 12];
 /// part.
 const WORTH: f64 = 0.02;
 
+/// Where the error is this part of the power (both squared), no meter could
+/// tell a better shape.
+const PERFECT: f64 = 1e-6;
+
 /// More terms than this make a file that nobody can read.
 const MOST_TERMS: usize = 64;
 
@@ -161,6 +165,9 @@ fn train(rows: &[&Row], columns: usize, settings: &Settings, pieces: &[usize]) -
             .map_or(f64::INFINITY, |best| best.2 * (1.0 - WORTH));
         if error < bar || best.is_none() {
             best = Some((design, strength, error));
+        }
+        if error <= PERFECT * grams.iter().map(|gram| gram.yy).sum::<f64>() {
+            break;
         }
     }
     let (design, strength, _) = best?;

@@ -25,10 +25,10 @@ pub struct SavedModel {
     pub held_out_by: String,
     /// How many rows it was fitted to.
     pub rows: u64,
-    /// Mean watts above idle of a busy CPU, and the standard deviation of the
-    /// relative error of that; what is said of a CPU where there are no
-    /// counters.
-    pub busy_cpu: BusyCpu,
+    /// What is said of a busy CPU where there are no counters; `None` for a
+    /// model that knows no CPU time.
+    #[serde(default)]
+    pub busy_cpu: Option<BusyCpu>,
 }
 
 /// The power of a busy CPU, all kinds of work together.
@@ -77,7 +77,7 @@ impl SavedModel {
         let terms = self.terms.len();
         let known = |value: f64| value.is_finite() && (0.0..=1e6).contains(&value);
         let ends = |shape: Shape| match shape {
-            Shape::Linear | Shape::Sqrt | Shape::Square => true,
+            Shape::Linear => true,
             Shape::Ramp { from, to } => {
                 from >= 0.0 && from.is_finite() && to.is_none_or(|to| to > from && to.is_finite())
             }
@@ -87,8 +87,9 @@ impl SavedModel {
             && self.covariance.iter().all(|value| value.is_finite())
             && known(self.intercept)
             && known(self.residual)
-            && known(self.busy_cpu.watts)
-            && known(self.busy_cpu.residual)
+            && self
+                .busy_cpu
+                .is_none_or(|busy| known(busy.watts) && known(busy.residual))
             && self
                 .terms
                 .iter()
