@@ -111,6 +111,11 @@ fn a_law_of_time_is_found_on_the_ladder_and_saved() {
     let output = calibrate(home.path(), &arguments, Some(meter.path()));
     drop(meter);
     let document = json(&output);
+    if document["quiet"]["busy"].as_f64().unwrap() > 0.2 {
+        // With all CPUs busy all the time there is no law to be seen.
+        support::absent("other programs keep this machine busy");
+        return;
+    }
     assert_eq!(
         output.status.code(),
         Some(0),
