@@ -8,7 +8,7 @@ use eprof::source::{Domain, MeterId};
 use eprof::unit::Nanos;
 
 use super::dice::Dice;
-use super::machine::{COUNTER, MS, ROOT, Run};
+use super::machine::{COUNTER, MS, ROOT, Run, sample};
 
 const IDLE_W: f64 = 9.0;
 /// Per second, cycle, instruction and miss of the last-level cache: joules of a
@@ -258,7 +258,7 @@ fn bars_hold_the_truth() {
         (false, 0.5, false),
     ] {
         let (mut in_bars, mut all, mut error, mut width, mut by_time) = (0, 0, 0.0, 0.0, 0.0);
-        for seed in 0..40 {
+        for seed in 0..24 {
             let mut dice = Dice::new(1000 + seed);
             let kinds = [HOT, MID, LOW, MEM];
             let count = 2 + (dice.uniform() * 4.0) as usize;
@@ -336,4 +336,80 @@ fn demanded_weights_are_used_as_they_are() {
             || ratio(&by(Weights::Model)) < 0.95 * ratio(&time)
     );
     assert_eq!(by(Weights::Cycles).weighings[0].rule, Rule::Cycles);
+}
+
+/// One thread whose functions take turns of `phase` ms, sampled at 997 Hz. The
+/// part of the energy that is charged to the wrong function.
+fn misplaced(phase: f64, counted: bool) -> f64 {
+    let kinds = [HOT, MEM, LOW, MID];
+    let mut dice = Dice::new(9);
+    let mut run = Run::new(&[&[0]]);
+    run.meter(Domain::Package, COUNTER).latch = Nanos(0);
+    run.idle(0, IDLE_W, 0.02);
+    if counted {
+        run.header.counters = Counter::ALL.to_vec();
+    }
+    run.start(&[Some(1_000_000)]);
+    let mut truth = [0.0; 4];
+    let mut energy = 1e6;
+    let (mut at, mut turn, mut left) = (0.0, 0, phase);
+    let mut tick = 1000.0 / 997.0;
+    for _ in 0..400 {
+        let end = at + 10.03;
+        let mut whole = Signals::default();
+        let mut since = Signals::default();
+        let mut samples = Vec::new();
+        while at < end {
+            let step = left.min(end - at).min(tick);
+            let character = kinds[turn];
+            let part = character.signals((step * 1e6) as u64);
+            whole += part;
+            since += part;
+            truth[turn] += character.watts() * step * 1e3;
+            energy += (IDLE_W + character.watts()) * step * 1e3;
+            at += step;
+            left -= step;
+            tick -= step;
+            if tick <= 1e-9 {
+                let mut taken = sample(ROOT, 0, turn as u32 + 1, 1);
+                taken.spent = since.on_cpu;
+                taken.counts = since.counts;
+                samples.push(taken);
+                since = Signals::default();
+                tick = 1000.0 / 997.0;
+            }
+            if left <= 1e-9 {
+                turn = (turn + 1) % kinds.len();
+                left = phase;
+            }
+        }
+        let off = (dice.uniform() + dice.uniform() + dice.uniform() - 1.5) * 80.0 * 15.0;
+        let ns = whole.on_cpu.0;
+        let record = run.interval(ns, &[(ROOT, 0, ns)], &[Some((energy + off) as u64)]);
+        record.cpus[0].target = whole;
+        record.threads[0].signals = whole;
+        record.samples = samples;
+    }
+    let profile = run.profile(5);
+    let all: f64 = truth.iter().sum();
+    let wrong: f64 = (0..4)
+        .map(|kind| {
+            let name = format!("fn {}", kind + 1);
+            let row = profile
+                .functions
+                .iter()
+                .find(|row| row.key.function == name);
+            (row.unwrap().own.marginal.0 as f64 - truth[kind]).abs()
+        })
+        .sum();
+    wrong / 2.0 / all
+}
+
+#[test]
+fn phases_of_one_thread_are_told_apart() {
+    for (phase, bound) in [(1.0, 0.2), (5.0, 0.05), (20.0, 0.02), (100.0, 0.02)] {
+        let (counted, uncounted) = (misplaced(phase, true), misplaced(phase, false));
+        println!("phases of {phase} ms: misplaced {counted:.4}, without counters {uncounted:.4}");
+        assert!(counted <= bound, "{phase} ms: {counted}");
+    }
 }
