@@ -16,6 +16,8 @@ mod bench;
 mod limits;
 #[path = "kernel/samples.rs"]
 mod samples;
+#[path = "kernel/signals.rs"]
+mod signals;
 #[path = "support/skip.rs"]
 mod skip;
 #[path = "kernel/tasks.rs"]

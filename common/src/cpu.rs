@@ -39,13 +39,13 @@ pub struct CpuState {
     pub sampled: [u64; COUNTERS],
     /// When that was; zero before the first sample of the slice.
     pub sampled_at: u64,
-    /// Nanoseconds that this CPU was idle, up to the last time that it became
-    /// busy.
+    /// How long this CPU was idle, see [`crate::IdleTime`]; kept only where there
+    /// are SMT siblings.
     pub idle: u64,
-    /// When it became idle; zero while it is busy.
-    pub idle_since: u64,
-    /// `idle` of the SMT sibling at `start`, brought up to then.
+    /// How long the SMT sibling had been idle at `start`.
     pub sibling_idle: u64,
+    /// Always zero.
+    pub zero: u64,
     /// The epoch in which `flush` last closed a slice here.
     pub flushed: u64,
     /// The thread that was switched to, in the initial PID namespace; zero is

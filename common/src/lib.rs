@@ -10,6 +10,7 @@
 pub mod cell;
 pub mod control;
 pub mod cpu;
+pub mod idle;
 pub mod link;
 pub mod outcome;
 pub mod program;
@@ -19,6 +20,7 @@ pub mod slot;
 pub use cell::{COUNTERS, Cell};
 pub use control::Control;
 pub use cpu::{CpuCell, CpuState};
+pub use idle::IdleTime;
 pub use link::Link;
 pub use outcome::Outcome;
 pub use program::Program;
@@ -27,7 +29,7 @@ pub use slot::Slot;
 
 /// The version of everything in this crate, stored in the object's
 /// [`ABI_SECTION`].
-pub const ABI_VERSION: u32 = 2;
+pub const ABI_VERSION: u32 = 3;
 
 /// The ELF section of the object that holds [`ABI_VERSION`] as four
 /// little-endian bytes.

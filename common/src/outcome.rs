@@ -23,7 +23,7 @@ impl Outcome {
     pub const USER_STACK_FAILED: Self = Self(4);
     /// A sample hit a thread that is in the cgroup but not of the target.
     pub const NOT_TARGET: Self = Self(5);
-    /// The cycle counter could not be read at the end of a slice.
+    /// A counter could not be read at the end of a slice.
     pub const COUNTER_FAILED: Self = Self(6);
 
     /// All reasons, with their names in reports.

@@ -1,17 +1,14 @@
 //! Closing slices: the time between two hooks on a CPU is charged to the task
 //! that ran.
 
-use aya_ebpf::{
-    bindings::{BPF_F_CURRENT_CPU, bpf_perf_event_value},
-    helpers::generated::{bpf_ktime_get_ns, bpf_perf_event_read_value},
-};
+use aya_ebpf::helpers::generated::bpf_ktime_get_ns;
 use core::ptr::{read_volatile, write_volatile};
 use eprof_common::{
-    Cell, Control, CpuState, Link, Outcome,
+    COUNTERS, Cell, Control, CpuState, Link,
     cpu::{IDLE, TARGET},
 };
 
-use crate::{follow::Owner, map};
+use crate::{counter, follow::Owner, map, map::Here, sibling};
 
 /// Now, on `CLOCK_MONOTONIC`.
 #[inline(always)]
@@ -20,106 +17,104 @@ pub fn now() -> u64 {
     unsafe { bpf_ktime_get_ns() }
 }
 
-/// The cycle counter of this CPU; zero where there is none.
-#[inline(always)]
-fn cycles(cpu: *mut CpuState) -> u64 {
-    if map::CYCLES.load() == 0 {
-        return 0;
-    }
-    let mut value = bpf_perf_event_value {
-        counter: 0,
-        enabled: 0,
-        running: 0,
-    };
-    // SAFETY: the buffer is as large as the size says.
-    let status = unsafe {
-        bpf_perf_event_read_value(
-            (&raw const map::COUNTERS).cast_mut().cast(),
-            u64::from(BPF_F_CURRENT_CPU as u32),
-            &mut value,
-            size_of::<bpf_perf_event_value>() as u32,
-        )
-    };
-    if status != 0 {
-        // SAFETY: `cpu` is an element of CPUS.
-        unsafe { (*cpu).lost[Outcome::COUNTER_FAILED.0 as usize] += 1 };
-        return 0;
-    }
-    value.counter
+/// What happens at the end of a slice, besides that time has passed.
+#[derive(Clone, Copy, Default)]
+pub struct Ending {
+    /// The task is switched out.
+    pub switches: u32,
+    /// It goes to sleep.
+    pub wakeups: u32,
+    /// It has run on another CPU before this slice.
+    pub migrations: u32,
 }
 
 /// One piece of a slice, within one interval.
+#[derive(Clone, Copy)]
 struct Piece {
     ns: u64,
-    cycles: u64,
-    switches: u32,
+    crowded: u64,
+    counts: [u64; COUNTERS],
+    ending: Ending,
 }
 
 /// Closes the slice that `owner` has been running since the last hook on this
 /// CPU, and begins the next one. Must not be interrupted by another closing
-/// on the same CPU.
+/// on the same CPU. Gives the moment of the border between the two.
 ///
 /// The clock is read here, late in the program: most of what a hook costs is
 /// charged to the task that caused it rather than to the next one.
 #[inline(always)]
-pub fn close(cpu: *mut CpuState, control: *mut Control, owner: Owner, switches: u32) {
+pub fn close(here: Here, control: *mut Control, owner: Owner, ending: Ending) -> u64 {
+    let cpu = here.cpu;
     let now = now();
-    let counter = cycles(cpu);
+    let counts = counter::read(cpu);
     // SAFETY: both pointers are elements of maps, which live as long as the
     // program; user space changes epoch and boundary at any time, hence the
     // volatile reads, and the order: clock, epoch, boundary.
-    let (start, spent_cycles, parity, boundary) = unsafe {
+    let (start, before, parity, boundary) = unsafe {
         let start = (*cpu).start;
-        let spent_cycles = counter.wrapping_sub((*cpu).counts[0]);
+        let before = (*cpu).counts;
         (*cpu).start = now;
-        (*cpu).counts[0] = counter;
+        (*cpu).counts = counts;
         let parity = read_volatile(&raw const (*control).epoch) & 1;
         let boundary = read_volatile(&raw const (*control).boundary[parity as usize]);
-        (start, spent_cycles, parity, boundary)
+        (start, before, parity, boundary)
     };
     let spent = now.wrapping_sub(start);
+    let crowded = sibling::crowded(cpu, now, spent);
+    if owner.class == IDLE {
+        return now;
+    }
     let mut piece = Piece {
         ns: spent,
-        // A counter that could not be read at either end says nothing.
-        cycles: if counter == 0 || spent_cycles == counter {
-            0
-        } else {
-            spent_cycles
-        },
-        switches,
+        crowded,
+        counts: counter::events(&before, &counts),
+        ending,
     };
-    if start == 0 || owner.class == IDLE {
+    if start == 0 {
         piece.ns = 0;
-        piece.cycles = 0;
+        piece.crowded = 0;
+        piece.counts = [0; COUNTERS];
     }
     if now <= boundary {
-        charge(cpu, parity ^ 1, owner, piece);
+        charge(cpu, parity ^ 1, owner, &piece);
     } else if start >= boundary || piece.ns == 0 {
-        charge(cpu, parity, owner, piece);
+        charge(cpu, parity, owner, &piece);
     } else {
-        let before = boundary - start;
-        let cycles = share(piece.cycles, before, spent);
-        charge(
-            cpu,
-            parity ^ 1,
-            owner,
-            Piece {
-                ns: before,
-                cycles,
-                switches: 0,
-            },
-        );
-        piece.ns = spent - before;
-        piece.cycles -= cycles;
-        charge(cpu, parity, owner, piece);
+        let first = piece.split(boundary - start);
+        charge(cpu, parity ^ 1, owner, &first);
+        charge(cpu, parity, owner, &piece);
+    }
+    now
+}
+
+impl Piece {
+    /// Takes away the first `before` nanoseconds, and as much of everything
+    /// else. The end stays here.
+    #[inline(always)]
+    fn split(&mut self, before: u64) -> Self {
+        let whole = self.ns;
+        let take = |from: &mut u64| {
+            let part = share(*from, before, whole);
+            *from -= part;
+            part
+        };
+        let [a, b, c, d] = &mut self.counts;
+        let first = Self {
+            ns: before,
+            crowded: take(&mut self.crowded),
+            counts: [take(a), take(b), take(c), take(d)],
+            ending: Ending::default(),
+        };
+        self.ns -= before;
+        first
     }
 }
 
-/// `cycles × before / spent` without overflow for slices below four seconds,
+/// `amount × part / whole` without overflow for slices below four seconds,
 /// and with a relative error below 1e-6 for longer ones.
 #[inline(always)]
-fn share(cycles: u64, before: u64, spent: u64) -> u64 {
-    let (mut part, mut whole) = (before, spent);
+fn share(amount: u64, mut part: u64, mut whole: u64) -> u64 {
     if whole >> 32 != 0 {
         part >>= 12;
         whole >>= 12;
@@ -127,11 +122,11 @@ fn share(cycles: u64, before: u64, spent: u64) -> u64 {
     if whole == 0 {
         return 0;
     }
-    (cycles / whole) * part + (cycles % whole) * part / whole
+    (amount / whole) * part + (amount % whole) * part / whole
 }
 
 #[inline(always)]
-fn charge(cpu: *mut CpuState, parity: u64, owner: Owner, piece: Piece) {
+fn charge(cpu: *mut CpuState, parity: u64, owner: Owner, piece: &Piece) {
     // SAFETY: `cpu` is an element of CPUS, `parity` is 0 or 1, and the class
     // is compared with the number of classes.
     unsafe {
@@ -143,14 +138,14 @@ fn charge(cpu: *mut CpuState, parity: u64, owner: Owner, piece: Piece) {
         if owner.class >= IDLE {
             return;
         }
-        add(&raw mut (*cell).classes[owner.class], &piece);
+        add(&raw mut (*cell).classes[owner.class], piece);
         if owner.class != TARGET || owner.slot == Link::NO_SLOT {
             return;
         }
         let zone = (*cpu).zone;
         let index = (owner.slot * map::ZONES.load() + zone) * 2 + parity as u32;
         if let Some(cell) = map::CELLS.get_ptr_mut(index) {
-            add(cell, &piece);
+            add(cell, piece);
         }
     }
 }
@@ -159,22 +154,34 @@ fn charge(cpu: *mut CpuState, parity: u64, owner: Owner, piece: Piece) {
 /// `cell` is an element of a map, or of one.
 #[inline(always)]
 unsafe fn add(cell: *mut Cell, piece: &Piece) {
+    let counted = map::COUNTED.load();
     // SAFETY: by the caller.
     unsafe {
         (*cell).ns += piece.ns;
-        (*cell).counts[0] += piece.cycles;
-        (*cell).switches += piece.switches;
+        if map::SIBLINGS.load() != 0 {
+            (*cell).crowded += piece.crowded;
+        }
+        for counter in 0..COUNTERS {
+            if counted >> counter & 1 != 0 {
+                (*cell).counts[counter] += piece.counts[counter];
+            }
+        }
+        (*cell).switches += piece.ending.switches;
+        (*cell).wakeups += piece.ending.wakeups;
+        (*cell).migrations += piece.ending.migrations;
     }
 }
 
 /// Closes a slice where interrupts are enabled: `flush`, which comes by
 /// interrupt, keeps out meanwhile.
 #[inline(always)]
-pub fn close_guarded(cpu: *mut CpuState, control: *mut Control, owner: Owner) {
+pub fn close_guarded(here: Here, control: *mut Control, owner: Owner) {
+    let cpu = here.cpu;
     // SAFETY: `cpu` is an element of CPUS.
     unsafe {
         write_volatile(&raw mut (*cpu).busy, 1);
-        close(cpu, control, owner, 0);
+        close(here, control, owner, Ending::default());
+        (*cpu).sampled_at = 0;
         write_volatile(&raw mut (*cpu).busy, 0);
     }
 }

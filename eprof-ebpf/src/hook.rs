@@ -6,13 +6,14 @@ use aya_ebpf::{
     programs::{BtfTracePointContext, RawTracePointContext},
 };
 use core::ptr::{read_volatile, write_volatile};
-use eprof_common::{Control, Link, Outcome, Program};
+use eprof_common::{Control, Link, Outcome, Program, cpu::IDLE};
 
 use crate::{
-    account,
+    account::{self, Ending},
     follow::{self, Owner},
     incarnation::{self, Birth},
-    map,
+    map::{self, Here},
+    sibling,
     task::TaskPointer,
 };
 
@@ -20,21 +21,69 @@ use crate::{
 /// *next, …)`; interrupts are off.
 #[btf_tracepoint(function = "sched_switch")]
 pub fn switch_btf(ctx: BtfTracePointContext) -> i32 {
-    let (Some(cpu), Some(control)) = (map::this_cpu(), map::control()) else {
+    let (Some(here), Some(control)) = (map::here(), map::control()) else {
         return 0;
     };
+    let preempted: bool = ctx.arg::<u64>(0) & 0xff != 0;
     let (prev, next) = (TaskPointer(ctx.arg(1)), TaskPointer(ctx.arg(2)));
-    map::ran(cpu, Program::SWITCH);
+    map::ran(here.cpu, Program::SWITCH);
+    let mut ending = Ending {
+        switches: 1,
+        wakeups: 0,
+        migrations: 0,
+    };
     let owner = if prev.tid() == 0 {
         Owner::IDLE
     } else {
-        Owner::of(follow::stored(prev), prev.is_kernel(), prev.tgid(), control)
+        if !preempted && prev.falls_asleep() {
+            ending.wakeups = 1;
+        }
+        // Kernel threads have no link: no need to look for one.
+        let is_kernel = prev.is_kernel();
+        let link = if is_kernel {
+            None
+        } else {
+            follow::stored(prev)
+        };
+        if let Some(link) = link {
+            ending.migrations = arrival(link, here.number);
+        }
+        Owner::of(link, is_kernel, prev.tgid(), control)
     };
-    account::close(cpu, control, owner, 1);
-    // SAFETY: `cpu` is an element of CPUS. Stored after the accounts: who
-    // sees the idle task here need not wait for them.
-    unsafe { write_volatile(&raw mut (*cpu).running, next.tid()) };
+    let now = account::close(here, control, owner, ending);
+    switched(here, owner, next.tid(), now);
     0
+}
+
+/// One if the thread has run on another CPU than this one the last time.
+/// From now on it has run here.
+#[inline(always)]
+pub fn arrival(link: *mut Link, number: u32) -> u32 {
+    // SAFETY: the link lives as long as its task, which is running here.
+    unsafe {
+        let (before, here) = ((*link).cpu, number + 1);
+        if before == here {
+            return 0;
+        }
+        (*link).cpu = here;
+        u32::from(before != 0)
+    }
+}
+
+/// Notes who runs on this CPU from `now` on.
+#[inline(always)]
+pub fn switched(here: Here, from: Owner, tid: u32, now: u64) {
+    if from.class == IDLE {
+        sibling::busy(here.cpu, now);
+    } else if tid == 0 {
+        sibling::idle(here.cpu, now);
+    }
+    // SAFETY: `cpu` is an element of CPUS. The thread is stored after the
+    // accounts: who sees the idle task here need not wait for them.
+    unsafe {
+        (*here.cpu).sampled_at = 0;
+        write_volatile(&raw mut (*here.cpu).running, tid);
+    }
 }
 
 /// `task_newtask(struct task_struct *task, …)`: every new task, those that
@@ -107,9 +156,10 @@ pub fn rename_btf(ctx: BtfTracePointContext) -> i32 {
 /// Run by user space on a CPU, by interrupt: closes the slice in progress.
 #[raw_tracepoint(tracepoint = "sched_switch")]
 pub fn flush(_: RawTracePointContext) -> i32 {
-    let (Some(cpu), Some(control)) = (map::this_cpu(), map::control()) else {
+    let (Some(here), Some(control)) = (map::here(), map::control()) else {
         return 0;
     };
+    let cpu = here.cpu;
     // SAFETY: `cpu` is an element of CPUS.
     if unsafe { read_volatile(&raw const (*cpu).busy) } != 0 {
         return 0;
@@ -131,7 +181,16 @@ pub fn flush(_: RawTracePointContext) -> i32 {
     // is: what is closed reaches at least up to its boundary.
     unsafe {
         let epoch = read_volatile(&raw const (*control).epoch);
-        account::close(cpu, control, owner, 0);
+        // The slice ends, but the thread runs on: what its next sample stands
+        // for began before.
+        if (*cpu).sampled_at == 0 {
+            (*cpu).sampled = (*cpu).counts;
+            (*cpu).sampled_at = (*cpu).start;
+        }
+        let now = account::close(here, control, owner, Ending::default());
+        if owner.class == IDLE {
+            sibling::idle(cpu, now);
+        }
         write_volatile(&raw mut (*cpu).running, identity as u32);
         write_volatile(&raw mut (*cpu).flushed, epoch);
     }
@@ -193,13 +252,13 @@ pub fn abandon(link: &Link) {
 /// incarnation, and a new one begins.
 #[inline(always)]
 pub fn rotate(link: *mut Link) {
-    let (Some(cpu), Some(control)) = (map::this_cpu(), map::control()) else {
+    let (Some(here), Some(control)) = (map::here(), map::control()) else {
         return;
     };
-    map::ran(cpu, Program::EXEC);
+    map::ran(here.cpu, Program::EXEC);
     // SAFETY: the link lives as long as its task, which is running.
     let old = unsafe { *link };
-    account::close_guarded(cpu, control, Owner::of(Some(link), false, 0, control));
+    account::close_guarded(here, control, Owner::of(Some(link), false, 0, control));
     let identity = bpf_get_current_pid_tgid();
     let mut birth = Birth {
         parent: old.serial,

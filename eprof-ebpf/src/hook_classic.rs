@@ -7,11 +7,10 @@ use aya_ebpf::{
     EbpfContext, Global, helpers::bpf_get_current_pid_tgid, macros::tracepoint,
     programs::TracePointContext,
 };
-use core::ptr::write_volatile;
 use eprof_common::Program;
 
 use crate::{
-    account,
+    account::{self, Ending},
     follow::{self, Owner},
     hook,
     incarnation::{self, Birth},
@@ -25,6 +24,11 @@ const CLONE_THREAD: u64 = 0x0001_0000;
 /// of a switch says of a thread that leaves its CPU for good. (One that is
 /// preempted has another state, however far its exit has come.)
 const ENDED: u64 = 0x10 | 0x20;
+
+/// All states that the record of a switch tells apart from running: those of
+/// `TASK_REPORT`, and idle (`include/linux/sched.h`). A thread that is
+/// preempted has none of them, but the bit above (`TASK_REPORT_MAX`).
+const ASLEEP: u64 = 0xff;
 
 /// Offset of `next_pid` in `sched:sched_switch`.
 #[unsafe(no_mangle)]
@@ -57,10 +61,10 @@ fn field<T: Copy + Default>(ctx: &TracePointContext, offset: &Global<u32>) -> T 
 
 #[tracepoint(category = "sched", name = "sched_switch")]
 pub fn switch_classic(ctx: TracePointContext) -> u32 {
-    let (Some(cpu), Some(control)) = (map::this_cpu(), map::control()) else {
+    let (Some(here), Some(control)) = (map::here(), map::control()) else {
         return 0;
     };
-    map::ran(cpu, Program::SWITCH);
+    map::ran(here.cpu, Program::SWITCH);
     let identity = bpf_get_current_pid_tgid();
     let tid = identity as u32;
     let link = if tid == 0 { None } else { follow::listed(tid) };
@@ -69,17 +73,26 @@ pub fn switch_classic(ctx: TracePointContext) -> u32 {
     } else {
         Owner::of(link, false, (identity >> 32) as u32, control)
     };
-    account::close(cpu, control, owner, 1);
+    let state: u64 = field(&ctx, &SWITCH_PREV_STATE);
+    let ended = state & ENDED != 0;
+    let ending = Ending {
+        switches: 1,
+        wakeups: u32::from(!ended && state & ASLEEP != 0),
+        migrations: match link {
+            Some(link) => hook::arrival(link, here.number),
+            None => 0,
+        },
+    };
+    let now = account::close(here, control, owner, ending);
     if let Some(link) = link {
         // `sched_process_free` would say the same later, but runs where it
         // may interrupt another of these programs, and is then skipped.
-        if field::<u64>(&ctx, &SWITCH_PREV_STATE) & ENDED != 0 {
+        if ended {
             hook::end(link, Program::FREE, true);
             follow::unlist(tid);
         }
     }
-    // SAFETY: `cpu` is an element of CPUS.
-    unsafe { write_volatile(&raw mut (*cpu).running, field(&ctx, &SWITCH_NEXT_PID)) };
+    hook::switched(here, owner, field(&ctx, &SWITCH_NEXT_PID), now);
     0
 }
 

@@ -13,12 +13,14 @@
 #![feature(asm_experimental_arch)]
 
 mod account;
+mod counter;
 mod follow;
 mod hook;
 mod hook_classic;
 mod incarnation;
 mod map;
 mod sample;
+mod sibling;
 mod task;
 
 /// Checked by user space before anything else, see

@@ -44,9 +44,16 @@ pub static FREE: Array<u64, { MAX_SLOTS as usize }, MMAPABLE> = Array::new();
 #[btf_map]
 pub static LINKS: HashMap<u32, Link, 1, NO_PREALLOC> = HashMap::new();
 
-/// One cycle counter per CPU, if any; sized at load.
+/// Counters by CPU, one map for each kind; the loader gives them as many
+/// entries as there are CPUs.
 #[map]
-pub static COUNTERS: PerfEventArray<u32> = PerfEventArray::new(0);
+pub static COUNTER_0: PerfEventArray<u32> = PerfEventArray::new(0);
+#[map]
+pub static COUNTER_1: PerfEventArray<u32> = PerfEventArray::new(0);
+#[map]
+pub static COUNTER_2: PerfEventArray<u32> = PerfEventArray::new(0);
+#[map]
+pub static COUNTER_3: PerfEventArray<u32> = PerfEventArray::new(0);
 
 /// Stack samples; sized at load.
 #[map]
@@ -75,15 +82,34 @@ pub static ZONES: Global<u32> = Global::new(1);
 /// One where threads are found by task storage, zero where by `LINKS`.
 #[unsafe(no_mangle)]
 pub static STORAGE: Global<u32> = Global::new(1);
-/// One where `COUNTERS` holds a cycle counter per CPU.
+/// The counters that are in use, one bit each.
 #[unsafe(no_mangle)]
-pub static CYCLES: Global<u32> = Global::new(0);
+pub static COUNTED: Global<u32> = Global::new(0);
+/// One where some CPU has an SMT sibling.
+#[unsafe(no_mangle)]
+pub static SIBLINGS: Global<u32> = Global::new(0);
+
+/// The CPU that a program runs on.
+#[derive(Clone, Copy)]
+pub struct Here {
+    /// Its number.
+    pub number: u32,
+    /// Its entry.
+    pub cpu: *mut CpuState,
+}
+
+/// The CPU that this program runs on.
+#[inline(always)]
+pub fn here() -> Option<Here> {
+    // SAFETY: takes nothing, has no side effects.
+    let number = unsafe { bpf_get_smp_processor_id() };
+    CPUS.get_ptr_mut(number).map(|cpu| Here { number, cpu })
+}
 
 /// The entry of this CPU.
 #[inline(always)]
 pub fn this_cpu() -> Option<*mut CpuState> {
-    // SAFETY: takes nothing, has no side effects.
-    CPUS.get_ptr_mut(unsafe { bpf_get_smp_processor_id() })
+    here().map(|here| here.cpu)
 }
 
 /// The one control entry.

@@ -1,19 +1,19 @@
-//! Stack samples. This program never touches the accounts.
+//! Stack samples. This program reads the accounts, and never changes them.
 
 use aya_ebpf::{
     EbpfContext,
     bindings::{BPF_F_USER_STACK, BPF_RB_NO_WAKEUP},
     helpers::{
-        bpf_get_current_pid_tgid, bpf_get_smp_processor_id,
+        bpf_get_current_pid_tgid,
         generated::{bpf_get_stack, bpf_ringbuf_output},
     },
     macros::perf_event,
     programs::PerfEventContext,
 };
-use core::ffi::c_void;
-use eprof_common::{Outcome, Program, SampleHeader, sample::MAX_FRAMES};
+use core::{ffi::c_void, ptr::read_volatile};
+use eprof_common::{COUNTERS, Outcome, Program, SampleHeader, sample::MAX_FRAMES};
 
-use crate::{account, follow, map};
+use crate::{account, counter, follow, map, map::Here};
 
 /// Bytes of a full stack.
 const FULL: u32 = (MAX_FRAMES * 8) as u32;
@@ -22,10 +22,10 @@ const HEADER: u32 = size_of::<SampleHeader>() as u32;
 /// A timer of the target's ran out on this CPU.
 #[perf_event]
 pub fn sample(ctx: PerfEventContext) -> u32 {
-    let Some(cpu) = map::this_cpu() else {
+    let Some(here) = map::here() else {
         return 0;
     };
-    map::ran(cpu, Program::SAMPLE);
+    map::ran(here.cpu, Program::SAMPLE);
     let Some(link) = follow::current_link() else {
         map::lost(Outcome::NOT_TARGET);
         return 0;
@@ -34,6 +34,7 @@ pub fn sample(ctx: PerfEventContext) -> u32 {
         return 0;
     };
     let identity = bpf_get_current_pid_tgid();
+    let Stretch { at, spent, counts } = stretch(here);
     // SAFETY: `scratch` belongs to this CPU, and sampling programs do not
     // nest; the link lives as long as its task, which is running.
     unsafe {
@@ -53,16 +54,16 @@ pub fn sample(ctx: PerfEventContext) -> u32 {
         }
         let user_bytes = length(user);
         (*scratch).header = SampleHeader {
-            at: account::now(),
+            at,
             serial: (*link).serial,
             tid: identity as u32,
             tgid: (identity >> 32) as u32,
-            cpu: bpf_get_smp_processor_id(),
+            cpu: here.number,
             kernel_bytes: kernel as i32,
             user_bytes: user as i32,
             zero: 0,
-            spent: 0,
-            counts: [0; 4],
+            spent,
+            counts,
         };
         let status = bpf_ringbuf_output(
             (&raw const map::SAMPLES).cast_mut().cast(),
@@ -75,6 +76,46 @@ pub fn sample(ctx: PerfEventContext) -> u32 {
         }
     }
     0
+}
+
+/// What a sample stands for.
+struct Stretch {
+    at: u64,
+    spent: u64,
+    counts: [u64; COUNTERS],
+}
+
+/// What happened on this CPU since the last sample of the running thread, or
+/// since it was switched in.
+#[inline(always)]
+fn stretch(here: Here) -> Stretch {
+    let at = account::now();
+    let cpu = here.cpu;
+    let mut stretch = Stretch {
+        at,
+        spent: 0,
+        counts: [0; COUNTERS],
+    };
+    // SAFETY: `cpu` is an element of CPUS.
+    unsafe {
+        // A slice is being closed by the very thread that is interrupted.
+        if read_volatile(&raw const (*cpu).busy) != 0 {
+            return stretch;
+        }
+        let counts = counter::read(cpu);
+        let (since, before) = if (*cpu).sampled_at == 0 {
+            ((*cpu).start, (*cpu).counts)
+        } else {
+            ((*cpu).sampled_at, (*cpu).sampled)
+        };
+        if since != 0 {
+            stretch.spent = at.saturating_sub(since);
+            stretch.counts = counter::events(&before, &counts);
+        }
+        (*cpu).sampled = counts;
+        (*cpu).sampled_at = at;
+    }
+    stretch
 }
 
 /// # Safety

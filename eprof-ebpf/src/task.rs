@@ -10,6 +10,8 @@ use aya_ebpf::{Global, helpers::bpf_probe_read_kernel};
 pub const UNKNOWN: u32 = u32::MAX;
 /// `PF_KTHREAD` of `include/linux/sched.h`: a kernel thread.
 const KERNEL_THREAD: u32 = 0x0020_0000;
+/// `TASK_DEAD` of `include/linux/sched.h`: switched out for the last time.
+const DEAD: u32 = 0x80;
 
 /// Offset of `task_struct.pid`.
 #[unsafe(no_mangle)]
@@ -32,6 +34,9 @@ static OFFSET_LEVEL: Global<u32> = Global::new(UNKNOWN);
 /// Offset of `pid.numbers`.
 #[unsafe(no_mangle)]
 static OFFSET_NUMBERS: Global<u32> = Global::new(UNKNOWN);
+/// Offset of `task_struct.__state` (`state` before Linux 5.14).
+#[unsafe(no_mangle)]
+static OFFSET_STATE: Global<u32> = Global::new(UNKNOWN);
 /// Size of `struct upid` of `include/linux/pid.h`: an int and a pointer.
 const UPID: usize = 16;
 
@@ -57,6 +62,20 @@ impl TaskPointer {
     pub fn is_kernel(self) -> bool {
         let offset = OFFSET_FLAGS.load();
         offset != UNKNOWN && self.load(offset) & KERNEL_THREAD != 0
+    }
+
+    /// Whether a task that is being switched out, other than by preemption,
+    /// goes to sleep: it has a state other than running (zero), and not that
+    /// of the dead. What was woken again meanwhile has the state of those that
+    /// are being woken, and slept too. Never, where it cannot be told.
+    #[inline(always)]
+    pub fn falls_asleep(self) -> bool {
+        let offset = OFFSET_STATE.load();
+        if offset == UNKNOWN {
+            return false;
+        }
+        let state = self.load(offset);
+        state != 0 && state & DEAD == 0
     }
 
     /// How deep the PID namespace lies in which the task lives.

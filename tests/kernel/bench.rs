@@ -10,7 +10,9 @@ use std::time::Duration;
 
 pub use crate::skip::skip;
 use eprof::caveat::Caveat;
-use eprof::kernel::{IntervalAccounts, KernelEvent, Loss, Probe, Sample, Settings, Task, TaskId};
+use eprof::kernel::{
+    Counter, IntervalAccounts, KernelEvent, Loss, Probe, Sample, Settings, Signals, Task, TaskId,
+};
 use eprof::unit::{Nanos, Timestamp};
 
 /// Whether the tests can run at all. One test at a time: they measure.
@@ -133,6 +135,12 @@ pub struct Measured {
     /// CPU time of the workload and the children it waited for, after wait4,
     /// without what it took before the probe was started.
     pub rusage: Nanos,
+    /// How often it was switched out meanwhile because it went to sleep, and
+    /// because another thread was to run, as the kernel counts for wait4 (one
+    /// thread; the last switch is not counted).
+    pub switched: (u64, u64),
+    /// The counters that there were, and those not to be trusted at the end.
+    pub counters: (Vec<Counter>, Vec<Counter>),
     /// Most that a hypervisor can have taken away meanwhile: the kernel's own
     /// books leave it out (CONFIG_PARAVIRT_TIME_ACCOUNTING), the clock does
     /// not.
@@ -157,6 +165,15 @@ impl Measured {
             .filter(|thread| which(thread.task))
             .map(|thread| thread.signals.on_cpu)
             .sum()
+    }
+
+    /// Everything that was measured of the target, together.
+    pub fn signals(&self) -> Signals {
+        let mut all = Signals::default();
+        for cpu in self.intervals.iter().flat_map(|interval| &interval.cpus) {
+            all += cpu.target;
+        }
+        all
     }
 
     /// Time in the target, over all CPUs.
@@ -216,6 +233,8 @@ pub fn measure(
         status: ExitStatus::from_raw(0),
         hot,
         rusage: Nanos::ZERO,
+        switched: (0, 0),
+        counters: (Vec::new(), Vec::new()),
         stolen: Nanos::ZERO,
         pid,
         tasks: Vec::new(),
@@ -228,6 +247,7 @@ pub fn measure(
         caveats: Vec::new(),
     };
     let before = on_cpu(pid);
+    let switches_before = switches(pid);
     let steal = steal();
     probe.start().unwrap();
     child.stdin.take().unwrap().write_all(b"\n").unwrap();
@@ -239,9 +259,13 @@ pub fn measure(
             std::thread::sleep(Duration::from_millis(50));
         }
         close(&mut probe, &mut measured);
-        if let Some((status, rusage)) = ended {
+        if let Some((status, rusage, switches)) = ended {
             measured.status = status;
             measured.rusage = rusage.saturating_sub(before);
+            measured.switched = (
+                switches.0.saturating_sub(switches_before.0),
+                switches.1.saturating_sub(switches_before.1),
+            );
             break;
         }
     }
@@ -252,6 +276,7 @@ pub fn measure(
     let ticks = if now == 0 { 0 } else { now - steal + 1 };
     measured.stolen = Nanos(ticks * 10_000_000);
     measured.losses = probe.losses();
+    measured.counters = (probe.counters(), probe.distrusted());
     measured.footprint = probe.footprint();
     measured.caveats = probe.caveats();
     measured
@@ -303,9 +328,23 @@ fn on_cpu(pid: u32) -> Nanos {
     Nanos(stat.split(' ').next().unwrap().parse().unwrap())
 }
 
-/// Whether the child has ended, and how, and its CPU time with that of the
-/// children it waited for.
-fn wait(pid: u32) -> Option<(ExitStatus, Nanos)> {
+/// Switches of a process with one thread so far: voluntary ones and others
+/// (proc_pid_status(5)).
+fn switches(pid: u32) -> (u64, u64) {
+    let status = fs::read_to_string(format!("/proc/{pid}/status")).unwrap();
+    let field = |name: &str| {
+        let line = status.lines().find_map(|line| line.strip_prefix(name));
+        line.unwrap().trim().parse().unwrap()
+    };
+    (
+        field("voluntary_ctxt_switches:"),
+        field("nonvoluntary_ctxt_switches:"),
+    )
+}
+
+/// Whether the child has ended, and how, and its CPU time and its switches
+/// (voluntary and others) with those of the children it waited for.
+fn wait(pid: u32) -> Option<(ExitStatus, Nanos, (u64, u64))> {
     let mut status = 0;
     // SAFETY: all zeroes is a valid rusage; both pointers are valid.
     let (answer, usage) = unsafe {
@@ -318,7 +357,8 @@ fn wait(pid: u32) -> Option<(ExitStatus, Nanos)> {
         |time: libc::timeval| time.tv_sec as u64 * 1_000_000_000 + time.tv_usec as u64 * 1000;
     (answer > 0).then(|| {
         let time = nanos(usage.ru_utime) + nanos(usage.ru_stime);
-        (ExitStatus::from_raw(status), Nanos(time))
+        let switches = (usage.ru_nvcsw as u64, usage.ru_nivcsw as u64);
+        (ExitStatus::from_raw(status), Nanos(time), switches)
     })
 }
 

@@ -3,6 +3,9 @@
 //!
 //! - `spin MS`: computes for MS milliseconds of its own CPU time
 //! - `alone CPU MS`: the same, with real-time priority on one CPU
+//! - `both CPU CPU MS`: the same, in two threads on two CPUs
+//! - `nap N`: sleeps N times, for a little while each
+//! - `hop CPU CPU N`: goes from one CPU to the other N times
 //! - `sleep MS`
 //! - `fork N`: on one CPU, N children, one after the other, that exit at once
 //! - `threads N`: on one CPU, N threads that are all alive at the same time
@@ -60,6 +63,18 @@ fn stay() {
         let mask = [1u64 << sched_getcpu()];
         assert_eq!(sched_setaffinity(0, 8, mask.as_ptr()), 0, "affinity");
     }
+}
+
+fn go_to(cpu: u64) {
+    let mask = [1u64 << cpu];
+    unsafe { assert_eq!(sched_setaffinity(0, 8, mask.as_ptr()), 0, "affinity") };
+}
+
+/// Runs on `cpu` from now on, before all others there.
+fn before_others(cpu: u64) {
+    const SCHED_FIFO: c_int = 1;
+    go_to(cpu);
+    unsafe { assert_eq!(sched_setscheduler(0, SCHED_FIFO, &1), 0, "priority") };
 }
 
 fn fork_many(n: u64) {
@@ -135,13 +150,36 @@ fn main() {
     match text(1) {
         "spin" => spin(number(2)),
         "alone" => {
-            let mask = [1u64 << number(2)];
-            const SCHED_FIFO: c_int = 1;
-            unsafe {
-                assert_eq!(sched_setaffinity(0, 8, mask.as_ptr()), 0, "affinity");
-                assert_eq!(sched_setscheduler(0, SCHED_FIFO, &1), 0, "priority");
-            }
+            before_others(number(2));
             spin(number(3));
+        }
+        "both" => {
+            let all: Vec<_> = [number(2), number(3)]
+                .map(|cpu| {
+                    let ms = number(4);
+                    std::thread::spawn(move || {
+                        before_others(cpu);
+                        // The CPU time is that of both threads.
+                        spin(2 * ms);
+                    })
+                })
+                .into();
+            all.into_iter()
+                .for_each(|thread| thread.join().expect("join"));
+        }
+        "nap" => {
+            for _ in 0..number(2) {
+                std::hint::black_box(hot(1_000));
+                std::thread::sleep(Duration::from_micros(100));
+            }
+        }
+        "hop" => {
+            go_to(number(2));
+            for hop in 0..number(4) {
+                std::hint::black_box(hot(10_000));
+                go_to(number(if hop % 2 == 0 { 3 } else { 2 }));
+            }
+            std::hint::black_box(hot(10_000));
         }
         "sleep" => std::thread::sleep(Duration::from_millis(number(2))),
         "fork" => fork_many(number(2)),

@@ -12,7 +12,7 @@ use super::quiet::{Disturbance, Lookout};
 use super::store::Store;
 use crate::error::{Error, ErrorKind, Result};
 use crate::host::{Kernel, Processor, SysRoot};
-use crate::kernel::{CycleCounter, Probe, Settings};
+use crate::kernel::{Counter, Probe, Settings};
 use crate::power::{Row, Signal};
 use crate::source::calibration::{Machine, day};
 use crate::source::{self, Choice, Meter, SourceKind, idle};
@@ -76,10 +76,8 @@ pub fn calibrate(plan: &Plan, watch: &mut dyn FnMut(&Step<'_>, f64)) -> Result<F
     let probe = match plan.loads {
         Some(_) => Some(Probe::load(&Settings {
             frequency_hz: 0,
-            zones: selected.zones.clone(),
-            cycles: CycleCounter::Hardware,
             no_btf: plan.no_btf,
-            ..Settings::default()
+            ..Settings::of(&plan.root, &selected.zones, &Counter::ALL)
         })?),
         None => None,
     };

@@ -6,6 +6,7 @@ use std::time::Duration;
 
 use clap::{Args, Parser, Subcommand, ValueEnum};
 
+use super::counters::{self, CounterChoice};
 use super::duration;
 use crate::output::{By, Format, Sort};
 
@@ -181,6 +182,12 @@ pub struct RunArgs {
     /// Where energy readings come from
     #[arg(long, value_enum, default_value_t)]
     pub source: SourceChoice,
+
+    /// Hardware counters to read at every switch: `auto`, `none`, or a list of
+    /// cycles, reference-cycles, instructions, cache-misses. Each costs a
+    /// little time per switch
+    #[arg(long, value_name = "LIST", default_value = "auto", value_parser = counters::parse)]
+    pub counters: CounterChoice,
 
     /// How energy is attributed.
     #[command(flatten)]
@@ -373,6 +380,7 @@ mod tests {
             vec!["eprof", "run", "-F", "1000000", "--", "ls"],
             vec!["eprof", "run", "--interval", "0", "--", "ls"],
             vec!["eprof", "run", "--source", "sun", "--", "ls"],
+            vec!["eprof", "run", "--counters", "sheep", "--", "ls"],
             vec!["eprof", "run", "--user", "a", "--as-root", "--", "ls"],
             vec!["eprof", "report", "--limit", "many"],
             vec!["eprof", "report", "--by", "moon"],

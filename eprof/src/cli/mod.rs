@@ -7,6 +7,7 @@ pub mod args;
 mod attribution;
 mod calibrate;
 mod complete;
+mod counters;
 mod duration;
 mod flamegraph;
 mod machine;

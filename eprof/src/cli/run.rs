@@ -6,7 +6,7 @@ use super::args::{RunArgs, Weights};
 use super::attribution;
 use crate::error::{Error, ErrorKind, Result};
 use crate::host::SysRoot;
-use crate::kernel::CycleCounter;
+use crate::kernel::Counter;
 use crate::output::{self, Format, Look, Progress, View};
 use crate::pipeline;
 use crate::profile::Profile;
@@ -92,10 +92,10 @@ fn plan(args: &RunArgs, root: SysRoot) -> Result<Plan> {
         interval: args.interval.into(),
         duration: args.duration.map(Into::into),
         delay: args.delay.map(Into::into),
-        cycles: match args.attribution.attribution {
-            Weights::Time => CycleCounter::None,
-            Weights::Auto | Weights::Cycles | Weights::Model => CycleCounter::Hardware,
-        },
+        counters: args.counters.or(match args.attribution.attribution {
+            Weights::Time => &[],
+            Weights::Auto | Weights::Cycles | Weights::Model => &Counter::ALL,
+        }),
         cycles_required: args.attribution.attribution == Weights::Cycles,
         no_btf: std::env::var_os("EPROF_NO_BTF").is_some_and(|value| value == "1"),
         run_as,

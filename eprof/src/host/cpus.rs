@@ -1,25 +1,15 @@
-//! The online CPUs and where they sit: package, die, core, core type.
+//! The online CPUs and where they sit: package, die, core.
 
 use std::collections::BTreeSet;
 
 use serde::Serialize;
 
+use super::cores::{self, CoreType};
 use super::cpulist;
 use super::root::SysRoot;
 use crate::source::Scope;
 
-const CPU_DIRECTORY: &str = "/sys/devices/system/cpu";
-
-/// The two kinds of cores of a hybrid processor.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize)]
-#[serde(rename_all = "lowercase")]
-pub enum CoreType {
-    /// A fast core (Intel `cpu_core`, the highest `cpu_capacity` on ARM).
-    Performance,
-    /// A frugal core (Intel `cpu_atom` and `cpu_lowpower`, any lower
-    /// `cpu_capacity` on ARM).
-    Efficiency,
-}
+pub(super) const CPU_DIRECTORY: &str = "/sys/devices/system/cpu";
 
 /// One online logical CPU.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize)]
@@ -66,7 +56,7 @@ impl Cpus {
         let list = root.read(format!("{CPU_DIRECTORY}/online")).ok()?;
         let numbers = cpulist::parse(&list).filter(|numbers| !numbers.is_empty())?;
         let mut online: Vec<Cpu> = numbers.iter().map(|&cpu| place(root, cpu)).collect();
-        set_kinds(root, &mut online);
+        cores::set_kinds(root, &mut online);
         Some(Self { online })
     }
 
@@ -100,11 +90,10 @@ impl Cpus {
             .collect()
     }
 
-    /// Whether there are two kinds of cores.
+    /// Whether there is more than one kind of cores.
     pub fn hybrid(&self) -> bool {
-        self.online
-            .iter()
-            .any(|cpu| cpu.kind == Some(CoreType::Efficiency))
+        let kinds: BTreeSet<_> = self.online.iter().map(|cpu| cpu.kind).collect();
+        kinds.len() > 1
     }
 }
 
@@ -127,58 +116,5 @@ fn place(root: &SysRoot, cpu: u32) -> Cpu {
         die: id("die_id").unwrap_or(0),
         core: id("core_id").unwrap_or(cpu),
         kind: None,
-    }
-}
-
-fn set_kinds(root: &SysRoot, online: &mut [Cpu]) {
-    // Intel hybrid: one core PMU per kind, with the CPUs that have it.
-    let members = |pmu: &str| -> BTreeSet<u32> {
-        ["/sys/devices", "/sys/bus/event_source/devices"]
-            .iter()
-            .find_map(|base| root.read(format!("{base}/{pmu}/cpus")).ok())
-            .and_then(|text| cpulist::parse(&text))
-            .map(|cpus| cpus.into_iter().collect())
-            .unwrap_or_default()
-    };
-    let fast = members("cpu_core");
-    let frugal: BTreeSet<u32> = members("cpu_atom")
-        .union(&members("cpu_lowpower"))
-        .copied()
-        .collect();
-    if !fast.is_empty() && !frugal.is_empty() {
-        for cpu in online.iter_mut() {
-            cpu.kind = if fast.contains(&cpu.cpu) {
-                Some(CoreType::Performance)
-            } else if frugal.contains(&cpu.cpu) {
-                Some(CoreType::Efficiency)
-            } else {
-                None
-            };
-        }
-        return;
-    }
-
-    // ARM (big.LITTLE): relative capacities, 1024 for the fastest.
-    let capacities: Vec<Option<u32>> = online
-        .iter()
-        .map(|cpu| {
-            let path = format!("{CPU_DIRECTORY}/cpu{}/cpu_capacity", cpu.cpu);
-            root.read(path).ok()?.trim().parse().ok()
-        })
-        .collect();
-    let (Some(Some(highest)), Some(Some(lowest))) =
-        (capacities.iter().max(), capacities.iter().min())
-    else {
-        return;
-    };
-    if highest == lowest {
-        return;
-    }
-    for (cpu, capacity) in online.iter_mut().zip(&capacities) {
-        cpu.kind = Some(if *capacity == Some(*highest) {
-            CoreType::Performance
-        } else {
-            CoreType::Efficiency
-        });
     }
 }

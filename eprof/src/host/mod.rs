@@ -6,6 +6,7 @@
 
 pub mod caps;
 pub mod check;
+pub mod cores;
 pub mod cpulist;
 pub mod cpus;
 pub mod energy_filter;
@@ -15,7 +16,8 @@ pub mod processor;
 pub mod root;
 pub mod trial;
 
-pub use cpus::{CoreType, Cpu, Cpus};
+pub use cores::{CorePmu, CoreType};
+pub use cpus::{Cpu, Cpus};
 pub use kernel::Kernel;
 pub use processor::Processor;
 pub use root::SysRoot;

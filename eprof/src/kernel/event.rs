@@ -152,6 +152,15 @@ impl CpuAccount {
         self.kernel.on_cpu + self.other.on_cpu + self.eprof.on_cpu + self.target.on_cpu
     }
 
+    /// Everything but the idle task, together.
+    pub fn all(&self) -> Signals {
+        let mut all = self.kernel;
+        all += self.other;
+        all += self.eprof;
+        all += self.target;
+        all
+    }
+
     /// Adds what the same CPU did in another interval.
     pub fn add(&mut self, other: &Self) {
         self.kernel += other.kernel;

@@ -1,14 +1,19 @@
 //! Loading the object and attaching its hooks.
 
 use std::collections::HashMap;
+use std::mem::offset_of;
 use std::os::fd::{AsFd as _, BorrowedFd};
+use std::sync::atomic::Ordering::Relaxed;
 
 use aya::maps::{Map, MapData};
 use aya::programs::{BtfTracePoint, ProgramError, RawTracePoint, TracePoint};
 use aya::util::KernelVersion;
 use aya::{Ebpf, EbpfLoader, VerifierLogLevel};
+use eprof_common::CpuState;
 
 use super::btf::Btf;
+use super::pmu::Counters;
+use super::shared::Shared;
 use super::{Settings, object, tracepoint};
 use crate::caveat::Caveat;
 use crate::error::{Error, ErrorKind, Result};
@@ -89,8 +94,8 @@ pub(super) struct Loaded {
 }
 
 /// Loads with BTF where there is some, without where there is none or where
-/// the kernel does not accept those programs.
-pub(super) fn load(settings: &Settings, cpus: u32) -> Result<Loaded> {
+/// the kernel does not accept those programs. They read `counters`.
+pub(super) fn load(settings: &Settings, cpus: u32, counters: &Counters) -> Result<Loaded> {
     let bytes = match &settings.object {
         Some(path) => std::fs::read(path)
             .map_err(|error| Error::io("read the kernel object", path, &error))?,
@@ -98,16 +103,16 @@ pub(super) fn load(settings: &Settings, cpus: u32) -> Result<Loaded> {
     };
     object::check(&bytes)?;
     if settings.no_btf {
-        return without_btf(&bytes, settings, cpus, "it was asked to");
+        return without_btf(&bytes, settings, cpus, counters, "it was asked to");
     }
-    match with_btf(&bytes, settings, cpus) {
+    match with_btf(&bytes, settings, cpus, counters) {
         Ok(loaded) => Ok(loaded),
         Err(error) if error.kind() == ErrorKind::Permission => Err(error),
-        Err(error) => without_btf(&bytes, settings, cpus, &error.to_string()),
+        Err(error) => without_btf(&bytes, settings, cpus, counters, &error.to_string()),
     }
 }
 
-fn with_btf(bytes: &[u8], settings: &Settings, cpus: u32) -> Result<Loaded> {
+fn with_btf(bytes: &[u8], settings: &Settings, cpus: u32, counters: &Counters) -> Result<Loaded> {
     let path = std::path::Path::new("/sys/kernel/btf/vmlinux");
     let data = std::fs::read(path)
         .map_err(|error| Error::io("read", path, &error).context("no kernel type information"))?;
@@ -127,7 +132,12 @@ fn with_btf(bytes: &[u8], settings: &Settings, cpus: u32) -> Result<Loaded> {
         })?;
         constants.insert(constant, offset);
     }
-    let mut ebpf = create(bytes, settings, cpus, &constants)?;
+    // It was called `state` before Linux 5.14 (2f064a59a11f).
+    let state = fields
+        .offset("task_struct", "__state")
+        .or_else(|| fields.offset("task_struct", "state"));
+    constants.extend(state.map(|offset| ("OFFSET_STATE", offset)));
+    let mut ebpf = create(bytes, settings, cpus, counters, &constants)?;
     let btf = aya::Btf::from_sys_fs().map_err(|error| refusal("read kernel types", &error))?;
     for (name, hook) in BTF_HOOKS {
         let program: &mut BtfTracePoint = program(&mut ebpf, name)?;
@@ -146,7 +156,13 @@ fn with_btf(bytes: &[u8], settings: &Settings, cpus: u32) -> Result<Loaded> {
     })
 }
 
-fn without_btf(bytes: &[u8], settings: &Settings, cpus: u32, why: &str) -> Result<Loaded> {
+fn without_btf(
+    bytes: &[u8],
+    settings: &Settings,
+    cpus: u32,
+    counters: &Counters,
+    why: &str,
+) -> Result<Loaded> {
     let tracefs = tracepoint::tracefs()?;
     let mut constants = HashMap::from([("STORAGE", 0)]);
     for hook in CLASSIC_HOOKS {
@@ -165,7 +181,7 @@ fn without_btf(bytes: &[u8], settings: &Settings, cpus: u32, why: &str) -> Resul
             constants.insert(constant, offset);
         }
     }
-    let mut ebpf = create(bytes, settings, cpus, &constants)?;
+    let mut ebpf = create(bytes, settings, cpus, counters, &constants)?;
     for hook in CLASSIC_HOOKS {
         let program: &mut TracePoint = program(&mut ebpf, hook.program)?;
         program
@@ -192,18 +208,20 @@ fn without_btf(bytes: &[u8], settings: &Settings, cpus: u32, why: &str) -> Resul
     Ok(Loaded { ebpf, caveats })
 }
 
-/// Creates the maps and reads the programs.
+/// Creates the maps, fills in what is known, and reads the programs.
 fn create(
     bytes: &[u8],
     settings: &Settings,
     cpus: u32,
+    counters: &Counters,
     constants: &HashMap<&'static str, u32>,
 ) -> Result<Ebpf> {
     let slots = settings.slot_count();
     let zones = u32::try_from(settings.zone_count()).unwrap_or(u32::MAX);
     let cells = slots.saturating_mul(zones).saturating_mul(2);
     let mask = slots - 1;
-    let cycles = u32::from(settings.cycles != super::CycleCounter::None);
+    let counted = counters.mask();
+    let siblings = u32::from(!settings.siblings.is_empty());
     // A thread that exits keeps its link for a moment; twice the slots is
     // plenty. With task storage the hash is not used.
     let links = if constants.get("STORAGE") == Some(&0) {
@@ -220,17 +238,46 @@ fn create(
         .map_max_entries("FREE", slots)
         .map_max_entries("CELLS", cells)
         .map_max_entries("LINKS", links)
-        .map_max_entries("COUNTERS", cpus)
         .map_max_entries("SAMPLES", settings.ring_bytes)
         .override_global("SLOT_MASK", &mask, true)
         .override_global("ZONES", &zones, true)
-        .override_global("CYCLES", &cycles, true);
+        .override_global("COUNTED", &counted, true)
+        .override_global("SIBLINGS", &siblings, true);
     for (name, value) in constants {
         loader.override_global(name, value, true);
     }
-    loader
+    let ebpf = loader
         .load(bytes)
-        .map_err(|error| refusal("create the maps", &error))
+        .map_err(|error| refusal("create the maps", &error))?;
+    describe(&ebpf, settings, cpus, counters)?;
+    Ok(ebpf)
+}
+
+/// Tells the programs, before the first hook is attached, of each CPU's zone,
+/// sibling and counters.
+fn describe(ebpf: &Ebpf, settings: &Settings, cpus: u32, counters: &Counters) -> Result<()> {
+    for counter in counters.present() {
+        let map = map_fd(ebpf, &format!("COUNTER_{}", counter as usize))?;
+        counters
+            .install(counter, map)
+            .map_err(|error| refusal("install the counters", &error))?;
+    }
+    let states = Shared::<CpuState>::map(map_fd(ebpf, "CPUS")?, cpus as usize)
+        .map_err(|error| refusal("map CPUS", &error))?;
+    let store = |cpu: u32, offset: usize, value: u32| {
+        if cpu < cpus {
+            states.u32(cpu as usize, offset).store(value, Relaxed);
+        }
+    };
+    for (zone, members) in (0..).zip(&settings.zones) {
+        for &cpu in &members.cpus {
+            store(cpu, offset_of!(CpuState, zone), zone);
+        }
+    }
+    for &(cpu, sibling) in settings.siblings.iter().filter(|pair| pair.1 < cpus) {
+        store(cpu, offset_of!(CpuState, sibling), sibling + 1);
+    }
+    Ok(())
 }
 
 fn load_common(ebpf: &mut Ebpf) -> Result<()> {

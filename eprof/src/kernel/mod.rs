@@ -5,12 +5,13 @@ mod border;
 mod bpf;
 mod btf;
 mod cell;
+pub mod counting;
 pub mod event;
 mod footprint;
 mod load;
 pub mod mapping;
 pub mod object;
-pub mod pmu;
+mod pmu;
 mod probe;
 mod roster;
 mod sample;
@@ -18,12 +19,13 @@ mod sampling;
 mod settings;
 mod shared;
 mod tracepoint;
+pub mod trust;
 
+pub use counting::{CountedEvent, Counting};
 pub use event::{
     COUNTERS, Counter, CpuAccount, Inode, IntervalAccounts, KernelEvent, Loss, Mapping, Sample,
     Signals, StackEnd, Task, TaskId, ThreadAccount, ZoneId,
 };
 pub use mapping::Sideband;
-pub use pmu::CycleCounter;
 pub use probe::Probe;
 pub use settings::Settings;

@@ -1,215 +1,275 @@
-//! Cycle counters, and whether what they say can be trusted.
+//! The hardware counters, opened on every CPU.
 
 use std::os::fd::{AsRawFd, BorrowedFd};
 
-use perf_event::events::{Dynamic, Hardware};
-use perf_event::{Builder, Counter, ReadFormat};
+use perf_event::events::{Dynamic, Event, Hardware};
+use perf_event::{Builder, Counter as PerfCounter, ReadFormat};
+use perf_event_open_sys::bindings::{PERF_TYPE_HARDWARE, perf_event_attr};
 
 use super::bpf;
+use super::counting::{CountedEvent, Counting};
+use super::event::{Counter, CpuAccount};
+use super::trust::{self, CounterState, Pulse};
 use crate::caveat::Caveat;
+use crate::host::CorePmu;
 
-/// Which counter gives the cycles.
-#[derive(Clone, Debug, Default, PartialEq, Eq)]
-pub enum CycleCounter {
-    /// None: only time is accounted.
-    #[default]
-    None,
-    /// The processor's own cycles (`PERF_COUNT_HW_CPU_CYCLES`).
-    Hardware,
-    /// An event of some other PMU, by the names in
-    /// `/sys/bus/event_source/devices`, e.g. `msr` and `tsc`.
-    Pmu {
-        /// The PMU.
-        pmu: String,
-        /// The event.
-        event: String,
-    },
+/// One counter of each kind per CPU.
+#[derive(Default)]
+pub(super) struct Counters {
+    open: Vec<Open>,
+    pulse: Pulse,
 }
 
-/// What a counter did so far.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum CounterState {
-    /// It was never scheduled.
-    NeverRan,
-    /// It was scheduled, but did not count.
-    Stalled,
-    /// It shared the hardware with others: it counted only some of the time,
-    /// and what it missed is not known.
-    Multiplexed,
-    /// It counted all the time.
-    Live,
+struct Open {
+    cpu: u32,
+    counter: Counter,
+    event: PerfCounter,
 }
 
-/// What `count` after `running` of `enabled` nanoseconds says of a counter
-/// (`PERF_FORMAT_TOTAL_TIME_*`, perf_event_open(2)). Counts are never scaled
-/// up: a guess is no measurement.
-pub fn classify(count: u64, enabled: u64, running: u64) -> CounterState {
-    // The kernel takes both times from the same clock, but not at the very
-    // same instant: allow for a difference of one in ten thousand.
-    let slack = enabled / 10_000;
-    if running == 0 {
-        CounterState::NeverRan
-    } else if running.saturating_add(slack) < enabled {
-        CounterState::Multiplexed
-    } else if count == 0 {
-        CounterState::Stalled
-    } else {
-        CounterState::Live
+/// A counter that there is not, and why.
+pub(super) struct Absent {
+    counter: Counter,
+    why: Why,
+}
+
+enum Why {
+    /// The processor (or what pretends to be one) has no such event.
+    Unknown,
+    /// The kernel's word.
+    Refused(String),
+}
+
+/// A hardware event of one of several core PMUs
+/// (`PERF_PMU_TYPE_SHIFT` in `include/uapi/linux/perf_event.h`, Linux 5.13).
+#[derive(Clone, Copy)]
+struct OfCorePmu {
+    event: u64,
+    pmu: u32,
+}
+
+impl Event for OfCorePmu {
+    fn update_attrs(self, attributes: &mut perf_event_attr) {
+        attributes.type_ = PERF_TYPE_HARDWARE;
+        attributes.config = self.event | u64::from(self.pmu) << 32;
     }
 }
 
-/// One counter per CPU.
-pub(super) struct Cycles {
-    counters: Vec<(u32, Counter)>,
+fn hardware(counter: Counter) -> Hardware {
+    match counter {
+        Counter::Cycles => Hardware::CPU_CYCLES,
+        Counter::ReferenceCycles => Hardware::REF_CPU_CYCLES,
+        Counter::Instructions => Hardware::INSTRUCTIONS,
+        Counter::CacheMisses => Hardware::CACHE_MISSES,
+    }
 }
 
-impl Cycles {
-    /// Opens one counter per CPU.
-    pub(super) fn open(which: &CycleCounter, cpus: &[u32]) -> Result<Option<Self>, String> {
-        let mut builder = match which {
-            CycleCounter::None => return Ok(None),
-            CycleCounter::Hardware => Builder::new(Hardware::CPU_CYCLES),
-            CycleCounter::Pmu { pmu, event } => {
-                let say = |error: &dyn std::fmt::Display| format!("{pmu}/{event}/: {error}");
-                let mut dynamic = Dynamic::builder(pmu).map_err(|error| say(&error))?;
-                dynamic.event(event).map_err(|error| say(&error))?;
-                Builder::new(dynamic.build().map_err(|error| say(&error))?)
+impl Counters {
+    /// Opens what is `wanted` on all `cpus`. A counter that is missing on one
+    /// of them is left out: what is counted on some CPUs only compares with
+    /// nothing.
+    pub(super) fn open(
+        wanted: &[Counting],
+        cpus: &[u32],
+        core_pmus: &[CorePmu],
+    ) -> (Self, Vec<Absent>) {
+        let mut counters = Self::default();
+        let mut absent = Vec::new();
+        for counting in wanted {
+            let counter = counting.counter;
+            if counters.present().contains(&counter) {
+                continue;
             }
-        };
-        // PMUs that cannot exclude anything refuse to be asked for it.
-        builder
-            .include_kernel()
-            .include_hv()
-            .enabled(true)
-            .read_format(ReadFormat::TOTAL_TIME_ENABLED | ReadFormat::TOTAL_TIME_RUNNING)
-            .any_pid();
-        let mut counters = Vec::new();
-        for &cpu in cpus {
-            let counter = builder
-                .one_cpu(cpu as usize)
-                .build()
-                .map_err(|error| absence(cpu, &error))?;
-            counters.push((cpu, counter));
+            let opened: Result<Vec<Open>, Why> = cpus
+                .iter()
+                .map(|&cpu| {
+                    let event = builder(counting, cpu, core_pmus)?
+                        .one_cpu(cpu as usize)
+                        .build()
+                        .map_err(|error| absence(cpu, &error))?;
+                    Ok(Open {
+                        cpu,
+                        counter,
+                        event,
+                    })
+                })
+                .collect();
+            match opened {
+                Ok(opened) => counters.open.extend(opened),
+                Err(why) => absent.push(Absent { counter, why }),
+            }
         }
-        Ok(Some(Self { counters }))
+        (counters, absent)
     }
 
-    /// Puts the counters into the map that the kernel programs read them by.
-    pub(super) fn install(&self, map: BorrowedFd<'_>) -> std::io::Result<()> {
-        for (cpu, counter) in &self.counters {
-            bpf::set_u32(map, *cpu, counter.as_raw_fd() as u32)?;
+    /// The counters that there are, ascending.
+    pub(super) fn present(&self) -> Vec<Counter> {
+        let open = |counter: &Counter| self.open.iter().any(|open| open.counter == *counter);
+        Counter::ALL.into_iter().filter(open).collect()
+    }
+
+    /// The same, one bit each.
+    pub(super) fn mask(&self) -> u32 {
+        self.present()
+            .into_iter()
+            .fold(0, |mask, counter| mask | 1 << counter as u32)
+    }
+
+    /// Puts a counter into the map by which the kernel programs read it.
+    pub(super) fn install(&self, counter: Counter, map: BorrowedFd<'_>) -> std::io::Result<()> {
+        for open in self.open.iter().filter(|open| open.counter == counter) {
+            bpf::set_u32(map, open.cpu, open.event.as_raw_fd() as u32)?;
         }
         Ok(())
     }
 
-    /// What each CPU's counter did so far.
-    pub(super) fn states(&mut self) -> Vec<(u32, CounterState)> {
-        self.counters
+    /// Looks whether the counters moved in an interval.
+    pub(super) fn watch(&mut self, cpus: &[CpuAccount]) {
+        for account in cpus {
+            let all = account.all();
+            for open in self.open.iter().filter(|open| open.cpu == account.cpu) {
+                let events = all.counts[open.counter as usize];
+                self.pulse.watch(open.cpu, open.counter, all.on_cpu, events);
+            }
+        }
+    }
+
+    /// What each counter did on each CPU so far.
+    pub(super) fn states(&mut self) -> Vec<(u32, Counter, CounterState)> {
+        let nanos = |time: Option<std::time::Duration>| {
+            time.map_or(0, |time| u64::try_from(time.as_nanos()).unwrap_or(u64::MAX))
+        };
+        let pulse = &self.pulse;
+        self.open
             .iter_mut()
-            .map(|(cpu, counter)| {
-                let nanos = |time: Option<std::time::Duration>| {
-                    time.map_or(0, |time| u64::try_from(time.as_nanos()).unwrap_or(u64::MAX))
-                };
-                let state = counter.read_full().map_or(CounterState::NeverRan, |data| {
-                    classify(
-                        data.count(),
-                        nanos(data.time_enabled()),
-                        nanos(data.time_running()),
-                    )
-                });
-                (*cpu, state)
+            .map(|open| {
+                let mut state = open
+                    .event
+                    .read_full()
+                    .map_or(CounterState::NeverRan, |data| {
+                        trust::classify(nanos(data.time_enabled()), nanos(data.time_running()))
+                    });
+                if state == CounterState::Live && pulse.stalled(open.cpu, open.counter) {
+                    state = CounterState::Stalled;
+                }
+                (open.cpu, open.counter, state)
             })
             .collect()
     }
 }
 
+/// The event `counting` asks for on `cpu`.
+fn builder<'a>(counting: &Counting, cpu: u32, core_pmus: &[CorePmu]) -> Result<Builder<'a>, Why> {
+    let mut builder = match &counting.event {
+        CountedEvent::Hardware => {
+            let event = hardware(counting.counter);
+            let core = core_pmus
+                .iter()
+                .find(|pmu| pmu.cpus.binary_search(&cpu).is_ok());
+            match core.and_then(|pmu| pmu.number) {
+                Some(pmu) => Builder::new(OfCorePmu {
+                    event: event.into(),
+                    pmu,
+                }),
+                None => Builder::new(event),
+            }
+        }
+        CountedEvent::Pmu { pmu, event } => {
+            let say =
+                |error: &dyn std::fmt::Display| Why::Refused(format!("{pmu}/{event}/: {error}"));
+            let mut dynamic = Dynamic::builder(pmu).map_err(|error| say(&error))?;
+            dynamic.event(event).map_err(|error| say(&error))?;
+            Builder::new(dynamic.build().map_err(|error| say(&error))?)
+        }
+    };
+    // PMUs that cannot exclude anything refuse to be asked for it.
+    builder
+        .include_kernel()
+        .include_hv()
+        .enabled(true)
+        .read_format(ReadFormat::TOTAL_TIME_ENABLED | ReadFormat::TOTAL_TIME_RUNNING)
+        .any_pid();
+    Ok(builder)
+}
+
 /// Why there is no counter on `cpu`.
-fn absence(cpu: u32, error: &std::io::Error) -> String {
+fn absence(cpu: u32, error: &std::io::Error) -> Why {
     match error.raw_os_error() {
         // What perf_event_open(2) answers where the event does not exist.
-        Some(libc::ENOENT | libc::EOPNOTSUPP | libc::ENODEV) => {
-            "hardware counters are not visible here, as in most virtual machines".to_owned()
-        }
-        _ => format!("CPU {cpu}: {error}"),
+        Some(libc::ENOENT | libc::EOPNOTSUPP | libc::ENODEV) => Why::Unknown,
+        _ => Why::Refused(format!("CPU {cpu}: {error}")),
     }
 }
 
-/// The code of the caveat that counters ran only some of the time: what they
-/// counted is no weight for the whole of it.
-pub const MULTIPLEXED: &str = "counter-multiplexed";
-
-/// The caveat for CPUs whose cycles cannot be trusted; `None` if all can.
-pub(super) fn distrust(states: &[(u32, CounterState)]) -> Option<Caveat> {
-    let bad = |state| states.iter().filter(|(_, other)| *other == state).count();
-    let all = states.len();
-    let (code, sentence) = match (
-        bad(CounterState::Multiplexed),
-        bad(CounterState::NeverRan),
-        bad(CounterState::Stalled),
-    ) {
-        (0, 0, 0) => return None,
-        (0, 0, n) => (
-            "counter-stalled",
-            format!("the cycle counter stood still on {n} of {all} CPUs"),
-        ),
-        (0, n, _) => (
-            "counter-never-ran",
-            format!("the cycle counter never ran on {n} of {all} CPUs"),
-        ),
-        (n, ..) => (
-            MULTIPLEXED,
-            format!("the cycle counter ran only some of the time on {n} of {all} CPUs"),
-        ),
+/// What it means that these counters are not there, where those in `present`
+/// are: one caveat for all of them, or the one that there are no cycles.
+pub(super) fn caveat(absent: &[Absent], present: &[Counter]) -> Option<Caveat> {
+    let first = absent.first()?;
+    let why = match &first.why {
+        Why::Unknown => "this processor does not count them".to_owned(),
+        Why::Refused(why) => why.clone(),
     };
-    Some(
-        Caveat::new(
-            code,
-            format!("{sentence}, so energy is shared by time, not by cycles"),
-        )
-        .hint("end other profilers, or set kernel.nmi_watchdog=0"),
-    )
+    let cycles = absent
+        .iter()
+        .any(|absent| absent.counter == Counter::Cycles);
+    if cycles && present.is_empty() {
+        let why = match &first.why {
+            Why::Unknown => {
+                "hardware counters are not visible here, as in most virtual machines".to_owned()
+            }
+            Why::Refused(why) => why.clone(),
+        };
+        return Some(Caveat::new(
+            "no-cycles",
+            format!("{why}, so energy is shared by time, not by cycles"),
+        ));
+    }
+    let names: Vec<&str> = absent.iter().map(|absent| absent.counter.name()).collect();
+    Some(Caveat::new(
+        if cycles { "no-cycles" } else { "no-counter" },
+        format!("{} are not counted: {why}", names.join(", ")),
+    ))
 }
 
 #[cfg(test)]
 mod tests {
-    use proptest::prelude::*;
-
     use super::*;
 
-    #[test]
-    fn counters_are_told_apart() {
-        assert_eq!(classify(0, 0, 0), CounterState::NeverRan);
-        assert_eq!(classify(0, 1_000_000, 0), CounterState::NeverRan);
-        assert_eq!(classify(0, 1_000_000, 1_000_000), CounterState::Stalled);
-        assert_eq!(classify(5, 1_000_000, 500_000), CounterState::Multiplexed);
-        assert_eq!(classify(5, 1_000_000, 999_999), CounterState::Live);
-        assert_eq!(classify(5, 1_000_000, 1_000_000), CounterState::Live);
-    }
-
-    #[test]
-    fn one_bad_counter_is_enough_to_distrust_all() {
-        let live = (0, CounterState::Live);
-        assert_eq!(distrust(&[live, live]), None);
-        let code = |state| distrust(&[live, (1, state)]).map(|caveat| caveat.code);
-        assert_eq!(
-            code(CounterState::Stalled).as_deref(),
-            Some("counter-stalled")
-        );
-        assert_eq!(
-            code(CounterState::NeverRan).as_deref(),
-            Some("counter-never-ran")
-        );
-        assert_eq!(
-            code(CounterState::Multiplexed).as_deref(),
-            Some("counter-multiplexed")
-        );
-    }
-
-    proptest! {
-        #[test]
-        fn what_ran_half_the_time_is_never_trusted(count: u64, enabled in 2u64.., part in 0.0..0.5) {
-            let running = (enabled as f64 * part) as u64;
-            prop_assert!(classify(count, enabled, running) != CounterState::Live);
+    fn missing(counter: Counter) -> Absent {
+        Absent {
+            counter,
+            why: Why::Unknown,
         }
+    }
+
+    #[test]
+    fn what_is_missing_is_told_once_by_name() {
+        assert_eq!(caveat(&[], &Counter::ALL), None);
+        let all: Vec<Absent> = Counter::ALL.into_iter().map(missing).collect();
+        let told = caveat(&all, &[]);
+        assert!(told.is_some_and(|told| {
+            told.code == "no-cycles"
+                && told
+                    .sentence
+                    .contains("hardware counters are not visible here")
+        }));
+        let two = [
+            missing(Counter::ReferenceCycles),
+            missing(Counter::CacheMisses),
+        ];
+        let told = caveat(&two, &[Counter::Cycles, Counter::Instructions]);
+        assert!(told.is_some_and(|told| told.code == "no-counter"
+            && told.sentence.contains("reference-cycles, cache-misses")));
+    }
+
+    #[test]
+    fn events_of_core_pmus_name_their_pmu() {
+        let mut attributes = perf_event_attr::default();
+        let event = OfCorePmu {
+            event: Hardware::INSTRUCTIONS.into(),
+            pmu: 10,
+        };
+        event.update_attrs(&mut attributes);
+        assert_eq!(attributes.type_, 0);
+        assert_eq!(attributes.config, 10 << 32 | 1);
     }
 }

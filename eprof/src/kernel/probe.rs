@@ -4,7 +4,7 @@
 use std::fs::File;
 use std::mem::offset_of;
 use std::os::fd::{AsFd as _, AsRawFd as _};
-use std::sync::atomic::Ordering::{Relaxed, SeqCst};
+use std::sync::atomic::Ordering::SeqCst;
 
 use aya::Ebpf;
 use aya::maps::{MapData, RingBuf};
@@ -14,9 +14,10 @@ use perf_event::Counter as PerfCounter;
 
 use super::event::{Counter, IntervalAccounts, KernelEvent, Loss, Sample};
 use super::load::{self, Loaded, refusal};
-use super::pmu::{self, CounterState, CycleCounter, Cycles};
+use super::pmu::{self, Counters};
 use super::roster::Roster;
 use super::shared::Shared;
+use super::trust::{self, CounterState};
 use super::{Settings, border, footprint, sample, sampling};
 use crate::caveat::Caveat;
 use crate::error::{Error, ErrorKind, Result};
@@ -31,7 +32,7 @@ pub struct Probe {
     ring: RingBuf<MapData>,
     online: Vec<u32>,
     frequency_hz: u32,
-    cycles: Option<Cycles>,
+    counters: Counters,
     timers: Vec<PerfCounter>,
     run_times: footprint::RunTimes,
     epoch: u64,
@@ -57,23 +58,13 @@ impl Probe {
         let online = aya::util::online_cpus().map_err(internal)?;
         let possible = aya::util::nr_cpus().map_err(internal)?;
         let count = u32::try_from(possible).unwrap_or(u32::MAX);
-        // The programs are told before they are loaded whether to read cycles.
-        let (cycles, without) = match Cycles::open(&settings.cycles, &online) {
-            Ok(cycles) => (cycles, None),
-            Err(why) => (None, Some(no_cycles(&why))),
-        };
-        let settings = &Settings {
-            cycles: match cycles {
-                Some(_) => settings.cycles.clone(),
-                None => CycleCounter::None,
-            },
-            ..settings.clone()
-        };
+        // The programs are told before they are loaded what to read.
+        let (counters, absent) = Counters::open(&settings.counters, &online, &settings.core_pmus);
         let Loaded {
             mut ebpf,
             mut caveats,
-        } = load::load(settings, count)?;
-        caveats.extend(without);
+        } = load::load(settings, count, &counters)?;
+        caveats.extend(pmu::caveat(&absent, &counters.present()));
 
         let slots = settings.slot_count() as usize;
         let zones = settings.zone_count();
@@ -85,18 +76,6 @@ impl Probe {
             shared(&ebpf, "FREE", slots)?,
             zones,
         );
-        for (zone, members) in settings.zones.iter().enumerate() {
-            for &cpu in members.cpus.iter().filter(|cpu| **cpu < count) {
-                let zone = u32::try_from(zone).unwrap_or(0);
-                cpus.u32(cpu as usize, offset_of!(CpuState, zone))
-                    .store(zone, Relaxed);
-            }
-        }
-        if let Some(cycles) = &cycles {
-            cycles
-                .install(load::map_fd(&ebpf, "COUNTERS")?)
-                .map_err(|error| refusal("install the cycle counters", &error))?;
-        }
         let ring = ebpf
             .take_map("SAMPLES")
             .and_then(|map| RingBuf::try_from(map).ok())
@@ -109,7 +88,7 @@ impl Probe {
             ring,
             online,
             frequency_hz: settings.frequency_hz,
-            cycles,
+            counters,
             timers: Vec::new(),
             run_times: footprint::RunTimes::default(),
             epoch: 0,
@@ -216,6 +195,7 @@ impl Probe {
                 .collect(),
             threads: self.roster.collect(parity),
         };
+        self.counters.watch(&accounts.cpus);
         self.run_times.at(epoch);
         Ok(accounts)
     }
@@ -260,18 +240,19 @@ impl Probe {
 
     /// The counters that there are on each CPU, ascending.
     pub fn counters(&self) -> Vec<Counter> {
-        self.cycles.iter().map(|_| Counter::Cycles).collect()
+        self.counters.present()
     }
 
-    /// Those of them that did not count all the time so far.
+    /// Those of them that stood still on a busy CPU, or did not count all the
+    /// time so far.
     pub fn distrusted(&mut self) -> Vec<Counter> {
-        let multiplexed = |(_, state): &(u32, CounterState)| *state == CounterState::Multiplexed;
-        let states = self.cycles.as_mut().map(Cycles::states);
-        states
-            .filter(|states| states.iter().any(multiplexed))
-            .map(|_| Counter::Cycles)
-            .into_iter()
-            .collect()
+        let states = self.counters.states();
+        let bad = |counter: &Counter| {
+            states
+                .iter()
+                .any(|(_, other, state)| other == counter && *state != CounterState::Live)
+        };
+        Counter::ALL.into_iter().filter(bad).collect()
     }
 
     /// Everything lost so far, by reason.
@@ -290,9 +271,7 @@ impl Probe {
     /// What makes the accounts less true, so far.
     pub fn caveats(&mut self) -> Vec<Caveat> {
         let mut caveats = self.caveats.clone();
-        if let Some(cycles) = &mut self.cycles {
-            caveats.extend(pmu::distrust(&cycles.states()));
-        }
+        caveats.extend(trust::caveats(&self.counters.states()));
         if self.late > Nanos(50_000) {
             let micros = self.late.0 / 1000;
             caveats.push(Caveat::new(
@@ -315,13 +294,6 @@ impl Probe {
         }
         caveats
     }
-}
-
-fn no_cycles(why: &str) -> Caveat {
-    Caveat::new(
-        "no-cycles",
-        format!("{why}, so energy is shared by time, not by cycles"),
-    )
 }
 
 fn shared<T>(ebpf: &Ebpf, name: &str, len: usize) -> Result<Shared<T>> {

@@ -2,7 +2,9 @@
 
 use std::path::PathBuf;
 
-use super::pmu::CycleCounter;
+use super::counting::Counting;
+use super::event::Counter;
+use crate::host::{CorePmu, SysRoot, cores};
 use crate::recording::Zone;
 
 /// What the kernel side is asked to do.
@@ -13,8 +15,13 @@ pub struct Settings {
     /// The zones in which time is accounted, `id` = position. CPUs in none of
     /// them are accounted in the first. Empty for one zone of all CPUs.
     pub zones: Vec<Zone>,
-    /// Where cycles come from.
-    pub cycles: CycleCounter,
+    /// What is counted besides time; one counter of each kind.
+    pub counters: Vec<Counting>,
+    /// The PMU of each kind of cores; empty where all are alike.
+    pub core_pmus: Vec<CorePmu>,
+    /// CPUs that share a core with another one, and that one. Only what the
+    /// other one does is looked at, however many share the core.
+    pub siblings: Vec<(u32, u32)>,
     /// Use nothing that needs the kernel's type information, as on a kernel
     /// that has none.
     pub no_btf: bool,
@@ -33,7 +40,9 @@ impl Default for Settings {
         Self {
             frequency_hz: 997,
             zones: Vec::new(),
-            cycles: CycleCounter::None,
+            counters: Vec::new(),
+            core_pmus: Vec::new(),
+            siblings: Vec::new(),
             no_btf: false,
             object: None,
             ring_bytes: 8 << 20,
@@ -46,6 +55,18 @@ impl Default for Settings {
 const CELL_BYTES: usize = 64 << 20;
 
 impl Settings {
+    /// Settings for the machine that `root` describes, where `zones` are told
+    /// apart, to count `counters` (where it has them).
+    pub fn of(root: &SysRoot, zones: &[Zone], counters: &[Counter]) -> Self {
+        Self {
+            zones: zones.to_vec(),
+            counters: counters.iter().copied().map(Counting::hardware).collect(),
+            core_pmus: cores::pmus(root),
+            siblings: cores::siblings(root),
+            ..Self::default()
+        }
+    }
+
     /// Number of zones, at least one.
     pub(super) fn zone_count(&self) -> usize {
         self.zones.len().max(1)

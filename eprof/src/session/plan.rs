@@ -5,7 +5,7 @@ use std::ffi::OsString;
 use std::path::PathBuf;
 
 use crate::host::SysRoot;
-use crate::kernel::{CycleCounter, Settings};
+use crate::kernel::{Counter, Settings};
 use crate::recording::Zone;
 use crate::source::{Choice, IdlePower};
 use crate::target::RunAs;
@@ -30,9 +30,9 @@ pub struct Plan {
     pub duration: Option<Nanos>,
     /// How long after the target's start to begin to measure.
     pub delay: Option<Nanos>,
-    /// Which counter gives cycles.
-    pub cycles: CycleCounter,
-    /// Whether to refuse to run without them.
+    /// What is counted besides time.
+    pub counters: Vec<Counter>,
+    /// Whether to refuse to run without cycles.
     pub cycles_required: bool,
     /// Whether to do without BTF.
     pub no_btf: bool,
@@ -47,14 +47,12 @@ pub struct Plan {
 }
 
 impl Plan {
-    /// What the kernel side is asked to do, where meters tell `zones` apart.
+    /// What the kernel side is asked to do, where `zones` are told apart.
     pub fn kernel(&self, zones: &[Zone]) -> Settings {
         Settings {
             frequency_hz: self.frequency_hz,
-            zones: zones.to_vec(),
-            cycles: self.cycles.clone(),
             no_btf: self.no_btf,
-            ..Settings::default()
+            ..Settings::of(&self.root, zones, &self.counters)
         }
     }
 }
