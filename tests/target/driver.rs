@@ -64,7 +64,7 @@ fn run(script: &str) -> eprof::error::Result<u8> {
     let command = sh(script).signal_mask(SigSet::empty());
     let mut child = prepare(command, way.cgroup(), &identity)?.spawn()?;
     say!("pid {}", child.pid());
-    let mut waiter = Waiter::new(Nanos(10_000_000))?;
+    let mut waiter = Waiter::new()?;
     child.release()?;
     let end = nanos(DURATION).map(|duration| now() + duration);
     let mut stop = Stop::new(nanos(GRACE).unwrap_or(Nanos(u64::MAX)), end);
@@ -77,7 +77,7 @@ fn run(script: &str) -> eprof::error::Result<u8> {
                 stop.on_signal(received, now())
             }
             Event::Deadline => stop.on_time(now()),
-            Event::Tick { .. } | Event::Ready(_) => Action::Nothing,
+            Event::Alarm | Event::Ready(_) => Action::Nothing,
         };
         if action != Action::Nothing {
             say!("action {action:?}");

@@ -10,7 +10,6 @@ use nix::sys::signal::{Signal, raise};
 
 use crate::bench::sh;
 
-const HOUR: Nanos = Nanos(3_600_000_000_000);
 const MILLISECOND: Nanos = Nanos(1_000_000);
 
 fn spawned(script: &str) -> Child {
@@ -21,27 +20,19 @@ fn spawned(script: &str) -> Child {
 }
 
 #[test]
-fn ticks_are_due_at_multiples_and_missed_ones_are_counted() {
+fn an_alarm_is_told_once_and_never_early() {
     let child = spawned("exit 0");
     let signals = Signals::block().unwrap();
-    let mut waiter = Waiter::new(MILLISECOND).unwrap();
-    let mut told = 0;
-    for round in 0..5 {
-        // Eprof does not get to run for a while.
-        let late = waiter.start() + Nanos(MILLISECOND.0 * (told + 4));
-        while round == 2 && now() < late {
-            std::hint::spin_loop();
-        }
-        let event = waiter.next(&child, &signals, &[]).unwrap();
-        let Event::Tick { due, missed } = event else {
-            panic!("{event:?}");
-        };
-        if round == 2 {
-            assert!(missed >= 3, "{missed}");
-        }
-        told += missed + 1;
-        assert_eq!(due, waiter.start() + Nanos(MILLISECOND.0 * told));
-        assert!(due <= now(), "a tick is never early");
+    let mut waiter = Waiter::new().unwrap();
+    let (reader, mut writer) = std::io::pipe().unwrap();
+    writer.write_all(b"x").unwrap();
+    for _ in 0..3 {
+        let at = now() + MILLISECOND;
+        waiter.set_alarm(Some(at)).unwrap();
+        assert_eq!(waiter.next(&child, &signals, &[]).unwrap(), Event::Alarm);
+        assert!(now() >= at, "an alarm is never early");
+        let event = waiter.next(&child, &signals, &[reader.as_fd()]).unwrap();
+        assert_eq!(event, Event::Ready(0), "told once");
     }
 }
 
@@ -49,7 +40,7 @@ fn ticks_are_due_at_multiples_and_missed_ones_are_counted() {
 fn the_end_of_the_target_is_told_and_stays_told() {
     let mut child = spawned("exit 5");
     let signals = Signals::block().unwrap();
-    let mut waiter = Waiter::new(HOUR).unwrap();
+    let mut waiter = Waiter::new().unwrap();
     child.release().unwrap();
     for _ in 0..2 {
         assert_eq!(waiter.next(&child, &signals, &[]).unwrap(), Event::Exited);
@@ -61,7 +52,7 @@ fn the_end_of_the_target_is_told_and_stays_told() {
 fn a_deadline_is_told_once_even_if_it_has_passed() {
     let child = spawned("exit 0");
     let signals = Signals::block().unwrap();
-    let mut waiter = Waiter::new(HOUR).unwrap();
+    let mut waiter = Waiter::new().unwrap();
     let (reader, mut writer) = std::io::pipe().unwrap();
     writer.write_all(b"x").unwrap();
     for passed in [Timestamp(0), Timestamp(1), now()] {
@@ -80,11 +71,12 @@ fn a_deadline_is_told_once_even_if_it_has_passed() {
 fn a_signal_comes_before_all_else_and_data_last() {
     let mut child = spawned("exit 0");
     let signals = Signals::block().unwrap();
-    let mut waiter = Waiter::new(HOUR).unwrap();
+    let mut waiter = Waiter::new().unwrap();
     let (reader, mut writer) = std::io::pipe().unwrap();
     let (idle, _held) = std::io::pipe().unwrap();
     writer.write_all(b"x").unwrap();
     waiter.set_deadline(Some(Timestamp(1))).unwrap();
+    waiter.set_alarm(Some(Timestamp(1))).unwrap();
     raise(Signal::SIGTERM).unwrap();
     let files = [idle.as_fd(), reader.as_fd()];
     let mut next = |child: &Child| waiter.next(child, &signals, &files).unwrap();
@@ -94,6 +86,7 @@ fn a_signal_comes_before_all_else_and_data_last() {
     };
     assert_eq!(next(&child), Event::Signal(sent));
     assert_eq!(next(&child), Event::Deadline);
+    assert_eq!(next(&child), Event::Alarm);
     assert_eq!(next(&child), Event::Ready(1));
     child.release().unwrap();
     // Wait for the end without taking the status.

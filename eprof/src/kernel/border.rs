@@ -32,24 +32,68 @@ pub(super) struct Border {
     pub(super) unflushed: u32,
 }
 
-/// Begins interval `epoch` now, and waits until every CPU has closed the
-/// slice that straddles its beginning. Idle CPUs have none, and are not woken
-/// unless `everyone` is asked.
-pub(super) fn cross(
-    control: &Shared<Control>,
-    cpus: &Shared<CpuState>,
-    online: &[u32],
-    flush: &RawTracePoint,
-    epoch: u64,
-    everyone: bool,
-) -> Border {
-    let slot = offset_of!(Control, boundary) + if epoch.is_multiple_of(2) { 0 } else { 8 };
-    let at = clock::now() + AHEAD;
-    control.u64(0, slot).store(at.0, SeqCst);
+/// A border that was set, and may still lie in the future.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) struct Armed {
+    /// The number of the interval that begins there.
+    pub(super) epoch: u64,
+    /// The boundary.
+    pub(super) at: Timestamp,
+    /// How late it became known.
+    pub(super) late: Nanos,
+}
+
+/// Sets the border at which interval `epoch` begins, at `at` or, where that
+/// has passed or almost so, now. The interval before must have begun, and the
+/// one before that must have been collected.
+///
+/// Until `at`, the programs see the new epoch and a boundary in the future,
+/// and charge what ends before it to `epoch - 1`, as they did when they saw
+/// the old epoch and its boundary in the past. So it does not matter when the
+/// two stores become visible, as long as that is before `at`.
+pub(super) fn arm(control: &Shared<Control>, epoch: u64, at: Timestamp) -> Armed {
+    let at = at.max(clock::now() + AHEAD);
+    control.u64(0, boundary(epoch)).store(at.0, SeqCst);
     control
         .u64(0, offset_of!(Control, epoch))
         .store(epoch, SeqCst);
     let late = clock::now().since(at);
+    Armed { epoch, at, late }
+}
+
+/// Moves a border that is still in the future to an earlier time, at the
+/// earliest now. A later `at`, or a border that has passed, changes nothing.
+///
+/// Safe for the same reason: a program that read the old boundary had read its
+/// clock before, so before the store, so before both boundaries; with either
+/// of them it charges its slice to the interval before. (The other way round,
+/// a program might already have gone past the earlier boundary.)
+pub(super) fn advance(control: &Shared<Control>, armed: &mut Armed, at: Timestamp) {
+    let at = at.max(clock::now() + AHEAD);
+    if at < armed.at {
+        control.u64(0, boundary(armed.epoch)).store(at.0, SeqCst);
+        armed.late = clock::now().since(at);
+        armed.at = at;
+    }
+}
+
+fn boundary(epoch: u64) -> usize {
+    offset_of!(Control, boundary) + if epoch.is_multiple_of(2) { 0 } else { 8 }
+}
+
+/// Waits until the border has passed and every CPU has closed the slice that
+/// straddles it. Idle CPUs have none, and are not woken unless `everyone` is
+/// asked.
+pub(super) fn cross(
+    cpus: &Shared<CpuState>,
+    online: &[u32],
+    flush: &RawTracePoint,
+    armed: Armed,
+    everyone: bool,
+) -> Border {
+    let Armed { epoch, at, late } = armed;
+    // A border that was set long before has passed; else this takes as long
+    // as AHEAD.
     while clock::now() <= at {
         std::hint::spin_loop();
     }

@@ -37,6 +37,8 @@ pub struct Probe {
     run_times: footprint::RunTimes,
     epoch: u64,
     begin: Timestamp,
+    /// The end of the current interval, where it is set already.
+    armed: Option<border::Armed>,
     /// The worst lateness of a boundary.
     late: Nanos,
     /// Borders at which some CPU did not close its slice.
@@ -93,6 +95,7 @@ impl Probe {
             run_times: footprint::RunTimes::default(),
             epoch: 0,
             begin: Timestamp::default(),
+            armed: None,
             late: Nanos::ZERO,
             unflushed: 0,
             malformed: 0,
@@ -152,32 +155,47 @@ impl Probe {
         Ok(fd.as_fd().as_raw_fd())
     }
 
-    /// Begins the first interval and gives its beginning. Whatever was
-    /// accounted before is dropped.
+    /// Sets the next border in advance, the beginning of the first interval or
+    /// the end of the current one: at `at`, or now where that has passed. One
+    /// that is set already is moved to an earlier time, never to a later one.
+    /// Gives the border.
+    pub fn arm(&mut self, at: Timestamp) -> Timestamp {
+        let armed = match &mut self.armed {
+            Some(armed) => {
+                border::advance(&self.control, armed, at);
+                *armed
+            }
+            None => *self
+                .armed
+                .insert(border::arm(&self.control, self.epoch + 1, at)),
+        };
+        armed.at
+    }
+
+    /// Begins the first interval, at the border that was set or now, and gives
+    /// its beginning. Whatever was accounted before is dropped.
     pub fn start(&mut self) -> Result<Timestamp> {
         self.cross(true)?;
         Ok(self.begin)
     }
 
-    /// Ends the interval now and begins the next one. `end` is the border, a
-    /// few microseconds after the call: the moment to which readings taken
-    /// just before belong. [`Self::drain`] is to be called before the
+    /// Ends the interval, at the border that was set if that has passed, else
+    /// now, and begins the next one. `end` is the border; where it was not set
+    /// before, a few microseconds after the call: the moment to which readings
+    /// taken just before belong. [`Self::drain`] is to be called before the
     /// accounts are used, for it reports the tasks they name.
     pub fn close_interval(&mut self) -> Result<IntervalAccounts> {
         self.cross(false)
     }
 
     fn cross(&mut self, everyone: bool) -> Result<IntervalAccounts> {
-        let epoch = self.epoch + 1;
+        self.arm(Timestamp::default());
         let flush = raw(&self.ebpf, "flush")?;
-        let border = border::cross(
-            &self.control,
-            &self.cpus,
-            &self.online,
-            flush,
-            epoch,
-            everyone,
-        );
+        let Some(armed) = self.armed.take() else {
+            return Err(Error::new(ErrorKind::Internal, "no border was set"));
+        };
+        let epoch = armed.epoch;
+        let border = border::cross(&self.cpus, &self.online, flush, armed, everyone);
         let begin = std::mem::replace(&mut self.begin, border.at);
         self.epoch = epoch;
         self.late = self.late.max(border.late);

@@ -2,13 +2,18 @@
 //!
 //! ```text
 //!   plan ─► header ─► recorder ── Moment ─► progress
+//!                      │
+//!              rhythm ◄┴► reader
 //! ```
 
 pub mod header;
 pub mod moment;
 pub mod plan;
+pub mod reader;
 pub mod recorder;
+pub mod rhythm;
 
 pub use moment::Moment;
 pub use plan::Plan;
+pub use reader::Reader;
 pub use recorder::Recorder;

@@ -52,17 +52,20 @@ impl Clockwork {
 
     /// Takes in a closed interval.
     pub(super) fn advance(&mut self, record: &IntervalRecord, threads: u64) -> Moment {
+        let stretches = self.timeline.push(record);
         let mut power = None;
-        for stretch in self.timeline.push(record) {
-            if !self.disjoint.contains(&stretch.meter) {
-                continue;
+        for meter in &self.disjoint {
+            let of = || stretches.iter().filter(|of| of.meter == *meter);
+            for energy in of().filter_map(|stretch| stretch.energy) {
+                let before = self.moment.energy.unwrap_or_default();
+                self.moment.energy = Some(before + energy);
             }
-            if let Some(energy) = stretch.energy {
-                let energy_before = self.moment.energy.unwrap_or_default();
-                self.moment.energy = Some(energy_before + energy);
-                if let Some(Watts(watts)) = energy.over(stretch.end.since(stretch.begin)) {
-                    power = Some(Watts(watts + power.map_or(0.0, |Watts(sum)| sum)));
-                }
+            // Where one push settles several stretches, the last is now.
+            if let Some(stretch) = of().next_back()
+                && let Some(energy) = stretch.energy
+                && let Some(Watts(watts)) = energy.over(stretch.end.since(stretch.begin))
+            {
+                power = Some(Watts(watts + power.map_or(0.0, |Watts(sum)| sum)));
             }
         }
         let samples = record.samples.iter().map(|sample| u64::from(sample.count));

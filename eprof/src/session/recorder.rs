@@ -6,6 +6,8 @@ use std::io::Write;
 use nix::sys::resource::{UsageWho, getrusage};
 
 use super::moment::Clockwork;
+use super::reader::{Reader, sleep_until};
+use super::rhythm::{Due, Rhythm};
 use super::{Moment, Plan};
 use crate::caveat::Caveat;
 use crate::clock;
@@ -17,19 +19,21 @@ use crate::symbol::{self, Atlas};
 use crate::target::{Cgroup, Child, Event, ExitStatus, Signals, Stop, Waiter, stop, strike};
 use crate::unit::{Nanos, Timestamp};
 
-/// Longest time between two looks at the kernel's rings: at 997 Hz and 1 KiB a
-/// sample, 8 MiB are full after 80 ms on 100 CPUs.
-const DRAIN: Nanos = Nanos(50_000_000);
+/// How long before the first and the last border they are set, at least.
+const NOTICE: Nanos = Nanos(30_000);
 
 /// A run that is being recorded.
 pub struct Recorder<W: Write> {
     probe: Probe,
-    source: Box<dyn EnergySource + Send>,
+    reader: Reader,
     sideband: Option<Sideband>,
     atlas: Atlas,
     capture: Capture<W>,
     /// `None` while the measurement is delayed.
     clockwork: Option<Clockwork>,
+    rhythm: Rhythm,
+    /// The border that was set in advance.
+    border: Option<Timestamp>,
     /// Samples taken after the last border: those of the next interval.
     early: Vec<Taken>,
     /// Objects of the atlas that the recording has.
@@ -65,11 +69,13 @@ impl<W: Write> Recorder<W> {
     ) -> Self {
         Self {
             probe,
-            source,
+            reader: Reader::new(source),
             sideband,
             atlas: Atlas::default(),
             capture,
             clockwork: None,
+            rhythm: Rhythm::new(Nanos::ZERO, Timestamp::default()),
+            border: None,
             early: Vec::new(),
             objects: 0,
             threads: 0,
@@ -111,16 +117,14 @@ impl<W: Write> Recorder<W> {
         cgroup: Option<&Cgroup>,
         watch: &mut dyn FnMut(&Moment),
     ) -> Result<()> {
-        // The kernel's rings are emptied at least every DRAIN, however long an
-        // interval is.
-        let rounds = plan.interval.0.div_ceil(DRAIN.0).max(1);
-        let mut waiter = Waiter::new(Nanos(plan.interval.0 / rounds))?;
-        let mut round = 0;
-        let now = clock::now();
-        let mut begin = plan.delay.map(|delay| now + delay);
+        let mut waiter = Waiter::new()?;
+        self.reader.acquire()?;
+        self.rhythm = Rhythm::new(plan.interval, clock::now());
+        let mut begin = plan.delay.map(|delay| clock::now() + delay);
         if begin.is_none() {
             self.begin()?;
         }
+        let now = clock::now();
         child.release()?;
         self.released = true;
         let end = plan
@@ -129,6 +133,7 @@ impl<W: Write> Recorder<W> {
         let mut stop = Stop::new(stop::GRACE, end);
         loop {
             waiter.set_deadline(begin.into_iter().chain(stop.deadline()).min())?;
+            waiter.set_alarm((!self.broken).then(|| self.rhythm.next()))?;
             match waiter.next(child, signals, &[])? {
                 Event::Exited => break,
                 Event::Signal(received) => {
@@ -143,16 +148,7 @@ impl<W: Write> Recorder<W> {
                     }
                     strike(stop.on_time(now), child, cgroup)?;
                 }
-                Event::Tick { missed, .. } => {
-                    round += 1 + missed;
-                    if round >= rounds {
-                        round = 0;
-                        self.tick(watch);
-                    } else if !self.broken {
-                        let drained = self.drain();
-                        self.outlive(drained);
-                    }
-                }
+                Event::Alarm => self.wake(watch),
                 Event::Ready(_) => {}
             }
         }
@@ -168,8 +164,67 @@ impl<W: Write> Recorder<W> {
                 .hint("choose a shorter --delay"),
             );
         }
-        self.tick(watch);
+        self.end(watch);
         Ok(())
+    }
+
+    /// Does what is due.
+    fn wake(&mut self, watch: &mut dyn FnMut(&Moment)) {
+        let alarm = self.rhythm.next();
+        match self.rhythm.due(clock::now()) {
+            Some(Due::Border) if self.clockwork.is_some() => {
+                self.tick(watch);
+                self.ahead();
+            }
+            Some(Due::Look) => {
+                // Where the source fails, the next border will tell.
+                if let Ok(read) = self.reader.look() {
+                    self.rhythm.took(alarm, read);
+                }
+            }
+            Some(Due::Drain) => {
+                let drained = self.drain();
+                self.outlive(drained);
+            }
+            // The measurement has not begun.
+            Some(Due::Border) => {
+                self.tick(watch);
+                self.rhythm.plan(self.reader.edges(), clock::now());
+            }
+            None => {}
+        }
+    }
+
+    /// Sets the end of the interval that has begun.
+    fn ahead(&mut self) {
+        let planned = self.rhythm.plan(self.reader.edges(), clock::now());
+        self.border = planned.map(|at| self.probe.arm(at));
+    }
+
+    /// Ends the last interval: at the next update of the main meter, which is
+    /// waited for, so that the last reading has the energy up to the border
+    /// and no other.
+    fn end(&mut self, watch: &mut dyn FnMut(&Moment)) {
+        if self.broken {
+            return;
+        }
+        if self.border.is_some_and(|border| border <= clock::now()) {
+            self.tick(watch);
+        }
+        self.align();
+        self.tick(watch);
+    }
+
+    /// Sets the next border to the next update of the main meter, and waits
+    /// until that has come. Does nothing where updates are not known.
+    fn align(&mut self) {
+        if let Some(main) = self.reader.edges().main() {
+            let edge = main.next(clock::now() + NOTICE);
+            let margin = main.margin(&edge);
+            let border = self.probe.arm(edge.at);
+            self.border = Some(border);
+            sleep_until(border + margin);
+        }
     }
 
     /// Closes an interval and tells of it.
@@ -178,6 +233,7 @@ impl<W: Write> Recorder<W> {
             return;
         }
         let closed = self.close();
+        self.border = None;
         if let Some(moment) = self.outlive(closed).flatten() {
             watch(&moment);
         }
@@ -199,9 +255,11 @@ impl<W: Write> Recorder<W> {
 
     /// Begins to measure: the first readings, and the first border.
     fn begin(&mut self) -> Result<()> {
-        let readings = self.source.read()?;
+        self.align();
+        let readings = self.reader.read()?;
         self.cpu_before = own_cpu_time();
         let border = self.probe.start()?;
+        self.border = None;
         self.drain()?;
         self.early.retain(|sample| sample.at > border);
         let nothing_yet = IntervalAccounts {
@@ -213,6 +271,8 @@ impl<W: Write> Recorder<W> {
         let mut clockwork = Clockwork::new(&self.capture.catalog().header, border);
         clockwork.advance(&record, self.threads);
         self.clockwork = Some(clockwork);
+        self.rhythm = self.rhythm.anew(border);
+        self.ahead();
         Ok(())
     }
 
@@ -223,9 +283,9 @@ impl<W: Write> Recorder<W> {
             self.early.clear();
             return Ok(None);
         }
-        // The border follows the readings at once: what runs between the two
-        // is charged to the wrong interval.
-        let readings = match self.source.read() {
+        // A border that was not set in advance follows the readings at once:
+        // what runs between the two is charged to the wrong interval.
+        let readings = match self.reader.read() {
             Ok(readings) => readings,
             Err(error) => {
                 let caveat = Caveat::new(

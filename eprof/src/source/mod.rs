@@ -19,6 +19,8 @@ pub mod calibration;
 pub mod candidate;
 pub mod coverage;
 pub mod domains;
+pub mod edge;
+pub mod edges;
 pub mod file_source;
 pub mod hwmon;
 pub mod idle;
@@ -37,6 +39,7 @@ pub mod verify;
 pub mod zones;
 
 pub use candidate::{Candidate, MeterNote};
+pub use edges::Edges;
 pub use idle_option::IdlePower;
 pub use meter::{Domain, Edge, Meter, MeterId, Provenance, Quantity, Reading, Scope, SourceKind};
 pub use select::{Choice, Selected, select, survey};

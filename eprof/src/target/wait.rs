@@ -1,5 +1,5 @@
 //! Waiting for what comes next: a signal, the end of the target, a deadline,
-//! the end of an interval, or data.
+//! an alarm, or data.
 
 use std::os::fd::{AsFd, BorrowedFd};
 
@@ -10,9 +10,8 @@ use nix::sys::timerfd::{ClockId, Expiration, TimerFd, TimerFlags, TimerSetTimeFl
 
 use super::signal::{Received, Signals};
 use super::spawn::Child;
-use crate::clock::now;
 use crate::error::{Error, ErrorKind, Result};
-use crate::unit::{Nanos, Timestamp};
+use crate::unit::Timestamp;
 
 /// What happened.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -23,64 +22,35 @@ pub enum Event {
     Exited,
     /// The time set by [`Waiter::set_deadline`] has come; told once.
     Deadline,
-    /// An interval ended.
-    Tick {
-        /// When it was due; the moment of the telling is later.
-        due: Timestamp,
-        /// How many further ends of intervals passed untold since the last
-        /// tick, because eprof did not get to run.
-        missed: u64,
-    },
+    /// The time set by [`Waiter::set_alarm`] has come; told once.
+    Alarm,
     /// The descriptor at this position of the list is readable.
     Ready(usize),
 }
 
-/// Tells events one at a time, the urgent first, without polling.
-///
-/// Intervals end at multiples of their length after the start, on
-/// CLOCK_MONOTONIC; lateness of one does not delay the next.
+/// Tells events one at a time, the urgent first, without polling. Times are
+/// on CLOCK_MONOTONIC, and are kept without the kernel's timer slack.
 #[derive(Debug)]
 pub struct Waiter {
-    start: Timestamp,
-    interval: Nanos,
-    ended: u64,
-    ticks: TimerFd,
     deadline: TimerFd,
+    alarm: TimerFd,
 }
 
 impl Waiter {
-    /// Intervals of length `interval` from now on (at least 1 ns).
+    /// Without a deadline or an alarm.
     ///
     /// # Errors
     ///
     /// No file descriptor left.
-    pub fn new(interval: Nanos) -> Result<Self> {
+    pub fn new() -> Result<Self> {
         let timer = || {
             let flags = TimerFlags::TFD_CLOEXEC | TimerFlags::TFD_NONBLOCK;
             TimerFd::new(ClockId::CLOCK_MONOTONIC, flags).map_err(refused)
         };
-        let interval = Nanos(interval.0.max(1));
-        let waiter = Self {
-            start: now(),
-            interval,
-            ended: 0,
-            ticks: timer()?,
+        Ok(Self {
             deadline: timer()?,
-        };
-        let first = waiter.start + interval;
-        waiter
-            .ticks
-            .set(
-                Expiration::IntervalDelayed(time_spec(first.0), time_spec(interval.0)),
-                TimerSetTimeFlags::TFD_TIMER_ABSTIME,
-            )
-            .map_err(refused)?;
-        Ok(waiter)
-    }
-
-    /// When the first interval began.
-    pub fn start(&self) -> Timestamp {
-        self.start
+            alarm: timer()?,
+        })
     }
 
     /// Sets the deadline to be told of, or none; replaces the last.
@@ -89,19 +59,20 @@ impl Waiter {
     ///
     /// What the kernel said; there is no expected cause.
     pub fn set_deadline(&mut self, at: Option<Timestamp>) -> Result<()> {
-        match at {
-            None => self.deadline.unset(),
-            // A time that has passed fires at once, but zero would disarm.
-            Some(at) => self.deadline.set(
-                Expiration::OneShot(time_spec(at.0.max(1))),
-                TimerSetTimeFlags::TFD_TIMER_ABSTIME,
-            ),
-        }
-        .map_err(refused)
+        set(&self.deadline, at)
+    }
+
+    /// Sets the alarm to be told of, or none; replaces the last.
+    ///
+    /// # Errors
+    ///
+    /// What the kernel said; there is no expected cause.
+    pub fn set_alarm(&mut self, at: Option<Timestamp>) -> Result<()> {
+        set(&self.alarm, at)
     }
 
     /// Waits for the next event. Of several at once, the order is: signal,
-    /// end of the target, deadline, tick, data in the order of `readable`.
+    /// end of the target, deadline, alarm, data in the order of `readable`.
     ///
     /// # Errors
     ///
@@ -117,7 +88,7 @@ impl Waiter {
                 signals.as_fd(),
                 child.pidfd(),
                 self.deadline.as_fd(),
-                self.ticks.as_fd(),
+                self.alarm.as_fd(),
             ];
             let mut files: Vec<_> = fixed
                 .into_iter()
@@ -148,19 +119,22 @@ impl Waiter {
             0 => signals.next().map(Event::Signal),
             1 => Some(Event::Exited),
             2 => (expirations(&self.deadline) > 0).then_some(Event::Deadline),
-            3 => self.tick(expirations(&self.ticks)),
+            3 => (expirations(&self.alarm) > 0).then_some(Event::Alarm),
             other => Some(Event::Ready(other - 4)),
         }
     }
+}
 
-    fn tick(&mut self, ended: u64) -> Option<Event> {
-        let missed = ended.checked_sub(1)?;
-        self.ended += ended;
-        Some(Event::Tick {
-            due: self.start + Nanos(self.interval.0.saturating_mul(self.ended)),
-            missed,
-        })
+fn set(timer: &TimerFd, at: Option<Timestamp>) -> Result<()> {
+    match at {
+        None => timer.unset(),
+        // A time that has passed fires at once, but zero would disarm.
+        Some(at) => timer.set(
+            Expiration::OneShot(time_spec(at.0.max(1))),
+            TimerSetTimeFlags::TFD_TIMER_ABSTIME,
+        ),
     }
+    .map_err(refused)
 }
 
 /// How often a timer expired since the last asking (timerfd_create(2)).

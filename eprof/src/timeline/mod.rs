@@ -4,6 +4,7 @@
 //! impossible power are recognised; none of them ever becomes joules.
 
 mod counter;
+mod dated;
 mod health;
 mod model;
 mod scale;
@@ -77,15 +78,16 @@ impl Timeline {
         }
     }
 
-    /// Takes the next record and returns the stretches that it settles, at
-    /// most one per meter, in the order of the meters.
+    /// Takes the next record and returns the stretches that it settles, in the
+    /// order of the meters, those of one meter in the order of time.
     ///
     /// A meter whose reading is missing, or shows that the register was not
     /// updated, settles nothing: its next good reading will tell the energy
-    /// of the longer stretch.
+    /// of the longer stretch. A dated reading settles the stretch before the
+    /// one that it ends.
     pub fn push(&mut self, record: &IntervalRecord) -> Vec<Interval> {
         let tracks = self.tracks.iter_mut();
-        tracks.filter_map(|track| track.push(record)).collect()
+        tracks.flat_map(|track| track.push(record)).collect()
     }
 
     /// What no reading settled, with unknown energy (a meter that never moved

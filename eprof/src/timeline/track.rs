@@ -6,6 +6,7 @@ use crate::source::{Meter, MeterId, Quantity, Reading};
 use crate::unit::{Microjoules, Nanos, Timestamp};
 
 use super::counter::{Refusal, Ruler, Step, middle};
+use super::dated::{Held, Point};
 use super::health::Health;
 use super::model::Model;
 use super::stretch::{Coverage, Stretch, busy};
@@ -37,7 +38,14 @@ pub(super) struct Track {
     seen: Timestamp,
     /// Time and accounts since then.
     pending: Option<Stretch>,
+    /// What the anchor says of energy.
+    point: Option<Point>,
+    /// The last stretch, where its energy is not settled yet.
+    held: Option<Held>,
+    /// Microjoules up to the anchor, since the first reading.
     total_uj: u64,
+    /// Those that belong to stretches already settled.
+    settled_uj: u64,
     moved: bool,
     /// Greatest common divisor of all raw values: the register's real step.
     step: u64,
@@ -61,14 +69,17 @@ impl Track {
             anchor: None,
             seen: Timestamp(0),
             pending: None,
+            point: None,
+            held: None,
             total_uj: 0,
+            settled_uj: 0,
             moved: false,
             step: 0,
         }
     }
 
-    /// The next record; a stretch comes out when its energy is settled.
-    pub(super) fn push(&mut self, record: &IntervalRecord) -> Option<Interval> {
+    /// The next record; stretches come out when their energy is settled.
+    pub(super) fn push(&mut self, record: &IntervalRecord) -> Vec<Interval> {
         if record.end > record.begin || !record.cpus.is_empty() || !record.threads.is_empty() {
             match &mut self.pending {
                 Some(stretch) => stretch.extend(record, &self.coverage),
@@ -76,29 +87,35 @@ impl Track {
             }
         }
         if let Means::Model(model) = &mut self.means {
-            let stretch = self.pending.take()?;
+            let Some(stretch) = self.pending.take() else {
+                return Vec::new();
+            };
             let cpus = self.coverage.width(&stretch.cpus);
             let energy = model.push(stretch.length(), cpus, &stretch.cpus);
-            return Some(self.close(stretch, energy, Border::default()));
+            return vec![self.close(stretch, energy, Border::default())];
         }
         let Some(now) = record.readings.iter().rfind(|of| of.meter == self.id) else {
             if self.anchor.is_some() {
                 let length = record.end.since(record.begin);
                 self.health.miss(record.end, length);
             }
-            return None;
+            return Vec::new();
         };
-        self.read(*now, record.end)
+        self.read(*now, record)
     }
 
-    fn read(&mut self, now: Reading, border: Timestamp) -> Option<Interval> {
+    fn read(&mut self, now: Reading, record: &IntervalRecord) -> Vec<Interval> {
         self.step = gcd(self.step, now.raw);
         let seen = std::mem::replace(&mut self.seen, now.begin);
         let (Some(before), Means::Readings { ruler, total }) = (self.anchor, &mut self.means)
         else {
             self.anchor = Some(now);
-            let stretch = self.pending.take()?;
-            return Some(self.close(stretch, None, Border::default()));
+            self.point = Some(Point::new(&now, record, self.latch, self.total_uj));
+            let stretch = self.pending.take();
+            return stretch
+                .map(|stretch| self.close(stretch, None, Border::default()))
+                .into_iter()
+                .collect();
         };
         let ruler = *ruler;
         let step = match ruler.step(&before, seen, &now) {
@@ -119,39 +136,72 @@ impl Track {
                 if ruler.is_instantaneous() {
                     self.anchor = Some(now);
                 }
-                return None;
+                return Vec::new();
             }
             Step::Refused(why) => Err(why),
         };
         self.anchor = Some(now);
-        let stretch = self.pending.take()?;
-        match step {
-            Ok(total_uj) => {
-                let energy = total_uj - self.total_uj;
-                self.total_uj = total_uj;
-                if self.moved && self.asleep(&stretch) {
-                    self.health.pause(stretch.end, stretch.length());
-                }
-                self.moved = true;
-                let border = self.border(&ruler, &before, &now, border, energy, stretch.length());
-                Some(self.close(stretch, Some(energy), border))
-            }
-            Err(why) => {
-                self.health.refuse(why, stretch.end, stretch.length());
-                Some(self.close(stretch, None, Border::default()))
-            }
+        self.total_uj = step.unwrap_or(self.total_uj);
+        let point = Point::new(&now, record, self.latch, self.total_uj);
+        let before_point = self.point.replace(point);
+        let power = before_point.and_then(|before| point.power_since(&before));
+        let next = step.is_ok().then_some(point).zip(power);
+        let mut settled: Vec<_> = self.settle(next).into_iter().collect();
+        let Some(stretch) = self.pending.take() else {
+            return settled;
+        };
+        if let Err(why) = step {
+            self.health.refuse(why, stretch.end, stretch.length());
+            settled.push(self.close(stretch, None, Border::default()));
+            return settled;
         }
+        if self.moved && self.asleep(&stretch) {
+            self.health.pause(stretch.end, stretch.length());
+        }
+        self.moved = true;
+        if let Some(power) = power
+            && point.sd.is_some()
+            && !ruler.is_instantaneous()
+        {
+            self.held = Some(Held {
+                interval: self.close(stretch, None, Border::default()),
+                point,
+                power,
+                step_uj: ruler.resolution_uj(&before, &now, self.step),
+            });
+            return settled;
+        }
+        let energy = self.total_uj - self.settled_uj;
+        self.settled_uj = self.total_uj;
+        let length = stretch.length();
+        let border = self.border(&ruler, &before, &now, record.end, energy, length);
+        settled.push(self.close(stretch, Some(energy), border));
+        settled
+    }
+
+    /// Settles the stretch that waited for the reading after it, `next`, with
+    /// the power until then.
+    fn settle(&mut self, next: Option<(Point, f64)>) -> Option<Interval> {
+        let mut held = self.held.take()?;
+        let next = next.as_ref().map(|(point, power)| (point, *power));
+        let (total_uj, border) = held.settle(self.settled_uj, next);
+        held.interval.energy = Some(Microjoules(total_uj - self.settled_uj));
+        held.interval.border = border;
+        self.settled_uj = total_uj;
+        Some(held.interval)
     }
 
     /// What is left when the recording ends, and what has to be said.
-    pub(super) fn finish(mut self) -> (Option<Interval>, Vec<Caveat>) {
+    pub(super) fn finish(mut self) -> (Vec<Interval>, Vec<Caveat>) {
         let mut caveats: Vec<_> = self.health.caveats().collect();
         if matches!(self.means, Means::None) {
             caveats.push(self.health.senseless());
         }
+        let mut left: Vec<_> = self.settle(None).into_iter().collect();
         let Some(stretch) = self.pending.take() else {
-            return (None, caveats);
+            return (left, caveats);
         };
+        let mut energy = None;
         if let Means::Readings { .. } = self.means {
             let lost = stretch.length();
             let settled = lost.0 <= self.latch.0.saturating_mul(2);
@@ -160,17 +210,15 @@ impl Track {
             } else if self.moved && settled {
                 // Shorter than two updates: the energy is on the other side
                 // of the last border, within that border's deviation.
-                return (
-                    Some(self.close(stretch, Some(0), Border::default())),
-                    caveats,
-                );
+                energy = Some(0);
             } else if !self.moved || self.asleep(&stretch) {
                 let working = busy(&stretch.cpus) > Nanos::ZERO;
                 let silent = self.health.silent(self.moved, working, lost, self.latch);
                 caveats.push(silent);
             }
         }
-        (Some(self.close(stretch, None, Border::default())), caveats)
+        left.push(self.close(stretch, energy, Border::default()));
+        (left, caveats)
     }
 
     /// Whether a meter that still works would have moved in `stretch`.
@@ -194,7 +242,7 @@ impl Track {
     }
 
     /// What is booked on the wrong side of the border at the end of a
-    /// stretch. Three independent causes:
+    /// stretch, where the update is not dated. Three independent causes:
     ///
     /// * the register shows the state of its last update, which is uniformly
     ///   between zero and one update period old: on average P × latch / 2 is

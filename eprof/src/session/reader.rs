@@ -1,0 +1,108 @@
+//! Reading the meters, and dating what they say.
+
+use std::time::Duration;
+
+use crate::clock;
+use crate::error::Result;
+use crate::source::{EnergySource, Edges, Reading};
+use crate::unit::{Nanos, Timestamp};
+
+/// How long the meters are read in close succession to find their clocks: 20
+/// updates give the period to 1.5 µs.
+const ACQUISITION: Nanos = Nanos(21_000_000);
+/// Pause between two such reads; the kernel adds its timer slack of 50 µs.
+const PAUSE: Duration = Duration::from_micros(10);
+
+/// An energy source whose readings are dated.
+pub struct Reader {
+    source: Box<dyn EnergySource + Send>,
+    edges: Edges,
+    reads: u64,
+}
+
+impl Reader {
+    /// A reader of `source` that knows no clocks yet.
+    pub fn new(source: Box<dyn EnergySource + Send>) -> Self {
+        Self {
+            source,
+            edges: Edges::default(),
+            reads: 0,
+        }
+    }
+
+    /// Finds the clocks by which the registers are updated, in about 20 ms
+    /// spent mostly asleep; at once where no meter can have one.
+    ///
+    /// # Errors
+    /// Where the source is gone.
+    pub fn acquire(&mut self) -> Result<()> {
+        if Edges::worth_while(self.source.meters()) {
+            let rounds = self.poll(ACQUISITION)?;
+            self.edges = Edges::acquire(self.source.meters(), &rounds);
+        }
+        Ok(())
+    }
+
+    /// The clocks.
+    pub fn edges(&self) -> &Edges {
+        &self.edges
+    }
+
+    /// How often the meters were read so far.
+    pub fn reads(&self) -> u64 {
+        self.reads
+    }
+
+    /// Reads all meters once, only to learn about their clocks.
+    ///
+    /// # Errors
+    /// Where the source is gone.
+    pub fn look(&mut self) -> Result<Timestamp> {
+        let readings = self.once()?;
+        Ok(readings.first().map_or_else(clock::now, |of| of.begin))
+    }
+
+    /// Reads all meters. Where it is doubtful whether the register of the main
+    /// one had been updated just before, reads again a little later. Clocks
+    /// that were lost are looked for.
+    ///
+    /// # Errors
+    /// Where the source is gone.
+    pub fn read(&mut self) -> Result<Vec<Reading>> {
+        if self.edges.wants_resuming() {
+            let time = Nanos(self.edges.longest().0 * 2);
+            let rounds = self.poll(time)?;
+            self.edges.resume(&rounds);
+        }
+        let mut readings = self.once()?;
+        let read = readings.first().map(|reading| reading.end);
+        if let Some(certain) = read.and_then(|at| self.edges.settles(at)) {
+            sleep_until(certain);
+            readings = self.once()?;
+        }
+        Ok(readings)
+    }
+
+    fn once(&mut self) -> Result<Vec<Reading>> {
+        let mut readings = self.source.read()?;
+        self.reads += 1;
+        self.edges.date(&mut readings);
+        Ok(readings)
+    }
+
+    fn poll(&mut self, time: Nanos) -> Result<Vec<Vec<Reading>>> {
+        let end = clock::now() + time;
+        let mut rounds = Vec::new();
+        while clock::now() < end {
+            rounds.push(self.source.read()?);
+            self.reads += 1;
+            std::thread::sleep(PAUSE);
+        }
+        Ok(rounds)
+    }
+}
+
+/// Sleeps; at most a few updates long.
+pub fn sleep_until(at: Timestamp) {
+    std::thread::sleep(at.since(clock::now()).into());
+}

@@ -1,0 +1,108 @@
+//! Energy at a border, from readings whose updates are dated.
+//!
+//! A dated reading says how much energy was used up to the time of an update.
+//! The border lies near it, but not there: the update came early or late, or
+//! belongs to another clock than the one that borders are set by, or eprof
+//! woke up after the next one. Between update and border, power is taken to
+//! be the mean of the powers before and after that update. So nothing is
+//! settled before the next reading, which also bounds what is possible.
+
+use crate::recording::IntervalRecord;
+use crate::source::Reading;
+use crate::unit::{Nanos, Timestamp};
+
+use super::{Border, Interval};
+
+/// Cumulative energy at a time.
+#[derive(Clone, Copy, Debug)]
+pub(super) struct Point {
+    /// When the register was updated; for a reading without a date, the
+    /// border at which it was taken.
+    pub(super) at: Timestamp,
+    /// Standard deviation of `at`; `None` for a reading without a date.
+    pub(super) sd: Option<Nanos>,
+    /// Microjoules since the first reading.
+    pub(super) total_uj: u64,
+}
+
+impl Point {
+    /// What `reading`, of the record `record`, says of a meter with the
+    /// nominal time `latch` between updates. A date that cannot be true is
+    /// none.
+    pub(super) fn new(
+        reading: &Reading,
+        record: &IntervalRecord,
+        latch: Nanos,
+        total_uj: u64,
+    ) -> Self {
+        let age = |at: Timestamp| reading.end.since(at).0;
+        let early = |at: Timestamp| at.since(reading.end);
+        let true_to_life = |at: Timestamp| early(at) <= latch && age(at) <= 4 * latch.0.min(1 << 60);
+        match reading.edge.filter(|edge| true_to_life(edge.at)) {
+            Some(edge) => Self {
+                at: edge.at,
+                sd: Some(edge.sd),
+                total_uj,
+            },
+            None => Self {
+                at: record.end,
+                sd: None,
+                total_uj,
+            },
+        }
+    }
+
+    /// Mean power since `earlier`, microjoules per nanosecond; `None` where
+    /// the times make no sense.
+    pub(super) fn power_since(&self, earlier: &Self) -> Option<f64> {
+        let time = self.at.since(earlier.at).0;
+        let energy = self.total_uj.checked_sub(earlier.total_uj)?;
+        (time > 0).then(|| energy as f64 / time as f64)
+    }
+}
+
+/// A stretch that has ended, whose energy waits for the next reading.
+#[derive(Clone, Debug)]
+pub(super) struct Held {
+    /// The stretch; energy and border are still to come.
+    pub(super) interval: Interval,
+    /// The reading at its end.
+    pub(super) point: Point,
+    /// Power before that reading.
+    pub(super) power: f64,
+    /// Width of the step in which the register counts, microjoules.
+    pub(super) step_uj: f64,
+}
+
+impl Held {
+    /// Energy, in microjoules since the first reading, at the end of the
+    /// stretch, and how sure that is. `next` is the reading after it, and the
+    /// power until then; without one, all that was read is taken to belong to
+    /// the stretch.
+    pub(super) fn settle(&self, least_uj: u64, next: Option<(&Point, f64)>) -> (u64, Border) {
+        let border = self.interval.end;
+        let time = border.since(self.point.at).0 as f64 - self.point.at.since(border).0 as f64;
+        let after = next.map_or(self.power, |(_, power)| power);
+        let power = f64::midpoint(self.power, after);
+        let (total, most) = match next {
+            Some((next, _)) => {
+                let total = self.point.total_uj as f64 + time * power;
+                (total.round().max(0.0) as u64, next.total_uj)
+            }
+            None => (self.point.total_uj, self.point.total_uj),
+        };
+        let total = total.min(most).max(least_uj);
+        let uniform = |width: f64| width / 12f64.sqrt();
+        let date = power * self.point.sd.unwrap_or_default().0 as f64;
+        let change = uniform((after - self.power) * time);
+        let step = uniform(self.step_uj);
+        let sd = (date.powi(2) + change.powi(2) + step.powi(2)).sqrt();
+        // Not more than all of it can be on the wrong side.
+        let all = total.saturating_sub(least_uj) as f64;
+        let border = Border {
+            mean: 0.0,
+            sd: sd.min(all),
+        };
+        (total, border)
+    }
+}
