@@ -4,7 +4,7 @@ use std::time::Duration;
 
 use crate::clock;
 use crate::error::Result;
-use crate::source::{EnergySource, Edges, Reading};
+use crate::source::{Edges, EnergySource, Reading};
 use crate::unit::{Nanos, Timestamp};
 
 /// How long the meters are read in close succession to find their clocks: 20

@@ -226,8 +226,9 @@ impl Lock {
 
     /// When the clock will be known so badly that an update should be observed.
     pub fn stale(&self) -> Timestamp {
-        // Half of the jitter: then it adds an eighth to an edge's deviation.
-        let enough = (self.jitter / 4.0).max(15_000f64.powi(2));
+        // Nine tenths of the jitter: then it adds a third to an edge's
+        // deviation, and an observation every 50 periods will do.
+        let enough = (0.8 * self.jitter).max(15_000f64.powi(2));
         let mut steps = 1;
         while steps < 512 && self.phase_variance(steps) < enough {
             steps += 1 + steps / 8;

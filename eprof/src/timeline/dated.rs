@@ -37,7 +37,8 @@ impl Point {
     ) -> Self {
         let age = |at: Timestamp| reading.end.since(at).0;
         let early = |at: Timestamp| at.since(reading.end);
-        let true_to_life = |at: Timestamp| early(at) <= latch && age(at) <= 4 * latch.0.min(1 << 60);
+        let true_to_life =
+            |at: Timestamp| early(at) <= latch && age(at) <= 4 * latch.0.min(1 << 60);
         match reading.edge.filter(|edge| true_to_life(edge.at)) {
             Some(edge) => Self {
                 at: edge.at,
@@ -70,6 +71,8 @@ pub(super) struct Held {
     pub(super) point: Point,
     /// Power before that reading.
     pub(super) power: f64,
+    /// How much the power usually changes from one stretch to the next.
+    pub(super) swing: f64,
     /// Width of the step in which the register counts, microjoules.
     pub(super) step_uj: f64,
 }
@@ -94,7 +97,9 @@ impl Held {
         let total = total.min(most).max(least_uj);
         let uniform = |width: f64| width / 12f64.sqrt();
         let date = power * self.point.sd.unwrap_or_default().0 as f64;
-        let change = uniform((after - self.power) * time);
+        // It may have been either of them, or as far off as it usually is.
+        let swing = ((after - self.power).abs() / 2.0).max(self.swing);
+        let change = swing * time;
         let step = uniform(self.step_uj);
         let sd = (date.powi(2) + change.powi(2) + step.powi(2)).sqrt();
         // Not more than all of it can be on the wrong side.

@@ -40,6 +40,10 @@ pub(super) struct Track {
     pending: Option<Stretch>,
     /// What the anchor says of energy.
     point: Option<Point>,
+    /// Power before it, and the running mean of the squares of its changes,
+    /// (µJ/ns)².
+    power: f64,
+    swing: f64,
     /// The last stretch, where its energy is not settled yet.
     held: Option<Held>,
     /// Microjoules up to the anchor, since the first reading.
@@ -70,6 +74,8 @@ impl Track {
             seen: Timestamp(0),
             pending: None,
             point: None,
+            power: 0.0,
+            swing: 0.0,
             held: None,
             total_uj: 0,
             settled_uj: 0,
@@ -163,10 +169,15 @@ impl Track {
             && point.sd.is_some()
             && !ruler.is_instantaneous()
         {
+            if self.power > 0.0 {
+                self.swing += ((power - self.power).powi(2) - self.swing) / 16.0;
+            }
+            self.power = power;
             self.held = Some(Held {
                 interval: self.close(stretch, None, Border::default()),
                 point,
                 power,
+                swing: self.swing.sqrt(),
                 step_uj: ruler.resolution_uj(&before, &now, self.step),
             });
             return settled;
