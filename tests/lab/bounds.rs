@@ -10,10 +10,21 @@ pub const ENOUGH_RUNS: usize = 20;
 /// Bounds that are not met yet: scenario (`*` for any), column, and why. An
 /// entry is wrong, and makes the lab fail, when the figure has become better
 /// than half of its bound.
-pub const PENDING: &[(&str, Column, &str)] = &[];
+pub const PENDING: &[(&str, Column, &str)] = &[
+    ("*", Column::Meter, EDGES),
+    ("*", Column::Timing, EDGES),
+    ("*", Column::ThreadsMean, WEIGHTS),
+    ("*", Column::ThreadsWorst, WEIGHTS),
+    ("*", Column::Functions, WEIGHTS),
+    ("*", Column::Uncovered, BARS),
+];
+
+const EDGES: &str = "readings are not dated by the register's updates yet";
+const WEIGHTS: &str = "weights follow the work only roughly";
+const BARS: &str = "the error bars do not contain the error of the weights";
 
 /// Why the coverage of all runs is not met yet; empty where it is.
-pub const COVERAGE_PENDING: &str = "";
+pub const COVERAGE_PENDING: &str = BARS;
 
 /// What became of a bound.
 #[derive(Clone, Debug, PartialEq, Eq)]
