@@ -48,14 +48,14 @@ pub fn record(plan: &Plan, watch: &mut dyn FnMut(&Moment)) -> Result<Recorded> {
     let limits = Limits::now();
     let mut selected = source::select(&plan.root, plan.source)?;
     let mut caveats = std::mem::take(&mut selected.caveats);
-    let idle = baseline::find(
+    let mut idle = baseline::find(
         selected.source.as_mut(),
         &plan.root,
         plan.idle_power.as_ref(),
         plan.calibration.as_deref(),
         IDLE_WATCH,
     )?;
-    caveats.extend(idle.caveats);
+    caveats.append(&mut idle.caveats);
     let mut probe = Probe::load(&plan.kernel(&selected.zones))?;
     if plan.cycles_required && !probe.counters().contains(&Counter::Cycles) {
         return Err(Error::new(
@@ -74,7 +74,7 @@ pub fn record(plan: &Plan, watch: &mut dyn FnMut(&Moment)) -> Result<Recorded> {
         .inherited(inherited);
     let prepared = target::prepare(command, follow.cgroup(), &identity)?;
     let file = OutputFile::create(&plan.output, identity.files.as_ref())?;
-    let header = header::describe(plan, &selected, idle.baselines, &probe, &follow, caveats);
+    let header = header::describe(plan, &selected, idle, &probe, &follow, caveats);
     let capture = Capture::new(file.file(), header)?;
 
     // The hooks see the target's birth, and so everything after it.

@@ -183,6 +183,26 @@ fn the_option_goes_before_the_calibration_and_that_before_watching() {
 }
 
 #[test]
+fn a_calibration_of_another_processor_says_nothing_here() {
+    let tree = Tree::new();
+    tree.write("/proc/stat", "cpu  10 0 10 100 0 0 0 0 0 0");
+    let meters = r#"{"intel-rapl:0":{"watts":7.5,"sd":0.5}}"#;
+    let file = |cpu: &str| {
+        format!(
+            r#"{{"schema":"eprof-calibration/2","machine":{{"cpu":"{cpu}","kernel":"","eprof":"","date":""}},"meters":{meters}}}"#
+        )
+    };
+    tree.write("/proc/cpuinfo", "vendor_id : X\nmodel name : This One\n");
+    tree.write("/config/eprof/calibration.json", &file("Another"));
+    let found = find(&tree, None).unwrap();
+    assert_eq!(found.baselines, []);
+    assert_eq!(found.caveats[0].code, "calibration-elsewhere");
+    tree.write("/config/eprof/calibration.json", &file("This One"));
+    let found = find(&tree, None).unwrap();
+    assert_eq!(found.baselines.len(), 1);
+}
+
+#[test]
 fn an_unusable_calibration_is_a_caveat() {
     let tree = Tree::new();
     tree.write("/proc/stat", "cpu  10 0 10 100 0 0 0 0 0 0");

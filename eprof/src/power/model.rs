@@ -5,7 +5,6 @@ use std::str::FromStr;
 
 use serde::{Deserialize, Serialize};
 
-use super::settings::Prior;
 use super::shape::Shape;
 use crate::error::{Error, ErrorKind};
 use crate::kernel::{Counter, Signals};
@@ -126,35 +125,6 @@ impl PowerModel {
     pub fn predict(&self, mut rate: impl FnMut(&Signal) -> f64) -> Watts {
         let power = |term: &Term| term.weight * term.shape.of(rate(&term.signal));
         Watts(self.terms.iter().map(power).sum())
-    }
-}
-
-impl PowerModel {
-    /// What the model says beforehand of weights that are fitted anew, a
-    /// column for each of its terms (whose rows are shaped rates,
-    /// [`Self::columns`]).
-    ///
-    /// The standard deviation is that of the saved weight and of the model's
-    /// error together.
-    pub fn prior(&self) -> Prior {
-        let n = self.terms.len();
-        let sd = |at: usize| {
-            let variance = self.covariance.get(at * n + at).copied().unwrap_or(0.0);
-            let model = self.terms[at].weight * self.residual;
-            (variance.max(0.0) + model * model)
-                .sqrt()
-                .max(f64::MIN_POSITIVE)
-        };
-        Prior {
-            mean: self.terms.iter().map(|term| term.weight).collect(),
-            sd: (0..n).map(sd).collect(),
-        }
-    }
-
-    /// The row of shaped rates, one per term, at these rates.
-    pub fn columns(&self, mut rate: impl FnMut(&Signal) -> f64) -> Vec<f64> {
-        let shaped = |term: &Term| term.shape.of(rate(&term.signal));
-        self.terms.iter().map(shaped).collect()
     }
 }
 

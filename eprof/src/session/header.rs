@@ -8,15 +8,16 @@ use crate::caveat::Caveat;
 use crate::clock;
 use crate::host::{Kernel, Processor};
 use crate::kernel::{Probe, object};
-use crate::recording::{Baseline, Command, Header};
+use crate::recording::{Command, Header};
 use crate::source::Selected;
+use crate::source::idle::Idling;
 use crate::target::Follow;
 
 /// Describes the run that `plan` asks for.
 pub fn describe(
     plan: &Plan,
     selected: &Selected,
-    baselines: Vec<Baseline>,
+    idle: Idling,
     probe: &Probe,
     follow: &Follow,
     caveats: Vec<Caveat>,
@@ -53,8 +54,8 @@ pub fn describe(
         .to_owned(),
         meters: selected.source.meters().to_vec(),
         zones: selected.zones.clone(),
-        baselines,
-        models: Vec::new(),
+        baselines: idle.baselines,
+        models: idle.models,
         caveats,
     }
 }

@@ -9,13 +9,13 @@ use super::idle::{self, Idling};
 use super::{EnergySource, IdlePower};
 use crate::caveat::Caveat;
 use crate::error::Result;
-use crate::host::SysRoot;
+use crate::host::{Processor, SysRoot};
 
-/// Finds the baselines of all meters of `source`.
+/// Finds the baselines of all meters of `source`, and the saved models.
 ///
-/// `option` settles everything where it is given. `saved` is where a
-/// calibration may lie (see [`super::calibration::path`]); an unusable file is
-/// a caveat. Only where some meter is still unknown is the machine watched,
+/// `option` settles all baselines where it is given. `saved` is where a
+/// calibration may lie (see [`super::calibration::path`]); an unusable file,
+/// or one of another processor, is a caveat. Only where some meter is still unknown is the machine watched,
 /// for `time` (at least [`idle::SHORTEST`]).
 ///
 /// # Errors
@@ -28,15 +28,15 @@ pub fn find(
     saved: Option<&Path>,
     time: Duration,
 ) -> Result<Idling> {
-    if let Some(option) = option {
-        return Ok(Idling {
-            baselines: option.baselines(source.meters())?,
-            caveats: Vec::new(),
-        });
-    }
     let mut found = Idling::default();
     match saved.map(Calibration::load) {
-        Some(Ok(Some(calibration))) => found.baselines = calibration.baselines(source.meters()),
+        Some(Ok(Some(calibration))) => match calibration.elsewhere(&Processor::read(root).name) {
+            Some(elsewhere) => found.caveats.push(elsewhere),
+            None => {
+                found.baselines = calibration.baselines(source.meters());
+                found.models = calibration.models(source.meters());
+            }
+        },
         Some(Err(error)) => {
             let caveat = Caveat::new("calibration-unusable", error.to_string());
             found.caveats.push(match error.hint() {
@@ -45,6 +45,10 @@ pub fn find(
             });
         }
         None | Some(Ok(None)) => {}
+    }
+    if let Some(option) = option {
+        found.baselines = option.baselines(source.meters())?;
+        return Ok(found);
     }
     if found.baselines.len() < source.meters().len() {
         let watched = idle::before_run(source, root, time)?;

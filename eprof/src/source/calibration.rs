@@ -21,6 +21,7 @@ use serde::{Deserialize, Serialize};
 
 use super::meter::{Domain, Meter};
 use super::saved_model::SavedModel;
+use crate::caveat::Caveat;
 use crate::error::{Error, ErrorKind, Result};
 use crate::power::PowerModel;
 use crate::recording::Baseline;
@@ -125,6 +126,20 @@ impl Calibration {
             return Err(bad(path, "a model in it is impossible"));
         }
         Ok(Some(found))
+    }
+
+    /// Says so where this was measured on another processor than `cpu`, so
+    /// that nothing of it holds here.
+    pub fn elsewhere(&self, cpu: &str) -> Option<Caveat> {
+        let there = &self.machine.as_ref()?.cpu;
+        let other = there != cpu && !there.is_empty() && !cpu.is_empty();
+        other.then(|| {
+            Caveat::new(
+                "calibration-elsewhere",
+                format!("the saved calibration is of another processor: {there}"),
+            )
+            .hint("eprof calibrate measures this one")
+        })
     }
 
     /// The models of those of `meters` that the calibration has one for.

@@ -13,6 +13,7 @@ use crate::caveat::Caveat;
 use crate::error::Result;
 use crate::host::SysRoot;
 use crate::host::load::CpuTimes;
+use crate::power::PowerModel;
 use crate::recording::Baseline;
 use crate::unit::Watts;
 
@@ -35,6 +36,8 @@ const MAD_TO_SD: f64 = 1.4826;
 pub struct Idling {
     /// Idle power of the meters for which it could be said.
     pub baselines: Vec<Baseline>,
+    /// Saved power models of the meters.
+    pub models: Vec<PowerModel>,
     /// Why it could not be said for the others.
     pub caveats: Vec<Caveat>,
 }
