@@ -193,11 +193,11 @@ fn a_calibration_of_another_processor_says_nothing_here() {
         )
     };
     tree.write("/proc/cpuinfo", "vendor_id : X\nmodel name : This One\n");
-    tree.write("/config/eprof/calibration.json", &file("Another"));
+    tree.write("/config/eprof/calibration.json", file("Another"));
     let found = find(&tree, None).unwrap();
     assert_eq!(found.baselines, []);
     assert_eq!(found.caveats[0].code, "calibration-elsewhere");
-    tree.write("/config/eprof/calibration.json", &file("This One"));
+    tree.write("/config/eprof/calibration.json", file("This One"));
     let found = find(&tree, None).unwrap();
     assert_eq!(found.baselines.len(), 1);
 }
