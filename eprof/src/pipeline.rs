@@ -46,7 +46,7 @@ pub fn record(plan: &Plan, watch: &mut dyn FnMut(&Moment)) -> Result<Recorded> {
     let signals = Signals::block()?;
     let identity = Identity::resolve(&plan.run_as)?;
     let limits = Limits::now();
-    let mut selected = source::select(&plan.root, plan.source)?;
+    let mut selected = source::select(&plan.root, plan.source, plan.calibration.as_deref())?;
     let mut caveats = std::mem::take(&mut selected.caveats);
     let mut idle = baseline::find(
         selected.source.as_mut(),

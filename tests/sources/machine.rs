@@ -4,7 +4,7 @@ use crate::*;
 
 #[test]
 fn what_perf_counts_as_nothing_is_not_believed_here_either() {
-    let selected = eprof::source::select(&SysRoot::machine(), Choice::Auto).unwrap();
+    let selected = eprof::source::select(&SysRoot::machine(), Choice::Auto, None).unwrap();
     let perf = candidate(&selected, SourceKind::Perf);
     if perf.meters.is_empty() {
         skip::absent("this machine has no power PMU");

@@ -62,7 +62,7 @@ pub enum Step<'a> {
 /// is not quiet but has to be; what [`Probe::load`] says; where the meters
 /// fail.
 pub fn calibrate(plan: &Plan, watch: &mut dyn FnMut(&Step<'_>, f64)) -> Result<Findings> {
-    let selected = source::select(&plan.root, plan.source)?;
+    let selected = source::select(&plan.root, plan.source, None)?;
     if selected.kind == SourceKind::Model {
         return Err(Error::new(
             ErrorKind::Unavailable,

@@ -14,6 +14,7 @@
 //! ×0.72–1.41; a known microarchitecture is given ×0.65–1.5, an unknown one
 //! ×0.45–2.2. Shares between the threads of one run do not depend on them.
 
+use super::calibration::Calibration;
 use super::meter::{Domain, Meter, MeterId, Provenance, Quantity, Reading, Scope, SourceKind};
 use super::{Backend, EnergySource};
 use crate::error::Result;
@@ -105,9 +106,40 @@ pub fn coefficients(processor: &Processor) -> Coefficients {
     }
 }
 
+/// What a calibration of the same processor says (one that was measured where
+/// there was a meter: the bare metal below a virtual machine); `None` where it
+/// is of another one, or of an unknown one.
+///
+/// The band is that of power told by CPU time alone, as found in the
+/// calibration when whole workloads were left out; never narrower than ±15 %,
+/// for nothing is known of the other tenants.
+pub fn calibrated(processor: &Processor, calibration: &Calibration) -> Option<Coefficients> {
+    let there = &calibration.machine.as_ref()?.cpu;
+    if there.is_empty() || *there != processor.name {
+        return None;
+    }
+    let packages = calibration.meters.values();
+    packages
+        .filter(|saved| saved.domain == Some(Domain::Package))
+        .find_map(|saved| {
+            let busy = saved.model.as_ref()?.busy_cpu?;
+            let idle_w = saved.watts / saved.cpus.filter(|cpus| *cpus > 0)? as f64;
+            let half = (1.645 * busy.residual).clamp(0.15, 0.55);
+            Some(Coefficients {
+                name: "calibration",
+                idle_w,
+                busy_w: idle_w + busy.watts,
+                low: 1.0 - half,
+                high: 1.0 + half,
+            })
+        })
+}
+
 /// The one meter of the model.
-pub fn meter(processor: &Processor, cpus: &Cpus) -> Meter {
-    let found = coefficients(processor);
+pub fn meter(processor: &Processor, cpus: &Cpus, saved: Option<&Calibration>) -> Meter {
+    let found = saved
+        .and_then(|saved| calibrated(processor, saved))
+        .unwrap_or_else(|| coefficients(processor));
     let numbers = cpus.numbers();
     let busiest = found.busy_w * numbers.len() as f64 * found.high;
     Meter {
@@ -138,10 +170,10 @@ pub struct ModelSource {
 }
 
 impl ModelSource {
-    /// The model for this processor.
-    pub fn new(processor: &Processor, cpus: &Cpus) -> Self {
+    /// The model for this processor, after `saved` where that is of one.
+    pub fn new(processor: &Processor, cpus: &Cpus, saved: Option<&Calibration>) -> Self {
         Self {
-            meters: vec![meter(processor, cpus)],
+            meters: vec![meter(processor, cpus, saved)],
         }
     }
 }
@@ -181,6 +213,30 @@ mod tests {
         assert_eq!(coefficients(&intel(85, 4)).name, "skylake");
         assert_eq!(coefficients(&intel(85, 7)).name, "cascade-lake");
         assert_eq!(coefficients(&intel(85, 11)).name, "generic");
+    }
+
+    #[test]
+    fn a_calibration_of_the_same_processor_goes_before_the_table() {
+        let text = r#"{"schema":"eprof-calibration/2",
+            "machine":{"cpu":"Some CPU","kernel":"6.1","eprof":"0.1.0","date":"2026-01-31"},
+            "meters":{"intel-rapl:0":{"domain":"package","cpus":4,"watts":8.0,"sd":0.1,
+                "model":{"terms":[{"signal":"time","weight":3e-9}],"intercept":8.0,
+                    "covariance":[1e-20],"residual":0.1,
+                    "held_out":{"mae":1,"rmse":1,"mape":0.1,"r2":0.9},
+                    "time_share":{"mae":1,"rmse":1,"mape":0.1,"r2":0.9},
+                    "held_out_by":"workload","rows":300,
+                    "busy_cpu":{"watts":3.0,"residual":0.2}}}}}"#;
+        let Ok(calibration) = serde_json::from_str::<Calibration>(text) else {
+            unreachable!("the text above is a calibration");
+        };
+        let mut processor = intel(207, 2);
+        processor.name = "Some CPU".into();
+        let found = calibrated(&processor, &calibration);
+        let watts = found.map(|found| (found.idle_w, found.busy_w));
+        assert_eq!(watts, Some((2.0, 5.0)));
+        assert!(found.is_some_and(|found| found.low < 0.7 && found.high > 1.3));
+        processor.name = "Another CPU".into();
+        assert_eq!(calibrated(&processor, &calibration), None);
     }
 
     #[test]

@@ -1,7 +1,9 @@
 //! Which source is used: an explicit, ordered list.
 
+use std::path::Path;
 use std::str::FromStr;
 
+use super::calibration::Calibration;
 use super::candidate::{Candidate, MeterNote, Unusable};
 use super::domains::{self, Arranged};
 use super::file_source::FileSource;
@@ -81,12 +83,17 @@ impl std::fmt::Debug for Selected {
     }
 }
 
-/// Selects the source below `root`.
+/// Selects the source below `root`. Where there is no meter, the estimate
+/// follows the calibration at `saved`, if that is of such a processor; a file
+/// that cannot be used is passed over (see [`super::baseline::find`], which
+/// says so).
 ///
 /// # Errors
 /// Only where `choice` names a kind that cannot be used; the model always can.
-pub fn select(root: &SysRoot, choice: Choice) -> Result<Selected> {
-    Finder::new(root.clone()).select(choice)
+pub fn select(root: &SysRoot, choice: Choice, saved: Option<&Path>) -> Result<Selected> {
+    let calibration = saved.and_then(|path| Calibration::load(path).ok().flatten());
+    let finder = Finder::new(root.clone()).calibration(calibration);
+    finder.select(choice)
 }
 
 /// Looks at every kind below `root`: the data of `eprof list`. The candidate
@@ -100,6 +107,7 @@ pub struct Finder {
     root: SysRoot,
     cpus: Cpus,
     processor: Processor,
+    calibration: Option<Calibration>,
     probe: Probe,
     opener: Option<Box<dyn Opener>>,
 }
@@ -117,6 +125,7 @@ impl Finder {
         Self {
             cpus: Cpus::read(&root),
             processor: Processor::read(&root),
+            calibration: None,
             probe: Probe::default(),
             opener: root
                 .is_machine()
@@ -128,6 +137,12 @@ impl Finder {
     /// Sets how long meters are watched before they are believed.
     pub fn probe(mut self, probe: Probe) -> Self {
         self.probe = probe;
+        self
+    }
+
+    /// Sets what an estimate without a meter may follow.
+    pub fn calibration(mut self, calibration: Option<Calibration>) -> Self {
+        self.calibration = calibration;
         self
     }
 
@@ -216,7 +231,8 @@ impl Finder {
                     (absent, Box::new(source), unusable)
                 }
                 SourceKind::Model => {
-                    let source = ModelSource::new(&self.processor, cpus);
+                    let saved = self.calibration.as_ref();
+                    let source = ModelSource::new(&self.processor, cpus, saved);
                     (None, Box::new(source), Vec::new())
                 }
             };
