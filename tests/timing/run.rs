@@ -105,8 +105,9 @@ impl<'a> Session<'a> {
                     border = rhythm.plan(&self.edges, self.at());
                 }
                 Some(Due::Look) => {
-                    rhythm.took(alarm, self.at());
+                    let read = self.at();
                     self.once();
+                    rhythm.looked(alarm, read, &self.edges);
                 }
                 Some(Due::Drain) | None => {}
             }
@@ -175,16 +176,20 @@ impl<'a> Session<'a> {
     }
 }
 
-fn record(begin: Timestamp, end: Timestamp, readings: Vec<Reading>) -> IntervalRecord {
+pub fn record(begin: Timestamp, end: Timestamp, readings: Vec<Reading>) -> IntervalRecord {
     let length = end.since(begin);
     IntervalRecord {
         begin,
         end,
         readings,
-        cpus: vec![CpuAccount {
-            target: Signals::of_time(length),
-            ..CpuAccount::default()
-        }],
+        cpus: if length > Nanos::ZERO {
+            vec![CpuAccount {
+                target: Signals::of_time(length),
+                ..CpuAccount::default()
+            }]
+        } else {
+            Vec::new()
+        },
         ..IntervalRecord::default()
     }
 }

@@ -184,9 +184,8 @@ impl World {
 pub fn latency(dice: &mut Dice) -> f64 {
     let usual = 15e3 * (0.7 * dice.normal()).exp();
     if dice.uniform() < 0.01 {
-        // Pareto, from 100 µs on, with α = 1: one in a hundred of these, so
-        // one in 10,000, takes longer than 10 ms.
-        usual + 100e3 / dice.uniform().max(0.002)
+        // Pareto, from 100 µs to 5 ms, with α = 1.5.
+        usual + 100e3 * dice.uniform().max(0.003).powf(-1.0 / 1.5)
     } else {
         usual
     }

@@ -179,7 +179,7 @@ impl<W: Write> Recorder<W> {
             Some(Due::Look) => {
                 // Where the source fails, the next border will tell.
                 if let Ok(read) = self.reader.look() {
-                    self.rhythm.took(alarm, read);
+                    self.rhythm.looked(alarm, read, self.reader.edges());
                 }
             }
             Some(Due::Drain) => {

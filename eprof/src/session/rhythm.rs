@@ -89,34 +89,38 @@ impl Rhythm {
             self.wanted = self.wanted + self.interval;
         }
         self.drain = now + DRAIN;
-        self.looks.clear();
         let Some((edge, main)) = edges.border(self.wanted, now + NOTICE).zip(edges.main()) else {
+            self.looks.clear();
             self.border = self.wanted;
             return None;
         };
         self.border = edge.at + main.margin(&edge);
-        // Once in a while at the border itself, where eprof reads afterwards
-        // anyway; in a long interval also in between.
-        let rest = main.stale().since(now).max(SHORTEST_REST);
-        if now + rest < edge.at + Nanos(self.interval.0 / 2) {
-            let mut stale = now + rest;
-            while stale + PATIENCE < edge.at {
+        self.watch(edges, now);
+        Some(edge.at)
+    }
+
+    /// Plans the next looks at the clocks before the border.
+    pub fn watch(&mut self, edges: &Edges, now: Timestamp) {
+        self.looks.clear();
+        let due = |lock: &Lock| now + lock.stale().since(now).max(SHORTEST_REST);
+        if let Some(main) = edges.main() {
+            let (stale, edge) = (due(main), main.nearest(self.border));
+            // At the border itself, after which eprof reads anyway, unless
+            // that is too far off.
+            if stale + PATIENCE < edge.at {
                 self.observe(main, stale, now);
-                stale = stale + rest;
+            } else if stale < edge.at + Nanos(self.interval.0 / 2) {
+                self.look_at(edge.at, now);
             }
-            self.look_at(edge.at, now);
         }
         for other in edges.others() {
-            let rest = other.stale().since(now).max(SHORTEST_REST);
-            let mut stale = now + rest;
-            while stale < self.border + Nanos(self.interval.0 / 2) {
-                self.observe(other, stale.min(edge.at), now);
-                stale = stale + rest.max(PATIENCE);
+            let stale = due(other);
+            if stale < self.border + Nanos(self.interval.0 / 2) {
+                self.observe(other, stale.min(self.border), now);
             }
         }
         self.looks.retain(|at| *at < self.border);
         self.looks.sort();
-        Some(edge.at)
     }
 
     /// Two readings, at an update of `lock` near `at` and after it.
@@ -156,11 +160,15 @@ impl Rhythm {
         })
     }
 
-    /// A reading that was due at `alarm` was taken at `read`.
-    pub fn took(&mut self, alarm: Timestamp, read: Timestamp) {
+    /// A look that was due at `alarm` was taken at `read`, and `edges` have
+    /// learnt from it.
+    pub fn looked(&mut self, alarm: Timestamp, read: Timestamp, edges: &Edges) {
         let late = read.since(alarm).0 as f64;
         if late < UNUSUAL {
             self.lead += (late - self.lead) / 16.0;
+        }
+        if self.looks.is_empty() {
+            self.watch(edges, read);
         }
     }
 }

@@ -226,9 +226,9 @@ impl Lock {
 
     /// When the clock will be known so badly that an update should be observed.
     pub fn stale(&self) -> Timestamp {
-        // Nine tenths of the jitter: then it adds a third to an edge's
-        // deviation, and an observation every 50 periods will do.
-        let enough = (0.8 * self.jitter).max(15_000f64.powi(2));
+        // As much as the jitter itself: an edge's deviation is then 1.4 times
+        // that, and an observation every 40 periods will do.
+        let enough = (1.1 * self.jitter).max(15_000f64.powi(2));
         let mut steps = 1;
         while steps < 512 && self.phase_variance(steps) < enough {
             steps += 1 + steps / 8;
@@ -239,7 +239,7 @@ impl Lock {
     /// Takes in what two consecutive reads say.
     pub fn observe(&mut self, window: &Window) {
         let (from, to) = bracket(self.origin, window);
-        if self.lost || to - from > 0.75 * self.period {
+        if self.lost || !(0.0..=0.75 * self.period).contains(&(to - from)) {
             return;
         }
         let steps = self.steps((from + to) / 2.0);

@@ -141,10 +141,11 @@ impl Edges {
         }
     }
 
-    /// The last update contained in what is read at `at` is certain from then
-    /// on; `None` where it is at `at`.
+    /// When it is no longer doubtful which update a value read contains;
+    /// `None` where it is certain at `at`.
     pub fn settles(&self, at: Timestamp) -> Option<Timestamp> {
-        self.main()?.settles(at)
+        let locks = self.main().into_iter().chain(self.others());
+        locks.filter_map(|lock| lock.settles(at)).max()
     }
 
     /// Where to set a border near `wanted`, after `earliest`: at the update of
