@@ -4,12 +4,12 @@
 ///
 /// # The border of two intervals
 ///
-/// User space stores `boundary[id & 1]`, then `epoch = id`, both through the
-/// mapped memory. A program reads its clock first, then `epoch`, then
-/// `boundary[epoch & 1]`: time before the boundary belongs to interval
-/// `epoch - 1`, time after it to `epoch`. The boundary lies a little in the
-/// future of the moment it is stored, so that no program can have passed it
-/// while it still saw the old epoch.
+/// User space stores `boundary[id & 1]`, then `epoch = id`, through the mapped
+/// memory, once interval `id - 2` has been collected. A program reads its clock,
+/// then `epoch`, then `boundary[epoch & 1]`: time before that is of interval
+/// `epoch - 1`, time after it of `epoch`. Old or new, what it sees says the same
+/// if the boundary is stored before it passes, be it long before. Until then it
+/// may be replaced by an earlier one, if that has not passed either.
 #[repr(C, align(64))]
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub struct Control {

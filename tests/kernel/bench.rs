@@ -194,12 +194,22 @@ impl Measured {
 /// Runs the workload with `arguments`, waits for it, and closes an interval
 /// every `every`. Samples are of the cgroup where there is one, else of the
 /// process.
-#[expect(clippy::zombie_processes, reason = "waited for with wait4")]
 pub fn measure(
     settings: &Settings,
     arguments: &[&str],
     every: Duration,
     cgroup: Option<&Cgroup>,
+) -> Measured {
+    measure_by(settings, arguments, cgroup, |_| std::thread::sleep(every))
+}
+
+/// As [`measure`]; an interval is closed whenever `until` returns.
+#[expect(clippy::zombie_processes, reason = "waited for with wait4")]
+pub fn measure_by(
+    settings: &Settings,
+    arguments: &[&str],
+    cgroup: Option<&Cgroup>,
+    mut until: impl FnMut(&mut Probe),
 ) -> Measured {
     // Compiled before anything is followed.
     let program = workload();
@@ -252,7 +262,7 @@ pub fn measure(
     probe.start().unwrap();
     child.stdin.take().unwrap().write_all(b"\n").unwrap();
     loop {
-        std::thread::sleep(every);
+        until(&mut probe);
         let ended = wait(pid);
         if ended.is_some() {
             // What is switched away for the last time is freed a little later.
