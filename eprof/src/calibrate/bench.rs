@@ -2,6 +2,7 @@
 
 use std::collections::BTreeMap;
 
+use crate::caveat::Caveat;
 use crate::error::Result;
 use crate::kernel::{Counter, CpuAccount, IntervalAccounts, Probe, Signals};
 use crate::power::Signal;
@@ -111,6 +112,11 @@ impl Bench {
             }
         }
         by_core
+    }
+
+    /// What makes the signals less true.
+    pub fn caveats(&mut self) -> Vec<Caveat> {
+        self.probe.as_mut().map_or_else(Vec::new, Probe::caveats)
     }
 
     /// All signals that can be told here: time of each type of core, time

@@ -3,6 +3,7 @@
 use std::collections::BTreeMap;
 
 use super::quiet::Disturbance;
+use crate::caveat::Caveat;
 use crate::power::{self, Fit, Row, Settings, Signal, Verdict};
 use crate::source::Domain;
 use crate::source::calibration::{Calibration, Machine, SCHEMA, Saved};
@@ -21,6 +22,8 @@ pub struct Findings {
     pub disturbance: Disturbance,
     /// By meter.
     pub meters: Vec<MeterFindings>,
+    /// What makes the numbers less true.
+    pub caveats: Vec<Caveat>,
 }
 
 /// What was found out about one meter.

@@ -4,8 +4,12 @@ use std::time::Duration;
 
 use super::load::Load;
 
-/// Parts of the time at work, in percent.
-const PERCENT: [u8; 4] = [25, 50, 75, 100];
+/// Parts of the time at work, in percent: high and low in turn, so that a slow
+/// drift (of temperature) is not mistaken for the effect of a load.
+const PERCENT: [u8; 4] = [100, 25, 75, 50];
+
+/// Less time than this for all loads says nothing.
+pub const SHORTEST: Duration = Duration::from_secs(5);
 
 /// What a rung does before it is measured: threads begin, caches fill.
 const SETTLE: f64 = 0.15;
@@ -44,8 +48,6 @@ impl Ladder {
         let mut widths = vec![1, cpus.len().div_ceil(2), cpus.len()];
         widths.dedup();
         let mut rungs = Vec::new();
-        // Full and light rungs alternate, so that a slow drift (of
-        // temperature) is not mistaken for the effect of a load.
         for percent in PERCENT {
             for load in Load::ALL {
                 for &width in widths.iter().filter(|width| **width > 0) {

@@ -62,7 +62,8 @@ pub enum Step<'a> {
 /// is not quiet but has to be; what [`Probe::load`] says; where the meters
 /// fail.
 pub fn calibrate(plan: &Plan, watch: &mut dyn FnMut(&Step<'_>, f64)) -> Result<Findings> {
-    let selected = source::select(&plan.root, plan.source, None)?;
+    let mut selected = source::select(&plan.root, plan.source, None)?;
+    let mut caveats = std::mem::take(&mut selected.caveats);
     if selected.kind == SourceKind::Model {
         return Err(Error::new(
             ErrorKind::Unavailable,
@@ -124,7 +125,13 @@ pub fn calibrate(plan: &Plan, watch: &mut dyn FnMut(&Step<'_>, f64)) -> Result<F
         }
         watch(&Step::Fit, 1.0);
     }
-    conclude(plan, &mut bench, disturbance, &still, &loaded)
+    let mut findings = conclude(plan, &mut bench, disturbance, &still, &loaded)?;
+    caveats.extend(bench.caveats());
+    caveats.append(&mut findings.caveats);
+    Ok(Findings {
+        caveats,
+        ..findings
+    })
 }
 
 fn conclude(
@@ -167,6 +174,7 @@ fn conclude(
         },
         disturbance,
         meters: meters.iter().enumerate().map(one).collect(),
+        caveats: idling.caveats.clone(),
     })
 }
 

@@ -6,6 +6,7 @@ use std::time::{SystemTime, UNIX_EPOCH};
 
 use super::args::{CalibrateArgs, ShortFormat};
 use crate::calibrate::csv::{Columns, Table};
+use crate::calibrate::ladder;
 use crate::calibrate::session::{Plan, Step, calibrate};
 use crate::calibrate::{Findings, MeterFindings};
 use crate::clock;
@@ -42,11 +43,19 @@ fn measured(args: &CalibrateArgs, root: SysRoot) -> Result<Findings> {
         .iter()
         .map(|text| text.trim().parse())
         .collect::<Result<_>>()?;
+    let loads = args.duration.saturating_sub(args.idle_time);
+    if !args.idle_only && loads < ladder::SHORTEST {
+        return Err(Error::new(
+            ErrorKind::Usage,
+            format!("the loads need at least {} s", ladder::SHORTEST.as_secs()),
+        )
+        .remedy("give a longer --duration, or --idle-only"));
+    }
     let plan = Plan {
         root,
         source: args.source.into(),
         idle: args.idle_time,
-        loads: (!args.idle_only).then(|| args.duration.saturating_sub(args.idle_time)),
+        loads: (!args.idle_only).then_some(loads),
         strict: args.strict,
         signals: (!signals.is_empty()).then_some(signals),
         no_btf: std::env::var_os("EPROF_NO_BTF").is_some_and(|value| value == "1"),
@@ -71,6 +80,12 @@ fn measured(args: &CalibrateArgs, root: SysRoot) -> Result<Findings> {
     if !findings.disturbance.is_quiet() {
         eprintln!("warning: {}", findings.disturbance.sentence());
         eprintln!("hint: stop what runs and calibrate again; --strict makes this an error");
+    }
+    for caveat in &findings.caveats {
+        eprintln!("warning: {}", caveat.sentence);
+        if let Some(hint) = &caveat.hint {
+            eprintln!("hint: {hint}");
+        }
     }
     Ok(findings)
 }

@@ -10,6 +10,7 @@ use super::grid::{Column, Give, Grid, Weight};
 use super::look::Look;
 use super::visible::visible;
 use crate::calibrate::{Findings, MeterFindings, Model};
+use crate::caveat::Caveat;
 use crate::power::{Errors, FittedTerm, Shape, Signal};
 use crate::source::Domain;
 use crate::source::calibration::Machine;
@@ -181,6 +182,7 @@ pub struct Document<'a> {
     machine: &'a Machine,
     quiet: Quiet<'a>,
     meters: Vec<MeterDocument<'a>>,
+    caveats: &'a [Caveat],
     saved: Option<&'a Path>,
 }
 
@@ -253,6 +255,7 @@ pub fn document<'a>(findings: &'a Findings, saved: Option<&'a Path>) -> Document
                 .collect(),
         },
         meters: findings.meters.iter().map(meter).collect(),
+        caveats: &findings.caveats,
         saved,
     }
 }
