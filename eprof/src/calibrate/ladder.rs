@@ -50,7 +50,10 @@ impl Ladder {
         let mut rungs = Vec::new();
         for percent in PERCENT {
             for load in Load::ALL {
-                for &width in widths.iter().filter(|width| **width > 0) {
+                for &width in widths
+                    .iter()
+                    .filter(|width| (1..=cpus.len()).contains(*width))
+                {
                     rungs.push(Rung {
                         load,
                         percent,
