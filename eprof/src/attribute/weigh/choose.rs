@@ -31,6 +31,11 @@ const USUAL_BY_MODEL: (f64, f64) = (0.015, 0.3);
 /// so much can be noise.
 const NOISE: f64 = 1.05;
 
+/// So much likelier (logarithm) must the blocks be if payers differ from the
+/// rule before anybody is charged accordingly: twenty times, which is called
+/// strong evidence (Kass and Raftery, Bayes Factors, 1995).
+const CONVINCING: f64 = 3.0;
+
 /// A choice, and what is believed of it.
 struct Chosen {
     rule: Rule,
@@ -84,10 +89,11 @@ pub(crate) fn choose(
         covariance: chosen.covariance,
         heard: chosen.weighing.rule == RuleName::Model && chosen.weighing.blocks > 0,
     };
+    let factors = resolve(&expected, &belief).unwrap_or_default();
     Weigher {
         rule: chosen.rule,
-        factors: resolve(&expected, &belief).unwrap_or_default(),
-        applied: chosen.applied,
+        applied: chosen.applied && factors.gain > CONVINCING,
+        factors,
         weighing: chosen.weighing,
     }
 }
@@ -224,10 +230,15 @@ fn terms_of(model: &PowerModel, columns: &Columns) -> Option<Vec<Term>> {
     terms.collect()
 }
 
-/// One straight term for each signal.
+/// One straight term for each signal that takes energy all the time. What a
+/// wakeup or a migration costs is too little to be told from noise by a run;
+/// only a calibration knows it.
 fn linear(columns: &Columns) -> Vec<Term> {
-    (0..columns.signals().len())
-        .map(|column| Term {
+    let steady = |signal: &Signal| !matches!(signal, Signal::Wakeups | Signal::Migrations);
+    let places = columns.signals().iter().enumerate();
+    places
+        .filter(|(_, signal)| steady(signal))
+        .map(|(column, _)| Term {
             column,
             shape: Shape::Linear,
             weight: 0.0,

@@ -21,6 +21,9 @@ pub(super) struct Factors {
     pub(super) unexplained: DVector<f64>,
     /// Standard deviation of factors about which nothing is known.
     pub(super) usual: f64,
+    /// How much likelier the blocks are with these factors than if the rule
+    /// were right for everybody; logarithm.
+    pub(super) gain: f64,
 }
 
 impl Factors {

@@ -37,7 +37,11 @@ const DOUBT: f64 = 0.7;
 const FREE: f64 = 1.0;
 
 /// No rule is better than this.
-const LEAST_USUAL: f64 = 0.01;
+const LEAST_USUAL: f64 = 1e-3;
+
+/// Where outliers begin, in standard deviations: loses 5 % efficiency where
+/// there are none.
+const HUBER: f64 = 1.345;
 
 /// How often the variance of the noise is estimated anew.
 const ROUNDS: usize = 8;
@@ -105,6 +109,7 @@ pub(super) fn resolve(blocks: &[Expected], belief: &Belief) -> Option<Factors> {
             (block.energy, row.into_iter().collect())
         })
         .collect();
+    let rows = tamed(rows);
     let mut normal = DMatrix::zeros(n, n);
     for (_, row) in &rows {
         for &(i, a) in row {
@@ -136,11 +141,12 @@ pub(super) fn resolve(blocks: &[Expected], belief: &Belief) -> Option<Factors> {
         Some((posterior.evidence - doubt, posterior))
     });
     let (_, posterior) = believed.max_by(|a, b| a.0.total_cmp(&b.0))?;
+    let alike = blocks.posterior(LEAST_USUAL, &common)?;
     let Posterior {
         usual,
         mean,
         covariance,
-        ..
+        evidence,
     } = posterior;
     let covariance = covariance * if belief.heard { 2.0 } else { 1.0 };
     let rows = &blocks.rows;
@@ -173,7 +179,31 @@ pub(super) fn resolve(blocks: &[Expected], belief: &Belief) -> Option<Factors> {
         covariance,
         unexplained,
         usual,
+        gain: evidence - alike.evidence,
     })
+}
+
+/// Outliers made smaller, so that no single late reading makes a factor: a
+/// block that is off by more than so many usual deviations weighs as much less
+/// (Huber 1964).
+fn tamed(mut rows: Vec<(f64, Vec<(usize, f64)>)>) -> Vec<(f64, Vec<(usize, f64)>)> {
+    let off = |(energy, row): &(f64, Vec<(usize, f64)>)| {
+        (energy - row.iter().map(|(_, share)| share).sum::<f64>()).abs()
+    };
+    let mut all: Vec<f64> = rows.iter().map(off).collect();
+    all.sort_by(f64::total_cmp);
+    // The median absolute deviation of a normal distribution is its standard
+    // deviation divided by 1.4826.
+    let limit = HUBER * 1.4826 * all.get(all.len() / 2).copied().unwrap_or(0.0);
+    for row in &mut rows {
+        let off = off(row);
+        if off > limit && limit > 0.0 {
+            let part = (limit / off).sqrt();
+            row.0 *= part;
+            row.1.iter_mut().for_each(|(_, share)| *share *= part);
+        }
+    }
+    rows
 }
 
 /// The blocks, in a shape to be solved.
