@@ -5,6 +5,7 @@ use aya_ebpf::{
     helpers::generated::bpf_perf_event_read_value,
     maps::PerfEventArray,
 };
+use core::mem::MaybeUninit;
 use eprof_common::{COUNTERS, CpuState, Outcome};
 
 use crate::map;
@@ -31,17 +32,14 @@ fn read_one(cpu: *mut CpuState, counter: u32, map: &'static PerfEventArray<u32>)
     if map::COUNTED.load() >> counter & 1 == 0 {
         return UNREAD;
     }
-    let mut value = bpf_perf_event_value {
-        counter: 0,
-        enabled: 0,
-        running: 0,
-    };
+    // The helper fills it, or answers that it failed.
+    let mut value = MaybeUninit::<bpf_perf_event_value>::uninit();
     // SAFETY: the buffer is as large as the size says.
     let status = unsafe {
         bpf_perf_event_read_value(
             (&raw const *map).cast_mut().cast(),
             u64::from(BPF_F_CURRENT_CPU as u32),
-            &mut value,
+            value.as_mut_ptr(),
             size_of::<bpf_perf_event_value>() as u32,
         )
     };
@@ -50,7 +48,8 @@ fn read_one(cpu: *mut CpuState, counter: u32, map: &'static PerfEventArray<u32>)
         unsafe { (*cpu).lost[Outcome::COUNTER_FAILED.0 as usize] += 1 };
         return UNREAD;
     }
-    value.counter
+    // SAFETY: the helper has filled it.
+    unsafe { (*value.as_ptr()).counter }
 }
 
 /// The events between two readings. A counter that could not be read at either

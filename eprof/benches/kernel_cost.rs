@@ -1,10 +1,12 @@
 //! What the kernel programs cost: `cargo bench --bench kernel_cost`, as root.
 //!
-//! 1. Mean time of one run of the programs, by the kernel's own measuring
-//!    (`BPF_ENABLE_STATS`), of `perf bench sched pipe` pinned to one CPU: an
-//!    empty program and the switch program on the same hook in the same run,
-//!    with the workload inside the target and outside.
-//! 2. How much longer a command takes, start-up, names and flamegraph
+//! 1. `signals`: mean time of one run of the programs, by the kernel's own
+//!    measuring (`BPF_ENABLE_STATS`), of `perf bench sched pipe` pinned to one
+//!    CPU: an empty program and the switch program on the same hook in the same
+//!    run, with the workload inside the target and outside, and with more and
+//!    more signals. The time-stamp counter stands in for the processor's
+//!    counters, which a virtual machine need not have.
+//! 2. `slowdown`: how much longer a command takes, start-up, names and flamegraph
 //!    included: under `eprof run`, and under `perf record -g` at the same
 //!    frequency, which still has to be followed by `perf report`. Interleaved;
 //!    medians of the paired ratios of wall-clock time.
@@ -22,12 +24,18 @@ use std::time::{Duration, Instant};
 use aya::programs::BtfTracePoint;
 use aya::sys::Stats;
 use aya::{Btf, Ebpf};
-use eprof::kernel::{Probe, Settings};
+use eprof::kernel::{Counter, Counting, Probe, Settings};
 
 /// Samples per second.
 const FREQUENCY: u32 = 997;
 /// Round trips of `perf bench sched pipe`.
-const LOOPS: &str = "500000";
+const LOOPS: &str = "100000";
+/// Runs of each kind.
+const ROUNDS: usize = 5;
+/// A counter that virtual machines have too. Reading it takes one RDTSC, where
+/// a counter of the processor takes one RDPMC: about as long (tables of
+/// instruction latencies, A. Fog: 25 to 40 cycles either).
+const TSC: &str = "/sys/bus/event_source/devices/msr/events/tsc";
 /// Pairs of runs of each command.
 const PAIRS: usize = 5;
 
@@ -36,26 +44,14 @@ fn main() {
         eprintln!("SKIPPED: needs root");
         return;
     }
-    let statistics = aya::sys::enable_stats(Stats::RunTime).unwrap();
-    println!("mean of one run [ns], perf bench sched pipe on one CPU");
-    for (place, inside) in [("inside the target", true), ("outside the target", false)] {
-        let empty = Empty::attach();
-        let mut probe = probe();
-        let adopted = run(&mut probe, &pipe(), inside);
-        let empty = empty.mean();
-        println!("  {place}: {:.2} s", adopted.as_secs_f64());
-        println!("    {:<8} {:>9} {empty:>7.0}", "empty", "");
-        for (name, runs, mean) in probe.footprint() {
-            if let Some(mean) = mean.filter(|_| runs > 0) {
-                println!(
-                    "    {name:<8} {runs:>9} {mean:>7.0}   {:.2} × empty",
-                    mean / empty
-                );
-            }
-        }
+    let only: Vec<String> = std::env::args().skip(1).collect();
+    let wanted = |part: &str| !only.iter().any(|arg| !arg.starts_with('-') && arg != part);
+    if wanted("signals") {
+        signals();
     }
-    drop(statistics);
-
+    if !wanted("slowdown") {
+        return;
+    }
     println!("slowdown, medians of {PAIRS} pairs at {FREQUENCY} Hz");
     let shell = |script: &str| ["sh", "-c", script].map(str::to_owned).to_vec();
     for (name, command) in [
@@ -71,6 +67,62 @@ fn main() {
     ] {
         slowdown(name, &command);
     }
+}
+
+/// What is measured besides time.
+const SIGNALS: [(&str, usize, bool); 6] = [
+    ("time, wakeups, migrations", 0, false),
+    ("+ crowding", 0, true),
+    ("+ 1 counter", 1, false),
+    ("+ 2 counters", 2, false),
+    ("+ 4 counters", 4, false),
+    ("+ 4 counters, crowding", 4, true),
+];
+
+fn signals() {
+    let statistics = aya::sys::enable_stats(Stats::RunTime).unwrap();
+    println!("median of {ROUNDS} means of one run [ns], perf bench sched pipe on one CPU");
+    if !std::path::Path::new(TSC).exists() {
+        println!("  no counter that can be read here ({TSC})");
+    }
+    for (place, inside) in [("inside the target", true), ("outside the target", false)] {
+        println!(
+            "  {place:<27} {:>6} {:>6} {:>8} {:>6}",
+            "empty", "switch", "× empty", "sample"
+        );
+        let mut means: Vec<[Vec<f64>; 3]> = vec![Default::default(); SIGNALS.len()];
+        // Interleaved: what else the machine does is the same for all.
+        for _ in 0..ROUNDS {
+            for ((_, counters, siblings), means) in SIGNALS.iter().zip(&mut means) {
+                let empty = Empty::attach();
+                let mut probe = probe(*counters, *siblings);
+                run(&mut probe, &pipe(), inside);
+                means[0].push(empty.mean());
+                for (name, runs, mean) in probe.footprint() {
+                    match (name.as_str(), mean.filter(|_| runs > 0)) {
+                        ("switch", Some(mean)) => means[1].push(mean),
+                        ("sample", Some(mean)) => means[2].push(mean),
+                        _ => {}
+                    }
+                }
+            }
+        }
+        for ((name, ..), [empties, switches, samples]) in SIGNALS.iter().zip(&mut means) {
+            let mut ratios: Vec<f64> = switches.iter().zip(&*empties).map(|(s, e)| s / e).collect();
+            let sample = if samples.is_empty() {
+                String::from("-")
+            } else {
+                format!("{:.0}", median(samples))
+            };
+            println!(
+                "    {name:<25} {:>6.0} {:>6.0} {:>8.2} {sample:>6}",
+                median(empties),
+                median(switches),
+                median(&mut ratios)
+            );
+        }
+    }
+    drop(statistics);
 }
 
 fn pipe() -> Vec<String> {
@@ -90,9 +142,20 @@ fn command(argv: &[String]) -> Command {
     command
 }
 
-fn probe() -> Probe {
+/// With so many counters, each of the time-stamp counter, and with CPUs that
+/// are told to be siblings of each other, where asked for.
+fn probe(counters: usize, siblings: bool) -> Probe {
+    let counters = Counter::ALL.into_iter().take(counters);
     Probe::load(&Settings {
         frequency_hz: FREQUENCY,
+        counters: counters
+            .map(|counter| Counting::pmu(counter, "msr", "tsc"))
+            .collect(),
+        siblings: if siblings {
+            vec![(0, 1), (1, 0)]
+        } else {
+            Vec::new()
+        },
         ..Settings::default()
     })
     .unwrap()

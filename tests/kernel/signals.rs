@@ -151,8 +151,9 @@ fn crowded_by_law(measured: &Measured, cpus: [u32; 2]) -> (Nanos, Nanos) {
         "crowded {} and {} of {} and {} in {length} ns",
         one.crowded.0, other.crowded.0, one.on_cpu.0, other.on_cpu.0
     );
-    // The two ends of the run are not cut at the same moment on both CPUs.
-    let slack = 200_000;
+    // The slice in which the run begins is cut by time alone: how crowded its
+    // halves were is not known.
+    let slack = 1_000_000 + length / 100;
     assert!(one.crowded.0.abs_diff(other.crowded.0) <= slack);
     for (crowded, busy) in [(one, other), (other, one)] {
         assert!(crowded.crowded <= crowded.on_cpu);
@@ -225,10 +226,11 @@ fn wakeups_are_the_voluntary_switches() {
                  voluntary ones and {other} others",
                 signals.wakeups, signals.switches
             );
-            // The measurement begins while the first of them is being slept.
-            assert!(u64::from(signals.wakeups).abs_diff(voluntary) <= 1);
-            // The last switch comes after the kernel's last count.
-            assert!(u64::from(signals.switches).abs_diff(voluntary + other + 1) <= 1);
+            // The kernel's count is read before the measurement begins, while
+            // the workload is about to wait for its first word; its last
+            // switch comes after the kernel's last count.
+            assert!(u64::from(signals.wakeups).abs_diff(voluntary) <= 3);
+            assert!(u64::from(signals.switches).abs_diff(voluntary + other + 1) <= 3);
         }
     }
 }
