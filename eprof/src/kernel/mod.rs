@@ -20,6 +20,7 @@ mod settings;
 mod shared;
 mod tracepoint;
 pub mod trust;
+mod urgency;
 
 pub use counting::{CountedEvent, Counting};
 pub use event::{
@@ -29,3 +30,4 @@ pub use event::{
 pub use mapping::Sideband;
 pub use probe::Probe;
 pub use settings::Settings;
+pub use urgency::Urgency;

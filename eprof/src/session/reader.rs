@@ -1,7 +1,5 @@
 //! Reading the meters, and dating what they say.
 
-use std::time::Duration;
-
 use crate::clock;
 use crate::error::Result;
 use crate::source::{Edges, EnergySource, Reading};
@@ -10,8 +8,11 @@ use crate::unit::{Nanos, Timestamp};
 /// How long the meters are read in close succession to find their clocks: 20
 /// updates give the period to 1.5 µs.
 const ACQUISITION: Nanos = Nanos(21_000_000);
-/// Pause between two such reads; the kernel adds its timer slack of 50 µs.
-const PAUSE: Duration = Duration::from_micros(10);
+/// How often that is tried, where eprof does not get to run all the time.
+const TRIES: usize = 3;
+/// Time between two such reads. Too short to sleep: one would wake up after a
+/// multiple of it.
+const PAUSE: Nanos = Nanos(25_000);
 
 /// An energy source whose readings are dated.
 pub struct Reader {
@@ -30,15 +31,17 @@ impl Reader {
         }
     }
 
-    /// Finds the clocks by which the registers are updated, in about 20 ms
-    /// spent mostly asleep; at once where no meter can have one.
+    /// Finds the clocks by which the registers are updated, in about 20 ms of
+    /// reading; at once where no meter can have one.
     ///
     /// # Errors
     /// Where the source is gone.
     pub fn acquire(&mut self) -> Result<()> {
-        if Edges::worth_while(self.source.meters()) {
+        let mut tries = TRIES;
+        while tries > 0 && Edges::worth_while(self.source.meters()) && self.edges.main().is_none() {
             let rounds = self.poll(ACQUISITION)?;
             self.edges = Edges::acquire(self.source.meters(), &rounds);
+            tries -= 1;
         }
         Ok(())
     }
@@ -93,10 +96,15 @@ impl Reader {
     fn poll(&mut self, time: Nanos) -> Result<Vec<Vec<Reading>>> {
         let end = clock::now() + time;
         let mut rounds = Vec::new();
-        while clock::now() < end {
+        let mut now = clock::now();
+        while now < end {
             rounds.push(self.source.read()?);
             self.reads += 1;
-            std::thread::sleep(PAUSE);
+            let next = now + PAUSE;
+            while now < next {
+                std::hint::spin_loop();
+                now = clock::now();
+            }
         }
         Ok(rounds)
     }

@@ -12,7 +12,7 @@ use super::{Moment, Plan};
 use crate::caveat::Caveat;
 use crate::clock;
 use crate::error::{Error, Result};
-use crate::kernel::{COUNTERS, IntervalAccounts, KernelEvent, Probe, Sideband, TaskId};
+use crate::kernel::{COUNTERS, IntervalAccounts, KernelEvent, Probe, Sideband, TaskId, Urgency};
 use crate::recording::{Capture, End, Footprint, Frame};
 use crate::source::EnergySource;
 use crate::symbol::{self, Atlas};
@@ -117,6 +117,8 @@ impl<W: Write> Recorder<W> {
         cgroup: Option<&Cgroup>,
         watch: &mut dyn FnMut(&Moment),
     ) -> Result<()> {
+        // Until the target has ended; what comes then has time.
+        let _urgent = Urgency::raise();
         let mut waiter = Waiter::new()?;
         self.reader.acquire()?;
         self.rhythm = Rhythm::new(plan.interval, clock::now());

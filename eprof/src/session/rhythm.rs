@@ -13,7 +13,7 @@
 //! certainly come: the value then read is that of the border, give or take
 //! what the update was early or late. Only from time to time does it also wake
 //! up just *at* an expected update and looks whether it has come: that keeps
-//! the clock right (see [`crate::source::edge`]). Nothing ever spins.
+//! the clock right (see [`crate::source::edge`]).
 //!
 //! Without a clock, borders come at regular times.
 

@@ -182,6 +182,17 @@ impl Lock {
         self.lost
     }
 
+    /// Whether so little is known of the updates around `at` that one may be
+    /// mistaken for the next.
+    pub fn is_vague(&self, at: Timestamp) -> bool {
+        self.predict(self.steps(self.relative(at))).1.sqrt() > self.period / 5.0
+    }
+
+    /// Gives the lock up, until [`Self::resume`].
+    pub fn lose(&mut self) {
+        self.lost = true;
+    }
+
     /// The update expected nearest to `at`.
     pub fn nearest(&self, at: Timestamp) -> Edge {
         self.edge(self.steps(self.relative(at)))

@@ -92,6 +92,10 @@ impl Edges {
                 group.lock.observe(&window);
                 group.losses += u32::from(!was_lost && group.lock.is_lost());
             }
+            // Not wrong, but unknown: eprof could not look for a long time.
+            if group.lock.is_vague(round.end) {
+                group.lock.lose();
+            }
             if !group.lock.is_lost() {
                 let edge = group.lock.contained(round.begin, round.end);
                 for reading in readings.iter_mut() {

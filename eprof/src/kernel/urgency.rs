@@ -1,0 +1,43 @@
+//! Being run soon after waking up.
+//!
+//! A late wake-up makes a border's energy less sure, and eprof's few
+//! microseconds are the same whenever they are spent. So it asks for the
+//! highest priority among ordinary threads: the scheduler then lets it in at
+//! once beside busy ones, which still cannot starve.
+#![expect(unsafe_code, reason = "setpriority(2) has no safe form")]
+
+/// The calling thread is urgent as long as this lives, if the kernel allows
+/// (CAP_SYS_NICE).
+#[derive(Debug)]
+pub struct Urgency {
+    /// The nice value before; `None` where it was left as it was.
+    before: Option<i32>,
+}
+
+impl Urgency {
+    /// Makes the calling thread urgent. Threads and processes that it begins
+    /// meanwhile are so too.
+    pub fn raise() -> Self {
+        // SAFETY: takes numbers only. The value −1 may also be an error, in
+        // which case it is restored too high by one at most.
+        let before = unsafe { libc::getpriority(libc::PRIO_PROCESS, 0) };
+        Self {
+            before: set(-20).then_some(before),
+        }
+    }
+}
+
+impl Drop for Urgency {
+    fn drop(&mut self) {
+        if let Some(before) = self.before {
+            set(before);
+        }
+    }
+}
+
+/// Sets the nice value of the calling thread (on Linux, `who` 0 with
+/// `PRIO_PROCESS` is the thread).
+fn set(nice: i32) -> bool {
+    // SAFETY: takes numbers only.
+    unsafe { libc::setpriority(libc::PRIO_PROCESS, 0, nice) == 0 }
+}
