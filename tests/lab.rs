@@ -3,6 +3,8 @@
 //! ```text
 //! cargo test --test lab                 everything
 //! cargo test --test lab -- twins hot    scenarios with these in their names
+//! cargo test --test lab -- --again      nothing; compares once more
+//! cargo test --test lab -- --again --keep   and keeps some for `lab_twin`
 //! cargo test --test lab -- --list
 //! ```
 //!
@@ -33,6 +35,8 @@ mod support;
 mod table;
 #[path = "lab/truth.rs"]
 mod truth;
+#[path = "lab/twin.rs"]
+mod twin;
 
 use std::process::ExitCode;
 
@@ -46,7 +50,8 @@ fn main() -> ExitCode {
         none || filters.any(|filter| scenario.name.contains(filter.as_str()))
     };
     let scenarios: Vec<Scenario> = scenario::all().into_iter().filter(wanted).collect();
-    if arguments.iter().any(|word| word == "--list") {
+    let asked = |option: &str| arguments.iter().any(|word| word == option);
+    if asked("--list") {
         for scenario in &scenarios {
             println!("{}: test", scenario.name);
         }
@@ -61,7 +66,13 @@ fn main() -> ExitCode {
     for boot in BOOTS {
         let here: Vec<&Scenario> = scenarios.iter().filter(|s| s.boot == boot).collect();
         if !here.is_empty() {
-            let results = lab.run(boot, &here);
+            let results = match asked("--again") {
+                true => lab.left(boot),
+                false => lab.run(boot, &here),
+            };
+            if asked("--keep") {
+                twin::keep(&here, &results);
+            }
             outcomes.extend(here.iter().flat_map(|s| compare::outcomes(s, &results)));
         }
     }

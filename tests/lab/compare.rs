@@ -4,6 +4,7 @@ use std::collections::BTreeMap;
 use std::path::Path;
 use std::process::Command;
 
+use eprof::kernel::Counter;
 use eprof::recording::RecordingFile;
 use eprof::source::{Domain, Scope};
 use eprof::timeline::{Interval, Timeline};
@@ -25,6 +26,9 @@ pub enum Column {
     ThreadsMean,
     /// Worst error of a thread, in percent.
     ThreadsWorst,
+    /// Mean error of threads if what was counted for them were priced by the
+    /// very law of the hardware, in percent: what no attribution can mend.
+    Counted,
     /// By how much two equal threads differ beyond their truths, in percent.
     Twins,
     /// Energy in the wrong function, in percent.
@@ -136,6 +140,8 @@ struct Thread {
     truth: f64,
     reported: f64,
     half_width: f64,
+    /// What was counted, by the law of the hardware.
+    priced: f64,
 }
 
 impl Thread {
@@ -307,8 +313,10 @@ impl Run<'_> {
             thread.reported += row["marginal_uj"].as_f64().unwrap_or(0.0);
             thread.half_width += row["ci90_uj"].as_f64().unwrap_or(0.0);
         }
+        for (tid, uj) in self.priced() {
+            threads.entry(tid).or_default().priced = uj;
+        }
         for used in &self.truth.used {
-            // Before it executes the target, the first process is eprof.
             if used.comm != "eprof"
                 && let Some(thread) = threads.get_mut(&u64::from(used.tid))
             {
@@ -317,6 +325,30 @@ impl Run<'_> {
             }
         }
         threads
+    }
+
+    /// What the accounts of each thread cost by the linear law of the hardware
+    /// (`module/law.c`), in microjoules.
+    fn priced(&self) -> BTreeMap<u64, f64> {
+        let file = RecordingFile::open(&self.directory.join("eprof.data")).unwrap();
+        let mut priced: BTreeMap<u64, f64> = BTreeMap::new();
+        for record in file.intervals().unwrap() {
+            for thread in record.unwrap().threads {
+                let signals = thread.signals;
+                let count = |counter: Counter| signals.counts[counter as usize] as f64;
+                let uj = 0.8e-3 * signals.on_cpu.0 as f64
+                    + 0.9e-3 * count(Counter::Cycles)
+                    + 0.5e-3 * count(Counter::Instructions)
+                    + 62e-3 * count(Counter::CacheMisses);
+                let task = &file.catalog.tasks[thread.task.0 as usize];
+                // Before it executes the target, the first process is eprof.
+                if task.parent.is_none() {
+                    continue;
+                }
+                *priced.entry(u64::from(task.tid)).or_default() += uj;
+            }
+        }
+        priced
     }
 
     /// Those above 1 % of the energy.
@@ -340,7 +372,16 @@ impl Run<'_> {
         let mean = large.iter().map(Thread::error).sum::<f64>() / large.len() as f64;
         let worst = large.iter().max_by(|a, b| a.error().total_cmp(&b.error()));
         let worst = worst.expect("a thread");
-        vec![
+        let priced = large
+            .iter()
+            .map(|t| (t.priced / t.truth - 1.0).abs() * 100.0);
+        let counted = known.then(|| Figure {
+            column: Column::Counted,
+            value: priced.sum::<f64>() / large.len() as f64,
+            bound: None,
+            note: String::new(),
+        });
+        let mut figures = vec![
             Figure {
                 column: Column::ThreadsMean,
                 value: mean,
@@ -358,7 +399,9 @@ impl Run<'_> {
                     worst.truth / 1e3
                 ),
             },
-        ]
+        ];
+        figures.extend(counted);
+        figures
     }
 
     fn twins(&self, known: bool) -> Figure {

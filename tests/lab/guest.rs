@@ -84,6 +84,13 @@ impl Lab {
         }
     }
 
+    /// What the last run of a virtual machine left.
+    pub fn left(&self, boot: Boot) -> Results {
+        Results {
+            directory: self.cache.join("runs").join(boot.name).join("out"),
+        }
+    }
+
     /// Boots a virtual machine and lets it do `scenarios`.
     pub fn run(&self, boot: Boot, scenarios: &[&Scenario]) -> Results {
         let share = self.cache.join("runs").join(boot.name);

@@ -3,11 +3,12 @@
 use crate::bounds::{self, Verdict};
 use crate::compare::{Column, Outcome};
 
-const COLUMNS: [(Column, &str); 11] = [
+const COLUMNS: [(Column, &str); 12] = [
     (Column::Conserved, "off µJ"),
     (Column::Meter, "meter"),
     (Column::ThreadsMean, "mean %"),
     (Column::ThreadsWorst, "worst %"),
+    (Column::Counted, "counted %"),
     (Column::Twins, "twins %"),
     (Column::Functions, "func %"),
     (Column::Missing, "missing"),
