@@ -64,7 +64,11 @@ fn main() -> ExitCode {
     let lab = guest::Lab::prepare();
     let mut outcomes = Vec::new();
     for boot in BOOTS {
-        let here: Vec<&Scenario> = scenarios.iter().filter(|s| s.boot == boot).collect();
+        let mut here: Vec<&Scenario> = scenarios.iter().filter(|s| s.boot == boot).collect();
+        if asked("--again") {
+            let left = lab.left(boot).directory;
+            here.retain(|scenario| left.join(&scenario.name).exists());
+        }
         if !here.is_empty() {
             let results = match asked("--again") {
                 true => lab.left(boot),
