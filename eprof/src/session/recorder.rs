@@ -174,10 +174,7 @@ impl<W: Write> Recorder<W> {
     fn wake(&mut self, watch: &mut dyn FnMut(&Moment)) {
         let alarm = self.rhythm.next();
         match self.rhythm.due(clock::now()) {
-            Some(Due::Border) if self.clockwork.is_some() => {
-                self.tick(watch);
-                self.ahead();
-            }
+            Some(Due::Border) if self.clockwork.is_some() => self.tick(watch),
             Some(Due::Look) => {
                 // Where the source fails, the next border will tell.
                 if let Ok(read) = self.reader.look() {
@@ -235,7 +232,6 @@ impl<W: Write> Recorder<W> {
             return;
         }
         let closed = self.close();
-        self.border = None;
         if let Some(moment) = self.outlive(closed).flatten() {
             watch(&moment);
         }
@@ -302,6 +298,8 @@ impl<W: Write> Recorder<W> {
             }
         };
         let accounts = self.probe.close_interval()?;
+        // Before all that takes its time: the next border may be near.
+        self.ahead();
         self.drain()?;
         // eprof may not have got to run for a while since the border: what was
         // sampled meanwhile belongs to time that is not yet accounted.
