@@ -1,17 +1,16 @@
 //! Reading the hardware counters of the CPU that a program runs on.
 
 use aya_ebpf::{
-    bindings::{BPF_F_CURRENT_CPU, bpf_perf_event_value},
-    helpers::generated::bpf_perf_event_read_value,
-    maps::PerfEventArray,
+    bindings::BPF_F_CURRENT_CPU, helpers::generated::bpf_perf_event_read, maps::PerfEventArray,
 };
-use core::mem::MaybeUninit;
 use eprof_common::{COUNTERS, CpuState, Outcome};
 
 use crate::map;
 
 /// What a counter says that cannot be read.
 const UNREAD: u64 = 0;
+/// The largest error number (`include/linux/err.h`).
+const MAX_ERRNO: u64 = 4095;
 
 /// All counters of this CPU; [`UNREAD`] for those that are not in use or fail,
 /// which is counted as a loss.
@@ -32,24 +31,22 @@ fn read_one(cpu: *mut CpuState, counter: u32, map: &'static PerfEventArray<u32>)
     if map::COUNTED.load() >> counter & 1 == 0 {
         return UNREAD;
     }
-    // The helper fills it, or answers that it failed.
-    let mut value = MaybeUninit::<bpf_perf_event_value>::uninit();
-    // SAFETY: the buffer is as large as the size says.
-    let status = unsafe {
-        bpf_perf_event_read_value(
+    // Without the times that `bpf_perf_event_read_value` gives as well, which
+    // take a look at the clock for each counter; user space asks for them.
+    // SAFETY: the helper checks the index.
+    let value = unsafe {
+        bpf_perf_event_read(
             (&raw const *map).cast_mut().cast(),
             u64::from(BPF_F_CURRENT_CPU as u32),
-            value.as_mut_ptr(),
-            size_of::<bpf_perf_event_value>() as u32,
         )
     };
-    if status != 0 {
+    // An error is a negative number; no counter will ever be that large.
+    if value > u64::MAX - MAX_ERRNO {
         // SAFETY: `cpu` is an element of CPUS.
         unsafe { (*cpu).lost[Outcome::COUNTER_FAILED.0 as usize] += 1 };
         return UNREAD;
     }
-    // SAFETY: the helper has filled it.
-    unsafe { (*value.as_ptr()).counter }
+    value
 }
 
 /// The events between two readings. A counter that could not be read at either

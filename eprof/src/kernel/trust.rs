@@ -75,31 +75,40 @@ impl Pulse {
 }
 
 /// The caveats for counters that cannot be trusted on all CPUs, one for each
-/// counter, for the worst reason.
+/// reason; each counter is told once, for the worst.
 pub(super) fn caveats(states: &[(u32, Counter, CounterState)]) -> Vec<Caveat> {
-    Counter::ALL
+    let worst = |counter: Counter| {
+        let of_it = states.iter().filter(move |(_, other, _)| *other == counter);
+        of_it.map(|(.., state)| *state).max()
+    };
+    let reasons = [
+        (
+            CounterState::Multiplexed,
+            "counter-multiplexed",
+            "ran only some of the time",
+        ),
+        (CounterState::NeverRan, "counter-never-ran", "never ran"),
+        (
+            CounterState::Stalled,
+            "counter-stalled",
+            "stood still on a busy CPU",
+        ),
+    ];
+    reasons
         .into_iter()
-        .filter_map(|counter| {
-            let of_it = || states.iter().filter(move |(_, other, _)| *other == counter);
-            let worst = of_it().map(|(.., state)| *state).max()?;
-            let all = of_it().count();
-            let bad = of_it().filter(|(.., state)| *state == worst).count();
-            let (code, did) = match worst {
-                CounterState::Live => return None,
-                CounterState::Stalled => ("counter-stalled", "stood still while they were busy"),
-                CounterState::NeverRan => ("counter-never-ran", "never ran"),
-                CounterState::Multiplexed => ("counter-multiplexed", "ran only some of the time"),
-            };
-            let name = counter.name();
-            Some(
+        .filter_map(|(state, code, did)| {
+            let names: Vec<&str> = Counter::ALL
+                .into_iter()
+                .filter(|counter| worst(*counter) == Some(state))
+                .map(Counter::name)
+                .collect();
+            (!names.is_empty()).then(|| {
                 Caveat::new(
                     code,
-                    format!(
-                        "the counter of {name} {did} on {bad} of {all} CPUs, so it is not used"
-                    ),
+                    format!("counted, but {did}, so not used: {}", names.join(", ")),
                 )
-                .hint("end other profilers, or set kernel.nmi_watchdog=0"),
-            )
+                .hint("end other profilers, or set kernel.nmi_watchdog=0")
+            })
         })
         .collect()
 }
@@ -150,12 +159,22 @@ mod tests {
             live,
             (1, cycles, CounterState::Stalled),
             (2, cycles, CounterState::Multiplexed),
+            (0, Counter::Instructions, CounterState::Multiplexed),
             (0, misses, CounterState::NeverRan),
         ]);
-        let codes: Vec<&str> = told.iter().map(|caveat| caveat.code.as_str()).collect();
-        assert_eq!(codes, ["counter-multiplexed", "counter-never-ran"]);
-        assert!(told[0].sentence.contains("cycles") && told[0].sentence.contains("1 of 3"));
-        assert!(told[1].sentence.contains("cache-misses") && told[1].sentence.contains("1 of 1"));
+        let told: Vec<(&str, &str)> = told
+            .iter()
+            .map(|caveat| (caveat.code.as_str(), caveat.sentence.as_str()))
+            .collect();
+        let [(first, many), (second, one)] = told[..] else {
+            unreachable!("{told:?}");
+        };
+        assert_eq!(
+            (first, second),
+            ("counter-multiplexed", "counter-never-ran")
+        );
+        assert!(many.ends_with("cycles, instructions"), "{many}");
+        assert!(one.ends_with(": cache-misses"), "{one}");
     }
 
     proptest! {
