@@ -174,7 +174,8 @@ impl Run<'_> {
                     figures.push(self.functions(None, note));
                 }
                 Check::Timing => figures.push(self.timing()),
-                Check::Short => figures.extend(self.short()),
+                Check::Short => figures.extend(self.short(Some(3.0))),
+                Check::Storm => figures.extend(self.short(None)),
                 Check::Said(code) => figures.push(self.said(code)),
             }
         }
@@ -446,7 +447,7 @@ impl Run<'_> {
         Report(either.expect("a report"))
     }
 
-    fn short(&self) -> Vec<Figure> {
+    fn short(&self, bound: Option<f64>) -> Vec<Figure> {
         let reported = self.threads();
         let named = |used: &&crate::truth::Used| {
             ["hot", "mid", "low", "mem"]
@@ -490,7 +491,7 @@ impl Run<'_> {
             Figure {
                 column: Column::Sum,
                 value: (sum / truth - 1.0).abs() * 100.0,
-                bound: Some(3.0),
+                bound,
                 note: format!("{:.1} mJ for {:.1}", sum / 1e3, truth / 1e3),
             },
         ]

@@ -42,6 +42,8 @@ pub enum Check {
     Timing,
     /// Many short processes: all there, and their sum.
     Short,
+    /// Processes that fork processes: all there; their sum is only printed.
+    Storm,
     /// A meter or a counter that is broken: said in a caveat with this code.
     Said(&'static str),
 }
@@ -63,7 +65,8 @@ pub struct Scenario {
     pub work: String,
     /// What is held against the truth.
     pub checks: Vec<Check>,
-    /// Whether it is run with a saved calibration too.
+    /// Whether it is run with a saved calibration too. A calibration takes a
+    /// minute, so there is one only, of the ordinary hardware.
     pub calibrated: bool,
 }
 
@@ -117,15 +120,11 @@ impl Scenario {
         }
     }
 
-    /// Whether there are counters.
+    /// Whether there are counters, and all of them good.
     pub fn counters(&self) -> bool {
-        !self.hardware.split(' ').any(|pair| pair == "counters=0")
-    }
-
-    /// The part of `hardware` on which a calibration depends, as a name.
-    pub fn calibration(&self) -> String {
-        let counters = if self.counters() { "" } else { "-uncounted" };
-        format!("calibration-{}{counters}", self.law())
+        let bad = ["counters=0", "counters_at_once", "counter_stalled"];
+        !bad.iter()
+            .any(|parameter| self.hardware.contains(parameter))
     }
 }
 
@@ -202,7 +201,7 @@ fn processes() -> Vec<Scenario> {
     use Check::*;
     vec![
         Scenario::new("short-processes", "short 2000 100 300 2", &[Meter, Short]),
-        Scenario::new("storm", "storm 3 6 4", &[Meter, Short]),
+        Scenario::new("storm", "storm 3 6 4", &[Meter, Storm]),
         Scenario::new("idle", "idle 3", &[Meter, Threads]),
         Scenario::new("hop", "hop 3 10 hot-a mem-b", &[Meter, Threads]),
     ]
@@ -251,8 +250,7 @@ fn laws() -> Vec<Scenario> {
             "threads 4 hot-a@0 mem-b@1",
             &[Meter, Threads],
         )
-        .hardware("counters=0")
-        .calibrated(),
+        .hardware("counters=0"),
         Scenario::new(
             "uncounted-twins",
             "threads 4 mid-a@0 mid-b@1",
@@ -271,14 +269,10 @@ fn laws() -> Vec<Scenario> {
             &[Meter, Threads],
         )
         .on(SIBLINGS)
-        .hardware("law=smt")
-        .calibrated(),
+        .hardware("law=smt"),
         Scenario::new("steps", "threads 4 hot-a mem-b/100/50", &[Meter, Threads])
-            .hardware("law=freq")
-            .calibrated(),
-        Scenario::new("hidden", "threads 4 vec-a sca-b", &[Meter, Threads])
-            .hardware("law=mix")
-            .calibrated(),
+            .hardware("law=freq"),
+        Scenario::new("hidden", "threads 4 vec-a sca-b", &[Meter, Threads]).hardware("law=mix"),
     ]
 }
 
@@ -306,5 +300,5 @@ fn varied() -> Vec<Scenario> {
             &[Check::Meter, Check::Threads],
         )
     };
-    (0..6).map(&mut varied).collect()
+    (0..5).map(&mut varied).collect()
 }

@@ -37,7 +37,7 @@ pub fn print(outcomes: &[Outcome], verdicts: &[Verdict]) {
         println!();
     }
     println!(
-        "\n  * without counters   ! beyond its bound   meter: in updates of the registers (1.003 ms)"
+        "\n  * without (good) counters   ! beyond its bound   meter: in updates of the registers (1.003 ms)"
     );
     let (covered, all) = bounds::coverage(outcomes);
     println!(
