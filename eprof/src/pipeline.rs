@@ -142,13 +142,23 @@ fn watch_target(
             let directory = directory
                 .map(File::from)
                 .map_err(|error| Error::io("open", cgroup.path(), &error))?;
-            probe.sample_cgroup(&directory)?;
-            Sideband::cgroup(&directory, probe.cpus())
+            match probe.sample_cgroup(&directory) {
+                Ok(()) => Sideband::cgroup(&directory, probe.cpus()),
+                // Some kernels count in no cgroup until a controller is enabled
+                // in the root of the hierarchy.
+                Err(error) => {
+                    caveats.push(
+                        Caveat::new(
+                            "no-cgroup-events",
+                            format!("stacks are sampled by process, not by cgroup: {error}"),
+                        )
+                        .hint("sudo sh -c 'echo +cpu > /sys/fs/cgroup/cgroup.subtree_control'"),
+                    );
+                    of_process(probe, child)?
+                }
+            }
         }
-        None => {
-            probe.sample_process(child.pid())?;
-            Sideband::process(child.pid(), probe.cpus())
-        }
+        None => of_process(probe, child)?,
     };
     Ok(sideband
         .map_err(|error| {
@@ -159,4 +169,11 @@ fn watch_target(
             });
         })
         .ok())
+}
+
+/// Samples the target's first process and all that it forks. The outer error
+/// is that of sampling, the inner one that of watching mappings.
+fn of_process(probe: &mut Probe, child: &Child) -> Result<Result<Sideband>> {
+    probe.sample_process(child.pid())?;
+    Ok(Sideband::process(child.pid(), probe.cpus()))
 }

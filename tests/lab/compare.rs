@@ -80,15 +80,15 @@ pub struct Outcome {
 /// The outcomes of a scenario: without and, where there is one, with a
 /// calibration.
 pub fn outcomes(scenario: &Scenario, results: &Results) -> Vec<Outcome> {
+    let plain = scenario.blind || !scenario.has_calibration();
     let names = [
-        scenario.name.clone(),
-        format!("{}+calibrated", scenario.name),
+        plain.then(|| scenario.name.clone()),
+        scenario
+            .has_calibration()
+            .then(|| format!("{}+calibrated", scenario.name)),
     ];
-    let run = |name: &String| {
-        let directory = results.directory.join(name);
-        (directory.exists() || *name == scenario.name).then(|| outcome(scenario, name, &directory))
-    };
-    names.iter().filter_map(run).collect()
+    let run = |name: &String| outcome(scenario, name, &results.directory.join(name));
+    names.iter().flatten().map(run).collect()
 }
 
 fn outcome(scenario: &Scenario, name: &str, directory: &Path) -> Outcome {
@@ -111,6 +111,7 @@ fn outcome(scenario: &Scenario, name: &str, directory: &Path) -> Outcome {
         return outcome;
     };
     let run = Run {
+        name: name.to_owned(),
         scenario,
         directory,
         report: Report(report),
@@ -127,6 +128,7 @@ fn outcome(scenario: &Scenario, name: &str, directory: &Path) -> Outcome {
 
 /// One run, and what is known of it.
 struct Run<'a> {
+    name: String,
     scenario: &'a Scenario,
     directory: &'a Path,
     report: Report,
@@ -153,7 +155,8 @@ impl Thread {
 impl Run<'_> {
     fn figures(&self, covered: (usize, usize)) -> Vec<Figure> {
         let mut figures = vec![self.conserved()];
-        let known = self.scenario.law() == "linear" && self.scenario.counters();
+        // The bounds hold for hardware whose law a calibration could find.
+        let known = self.scenario.has_calibration() && self.name.ends_with("+calibrated");
         for check in &self.scenario.checks {
             match *check {
                 Check::Meter => figures.push(self.meter()),
@@ -183,8 +186,7 @@ impl Run<'_> {
         figures.push(Figure {
             column: Column::Uncovered,
             value: (of - covered) as f64,
-            // Without counters nobody can know better, but must say so.
-            bound: (!self.scenario.counters()).then_some(0.0),
+            bound: None,
             note: format!("of {of}"),
         });
         figures
@@ -233,6 +235,7 @@ impl Run<'_> {
         for record in file.intervals().unwrap() {
             stretches.extend(timeline.push(&record.unwrap()));
         }
+        stretches.extend(timeline.finish().0);
         let place = |stretch: Interval| {
             let meter = header
                 .meters

@@ -179,7 +179,7 @@ fn jobs(scenarios: &[&Scenario]) -> String {
     let mut jobs = String::new();
     let mut calibrated = false;
     for scenario in scenarios {
-        if scenario.calibrated && !calibrated {
+        if scenario.has_calibration() && !calibrated {
             calibrated = true;
             writeln!(jobs, "calibrate {CALIBRATION} ''").unwrap();
         }
@@ -192,8 +192,10 @@ fn jobs(scenarios: &[&Scenario]) -> String {
             ..
         } = scenario;
         let rest = format!("'{hardware}' '{options}' '{neighbour}' {work}");
-        writeln!(jobs, "job {name} none {rest}").unwrap();
-        if scenario.calibrated {
+        if scenario.blind || !scenario.has_calibration() {
+            writeln!(jobs, "job {name} none {rest}").unwrap();
+        }
+        if scenario.has_calibration() {
             writeln!(
                 jobs,
                 "[ -d $here/{CALIBRATION} ] && job {name}+calibrated {CALIBRATION} {rest}"

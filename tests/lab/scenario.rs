@@ -65,9 +65,8 @@ pub struct Scenario {
     pub work: String,
     /// What is held against the truth.
     pub checks: Vec<Check>,
-    /// Whether it is run with a saved calibration too. A calibration takes a
-    /// minute, so there is one only, of the ordinary hardware.
-    pub calibrated: bool,
+    /// Whether it is run without a calibration although there is one.
+    pub blind: bool,
 }
 
 impl Scenario {
@@ -80,7 +79,7 @@ impl Scenario {
             neighbour: "",
             work: work.to_owned(),
             checks: checks.to_vec(),
-            calibrated: false,
+            blind: false,
         }
     }
 
@@ -104,9 +103,16 @@ impl Scenario {
         self
     }
 
-    fn calibrated(mut self) -> Self {
-        self.calibrated = true;
+    fn blind_too(mut self) -> Self {
+        self.blind = true;
         self
+    }
+
+    /// Whether there is a saved calibration of its hardware. One takes a
+    /// minute, so there is only that of the ordinary machine.
+    pub fn has_calibration(&self) -> bool {
+        let other_meters = self.options.contains("powercap");
+        self.boot == PLAIN && self.law() == "linear" && self.counters() && !other_meters
     }
 
     /// The power law.
@@ -155,13 +161,13 @@ fn threads() -> Vec<Scenario> {
             "threads 4 hot-a@0 mem-b@1",
             &[Meter, Threads],
         )
-        .calibrated(),
+        .blind_too(),
         Scenario::new(
             "four-kinds",
             "threads 4 hot-a mem-b low-c mid-d",
             &[Meter, Threads],
         )
-        .calibrated(),
+        .blind_too(),
         Scenario::new(
             "twins",
             "threads 4 mid-a@0 mid-b@1",
@@ -186,14 +192,14 @@ fn functions() -> Vec<Scenario> {
     vec![
         phases(1, 4),
         phases(5, 4),
-        phases(20, 4).calibrated(),
+        phases(20, 4).blind_too(),
         phases(100, 4),
         Scenario::new(
             "phases-of-two",
             "phases 4 20 hot,low@0 mem,mid,hot@1",
             &[Check::Meter, Check::Threads, Check::Mixed],
         )
-        .calibrated(),
+        .blind_too(),
     ]
 }
 
@@ -213,7 +219,7 @@ fn surroundings() -> Vec<Scenario> {
         Scenario::new("neighbour", "threads 3 hot-a low-b", &[Meter, Threads])
             .beside("threads 60 mem-n")
             .options(IDLE)
-            .calibrated(),
+            .blind_too(),
         Scenario::new(
             "two-sockets",
             "threads 4 hot-a@0 mem-b@2 low-c@3",

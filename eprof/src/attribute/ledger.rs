@@ -168,6 +168,13 @@ impl Weighing {
         }
     }
 
+    /// Notes how well a model predicts that was not fitted to the run.
+    pub(super) fn errors(&mut self, model: Option<Errors>, time: Option<Errors>, blocks: usize) {
+        self.held_out = model;
+        self.time_share = time;
+        self.blocks = blocks as u64;
+    }
+
     /// Notes how well a fit predicts.
     pub(super) fn score(&mut self, fit: &Fit) {
         self.held_out = Some(fit.held_out);

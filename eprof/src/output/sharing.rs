@@ -63,7 +63,6 @@ fn sentence(weighing: &Weighing) -> String {
     if weighing.rule == Rule::Model {
         text.push_str(match weighing.prior.as_str() {
             "" => ", fitted to this run",
-            _ if weighing.blocks > 0 => ", calibrated and fitted to this run",
             _ => ", as calibrated",
         });
     }

@@ -122,7 +122,7 @@ pub(super) fn time_share(gram: &Gram, settings: &Settings) -> DVector<f64> {
 pub(super) fn choose(folds: &[&Gram], settings: &Settings) -> Option<(f64, f64)> {
     let columns = folds.first()?.columns();
     let mut errors = [0.0; STRENGTHS.len()];
-    let mut scored = 0;
+    let mut parts: Vec<[f64; STRENGTHS.len()]> = Vec::new();
     for (held, out) in folds.iter().enumerate() {
         if out.rows == 0 {
             continue;
@@ -132,19 +132,32 @@ pub(super) fn choose(folds: &[&Gram], settings: &Settings) -> Option<(f64, f64)>
         let Some(ridge) = Ridge::new(&rest, settings) else {
             continue;
         };
-        scored += 1;
         let mut guess = Vec::new();
-        for (sum, lambda) in errors.iter_mut().zip(STRENGTHS) {
-            *sum += out.squared_error(&ridge.solve(lambda, &mut guess));
+        let mut part = [0.0; STRENGTHS.len()];
+        for ((sum, of), lambda) in errors.iter_mut().zip(&mut part).zip(STRENGTHS) {
+            *of = out.squared_error(&ridge.solve(lambda, &mut guess));
+            *sum += *of;
         }
+        parts.push(part);
     }
-    if scored < 2 {
+    if parts.len() < 2 {
         return None;
     }
     // Of equals the stronger prior: it promises less.
-    STRENGTHS
-        .into_iter()
-        .zip(errors)
-        .rev()
-        .min_by(|one, other| one.1.total_cmp(&other.1))
+    let places = (0..STRENGTHS.len()).rev();
+    let best = places.min_by(|&one, &other| errors[one].total_cmp(&errors[other]))?;
+    // Something that is known beforehand is only given up for what predicts
+    // clearly better: the strongest prior within one standard error of the best
+    // (Breiman et al., Classification and Regression Trees, 1984, 3.4.3).
+    let margin = if settings.prior.is_some() {
+        let count = parts.len() as f64;
+        let mean = errors[best] / count;
+        let squares = parts.iter().map(|part| (part[best] - mean).powi(2));
+        (squares.sum::<f64>() / (count - 1.0) * count).sqrt()
+    } else {
+        0.0
+    };
+    let clear = |place: &usize| errors[*place] <= errors[best] + margin;
+    let chosen = (0..STRENGTHS.len()).rev().find(clear).unwrap_or(best);
+    Some((STRENGTHS[chosen], errors[chosen]))
 }

@@ -15,12 +15,19 @@ use crate::error::{Error, Result};
 use crate::kernel::{COUNTERS, IntervalAccounts, KernelEvent, Probe, Sideband, TaskId, Urgency};
 use crate::recording::{Capture, End, Footprint, Frame};
 use crate::source::EnergySource;
+use crate::source::Reading;
 use crate::symbol::{self, Atlas};
 use crate::target::{Cgroup, Child, Event, ExitStatus, Signals, Stop, Waiter, stop, strike};
 use crate::unit::{Nanos, Timestamp};
 
 /// How long before the first and the last border they are set, at least.
 const NOTICE: Nanos = Nanos(30_000);
+
+/// The first readings are this close to the first border, if they can be.
+const NEAR: Nanos = Nanos(1_200_000);
+
+/// How often that is tried.
+const BEGINNINGS: u32 = 8;
 
 /// A run that is being recorded.
 pub struct Recorder<W: Write> {
@@ -253,10 +260,22 @@ impl<W: Write> Recorder<W> {
 
     /// Begins to measure: the first readings, and the first border.
     fn begin(&mut self) -> Result<()> {
-        self.align();
-        let readings = self.reader.read()?;
         self.cpu_before = own_cpu_time();
-        let border = self.probe.start()?;
+        let mut attempts = 0;
+        let (readings, border) = loop {
+            self.align();
+            let readings = self.reader.read()?;
+            let border = self.probe.start()?;
+            // Energy that is used between the two would be nobody's. Nothing
+            // runs yet, so there is time to begin again.
+            let near = |reading: &Reading| {
+                border.since(reading.begin) < NEAR && reading.end.since(border) < NEAR
+            };
+            attempts += 1;
+            if attempts == BEGINNINGS || readings.iter().all(near) {
+                break (readings, border);
+            }
+        };
         self.border = None;
         self.drain()?;
         self.early.retain(|sample| sample.at > border);

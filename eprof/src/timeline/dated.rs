@@ -11,15 +11,20 @@ use crate::recording::IntervalRecord;
 use crate::source::Reading;
 use crate::unit::{Nanos, Timestamp};
 
+use super::counter::middle;
 use super::{Border, Interval};
+
+/// A register that is updated at least this often is dated by its reading,
+/// where its updates are not known.
+const QUICK: Nanos = Nanos(5_000_000);
 
 /// Cumulative energy at a time.
 #[derive(Clone, Copy, Debug)]
 pub(super) struct Point {
-    /// When the register was updated; for a reading without a date, the
-    /// border at which it was taken.
+    /// When the register was updated; for a slow register without a date, the
+    /// border at which it was read.
     pub(super) at: Timestamp,
-    /// Standard deviation of `at`; `None` for a reading without a date.
+    /// Standard deviation of `at`; `None` for a slow register without a date.
     pub(super) sd: Option<Nanos>,
     /// Microjoules since the first reading.
     pub(super) total_uj: u64,
@@ -45,6 +50,17 @@ impl Point {
                 sd: Some(edge.sd),
                 total_uj,
             },
+            // The value is that of an update somewhere in the time between two
+            // of them before the read.
+            None if latch <= QUICK => {
+                let uniform = |width: u64| (width as f64 / 12f64.sqrt()) as u64;
+                let window = reading.end.since(reading.begin).0;
+                Self {
+                    at: Timestamp(middle(reading).saturating_sub(latch.0 / 2)),
+                    sd: Some(Nanos(uniform(latch.0) + uniform(window))),
+                    total_uj,
+                }
+            }
             None => Self {
                 at: record.end,
                 sd: None,
@@ -80,8 +96,7 @@ pub(super) struct Held {
 impl Held {
     /// Energy, in microjoules since the first reading, at the end of the
     /// stretch, and how sure that is. `next` is the reading after it, and the
-    /// power until then; without one, all that was read is taken to belong to
-    /// the stretch.
+    /// power until then.
     pub(super) fn settle(&self, least_uj: u64, next: Option<(&Point, f64)>) -> (u64, Border) {
         let border = self.interval.end;
         let time = border.since(self.point.at).0 as f64 - self.point.at.since(border).0 as f64;
@@ -92,7 +107,11 @@ impl Held {
                 let total = self.point.total_uj as f64 + time * power;
                 (total.round().max(0.0) as u64, next.total_uj)
             }
-            None => (self.point.total_uj, self.point.total_uj),
+            // What was used after the last border is nobody's.
+            None => {
+                let total = self.point.total_uj as f64 + time.min(0.0) * power;
+                (total.round().max(0.0) as u64, self.point.total_uj)
+            }
         };
         let total = total.min(most).max(least_uj);
         let uniform = |width: f64| width / 12f64.sqrt();

@@ -51,6 +51,8 @@ pub(super) struct Track {
     /// Those that belong to stretches already settled.
     settled_uj: u64,
     moved: bool,
+    /// Whether it stood still at a reading since it moved last.
+    still: bool,
     /// Greatest common divisor of all raw values: the register's real step.
     step: u64,
 }
@@ -80,6 +82,7 @@ impl Track {
             total_uj: 0,
             settled_uj: 0,
             moved: false,
+            still: false,
             step: 0,
         }
     }
@@ -139,6 +142,7 @@ impl Track {
             // the energy of this time too, so nothing is settled yet; and a
             // register that never moves never becomes zero joules.
             Step::Still => {
+                self.still = true;
                 if ruler.is_instantaneous() {
                     self.anchor = Some(now);
                 }
@@ -161,7 +165,8 @@ impl Track {
             settled.push(self.close(stretch, None, Border::default()));
             return settled;
         }
-        if self.moved && self.asleep(&stretch) {
+        let still = std::mem::take(&mut self.still);
+        if self.moved && still && self.asleep(&stretch) {
             self.health.pause(stretch.end, stretch.length());
         }
         self.moved = true;

@@ -3,7 +3,9 @@
 use std::collections::BTreeMap;
 
 use crate::kernel::Counter;
-use crate::power::{self, Accumulator, Fit, PowerModel, Prior, Shape, Signal, Verdict};
+use crate::power::{
+    self, Accumulator, ErrorSum, Errors, Fit, PowerModel, Prior, Shape, Signal, Verdict,
+};
 use crate::recording::Header;
 use crate::source::Meter;
 
@@ -36,12 +38,16 @@ const NOISE: f64 = 1.05;
 /// strong evidence (Kass and Raftery, Bayes Factors, 1995).
 const CONVINCING: f64 = 3.0;
 
+const WORSE: &str = "the model predicted blocks that it had not seen worse than CPU time did";
+
 /// A choice, and what is believed of it.
 struct Chosen {
     rule: Rule,
     usual: f64,
     covariance: Vec<f64>,
     applied: bool,
+    /// Whether the blocks had a say in the rule.
+    heard: bool,
     weighing: Weighing,
 }
 
@@ -87,7 +93,7 @@ pub(crate) fn choose(
         usual: chosen.usual,
         gradients,
         covariance: chosen.covariance,
-        heard: chosen.weighing.rule == RuleName::Model && chosen.weighing.blocks > 0,
+        heard: chosen.heard,
     };
     let factors = resolve(&expected, &belief).unwrap_or_default();
     Weigher {
@@ -125,6 +131,7 @@ fn rule(
             usual,
             covariance: Vec::new(),
             applied,
+            heard: false,
             weighing: Weighing::simple(meter.id, rule, why),
         }
     };
@@ -150,46 +157,83 @@ fn rule(
         _ => return simple(fallback, "", true),
     };
     let saved = saved.filter(|model| terms_of(model, columns).is_some());
-    let fit = fit(blocks, &design, columns, saved);
     let forced = settings.weights == Weights::Model;
-    match (fit, saved) {
-        (Some(fit), _) if fit.verdict != Verdict::TooFewRows => {
-            let worse = fit.held_out.rmse > NOISE * fit.time_share.rmse;
-            if worse && !forced {
-                let mut chosen = simple(
-                    RuleName::Time,
-                    "the model predicted blocks that it had not seen worse than CPU time did",
-                    true,
-                );
-                chosen.weighing.score(&fit);
-                return chosen;
-            }
-            fitted(meter, &design, &fit, columns, saved)
+    if let Some(saved) = saved {
+        let (held_out, time_share) = as_saved(blocks, &design, columns);
+        if worse(held_out, time_share) && !forced {
+            let mut chosen = simple(RuleName::Time, WORSE, true);
+            chosen.weighing.errors(held_out, time_share, blocks.len());
+            return chosen;
         }
-        (_, Some(saved)) => Chosen {
+        let names = design_names(&design, columns);
+        let mut weighing = Weighing::model(meter.id, &names, saved.origin.clone());
+        weighing.errors(held_out, time_share, blocks.len());
+        return Chosen {
             usual: saved.residual.clamp(USUAL_BY_MODEL.0, USUAL_BY_MODEL.1),
             covariance: saved.covariance.clone(),
             applied: true,
-            weighing: Weighing::model(
-                meter.id,
-                &design_names(&design, columns),
-                saved.origin.clone(),
-            ),
+            heard: false,
+            weighing,
             rule: Rule::Model(design),
-        },
-        (Some(fit), None) if forced => fitted(meter, &design, &fit, columns, None),
+        };
+    }
+    match fit(blocks, &design, columns) {
+        Some(fit) if fit.verdict != Verdict::TooFewRows || forced => {
+            let held_out = Some(fit.held_out);
+            if worse(held_out, Some(fit.time_share)) && !forced {
+                let mut chosen = simple(RuleName::Time, WORSE, true);
+                chosen.weighing.score(&fit);
+                return chosen;
+            }
+            fitted(meter, &design, &fit, columns)
+        }
         _ => simple(fallback, "the run was too short to fit a model", true),
     }
 }
 
-/// The choice of a model that was fitted to the run.
-fn fitted(
-    meter: &Meter,
-    design: &[Term],
-    fit: &Fit,
+/// Whether a model predicts worse than time does, by more than noise.
+fn worse(model: Option<Errors>, time: Option<Errors>) -> bool {
+    model
+        .zip(time)
+        .is_some_and(|(model, time)| model.rmse > NOISE * time.rmse)
+}
+
+/// Errors of a model as it was saved, and of CPU time, in watts. The model has
+/// seen none of the blocks; both are scaled to the run's energy, as sharing does.
+fn as_saved(
+    blocks: &[Block],
+    terms: &[Term],
     columns: &Columns,
-    saved: Option<&PowerModel>,
-) -> Chosen {
+) -> (Option<Errors>, Option<Errors>) {
+    let times = columns.times();
+    let rates = blocks
+        .iter()
+        .filter(|block| block.seconds > 0.0)
+        .map(|block| {
+            let whole = block.whole();
+            let power: f64 = terms
+                .iter()
+                .map(|term| term.weight * term.shape.of(whole[term.column] / block.seconds))
+                .sum();
+            let time = times.iter().map(|&time| whole[time]).sum::<f64>() / block.seconds;
+            (block, power, time)
+        });
+    let rates: Vec<_> = rates.collect();
+    let energy: f64 = blocks.iter().map(|block| block.energy).sum();
+    let errors = |pick: &dyn Fn(&(&Block, f64, f64)) -> f64| {
+        let whole: f64 = rates.iter().map(|of| pick(of) * of.0.seconds).sum();
+        let mut errors = ErrorSum::default();
+        for of in rates.iter().filter(|_| whole > 0.0) {
+            let power = of.0.energy / of.0.seconds;
+            errors.push(power, pick(of) * energy / whole, of.0.seconds);
+        }
+        errors.errors()
+    };
+    (errors(&|of| of.1), errors(&|of| of.2))
+}
+
+/// The choice of a model that was fitted to the run.
+fn fitted(meter: &Meter, design: &[Term], fit: &Fit, columns: &Columns) -> Chosen {
     let n = design.len();
     let terms: Vec<Term> = design
         .iter()
@@ -204,16 +248,15 @@ fn fitted(
     let covariance = (0..n * n)
         .map(|at| fit.covariance[(at / n) * wide + at % n])
         .collect();
-    let origin = saved.map_or_else(String::new, |model| model.origin.clone());
-    let mut weighing = Weighing::model(meter.id, &design_names(&terms, columns), origin);
+    let names = design_names(&terms, columns);
+    let mut weighing = Weighing::model(meter.id, &names, String::new());
     weighing.score(fit);
     Chosen {
         rule: Rule::Model(terms),
-        usual: saved.map_or(USUAL_BY_FIT, |model| {
-            model.residual.clamp(USUAL_BY_MODEL.0, USUAL_BY_MODEL.1)
-        }),
+        usual: USUAL_BY_FIT,
         covariance,
         applied: true,
+        heard: true,
         weighing,
     }
 }
@@ -254,12 +297,7 @@ fn design_names(terms: &[Term], columns: &Columns) -> Vec<(Signal, f64)> {
 }
 
 /// Fits the weights of `design` to the blocks.
-fn fit(
-    blocks: &[Block],
-    design: &[Term],
-    columns: &Columns,
-    saved: Option<&PowerModel>,
-) -> Option<Fit> {
+fn fit(blocks: &[Block], design: &[Term], columns: &Columns) -> Option<Fit> {
     let times = columns.times();
     let row = |block: &Block| -> Vec<f64> {
         let whole = block.whole();
@@ -277,7 +315,7 @@ fn fit(
         .map(|block| (row(block), block))
         .collect();
     let settings = power::Settings {
-        prior: Some(prior(&rows, design, columns, saved)?),
+        prior: Some(prior(&rows, design, columns)?),
         ..power::Settings::above_idle(vec![design.len()])
     };
     let mut accumulator = Accumulator::new(design.len() + 1, settings);
@@ -287,15 +325,10 @@ fn fit(
     accumulator.fit()
 }
 
-/// What is known of the weights before the run is looked at: the saved model;
-/// else, that each signal may explain about half of the energy, and that
-/// cycles (or time) explain all of it.
-fn prior(
-    rows: &[(Vec<f64>, &Block)],
-    design: &[Term],
-    columns: &Columns,
-    saved: Option<&PowerModel>,
-) -> Option<Prior> {
+/// What is known of the weights before the run is looked at: that cycles (or
+/// time) explain all of the energy, give or take that each signal may explain
+/// half of it.
+fn prior(rows: &[(Vec<f64>, &Block)], design: &[Term], columns: &Columns) -> Option<Prior> {
     let energy: f64 = rows.iter().map(|(_, block)| block.energy).sum();
     let sums: Vec<f64> = (0..=design.len())
         .map(|at| {
@@ -318,28 +351,12 @@ fn prior(
     let (mut mean, mut sd) = (vec![0.0; n + 1], vec![0.0; n + 1]);
     // The last column only serves as the model to beat.
     sd[n] = whole(n) * 1e-6;
-    match saved {
-        Some(model) => {
-            for (at, term) in model.terms.iter().enumerate() {
-                mean[at] = term.weight;
-                let variance = model.covariance.get(at * n + at).copied().unwrap_or(0.0);
-                let usual = model.residual.clamp(USUAL_BY_MODEL.0, USUAL_BY_MODEL.1);
-                sd[at] = variance
-                    .max(0.0)
-                    .sqrt()
-                    .max(usual * term.weight)
-                    .max(whole(at) * 1e-3);
-            }
-        }
-        None => {
-            for (at, sd) in sd.iter_mut().enumerate().take(n) {
-                *sd = whole(at) * 0.5;
-            }
-            let cycles = columns.place(&Signal::Count(Counter::Cycles));
-            let leading = design.iter().position(|term| Some(term.column) == cycles);
-            let leading = leading.filter(|&at| sums[at] > 0.0);
-            mean[leading.unwrap_or(0)] = whole(leading.unwrap_or(0));
-        }
+    for (at, sd) in sd.iter_mut().enumerate().take(n) {
+        *sd = whole(at) * 0.5;
     }
+    let cycles = columns.place(&Signal::Count(Counter::Cycles));
+    let leading = design.iter().position(|term| Some(term.column) == cycles);
+    let leading = leading.filter(|&at| sums[at] > 0.0).unwrap_or(0);
+    mean[leading] = whole(leading);
     Some(Prior { mean, sd })
 }
