@@ -40,6 +40,7 @@ mod twin;
 
 use std::process::ExitCode;
 
+use guest::Attempt;
 use scenario::{BOOTS, Scenario};
 
 fn main() -> ExitCode {
@@ -62,25 +63,51 @@ fn main() -> ExitCode {
         return ExitCode::SUCCESS;
     }
     let lab = guest::Lab::prepare();
+    let kept = |here: &[&Scenario], results: &guest::Results| {
+        if asked("--keep") {
+            twin::keep(here, results);
+        }
+    };
     let mut outcomes = Vec::new();
     for boot in BOOTS {
         let mut here: Vec<&Scenario> = scenarios.iter().filter(|s| s.boot == boot).collect();
         if asked("--again") {
-            let left = lab.left(boot).directory;
-            here.retain(|scenario| left.join(&scenario.name).exists());
+            let left = lab.left(boot);
+            here.retain(|scenario| compare::is_left(scenario, &left));
         }
         if !here.is_empty() {
             let results = match asked("--again") {
                 true => lab.left(boot),
-                false => lab.run(boot, &here),
+                false => lab.run(boot, &here, Attempt::First),
             };
-            if asked("--keep") {
-                twin::keep(&here, &results);
-            }
+            kept(&here, &results);
             outcomes.extend(here.iter().flat_map(|s| compare::outcomes(s, &results)));
         }
     }
-    let verdicts = bounds::judge(&outcomes);
+    let mut verdicts = bounds::judge(&outcomes);
+    // A host that takes the emulator's processors away for some milliseconds
+    // looks like a defect of eprof. It rarely does so twice at the same place.
+    let broken = bounds::broken(&outcomes);
+    if !broken.is_empty() && !asked("--again") {
+        for verdict in &verdicts {
+            eprintln!("first attempt: {verdict:?}");
+        }
+        for boot in BOOTS {
+            let is_broken = |s: &&Scenario| broken.iter().any(|name| s.is_called(name));
+            let here = scenarios.iter().filter(|s| s.boot == boot);
+            let here: Vec<&Scenario> = here.filter(is_broken).collect();
+            if !here.is_empty() {
+                let results = lab.run(boot, &here, Attempt::Second);
+                for second in here.iter().flat_map(|s| compare::outcomes(s, &results)) {
+                    let first = outcomes.iter_mut().find(|first| first.name == second.name);
+                    if let Some(first) = first.filter(|first| broken.contains(&first.name)) {
+                        *first = second;
+                    }
+                }
+            }
+        }
+        verdicts = bounds::judge(&outcomes);
+    }
     table::print(&outcomes, &verdicts);
     match verdicts.iter().any(bounds::Verdict::is_fatal) {
         true => ExitCode::FAILURE,

@@ -77,6 +77,17 @@ pub struct Outcome {
     pub failure: Option<String>,
 }
 
+/// Whether there are results of a scenario.
+pub fn is_left(scenario: &Scenario, results: &Results) -> bool {
+    let names = [
+        scenario.name.clone(),
+        format!("{}+calibrated", scenario.name),
+    ];
+    names
+        .iter()
+        .any(|name| results.directory.join(name).exists())
+}
+
 /// The outcomes of a scenario: without and, where there is one, with a
 /// calibration.
 pub fn outcomes(scenario: &Scenario, results: &Results) -> Vec<Outcome> {
@@ -121,7 +132,9 @@ fn outcome(scenario: &Scenario, name: &str, directory: &Path) -> Outcome {
         .as_str()
         .unwrap_or("?")
         .to_owned();
-    outcome.covered = run.covered();
+    if scenario.checks.contains(&Check::Threads) || scenario.checks.contains(&Check::Short) {
+        outcome.covered = run.covered();
+    }
     outcome.figures = run.figures(outcome.covered);
     outcome
 }

@@ -42,13 +42,14 @@ const KINDS: [Kind; 6] = [
     ("sca", phase_sca),
 ];
 
-/// Computes until `end` (some 10 µs at a time).
+/// Computes until `end`, some 200 µs at a time: the C library's clock has no
+/// frame pointers, so that samples in it lack their callers.
 #[inline(always)]
 fn compute(until: Instant, seed: u64) {
     let mut x = black_box(seed);
     while Instant::now() < until {
         let mut n = 0_u64;
-        while n < 2_000 {
+        while n < 40_000 {
             x = x.wrapping_mul(6_364_136_223_846_793_005).wrapping_add(n);
             n += 1;
         }

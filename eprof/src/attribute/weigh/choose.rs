@@ -2,6 +2,8 @@
 
 use std::collections::BTreeMap;
 
+use nalgebra::{DMatrix, DVector};
+
 use crate::kernel::Counter;
 use crate::power::{
     self, Accumulator, ErrorSum, Errors, Fit, PowerModel, Prior, Shape, Signal, Verdict,
@@ -39,6 +41,10 @@ const NOISE: f64 = 1.05;
 const CONVINCING: f64 = 3.0;
 
 const WORSE: &str = "the model predicted blocks that it had not seen worse than CPU time did";
+
+/// Errors of neighbouring blocks are alike, so that blocks tell as much less
+/// than independent ones would.
+const CLUSTERS: f64 = 2.0;
 
 /// A choice, and what is believed of it.
 struct Chosen {
@@ -185,7 +191,8 @@ fn rule(
                 chosen.weighing.score(&fit);
                 return chosen;
             }
-            fitted(meter, &design, &fit, columns)
+            let open = open(blocks, &design, columns, fit.held_out.rmse);
+            fitted(meter, &design, &fit, columns, open)
         }
         _ => simple(fallback, "the run was too short to fit a model", true),
     }
@@ -233,8 +240,13 @@ fn as_saved(
 }
 
 /// The choice of a model that was fitted to the run.
-fn fitted(meter: &Meter, design: &[Term], fit: &Fit, columns: &Columns) -> Chosen {
-    let n = design.len();
+fn fitted(
+    meter: &Meter,
+    design: &[Term],
+    fit: &Fit,
+    columns: &Columns,
+    covariance: Vec<f64>,
+) -> Chosen {
     let terms: Vec<Term> = design
         .iter()
         .zip(&fit.terms)
@@ -242,11 +254,6 @@ fn fitted(meter: &Meter, design: &[Term], fit: &Fit, columns: &Columns) -> Chose
             weight: fitted.weight,
             ..*term
         })
-        .collect();
-    // The fit may have more columns than the design: see `fit`.
-    let wide = fit.covariance.len().isqrt();
-    let covariance = (0..n * n)
-        .map(|at| fit.covariance[(at / n) * wide + at % n])
         .collect();
     let names = design_names(&terms, columns);
     let mut weighing = Weighing::model(meter.id, &names, String::new());
@@ -298,6 +305,24 @@ fn design_names(terms: &[Term], columns: &Columns) -> Vec<(Signal, f64)> {
 
 /// Fits the weights of `design` to the blocks.
 fn fit(blocks: &[Block], design: &[Term], columns: &Columns) -> Option<Fit> {
+    let rows = design_rows(blocks, design, columns);
+    let settings = power::Settings {
+        prior: Some(prior(&rows, design, columns)?),
+        ..power::Settings::above_idle(vec![design.len()])
+    };
+    let mut accumulator = Accumulator::new(design.len() + 1, settings);
+    for (row, block) in &rows {
+        accumulator.push(row, block.energy / block.seconds, block.seconds);
+    }
+    accumulator.fit()
+}
+
+/// The blocks as rows of the design, and CPU time after its columns.
+fn design_rows<'a>(
+    blocks: &'a [Block],
+    design: &[Term],
+    columns: &Columns,
+) -> Vec<(Vec<f64>, &'a Block)> {
     let times = columns.times();
     let row = |block: &Block| -> Vec<f64> {
         let whole = block.whole();
@@ -309,20 +334,33 @@ fn fit(blocks: &[Block], design: &[Term], columns: &Columns) -> Option<Fit> {
         let time = times.iter().map(|&time| whole[time]).sum::<f64>() / block.seconds;
         shaped.chain([time]).collect()
     };
-    let rows: Vec<(Vec<f64>, &Block)> = blocks
-        .iter()
-        .filter(|block| block.seconds > 0.0)
-        .map(|block| (row(block), block))
-        .collect();
-    let settings = power::Settings {
-        prior: Some(prior(&rows, design, columns)?),
-        ..power::Settings::above_idle(vec![design.len()])
+    let sound = blocks.iter().filter(|block| block.seconds > 0.0);
+    sound.map(|block| (row(block), block)).collect()
+}
+
+/// What the run leaves open of the weights, given what is known beforehand: their
+/// covariance, row by row. `error` is that of the model on blocks it has not
+/// seen, in watts. (The strength that the fit gave to its prior does not count:
+/// it was chosen to predict power, not to say what is known.)
+fn open(blocks: &[Block], design: &[Term], columns: &Columns, error: f64) -> Vec<f64> {
+    let n = design.len();
+    let rows = design_rows(blocks, design, columns);
+    let Some(prior) = prior(&rows, design, columns) else {
+        return Vec::new();
     };
-    let mut accumulator = Accumulator::new(design.len() + 1, settings);
-    for (row, block) in &rows {
-        accumulator.push(row, block.energy / block.seconds, block.seconds);
+    let mut precision = DMatrix::<f64>::identity(n, n);
+    let variance = error.powi(2).max(f64::MIN_POSITIVE) * CLUSTERS;
+    for (row, _) in &rows {
+        let scaled = DVector::from_fn(n, |at, _| row[at] * prior.sd[at]);
+        precision += &scaled * scaled.transpose() / variance;
     }
-    accumulator.fit()
+    let Some(solved) = precision.cholesky() else {
+        return Vec::new();
+    };
+    let inverse = solved.inverse();
+    (0..n * n)
+        .map(|at| inverse[(at / n, at % n)] * prior.sd[at / n] * prior.sd[at % n])
+        .collect()
 }
 
 /// What is known of the weights before the run is looked at: that cycles (or
