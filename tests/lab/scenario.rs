@@ -182,7 +182,8 @@ fn threads() -> Vec<Scenario> {
             "twins-and-others",
             "threads 4 mid-a mid-b mem-c/20/20",
             &[Meter, Threads, Twins],
-        ),
+        )
+        .blind_too(),
     ]
 }
 

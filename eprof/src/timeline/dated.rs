@@ -15,8 +15,11 @@ use super::counter::middle;
 use super::{Border, Interval};
 
 /// A register that is updated at least this often is dated by its reading,
-/// where its updates are not known.
+/// where it is read late and its updates are not known.
 const QUICK: Nanos = Nanos(5_000_000);
+
+/// A reading is late that is taken so long after the border, in nanoseconds.
+const LATE: u64 = 2_000_000;
 
 /// Cumulative energy at a time.
 #[derive(Clone, Copy, Debug)]
@@ -50,9 +53,9 @@ impl Point {
                 sd: Some(edge.sd),
                 total_uj,
             },
-            // The value is that of an update somewhere in the time between two
-            // of them before the read.
-            None if latch <= QUICK => {
+            // Read late: the value is that of an update somewhere in the time
+            // between two of them before the read.
+            None if latch <= QUICK && middle(reading) > record.end.0 + LATE => {
                 let uniform = |width: u64| (width as f64 / 12f64.sqrt()) as u64;
                 let window = reading.end.since(reading.begin).0;
                 Self {
@@ -96,7 +99,8 @@ pub(super) struct Held {
 impl Held {
     /// Energy, in microjoules since the first reading, at the end of the
     /// stretch, and how sure that is. `next` is the reading after it, and the
-    /// power until then.
+    /// power until then; without one, all that was read is taken to belong to
+    /// the stretch, unless it was read late.
     pub(super) fn settle(&self, least_uj: u64, next: Option<(&Point, f64)>) -> (u64, Border) {
         let border = self.interval.end;
         let time = border.since(self.point.at).0 as f64 - self.point.at.since(border).0 as f64;
@@ -107,11 +111,13 @@ impl Held {
                 let total = self.point.total_uj as f64 + time * power;
                 (total.round().max(0.0) as u64, next.total_uj)
             }
-            // What was used after the last border is nobody's.
-            None => {
-                let total = self.point.total_uj as f64 + time.min(0.0) * power;
+            // Read late, it holds what was used after the last border, which is
+            // nobody's.
+            None if -time > LATE as f64 => {
+                let total = self.point.total_uj as f64 + time * power;
                 (total.round().max(0.0) as u64, self.point.total_uj)
             }
+            None => (self.point.total_uj, self.point.total_uj),
         };
         let total = total.min(most).max(least_uj);
         let uniform = |width: f64| width / 12f64.sqrt();

@@ -50,9 +50,6 @@ pub(super) struct Track {
     total_uj: u64,
     /// Those that belong to stretches already settled.
     settled_uj: u64,
-    /// From the update that the first reading shows to the first border, where
-    /// that update is dated.
-    lead: Option<Nanos>,
     moved: bool,
     /// Whether it stood still at a reading since it moved last.
     still: bool,
@@ -84,7 +81,6 @@ impl Track {
             held: None,
             total_uj: 0,
             settled_uj: 0,
-            lead: None,
             moved: false,
             still: false,
             step: 0,
@@ -124,7 +120,6 @@ impl Track {
         else {
             self.anchor = Some(now);
             self.point = Some(Point::new(&now, record, self.latch, self.total_uj));
-            self.lead = now.edge.map(|edge| record.end.since(edge.at));
             let stretch = self.pending.take();
             return stretch
                 .map(|stretch| self.close(stretch, None, Border::default()))
@@ -204,12 +199,6 @@ impl Track {
     /// the power until then.
     fn settle(&mut self, next: Option<(Point, f64)>) -> Option<Interval> {
         let mut held = self.held.take()?;
-        if let Some(lead) = self.lead.take() {
-            // What was used between the first reading and the first border
-            // belongs to no stretch.
-            let before = (lead.0 as f64 * held.power) as u64;
-            self.settled_uj = before.min(held.point.total_uj);
-        }
         let next = next.as_ref().map(|(point, power)| (point, *power));
         let (total_uj, border) = held.settle(self.settled_uj, next);
         held.interval.energy = Some(Microjoules(total_uj - self.settled_uj));
