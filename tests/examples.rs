@@ -100,7 +100,8 @@ fn every_example_is_wired_and_listed() {
             seen += 1;
         }
     }
-    assert_eq!(seen, manifest.matches("[[example]]").count());
+    // The work of the lab is built as an example, and lies with the lab.
+    assert_eq!(seen, manifest.matches("path = \"../examples/").count());
 }
 
 /// CPU times are measured by the programs themselves and steer them, so they
