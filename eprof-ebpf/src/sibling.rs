@@ -27,14 +27,17 @@ pub fn crowded(cpu: *mut CpuState, now: u64, spent: u64) -> u64 {
         };
         let total = IdleTime(read_volatile(&raw const (*other).idle)).total(now);
         let alone = total.wrapping_sub((*cpu).sibling_idle);
-        (*cpu).sibling_idle = total;
         // The clocks of two CPUs need not agree to the nanosecond: a little
         // less than nothing is nothing.
         if alone as i64 <= 0 {
-            spent
-        } else {
-            spent.saturating_sub(alone)
+            return spent;
         }
+        // More than the slice took became known late (a hypervisor took the
+        // sibling away between its clock and its store): the rest counts for
+        // the next slices, so that the sum is right.
+        let alone = if alone > spent { spent } else { alone };
+        (*cpu).sibling_idle = (*cpu).sibling_idle.wrapping_add(alone);
+        spent - alone
     }
 }
 

@@ -151,9 +151,10 @@ fn crowded_by_law(measured: &Measured, cpus: [u32; 2]) -> (Nanos, Nanos) {
         "crowded {} and {} of {} and {} in {length} ns",
         one.crowded.0, other.crowded.0, one.on_cpu.0, other.on_cpu.0
     );
-    // The slice in which the run begins is cut by time alone: how crowded its
-    // halves were is not known.
-    let slack = 1_000_000 + length / 100;
+    // A slice that straddles a border is cut by time alone: how crowded its
+    // halves were is not known. Most runs agree to the nanosecond, but where a
+    // hypervisor takes a CPU away, up to 25 ms were seen on one side only.
+    let slack = 1_000_000 + length / 10;
     assert!(one.crowded.0.abs_diff(other.crowded.0) <= slack);
     for (crowded, busy) in [(one, other), (other, one)] {
         assert!(crowded.crowded <= crowded.on_cpu);
@@ -184,14 +185,14 @@ fn crowding_is_the_time_in_which_both_siblings_are_busy() {
         // Both run all the time, until one of them is done.
         let target = measured.signals();
         let part = target.crowded.0 as f64 / target.on_cpu.0 as f64;
-        assert!(part > 0.9, "{part} of the target's time is crowded");
+        assert!(part > 0.8, "{part} of the target's time is crowded");
 
         let measured = measure(&settings, &["alone", &second, "300"], EVERY, None);
         conserved(&measured);
         crowded_by_law(&measured, [a, b]);
         // The workload's crowded time is time in which the other was busy.
         let busy = whole(&measured, a).on_cpu;
-        assert!(measured.signals().crowded <= busy + Nanos(200_000));
+        assert!(measured.signals().crowded <= busy + Nanos(35_000_000));
 
         let measured = measure(&settings, &["nap", "1000"], EVERY, None);
         conserved(&measured);
