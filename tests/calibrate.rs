@@ -7,6 +7,8 @@
     reason = "a failed assumption is a failed test"
 )]
 
+#[path = "support/powercap.rs"]
+mod powercap;
 mod support;
 
 #[path = "calibrate/csv.rs"]

@@ -9,107 +9,36 @@
     reason = "a failed assumption is a failed test"
 )]
 
+#[path = "support/powercap.rs"]
+mod powercap;
 mod support;
 
-use std::fs::File;
-use std::os::unix::fs::FileExt;
-use std::path::Path;
-use std::sync::Arc;
-use std::sync::atomic::{AtomicBool, Ordering};
-use std::thread::JoinHandle;
-use std::time::{Duration, Instant};
-
+use powercap::{Powercap, RANGE, Zone};
 use support::{Recorded, example, root};
-use tempfile::TempDir;
 
-/// One zone: its name, watts, counter at the start, and range.
-struct Zone {
-    directory: &'static str,
-    name: &'static str,
-    watts: f64,
-    start: u64,
-    range: u64,
-}
-
-const RANGE: u64 = 262_143_328_850;
-
-const fn zone(directory: &'static str, name: &'static str, watts: f64) -> Zone {
-    Zone {
+/// A zone, and its watts.
+const fn zone(directory: &'static str, name: &'static str, watts: f64) -> (Zone, f64) {
+    let zone = Zone {
         directory,
         name,
-        watts,
         start: 1_000_000,
         range: RANGE,
-    }
+    };
+    (zone, watts)
 }
 
-/// A powercap tree that counts for as long as it lives.
-struct Meter {
-    root: TempDir,
-    stop: Arc<AtomicBool>,
-    counting: Option<JoinHandle<()>>,
+/// A powercap tree of constant powers.
+fn meter(zones: Vec<(Zone, f64)>) -> Powercap {
+    let (zones, watts): (Vec<Zone>, Vec<f64>) = zones.into_iter().unzip();
+    Powercap::new(zones, move |seconds| {
+        watts
+            .iter()
+            .map(|watts| watts * seconds)
+            .collect::<Vec<f64>>()
+    })
 }
 
-impl Meter {
-    fn new(zones: Vec<Zone>) -> Self {
-        let root = TempDir::new().unwrap();
-        let files: Vec<(Zone, File)> = zones
-            .into_iter()
-            .map(|zone| {
-                let directory = root.path().join("sys/class/powercap").join(zone.directory);
-                std::fs::create_dir_all(&directory).unwrap();
-                std::fs::write(directory.join("name"), format!("{}\n", zone.name)).unwrap();
-                std::fs::write(
-                    directory.join("max_energy_range_uj"),
-                    format!("{}\n", zone.range),
-                )
-                .unwrap();
-                let file = File::create(directory.join("energy_uj")).unwrap();
-                write(&file, zone.start);
-                (zone, file)
-            })
-            .collect();
-        let stop = Arc::new(AtomicBool::new(false));
-        let stopped = Arc::clone(&stop);
-        let counting = std::thread::spawn(move || {
-            let begin = Instant::now();
-            while !stopped.load(Ordering::Relaxed) {
-                let seconds = begin.elapsed().as_secs_f64();
-                for (zone, file) in &files {
-                    let used = (seconds * zone.watts * 1e6) as u64;
-                    write(file, (zone.start + used) % (zone.range + 1));
-                }
-                std::thread::sleep(Duration::from_millis(1));
-            }
-        });
-        Self {
-            root,
-            stop,
-            counting: Some(counting),
-        }
-    }
-
-    fn path(&self) -> &Path {
-        self.root.path()
-    }
-}
-
-impl Drop for Meter {
-    fn drop(&mut self) {
-        self.stop.store(true, Ordering::Relaxed);
-        if let Some(counting) = self.counting.take() {
-            let _ = counting.join();
-        }
-    }
-}
-
-/// In place and in one write, so that a reader sees the old value or the new.
-fn write(file: &File, value: u64) {
-    file.write_all_at(format!("{value:020}\n").as_bytes(), 0)
-        .unwrap();
-}
-
-fn run(meter: &Meter, options: &[&str]) -> Recorded {
+fn run(meter: &Powercap, options: &[&str]) -> Recorded {
     let run = Recorded::with(options, &[example("two_functions")], |command| {
         command.env("EPROF_SYSROOT", meter.path());
     });
@@ -131,7 +60,7 @@ fn the_ledger_is_the_meter() {
     if !root() {
         return;
     }
-    let meter = Meter::new(vec![
+    let meter = meter(vec![
         zone("intel-rapl:0", "package-0", 20.0),
         zone("intel-rapl:0:0", "core", 12.0),
         zone("intel-rapl:0:1", "dram", 3.0),
@@ -177,9 +106,9 @@ fn a_counter_that_wraps_loses_and_invents_nothing() {
         return;
     }
     // The package wraps 0.3 s (6 J) after the start, DRAM does not.
-    let mut package = zone("intel-rapl:0", "package-0", 20.0);
+    let (mut package, watts) = zone("intel-rapl:0", "package-0", 20.0);
     package.start = RANGE - 6_000_000;
-    let meter = Meter::new(vec![package, zone("intel-rapl:0:1", "dram", 3.0)]);
+    let meter = meter(vec![(package, watts), zone("intel-rapl:0:1", "dram", 3.0)]);
     let report = run(&meter, &["--idle-power", "none"]).report();
     report.assert_balanced();
     let seconds = report.0["duration_s"].as_f64().unwrap();
@@ -198,7 +127,7 @@ fn a_stalled_counter_is_not_zero_joules() {
     if !root() {
         return;
     }
-    let meter = Meter::new(vec![zone("intel-rapl:0", "package-0", 0.0)]);
+    let meter = meter(vec![zone("intel-rapl:0", "package-0", 0.0)]);
     let report = run(&meter, &[]).report();
     report.assert_balanced();
     assert_eq!(
@@ -213,7 +142,7 @@ fn an_unknown_baseline_is_said_and_not_invented() {
     if !root() {
         return;
     }
-    let meter = Meter::new(vec![zone("intel-rapl:0", "package-0", 20.0)]);
+    let meter = meter(vec![zone("intel-rapl:0", "package-0", 20.0)]);
     let report = run(&meter, &["--idle-power", "none"]).report();
     report.assert_balanced();
     assert!(

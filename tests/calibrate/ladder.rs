@@ -1,16 +1,12 @@
 //! The measured calibration, with a fake meter: a powercap tree that another
 //! thread advances by a law.
 
-use std::fs::File;
-use std::os::unix::fs::FileExt;
-use std::path::Path;
 use std::sync::atomic::{AtomicBool, Ordering};
-use std::sync::{Arc, Mutex, PoisonError};
-use std::thread::JoinHandle;
-use std::time::{Duration, Instant};
+use std::sync::{Mutex, PoisonError};
 
 use tempfile::TempDir;
 
+use super::powercap::{Powercap, RANGE, Zone};
 use super::{calibrate, json, saved, stderr, support};
 
 /// Watts of the fake package when nothing runs.
@@ -20,55 +16,17 @@ const PER_CPU: f64 = 6.0;
 
 /// A package whose power is [`IDLE`] and `per_cpu` for each busy CPU of this
 /// machine.
-struct Meter {
-    root: TempDir,
-    stop: Arc<AtomicBool>,
-    counting: Option<JoinHandle<()>>,
-}
-
-impl Meter {
-    fn new(per_cpu: f64) -> Self {
-        let root = TempDir::new().unwrap();
-        let zone = root.path().join("sys/class/powercap/intel-rapl:0");
-        std::fs::create_dir_all(&zone).unwrap();
-        std::fs::write(zone.join("name"), "package-0\n").unwrap();
-        std::fs::write(zone.join("max_energy_range_uj"), "262143328850\n").unwrap();
-        let file = File::create(zone.join("energy_uj")).unwrap();
-        let stop = Arc::new(AtomicBool::new(false));
-        let stopped = Arc::clone(&stop);
-        write(&file, 1_000_000);
-        let counting = std::thread::spawn(move || {
-            let (begin, ticks) = (Instant::now(), busy_seconds());
-            while !stopped.load(Ordering::Relaxed) {
-                let busy = busy_seconds() - ticks;
-                let joules = begin.elapsed().as_secs_f64() * IDLE + busy * per_cpu;
-                write(&file, 1_000_000 + (joules * 1e6) as u64);
-                std::thread::sleep(Duration::from_millis(2));
-            }
-        });
-        Self {
-            root,
-            stop,
-            counting: Some(counting),
-        }
-    }
-
-    fn path(&self) -> &Path {
-        self.root.path()
-    }
-}
-
-impl Drop for Meter {
-    fn drop(&mut self) {
-        self.stop.store(true, Ordering::Relaxed);
-        let _ = self.counting.take().unwrap().join();
-    }
-}
-
-/// In place and in one write, so that a reader sees the old value or the new.
-fn write(file: &File, value: u64) {
-    file.write_all_at(format!("{value:020}\n").as_bytes(), 0)
-        .unwrap();
+fn meter(per_cpu: f64) -> Powercap {
+    let zone = Zone {
+        directory: "intel-rapl:0",
+        name: "package-0",
+        start: 1_000_000,
+        range: RANGE,
+    };
+    let ticks = busy_seconds();
+    Powercap::new(vec![zone], move |seconds| {
+        [seconds * IDLE + (busy_seconds() - ticks) * per_cpu]
+    })
 }
 
 /// CPU seconds of this machine so far, in which something ran.
@@ -96,7 +54,7 @@ fn a_law_of_time_is_found_on_the_ladder_and_saved() {
     if !support::root() {
         return;
     }
-    let meter = Meter::new(PER_CPU);
+    let meter = meter(PER_CPU);
     let home = TempDir::new().unwrap();
     let arguments = [
         "--duration",
@@ -142,7 +100,7 @@ fn a_law_of_time_is_found_on_the_ladder_and_saved() {
 #[test]
 fn idle_power_alone_needs_no_kernel_programs() {
     let _alone = MACHINE.lock().unwrap_or_else(PoisonError::into_inner);
-    let meter = Meter::new(0.0);
+    let meter = meter(0.0);
     let home = TempDir::new().unwrap();
     let arguments = ["--idle-only", "--idle-time", "1s"];
     let output = calibrate(home.path(), &arguments, Some(meter.path()));
@@ -169,7 +127,7 @@ fn idle_power_alone_needs_no_kernel_programs() {
 #[test]
 fn a_busy_machine_is_said_or_refused() {
     let _alone = MACHINE.lock().unwrap_or_else(PoisonError::into_inner);
-    let meter = Meter::new(0.0);
+    let meter = meter(0.0);
     let home = TempDir::new().unwrap();
     let stop = AtomicBool::new(false);
     std::thread::scope(|scope| {

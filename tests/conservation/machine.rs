@@ -5,8 +5,8 @@ use eprof::error::Error;
 use eprof::kernel::{COUNTERS, CpuAccount, Signals, Task, TaskId, ThreadAccount, ZoneId};
 use eprof::profile::Profile;
 use eprof::recording::{
-    Baseline, Catalog, Command, Frame, FrameId, Header, IntervalRecord, SampleCount, StackId,
-    StackNode, Symbol, Zone,
+    Baseline, Catalog, Frame, FrameId, Header, IntervalRecord, SampleCount, StackId, StackNode,
+    Symbol, Zone,
 };
 use eprof::source::{Domain, Meter, MeterId, Provenance, Quantity, Reading, Scope, SourceKind};
 use eprof::unit::{Microjoules, Nanos, Timestamp, Watts};
@@ -44,22 +44,11 @@ impl Run {
         let mut run = Self {
             header: Header {
                 eprof: "test".to_owned(),
-                object: String::new(),
-                wall_clock_ns: 0,
-                started: Timestamp(0),
-                host: String::new(),
-                kernel: String::new(),
-                cpu_model: String::new(),
-                command: Command::default(),
                 frequency_hz: 997,
                 interval: Nanos(10 * MS),
-                counters: Vec::new(),
-                models: Vec::new(),
                 follow: "cgroup".to_owned(),
-                meters: Vec::new(),
                 zones: zones.collect(),
-                baselines: Vec::new(),
-                caveats: Vec::new(),
+                ..Header::default()
             },
             tasks: Vec::new(),
             records: Vec::new(),

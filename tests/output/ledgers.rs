@@ -55,8 +55,6 @@ impl Synthetic {
             },
             frequency_hz: 997,
             interval: Nanos(50_000_000),
-            counters: Vec::new(),
-            models: Vec::new(),
             follow: "cgroup".to_owned(),
             meters: vec![
                 meter(0, Domain::Package, package, false),
@@ -78,7 +76,7 @@ impl Synthetic {
             } else {
                 Vec::new()
             },
-            caveats: Vec::new(),
+            ..Header::default()
         }
     }
 

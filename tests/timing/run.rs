@@ -1,7 +1,7 @@
 //! A recording of the simulated machine, made by the rules of a session.
 
 use eprof::kernel::{CpuAccount, Signals};
-use eprof::recording::{Command, Header, IntervalRecord, Zone};
+use eprof::recording::{Header, IntervalRecord, Zone};
 use eprof::session::rhythm::{Due, Rhythm};
 use eprof::source::{Edges, Reading};
 use eprof::timeline::{Interval, Timeline};
@@ -29,27 +29,14 @@ pub struct Session<'a> {
 
 pub fn header(world: &World, interval: Nanos) -> Header {
     Header {
-        eprof: String::new(),
-        object: String::new(),
-        wall_clock_ns: 0,
-        started: Timestamp(0),
-        host: String::new(),
-        kernel: String::new(),
-        cpu_model: String::new(),
-        command: Command::default(),
-        frequency_hz: 0,
         interval,
-        counters: Vec::new(),
-        follow: String::new(),
         meters: world.meters(),
         zones: vec![Zone {
             id: eprof::kernel::ZoneId(0),
             cpus: vec![0],
             core: String::new(),
         }],
-        baselines: Vec::new(),
-        models: Vec::new(),
-        caveats: Vec::new(),
+        ..Header::default()
     }
 }
 

@@ -70,8 +70,6 @@ impl Work {
 pub(super) struct Activity {
     /// Threads in ascending order, then the accounts.
     pub(super) payers: Vec<(Payer, Work)>,
-    /// The target's work on each CPU, ascending.
-    pub(super) cpus: Vec<(u32, Work)>,
     /// CPU time in which nobody ran.
     pub(super) idle: u64,
     /// Length of the stretch.
@@ -137,7 +135,6 @@ impl Activity {
     pub(super) fn of(
         interval: &Interval,
         processes: &Processes,
-        zones: &BTreeMap<ZoneId, Vec<u32>>,
         columns: &Columns,
         width: usize,
     ) -> Self {
@@ -201,7 +198,6 @@ impl Activity {
         let capacity = u128::from(length.0) * width as u128;
         Self {
             idle: u64::try_from(capacity.saturating_sub(busy)).unwrap_or(u64::MAX),
-            cpus: on_cpus(&interval.cpus, &interval.threads, processes, zones, columns),
             payers,
             length,
         }

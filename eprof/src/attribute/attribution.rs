@@ -131,12 +131,12 @@ impl Attribution {
             return;
         };
         let width = width(book.meter(), interval);
-        let (processes, zones) = (&self.processes, &self.zones);
-        let activity = Activity::of(interval, processes, zones, &self.columns, width);
+        let activity = Activity::of(interval, &self.processes, &self.columns, width);
         let Some(weigher) = self.weighers.get(usize::from(meter.0)) else {
             return;
         };
-        let weights = weigher.weights(&activity);
+        let prices = weigher.prices(&activity);
+        let weights = weigher.weights(&activity.payers, &prices);
         if activity.payers.iter().any(|(_, work)| work.time > 0) {
             self.weighed.0 += u64::from(weights.is_some());
             self.weighed.1 += u64::from(weights.is_none());
@@ -151,7 +151,6 @@ impl Attribution {
         let mut samples = if nested {
             Vec::new()
         } else {
-            let prices = weigher.prices(&activity);
             counts(&interval.samples, |sample| {
                 weigher.of_sample(sample, &self.columns, &prices)
             })
@@ -183,8 +182,17 @@ impl Attribution {
             let charges = self.groups.entry(leader).or_default();
             charges.entry(meter).or_default().add(&share, &borders);
         }
-        let weights = weigher.of_cpus(&activity);
-        self.charge_cpus(target, &activity.cpus, weights, somewhere);
+        if target != Price::default() {
+            let cpus = on_cpus(
+                &interval.cpus,
+                &interval.threads,
+                &self.processes,
+                &self.zones,
+                &self.columns,
+            );
+            let weights = weigher.of_cpus(&cpus, &prices);
+            self.charge_cpus(target, &cpus, weights, somewhere);
+        }
     }
 
     /// Splits the target's price over the CPUs that it ran on.
@@ -195,9 +203,6 @@ impl Attribution {
         weights: Option<Vec<u64>>,
         somewhere: u32,
     ) {
-        if price == Price::default() {
-            return;
-        }
         let times: Vec<u64> = cpus.iter().map(|(_, work)| work.time).collect();
         if times.iter().all(|&time| time == 0) {
             // Threads ran, but no CPU says so.
@@ -220,7 +225,7 @@ impl Attribution {
     /// # Errors
     ///
     /// `Internal` if the books do not balance.
-    pub fn finish(self, said: Vec<Caveat>) -> Result<Attributed> {
+    pub fn finish(mut self, said: Vec<Caveat>) -> Result<Attributed> {
         let idle_sd: BTreeMap<_, _> = self
             .books
             .iter()
@@ -274,22 +279,20 @@ impl Attribution {
         });
         let processes = processes.collect();
         let everybody: Vec<TaskId> = self.threads.keys().copied().collect();
-        let ledger = Ledger {
-            meters: self
-                .books
-                .iter()
-                .map(|book| {
-                    let meter = book.meter().id;
-                    book.clone().close(|account| match account {
-                        Account::Target => self.spread(meter, &everybody),
-                        account => self.spread_of(meter, account, book.marginal(account)),
-                    })
-                })
-                .collect(),
-        };
-        let mut caveats = self.caveats;
+        let mut caveats = std::mem::take(&mut self.caveats);
         caveats.extend(said);
         caveats.extend(caveats::after(&self.books, self.weighed));
+        let books = std::mem::take(&mut self.books).into_iter();
+        let meters = books.map(|book| {
+            let meter = book.meter().id;
+            book.close(|account, energy| match account {
+                Account::Target => self.spread(meter, &everybody),
+                account => self.spread_of(meter, account, energy),
+            })
+        });
+        let ledger = Ledger {
+            meters: meters.collect(),
+        };
         let nameless = self.threads.get(&UNNAMED).map(|thread| thread.on_cpu);
         caveats.extend(nameless.map(caveats::nameless));
         let attributed = Attributed {

@@ -84,12 +84,6 @@ impl Book {
         self.total
     }
 
-    /// What an account was charged with above idle.
-    pub(super) fn marginal(&self, account: Account) -> Microjoules {
-        let charge = self.accounts.get(&account);
-        charge.map_or(Microjoules::ZERO, |charge| charge.price.marginal)
-    }
-
     /// A stretch whose energy nobody knows.
     pub(super) fn unknown(&mut self, length: Nanos) {
         self.unknown += length;
@@ -184,14 +178,14 @@ impl Book {
         shares
     }
 
-    /// Closes the book. `weighed` tells how wrong the sum of some payers'
-    /// energies may be by their weights.
-    pub(super) fn close(self, weighed: impl Fn(Account) -> (f64, f64)) -> MeterLedger {
+    /// Closes the book. `weighed` tells how wrong an account's energy above idle
+    /// may be by the weights.
+    pub(super) fn close(self, weighed: impl Fn(Account, Microjoules) -> (f64, f64)) -> MeterLedger {
         let sd_w = self.idle_sd_w();
         let widths = self.accounts.iter().map(|(&account, charge)| {
             let mut errors = Errors::default();
             errors.add(charge.spread, sd_w);
-            errors.weigh(weighed(account));
+            errors.weigh(weighed(account, charge.price.marginal));
             (account, errors.half_width())
         });
         MeterLedger {

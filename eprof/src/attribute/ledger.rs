@@ -6,7 +6,7 @@ use serde::{Deserialize, Serialize};
 
 use crate::caveat::Caveat;
 use crate::kernel::TaskId;
-use crate::power::{Errors, Fit, Signal};
+use crate::power::{Errors, Signal};
 use crate::recording::StackId;
 use crate::source::{Domain, MeterId, Provenance};
 use crate::unit::{Microjoules, Nanos, Timestamp};
@@ -168,18 +168,12 @@ impl Weighing {
         }
     }
 
-    /// Notes how well a model predicts that was not fitted to the run.
-    pub(super) fn errors(&mut self, model: Option<Errors>, time: Option<Errors>, blocks: usize) {
+    /// Notes how well a model and CPU time predict blocks that neither has
+    /// seen.
+    pub(super) fn score(&mut self, model: Option<Errors>, time: Option<Errors>, blocks: u64) {
         self.held_out = model;
         self.time_share = time;
-        self.blocks = blocks as u64;
-    }
-
-    /// Notes how well a fit predicts.
-    pub(super) fn score(&mut self, fit: &Fit) {
-        self.held_out = Some(fit.held_out);
-        self.time_share = Some(fit.time_share);
-        self.blocks = fit.rows;
+        self.blocks = blocks;
     }
 }
 

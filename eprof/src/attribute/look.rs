@@ -20,7 +20,6 @@ use super::weigh::{Weigher, choose};
 #[derive(Clone, Debug)]
 pub(super) struct Look {
     columns: Columns,
-    zones: BTreeMap<ZoneId, Vec<u32>>,
     processes: Processes,
     meters: Vec<(Meter, Option<IdlePower>, Survey)>,
 }
@@ -34,7 +33,6 @@ impl Look {
         };
         Self {
             columns: Columns::of(header),
-            zones: zones(header),
             processes: Processes::of(tasks),
             meters: header.meters.iter().map(one).collect(),
         }
@@ -52,9 +50,8 @@ impl Look {
         let base = idle
             .as_mut()
             .map_or(Microjoules::ZERO, |idle| idle.take(energy, length));
-        let (processes, zones) = (&self.processes, &self.zones);
         let width = width(meter, interval);
-        let activity = Activity::of(interval, processes, zones, &self.columns, width);
+        let activity = Activity::of(interval, &self.processes, &self.columns, width);
         survey.push(Microjoules(energy.0 - base.0), &activity);
     }
 

@@ -1,6 +1,6 @@
 //! Whether what a counter says can be trusted.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 
 use super::event::Counter;
 use crate::caveat::Caveat;
@@ -51,7 +51,7 @@ const fn patience(counter: Counter) -> Nanos {
 pub(super) struct Pulse {
     /// Busy time since each counter of each CPU last moved.
     silent: BTreeMap<(u32, Counter), Nanos>,
-    stalled: BTreeMap<(u32, Counter), ()>,
+    stalled: BTreeSet<(u32, Counter)>,
 }
 
 impl Pulse {
@@ -64,13 +64,13 @@ impl Pulse {
         }
         *silent += busy;
         if *silent >= patience(counter) {
-            self.stalled.insert((cpu, counter), ());
+            self.stalled.insert((cpu, counter));
         }
     }
 
     /// Whether the counter ever stood still.
     pub(super) fn stalled(&self, cpu: u32, counter: Counter) -> bool {
-        self.stalled.contains_key(&(cpu, counter))
+        self.stalled.contains(&(cpu, counter))
     }
 }
 

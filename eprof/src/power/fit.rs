@@ -72,11 +72,6 @@ impl Fit {
             sum + term.weight * term.shape.of(row.get(term.column).copied().unwrap_or(0.0))
         })
     }
-
-    /// The terms of one column.
-    pub fn of_column(&self, column: usize) -> impl Iterator<Item = &FittedTerm> {
-        self.terms.iter().filter(move |term| term.column == column)
-    }
 }
 
 /// The covariance of the `terms` first columns, and the standard deviation of

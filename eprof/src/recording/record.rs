@@ -44,7 +44,7 @@ pub struct Baseline {
 }
 
 /// What is known before the target starts.
-#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+#[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
 pub struct Header {
     /// The version of eprof that recorded.
     pub eprof: String,

@@ -181,7 +181,13 @@ impl<W: Write> Recorder<W> {
     fn wake(&mut self, watch: &mut dyn FnMut(&Moment)) {
         let alarm = self.rhythm.next();
         match self.rhythm.due(clock::now()) {
-            Some(Due::Border) if self.clockwork.is_some() => self.tick(watch),
+            Some(Due::Border) => {
+                self.tick(watch);
+                if self.clockwork.is_none() {
+                    // The measurement has not begun.
+                    self.rhythm.plan(self.reader.edges(), clock::now());
+                }
+            }
             Some(Due::Look) => {
                 // Where the source fails, the next border will tell.
                 if let Ok(read) = self.reader.look() {
@@ -191,11 +197,6 @@ impl<W: Write> Recorder<W> {
             Some(Due::Drain) => {
                 let drained = self.drain();
                 self.outlive(drained);
-            }
-            // The measurement has not begun.
-            Some(Due::Border) => {
-                self.tick(watch);
-                self.rhythm.plan(self.reader.edges(), clock::now());
             }
             None => {}
         }
@@ -266,8 +267,8 @@ impl<W: Write> Recorder<W> {
             self.align();
             let readings = self.reader.read()?;
             let border = self.probe.start()?;
-            // Energy that is used between the two would be nobody's. Nothing
-            // runs yet, so there is time to begin again.
+            // Energy that is used between the two would be nobody's. Nothing is
+            // measured yet, so one can begin again.
             let near = |reading: &Reading| {
                 border.since(reading.begin) < NEAR && reading.end.since(border) < NEAR
             };

@@ -2,7 +2,7 @@
 
 use super::*;
 use crate::kernel::{Signals, ZoneId};
-use crate::recording::{Command, Zone};
+use crate::recording::Zone;
 use crate::source::{Domain, Meter, MeterId, Provenance, Quantity, Reading, Scope, SourceKind};
 use crate::unit::{Nanos, Watts};
 
@@ -33,19 +33,7 @@ fn counter(modulus: Option<u64>) -> Quantity {
 
 fn header(meters: Vec<Meter>) -> Header {
     Header {
-        eprof: String::new(),
-        object: String::new(),
-        wall_clock_ns: 0,
-        started: Timestamp(0),
-        host: String::new(),
-        kernel: String::new(),
-        cpu_model: String::new(),
-        command: Command::default(),
-        frequency_hz: 0,
         interval: Nanos(10 * MS),
-        counters: Vec::new(),
-        models: Vec::new(),
-        follow: String::new(),
         meters,
         zones: (0..2)
             .map(|id| Zone {
@@ -54,8 +42,7 @@ fn header(meters: Vec<Meter>) -> Header {
                 cpus: vec![id.into()],
             })
             .collect(),
-        baselines: Vec::new(),
-        caveats: Vec::new(),
+        ..Header::default()
     }
 }
 

@@ -2,12 +2,8 @@
 
 use std::collections::BTreeMap;
 
-use nalgebra::{DMatrix, DVector};
-
 use crate::kernel::Counter;
-use crate::power::{
-    self, Accumulator, ErrorSum, Errors, Fit, PowerModel, Prior, Shape, Signal, Verdict,
-};
+use crate::power::{Errors, Signal, Verdict};
 use crate::recording::Header;
 use crate::source::Meter;
 
@@ -17,6 +13,7 @@ use super::super::ledger::{Rule as RuleName, Weighing};
 use super::super::settings::{Settings, Weights};
 use super::super::survey::Block;
 use super::Weigher;
+use super::design::{self, Design, Fitted};
 use super::resolve::{Belief, Expected, resolve};
 use super::rule::{Rule, Term};
 
@@ -41,10 +38,6 @@ const NOISE: f64 = 1.05;
 const CONVINCING: f64 = 3.0;
 
 const WORSE: &str = "the model predicted blocks that it had not seen worse than CPU time did";
-
-/// Errors of neighbouring blocks are alike, so that blocks tell as much less
-/// than independent ones would.
-const CLUSTERS: f64 = 2.0;
 
 /// A choice, and what is believed of it.
 struct Chosen {
@@ -119,6 +112,7 @@ fn gradient(term: &Term, row: &Row, whole: &Row, seconds: f64) -> f64 {
     term.shape.of(all / seconds) * seconds * row[term.column] / all
 }
 
+/// The rule, and what is believed of it.
 fn rule(
     meter: &Meter,
     blocks: &[Block],
@@ -150,51 +144,63 @@ fn rule(
         Weights::Cycles => return simple(RuleName::Cycles, "", false),
         Weights::Auto | Weights::Model => {}
     }
-    let saved = header.models.iter().rfind(|model| model.meter == meter.id);
-    let design = match saved.map(|model| terms_of(model, columns)) {
-        Some(Some(terms)) => terms,
-        _ if columns
-            .signals()
-            .iter()
-            .any(|signal| matches!(signal, Signal::Count(_))) =>
-        {
-            linear(columns)
-        }
-        _ => return simple(fallback, "", true),
-    };
-    let saved = saved.filter(|model| terms_of(model, columns).is_some());
     let forced = settings.weights == Weights::Model;
-    if let Some(saved) = saved {
-        let (held_out, time_share) = as_saved(blocks, &design, columns);
+    let model = header.models.iter().rfind(|model| model.meter == meter.id);
+    if let Some((model, terms)) =
+        model.and_then(|model| Some((model, design::saved(model, columns)?)))
+    {
+        let (held_out, time_share) = Design::new(&terms, blocks, columns).errors();
         if worse(held_out, time_share) && !forced {
             let mut chosen = simple(RuleName::Time, WORSE, true);
-            chosen.weighing.errors(held_out, time_share, blocks.len());
+            chosen
+                .weighing
+                .score(held_out, time_share, blocks.len() as u64);
             return chosen;
         }
-        let names = design_names(&design, columns);
-        let mut weighing = Weighing::model(meter.id, &names, saved.origin.clone());
-        weighing.errors(held_out, time_share, blocks.len());
+        let names = names(&terms, columns);
+        let mut weighing = Weighing::model(meter.id, &names, model.origin.clone());
+        weighing.score(held_out, time_share, blocks.len() as u64);
         return Chosen {
-            usual: saved.residual.clamp(USUAL_BY_MODEL.0, USUAL_BY_MODEL.1),
-            covariance: saved.covariance.clone(),
+            usual: model.residual.clamp(USUAL_BY_MODEL.0, USUAL_BY_MODEL.1),
+            covariance: model.covariance.clone(),
             applied: true,
             heard: false,
             weighing,
-            rule: Rule::Model(design),
+            rule: Rule::Model(terms),
         };
     }
-    match fit(blocks, &design, columns) {
-        Some(fit) if fit.verdict != Verdict::TooFewRows || forced => {
-            let held_out = Some(fit.held_out);
-            if worse(held_out, Some(fit.time_share)) && !forced {
-                let mut chosen = simple(RuleName::Time, WORSE, true);
-                chosen.weighing.score(&fit);
-                return chosen;
-            }
-            let open = open(blocks, &design, columns, fit.held_out.rmse);
-            fitted(meter, &design, &fit, columns, open)
-        }
-        _ => simple(fallback, "the run was too short to fit a model", true),
+    let counts = |signal: &Signal| matches!(signal, Signal::Count(_));
+    if !columns.signals().iter().any(counts) {
+        return simple(fallback, "", true);
+    }
+    let terms = design::linear(columns);
+    let Some(Fitted { fit, open }) = Design::new(&terms, blocks, columns)
+        .fit()
+        .filter(|fitted| fitted.fit.verdict != Verdict::TooFewRows || forced)
+    else {
+        return simple(fallback, "the run was too short to fit a model", true);
+    };
+    let (held_out, time_share) = (Some(fit.held_out), Some(fit.time_share));
+    if worse(held_out, time_share) && !forced {
+        let mut chosen = simple(RuleName::Time, WORSE, true);
+        chosen.weighing.score(held_out, time_share, fit.rows);
+        return chosen;
+    }
+    let fitted = terms.iter().zip(&fit.terms).map(|(term, fitted)| Term {
+        weight: fitted.weight,
+        ..*term
+    });
+    let terms: Vec<Term> = fitted.collect();
+    let names = names(&terms, columns);
+    let mut weighing = Weighing::model(meter.id, &names, String::new());
+    weighing.score(held_out, time_share, fit.rows);
+    Chosen {
+        rule: Rule::Model(terms),
+        usual: USUAL_BY_FIT,
+        covariance: open,
+        applied: true,
+        heard: true,
+        weighing,
     }
 }
 
@@ -205,196 +211,10 @@ fn worse(model: Option<Errors>, time: Option<Errors>) -> bool {
         .is_some_and(|(model, time)| model.rmse > NOISE * time.rmse)
 }
 
-/// Errors of a model as it was saved, and of CPU time, in watts. The model has
-/// seen none of the blocks; both are scaled to the run's energy, as sharing does.
-fn as_saved(
-    blocks: &[Block],
-    terms: &[Term],
-    columns: &Columns,
-) -> (Option<Errors>, Option<Errors>) {
-    let times = columns.times();
-    let rates = blocks
-        .iter()
-        .filter(|block| block.seconds > 0.0)
-        .map(|block| {
-            let whole = block.whole();
-            let power: f64 = terms
-                .iter()
-                .map(|term| term.weight * term.shape.of(whole[term.column] / block.seconds))
-                .sum();
-            let time = times.iter().map(|&time| whole[time]).sum::<f64>() / block.seconds;
-            (block, power, time)
-        });
-    let rates: Vec<_> = rates.collect();
-    let energy: f64 = blocks.iter().map(|block| block.energy).sum();
-    let errors = |pick: &dyn Fn(&(&Block, f64, f64)) -> f64| {
-        let whole: f64 = rates.iter().map(|of| pick(of) * of.0.seconds).sum();
-        let mut errors = ErrorSum::default();
-        for of in rates.iter().filter(|_| whole > 0.0) {
-            let power = of.0.energy / of.0.seconds;
-            errors.push(power, pick(of) * energy / whole, of.0.seconds);
-        }
-        errors.errors()
-    };
-    (errors(&|of| of.1), errors(&|of| of.2))
-}
-
-/// The choice of a model that was fitted to the run.
-fn fitted(
-    meter: &Meter,
-    design: &[Term],
-    fit: &Fit,
-    columns: &Columns,
-    covariance: Vec<f64>,
-) -> Chosen {
-    let terms: Vec<Term> = design
-        .iter()
-        .zip(&fit.terms)
-        .map(|(term, fitted)| Term {
-            weight: fitted.weight,
-            ..*term
-        })
-        .collect();
-    let names = design_names(&terms, columns);
-    let mut weighing = Weighing::model(meter.id, &names, String::new());
-    weighing.score(fit);
-    Chosen {
-        rule: Rule::Model(terms),
-        usual: USUAL_BY_FIT,
-        covariance,
-        applied: true,
-        heard: true,
-        weighing,
-    }
-}
-
-/// The terms of a saved model, if the recording has all their signals.
-fn terms_of(model: &PowerModel, columns: &Columns) -> Option<Vec<Term>> {
-    let terms = model.terms.iter().map(|term| {
-        Some(Term {
-            column: columns.place(&term.signal)?,
-            shape: term.shape,
-            weight: term.weight,
-        })
-    });
-    terms.collect()
-}
-
-/// One straight term for each signal that takes energy all the time. What a
-/// wakeup or a migration costs is too little to be told from noise by a run;
-/// only a calibration knows it.
-fn linear(columns: &Columns) -> Vec<Term> {
-    let steady = |signal: &Signal| !matches!(signal, Signal::Wakeups | Signal::Migrations);
-    let places = columns.signals().iter().enumerate();
-    places
-        .filter(|(_, signal)| steady(signal))
-        .map(|(column, _)| Term {
-            column,
-            shape: Shape::Linear,
-            weight: 0.0,
-        })
-        .collect()
-}
-
-fn design_names(terms: &[Term], columns: &Columns) -> Vec<(Signal, f64)> {
+/// The signals that weigh anything.
+fn names(terms: &[Term], columns: &Columns) -> Vec<(Signal, f64)> {
     let named = terms.iter().filter(|term| term.weight > 0.0);
     named
         .filter_map(|term| Some((columns.signals().get(term.column)?.clone(), term.weight)))
         .collect()
-}
-
-/// Fits the weights of `design` to the blocks.
-fn fit(blocks: &[Block], design: &[Term], columns: &Columns) -> Option<Fit> {
-    let rows = design_rows(blocks, design, columns);
-    let settings = power::Settings {
-        prior: Some(prior(&rows, design, columns)?),
-        ..power::Settings::above_idle(vec![design.len()])
-    };
-    let mut accumulator = Accumulator::new(design.len() + 1, settings);
-    for (row, block) in &rows {
-        accumulator.push(row, block.energy / block.seconds, block.seconds);
-    }
-    accumulator.fit()
-}
-
-/// The blocks as rows of the design, and CPU time after its columns.
-fn design_rows<'a>(
-    blocks: &'a [Block],
-    design: &[Term],
-    columns: &Columns,
-) -> Vec<(Vec<f64>, &'a Block)> {
-    let times = columns.times();
-    let row = |block: &Block| -> Vec<f64> {
-        let whole = block.whole();
-        let shaped = design
-            .iter()
-            .map(|term| term.shape.of(whole[term.column] / block.seconds));
-        // What the model has to beat; a column apart, as the design need not
-        // hold time.
-        let time = times.iter().map(|&time| whole[time]).sum::<f64>() / block.seconds;
-        shaped.chain([time]).collect()
-    };
-    let sound = blocks.iter().filter(|block| block.seconds > 0.0);
-    sound.map(|block| (row(block), block)).collect()
-}
-
-/// What the run leaves open of the weights, given what is known beforehand: their
-/// covariance, row by row. `error` is that of the model on blocks it has not
-/// seen, in watts. (The strength that the fit gave to its prior does not count:
-/// it was chosen to predict power, not to say what is known.)
-fn open(blocks: &[Block], design: &[Term], columns: &Columns, error: f64) -> Vec<f64> {
-    let n = design.len();
-    let rows = design_rows(blocks, design, columns);
-    let Some(prior) = prior(&rows, design, columns) else {
-        return Vec::new();
-    };
-    let mut precision = DMatrix::<f64>::identity(n, n);
-    let variance = error.powi(2).max(f64::MIN_POSITIVE) * CLUSTERS;
-    for (row, _) in &rows {
-        let scaled = DVector::from_fn(n, |at, _| row[at] * prior.sd[at]);
-        precision += &scaled * scaled.transpose() / variance;
-    }
-    let Some(solved) = precision.cholesky() else {
-        return Vec::new();
-    };
-    let inverse = solved.inverse();
-    (0..n * n)
-        .map(|at| inverse[(at / n, at % n)] * prior.sd[at / n] * prior.sd[at % n])
-        .collect()
-}
-
-/// What is known of the weights before the run is looked at: that cycles (or
-/// time) explain all of the energy, give or take that each signal may explain
-/// half of it.
-fn prior(rows: &[(Vec<f64>, &Block)], design: &[Term], columns: &Columns) -> Option<Prior> {
-    let energy: f64 = rows.iter().map(|(_, block)| block.energy).sum();
-    let sums: Vec<f64> = (0..=design.len())
-        .map(|at| {
-            rows.iter()
-                .map(|(row, block)| row[at] * block.seconds)
-                .sum()
-        })
-        .collect();
-    if energy.is_nan() || energy <= 0.0 {
-        return None;
-    }
-    let whole = |at: usize| {
-        if sums[at] > 0.0 {
-            energy / sums[at]
-        } else {
-            1e-12
-        }
-    };
-    let n = design.len();
-    let (mut mean, mut sd) = (vec![0.0; n + 1], vec![0.0; n + 1]);
-    // The last column only serves as the model to beat.
-    sd[n] = whole(n) * 1e-6;
-    for (at, sd) in sd.iter_mut().enumerate().take(n) {
-        *sd = whole(at) * 0.5;
-    }
-    let cycles = columns.place(&Signal::Count(Counter::Cycles));
-    let leading = design.iter().position(|term| Some(term.column) == cycles);
-    let leading = leading.filter(|&at| sums[at] > 0.0).unwrap_or(0);
-    mean[leading] = whole(leading);
-    Some(Prior { mean, sd })
 }

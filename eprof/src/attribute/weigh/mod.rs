@@ -9,6 +9,7 @@
 //! it.
 
 mod choose;
+mod design;
 mod factors;
 mod resolve;
 mod rule;
@@ -25,6 +26,10 @@ pub(super) use choose::choose;
 
 /// A shorter time on a CPU may have counted nothing.
 const NOTHING_COUNTED_NS: u64 = 1_000;
+
+/// Errors of neighbouring blocks are alike, so that blocks tell as much less
+/// than independent ones would.
+const CLUSTERS: f64 = 2.0;
 
 /// Weights are integers for the exact split; a unit of the rules that give
 /// joules is a picojoule.
@@ -53,29 +58,15 @@ impl Weigher {
     }
 
     /// The weights of the payers; `None` where the rule cannot weigh them all.
-    pub(super) fn weights(&self, activity: &Activity) -> Option<Vec<u64>> {
-        let prices = self
-            .rule
-            .prices(&activity.whole(), activity.length.seconds());
-        let payers = activity.payers.iter();
-        let weights: Vec<u64> = payers
-            .map(|(payer, work)| self.weight(work, &prices, self.factor(*payer)))
-            .collect();
-        let works = activity.payers.iter().map(|(_, work)| work);
-        sound(works, &weights).then_some(weights)
+    pub(super) fn weights(&self, payers: &[(Payer, Work)], prices: &Row) -> Option<Vec<u64>> {
+        let weight = |(payer, work): &(Payer, Work)| self.weight(work, prices, self.factor(*payer));
+        sound(payers, payers.iter().map(weight).collect())
     }
 
     /// The weights of the target's work on the CPUs; `None` as above.
-    pub(super) fn of_cpus(&self, activity: &Activity) -> Option<Vec<u64>> {
-        let prices = self
-            .rule
-            .prices(&activity.whole(), activity.length.seconds());
-        let cpus = activity.cpus.iter();
-        let weights: Vec<u64> = cpus
-            .map(|(_, work)| self.weight(work, &prices, None))
-            .collect();
-        let works = activity.cpus.iter().map(|(_, work)| work);
-        sound(works, &weights).then_some(weights)
+    pub(super) fn of_cpus(&self, cpus: &[(u32, Work)], prices: &Row) -> Option<Vec<u64>> {
+        let weight = |(_, work): &(u32, Work)| self.weight(work, prices, None);
+        sound(cpus, cpus.iter().map(weight).collect())
     }
 
     fn weight(&self, work: &Work, prices: &Row, factor: Option<f64>) -> u64 {
@@ -107,7 +98,8 @@ impl Weigher {
         count * self.rule.energy(&work, prices) / spent
     }
 
-    /// Joules per unit of each signal during a stretch.
+    /// Joules per unit of each signal during a stretch: what the weights below
+    /// are found by.
     pub(super) fn prices(&self, activity: &Activity) -> Row {
         self.rule
             .prices(&activity.whole(), activity.length.seconds())
@@ -120,12 +112,11 @@ impl Weigher {
     }
 }
 
-/// Whether everybody who ran for long enough to count something has a weight.
-fn sound<'a>(works: impl Iterator<Item = &'a Work>, weights: &[u64]) -> bool {
-    let mut any = false;
-    let all = works.zip(weights).all(|(work, &weight)| {
-        any |= weight > 0;
-        weight > 0 || work.time < NOTHING_COUNTED_NS
-    });
-    all && any
+/// The weights, if everybody who ran for long enough to count something has
+/// one.
+fn sound<K>(works: &[(K, Work)], weights: Vec<u64>) -> Option<Vec<u64>> {
+    let any = weights.iter().any(|&weight| weight > 0);
+    let mut pairs = works.iter().zip(&weights);
+    let all = pairs.all(|((_, work), &weight)| weight > 0 || work.time < NOTHING_COUNTED_NS);
+    (any && all).then_some(weights)
 }

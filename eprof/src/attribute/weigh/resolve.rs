@@ -17,6 +17,7 @@ use std::collections::BTreeMap;
 use nalgebra::{Cholesky, DMatrix, DVector};
 
 use super::super::activity::Payer;
+use super::CLUSTERS;
 use super::factors::Factors;
 
 /// Most payers with a factor of their own; the others share one.
@@ -32,10 +33,6 @@ const BELIEFS: [f64; 4] = [1.0, 1.4, 2.0, 2.8];
 
 /// How sure the usual deviation is: standard deviation of its logarithm.
 const DOUBT: f64 = 0.7;
-
-/// Errors of neighbouring blocks are alike, so that blocks tell as much less
-/// than independent ones would.
-const CLUSTERS: f64 = 2.0;
 
 /// Variance of what all factors have in common.
 const FREE: f64 = 1.0;
