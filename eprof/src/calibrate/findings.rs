@@ -119,6 +119,12 @@ impl Model {
         })
     }
 
+    /// Power above idle in watts, at such rates of the signals (per second).
+    pub fn active(&self, rate: impl Fn(&Signal) -> f64) -> f64 {
+        let row: Vec<f64> = self.signals.iter().map(rate).collect();
+        self.fit.predict(&row) - self.fit.intercept
+    }
+
     /// Why it is not to be saved; `None` where it is.
     pub fn refusal(&self) -> Option<Refusal> {
         let fit = &self.fit;

@@ -1,7 +1,7 @@
 //! Calibration: idle power and a power model of this machine, measured once.
 //!
 //! ```text
-//!   idle windows ────────────────► idle power ─┐
+//!   idle windows ────────────────► idle power ─┐ (less what ran, by the fit)
 //!   ladder ─► crew (loads) ─► bench ─► rows ─► power::fit ─► findings ─► calibration.json
 //!   CSV of others ──────────────────► rows ─┘
 //! ```
@@ -15,6 +15,7 @@ pub mod load;
 pub mod quiet;
 pub mod session;
 pub mod store;
+pub mod undisturbed;
 
 pub use findings::{Findings, MeterFindings, Model, Refusal};
 pub use ladder::{Ladder, Rung};

@@ -10,6 +10,7 @@ use super::ladder::{Ladder, Rung};
 use super::load::Load;
 use super::quiet::{Disturbance, Lookout};
 use super::store::Store;
+use super::undisturbed;
 use crate::error::{Error, ErrorKind, Result};
 use crate::host::{Kernel, Processor, SysRoot};
 use crate::kernel::{Counter, Probe, Settings};
@@ -161,6 +162,10 @@ fn conclude(
         };
         if plan.loads.is_some() {
             fit(&mut found, plan, &here, place, meter, still, loaded);
+            let sound = found.model.as_ref().filter(|_| found.refused.is_none());
+            let power = sound.and_then(|model| undisturbed::power(still, place, meter, model));
+            // Where the windows said nothing, this says no more.
+            found.idle = found.idle.map(|found| power.unwrap_or(found));
         }
         found
     };

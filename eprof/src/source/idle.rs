@@ -27,6 +27,9 @@ pub const BUSY_LIMIT: f64 = 0.10;
 /// register and the reader then makes about 1 % of each window.
 const WINDOW: Duration = Duration::from_millis(50);
 
+/// Fewer windows say nothing.
+pub(crate) const FEWEST: usize = 3;
+
 /// The median absolute deviation of a normal distribution is its standard
 /// deviation divided by this.
 const MAD_TO_SD: f64 = 1.4826;
@@ -158,7 +161,7 @@ fn of_windows(meter: &Meter, readings: &[Reading]) -> Option<Baseline> {
         })
         .collect();
     let observed = last.end.since(first.end).0 as f64;
-    if observed < SHORTEST.as_nanos() as f64 * 0.9 || powers.len() < 3 {
+    if observed < SHORTEST.as_nanos() as f64 * 0.9 || powers.len() < FEWEST {
         return None;
     }
     // One update may belong to either side of each end of the whole time, so
@@ -173,9 +176,7 @@ fn of_windows(meter: &Meter, readings: &[Reading]) -> Option<Baseline> {
     let (power, spread) = if coarse {
         (powers.iter().sum::<f64>() / powers.len() as f64, 0.0)
     } else {
-        let middle = median(&mut powers)?;
-        let mut off: Vec<f64> = powers.iter().map(|power| (power - middle).abs()).collect();
-        (middle, median(&mut off)? * MAD_TO_SD)
+        middle(&mut powers)?
     };
     let sd = spread.max(power * update);
     (power.is_finite() && power > 0.0).then(|| Baseline {
@@ -212,6 +213,14 @@ pub(crate) fn power(meter: &Meter, before: &Reading, after: &Reading) -> Option<
         Quantity::Model { .. } => return None,
     };
     (watts.is_finite() && watts <= meter.plausible.0).then_some(watts)
+}
+
+/// The median of the windows' powers, and their standard deviation by the
+/// median absolute deviation; `None` of none.
+pub(crate) fn middle(powers: &mut [f64]) -> Option<(f64, f64)> {
+    let middle = median(powers)?;
+    let mut off: Vec<f64> = powers.iter().map(|power| (power - middle).abs()).collect();
+    Some((middle, median(&mut off)? * MAD_TO_SD))
 }
 
 fn median(values: &mut [f64]) -> Option<f64> {
