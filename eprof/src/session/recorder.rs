@@ -14,8 +14,7 @@ use crate::clock;
 use crate::error::{Error, Result};
 use crate::kernel::{COUNTERS, IntervalAccounts, KernelEvent, Probe, Sideband, TaskId, Urgency};
 use crate::recording::{Capture, End, Footprint, Frame};
-use crate::source::EnergySource;
-use crate::source::Reading;
+use crate::source::{Edge, EnergySource, Reading};
 use crate::symbol::{self, Atlas};
 use crate::target::{Cgroup, Child, Event, ExitStatus, Signals, Stop, Waiter, stop, strike};
 use crate::unit::{Nanos, Timestamp};
@@ -27,7 +26,11 @@ const NOTICE: Nanos = Nanos(30_000);
 const NEAR: Nanos = Nanos(1_200_000);
 
 /// How often that is tried.
-const BEGINNINGS: u32 = 8;
+const BEGINNINGS: u32 = 16;
+
+/// How often the last border is set anew, because the meters were read so late
+/// that they had been updated once more.
+const ENDINGS: u32 = 16;
 
 /// A run that is being recorded.
 pub struct Recorder<W: Write> {
@@ -41,6 +44,8 @@ pub struct Recorder<W: Write> {
     rhythm: Rhythm,
     /// The border that was set in advance.
     border: Option<Timestamp>,
+    /// Whether the meters were read too late for the last border.
+    overrun: bool,
     /// Samples taken after the last border: those of the next interval.
     early: Vec<Taken>,
     /// Objects of the atlas that the recording has.
@@ -83,6 +88,7 @@ impl<W: Write> Recorder<W> {
             clockwork: None,
             rhythm: Rhythm::new(Nanos::ZERO, Timestamp::default()),
             border: None,
+            overrun: false,
             early: Vec::new(),
             objects: 0,
             threads: 0,
@@ -212,14 +218,29 @@ impl<W: Write> Recorder<W> {
     /// waited for, so that the last reading has the energy up to the border
     /// and no other.
     fn end(&mut self, watch: &mut dyn FnMut(&Moment)) {
-        if self.broken {
-            return;
-        }
         if self.border.is_some_and(|border| border <= clock::now()) {
             self.tick(watch);
         }
-        self.align();
-        self.tick(watch);
+        for _ in 0..ENDINGS {
+            self.align();
+            self.tick(watch);
+            if self.broken || !self.overrun {
+                break;
+            }
+        }
+    }
+
+    /// Whether `readings` hold another update of the main meter than the one
+    /// at `border`.
+    fn is_overrun(&self, readings: &[Reading], border: Timestamp) -> bool {
+        let off = |edge: Edge| edge.at.since(border).max(border.since(edge.at));
+        // Another clock than the main one may be off by chance, and near by
+        // chance, too.
+        let nearest = readings.iter().filter_map(|of| of.edge).map(off).min();
+        let main = self.reader.edges().main();
+        nearest
+            .zip(main)
+            .is_some_and(|(off, main)| off > Nanos(main.period().0 / 3))
     }
 
     /// Sets the next border to the next update of the main meter, and waits
@@ -273,7 +294,8 @@ impl<W: Write> Recorder<W> {
                 border.since(reading.begin) < NEAR && reading.end.since(border) < NEAR
             };
             attempts += 1;
-            if attempts == BEGINNINGS || readings.iter().all(near) {
+            let sound = readings.iter().all(near) && !self.is_overrun(&readings, border);
+            if attempts == BEGINNINGS || sound {
                 break (readings, border);
             }
         };
@@ -318,6 +340,7 @@ impl<W: Write> Recorder<W> {
             }
         };
         let accounts = self.probe.close_interval()?;
+        self.overrun = self.is_overrun(&readings, accounts.end);
         // Before all that takes its time: the next border may be near.
         self.ahead();
         self.drain()?;
