@@ -52,7 +52,7 @@ impl Look {
             .map_or(Microjoules::ZERO, |idle| idle.take(energy, length));
         let width = width(meter, interval);
         let activity = Activity::of(interval, &self.processes, &self.columns, width);
-        survey.push(Microjoules(energy.0 - base.0), &activity);
+        survey.push(Microjoules(energy.0 - base.0), interval.border, &activity);
     }
 
     /// Chooses the weights, one weigher per meter.

@@ -3,6 +3,7 @@
 
 use std::collections::BTreeMap;
 
+use crate::timeline::Border;
 use crate::unit::{Microjoules, Nanos};
 
 use super::activity::{Activity, Payer};
@@ -24,6 +25,9 @@ pub(super) struct Block {
     pub(super) seconds: f64,
     /// Energy above idle, joules.
     pub(super) energy: f64,
+    /// Standard deviations of what belongs to either side of its begin and of
+    /// its end, joules.
+    pub(super) ends: (f64, f64),
     /// What everybody did.
     pub(super) rows: BTreeMap<Payer, Row>,
 }
@@ -38,7 +42,13 @@ impl Block {
         whole
     }
 
+    /// Variance of the energy because its ends are dated no better, J².
+    pub(super) fn variance(&self) -> f64 {
+        self.ends.0.powi(2) + self.ends.1.powi(2)
+    }
+
     fn join(&mut self, other: Self) {
+        self.ends.1 = other.ends.1;
         self.seconds += other.seconds;
         self.energy += other.energy;
         for (payer, row) in other.rows {
@@ -74,7 +84,8 @@ impl Default for Survey {
 
 impl Survey {
     /// Adds a stretch of known energy, of which `dynamic` is above idle.
-    pub(super) fn push(&mut self, dynamic: Microjoules, activity: &Activity) {
+    pub(super) fn push(&mut self, dynamic: Microjoules, border: Border, activity: &Activity) {
+        self.open.ends.1 = border.sd / 1e6;
         self.open.seconds += activity.length.seconds();
         self.open.energy += dynamic.0 as f64 / 1e6;
         for (payer, work) in &activity.payers {
@@ -87,7 +98,11 @@ impl Survey {
         }
         // A stretch that is a hair too short is not worth another one.
         if self.open.seconds >= self.length * 0.95 {
-            self.blocks.push(std::mem::take(&mut self.open));
+            let next = Block {
+                ends: (self.open.ends.1, 0.0),
+                ..Block::default()
+            };
+            self.blocks.push(std::mem::replace(&mut self.open, next));
             if self.blocks.len() == MOST {
                 self.halve();
             }

@@ -84,6 +84,7 @@ pub(crate) fn choose(
             });
             Expected {
                 energy: block.energy,
+                variance: block.variance(),
                 shares: shares.collect(),
             }
         })

@@ -8,6 +8,7 @@
 //! The energy of a stretch is always what the meter said; weights only divide
 //! it.
 
+mod blocks;
 mod choose;
 mod design;
 mod factors;

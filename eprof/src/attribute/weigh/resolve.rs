@@ -14,10 +14,11 @@
 
 use std::collections::BTreeMap;
 
-use nalgebra::{Cholesky, DMatrix, DVector};
+use nalgebra::{DMatrix, DVector};
 
 use super::super::activity::Payer;
 use super::CLUSTERS;
+use super::blocks::{Blocks, Equation, Posterior};
 use super::factors::Factors;
 
 /// Most payers with a factor of their own; the others share one.
@@ -34,28 +35,20 @@ const BELIEFS: [f64; 4] = [1.0, 1.4, 2.0, 2.8];
 /// How sure the usual deviation is: standard deviation of its logarithm.
 const DOUBT: f64 = 0.7;
 
-/// Variance of what all factors have in common.
-const FREE: f64 = 1.0;
+/// The factors are found again without each of so many parts of the blocks in
+/// turn: a jackknife (Tukey 1958).
+const PARTS: usize = 8;
 
 /// No rule is better than this.
 const LEAST_USUAL: f64 = 1e-3;
-
-/// Where outliers begin, in standard deviations: loses 5 % efficiency where
-/// there are none.
-const HUBER: f64 = 1.345;
-
-/// How often the variance of the noise is estimated anew.
-const ROUNDS: usize = 8;
-
-/// The noise is never taken to be below this part of the mean energy of a
-/// block: the register's updates.
-const LEAST_NOISE: f64 = 1e-3;
 
 /// One block, as the rule sees it.
 #[derive(Clone, Debug, Default)]
 pub(super) struct Expected {
     /// Energy above idle, joules.
     pub(super) energy: f64,
+    /// Variance of that because its ends are dated no better, J².
+    pub(super) variance: f64,
     /// What the rule expects of each payer, in joules or in another unit that
     /// is the same for all blocks.
     pub(super) shares: Vec<(Payer, f64)>,
@@ -99,41 +92,20 @@ pub(super) fn resolve(blocks: &[Expected], belief: &Belief) -> Option<Factors> {
         .collect();
     let n = own + 1;
 
-    let rows: Vec<(f64, Vec<(usize, f64)>)> = blocks
-        .iter()
-        .map(|block| {
-            let mut row: BTreeMap<usize, f64> = BTreeMap::new();
-            for (payer, share) in &block.shares {
-                let place = places.get(payer).copied().unwrap_or(own);
-                *row.entry(place).or_default() += share * scale;
-            }
-            (block.energy, row.into_iter().collect())
-        })
-        .collect();
-    let rows = tamed(rows);
-    let mut normal = DMatrix::zeros(n, n);
-    for (_, row) in &rows {
-        for &(i, a) in row {
-            for &(j, b) in row {
-                normal[(i, j)] += a * b;
-            }
+    let equation = |block: &Expected| {
+        let mut shares: BTreeMap<usize, f64> = BTreeMap::new();
+        for (payer, share) in &block.shares {
+            let place = places.get(payer).copied().unwrap_or(own);
+            *shares.entry(place).or_default() += share * scale;
         }
-    }
-    let mut off = DVector::zeros(n);
-    for (energy, row) in &rows {
-        let residual = energy - row.iter().map(|(_, share)| share).sum::<f64>();
-        for &(place, share) in row {
-            off[place] += share * residual;
+        Equation {
+            energy: block.energy,
+            variance: block.variance,
+            shares: shares.into_iter().collect(),
         }
-    }
-    let common = common(&order, &places, n, belief)?;
-    let floor = (LEAST_NOISE * energy / rows.len() as f64).powi(2);
-    let blocks = Blocks {
-        rows,
-        normal,
-        off,
-        floor,
     };
+    let blocks = Blocks::new(blocks.iter().map(equation).collect(), n);
+    let common = common(&order, &places, n, belief)?;
     let believed = BELIEFS.iter().filter_map(|times| {
         let usual = (belief.usual * times).max(LEAST_USUAL);
         // The data may widen the belief, but not at will.
@@ -149,13 +121,23 @@ pub(super) fn resolve(blocks: &[Expected], belief: &Belief) -> Option<Factors> {
         covariance,
         evidence,
     } = posterior;
-    let covariance = covariance * CLUSTERS * if belief.heard { 1.5 } else { 1.0 };
-    let rows = &blocks.rows;
+    let mut covariance = covariance * CLUSTERS * if belief.heard { 1.5 } else { 1.0 };
+    let mut gain = evidence - alike.evidence;
+    // A few blocks may say what no others do: threads that run side by side
+    // but for a moment. What rests on those alone is no evidence.
+    for part in 0..PARTS {
+        let rest = blocks.without(part, PARTS);
+        let here = rest.posterior(usual, &common)?;
+        let change = &here.mean - &mean;
+        covariance += &change * change.transpose() * (1.0 - 1.0 / PARTS as f64);
+        gain = gain.min(here.evidence - rest.posterior(LEAST_USUAL, &common)?.evidence);
+    }
     let mut unexplained: DVector<f64> = DVector::zeros(n);
     let mut sums: DVector<f64> = DVector::zeros(n);
-    for (energy, row) in rows {
-        let known: f64 = row.iter().map(|&(place, share)| share * mean[place]).sum();
-        for &(place, share) in row {
+    for Equation { energy, shares, .. } in &blocks.equations {
+        let known = shares.iter().map(|&(place, share)| share * mean[place]);
+        let known: f64 = known.sum();
+        for &(place, share) in shares {
             let share = share * mean[place];
             sums[place] += share;
             let part = if known > 0.0 {
@@ -180,88 +162,8 @@ pub(super) fn resolve(blocks: &[Expected], belief: &Belief) -> Option<Factors> {
         covariance,
         unexplained,
         usual,
-        gain: evidence - alike.evidence,
+        gain,
     })
-}
-
-/// Outliers made smaller, so that no single late reading makes a factor: a
-/// block that is off by more than so many usual deviations weighs as much less
-/// (Huber 1964).
-fn tamed(mut rows: Vec<(f64, Vec<(usize, f64)>)>) -> Vec<(f64, Vec<(usize, f64)>)> {
-    let off = |(energy, row): &(f64, Vec<(usize, f64)>)| {
-        (energy - row.iter().map(|(_, share)| share).sum::<f64>()).abs()
-    };
-    let mut all: Vec<f64> = rows.iter().map(off).collect();
-    all.sort_by(f64::total_cmp);
-    // The median absolute deviation of a normal distribution is its standard
-    // deviation divided by 1.4826.
-    let limit = HUBER * 1.4826 * all.get(all.len() / 2).copied().unwrap_or(0.0);
-    for row in &mut rows {
-        let off = off(row);
-        if off > limit && limit > 0.0 {
-            let part = (limit / off).sqrt();
-            row.0 *= part;
-            row.1.iter_mut().for_each(|(_, share)| *share *= part);
-        }
-    }
-    rows
-}
-
-/// The blocks, in a shape to be solved.
-struct Blocks {
-    /// Energy, and what is expected of each place.
-    rows: Vec<(f64, Vec<(usize, f64)>)>,
-    /// Σ w wᵀ
-    normal: DMatrix<f64>,
-    /// Σ w (y − Σw)
-    off: DVector<f64>,
-    /// Least variance of the noise of a block, J².
-    floor: f64,
-}
-
-/// What is believed of the factors, having seen the blocks.
-struct Posterior {
-    usual: f64,
-    mean: DVector<f64>,
-    covariance: DMatrix<f64>,
-    /// Logarithm of the likelihood of the blocks, but for a constant.
-    evidence: f64,
-}
-
-impl Blocks {
-    /// For a prior of standard deviation `usual` and, beside it, of covariance
-    /// `common`.
-    fn posterior(&self, usual: f64, common: &DMatrix<f64>) -> Option<Posterior> {
-        let n = self.off.len();
-        let one = DVector::from_element(n, 1.0);
-        // The scale of the rule was taken from these very blocks: it is free.
-        let prior = (DMatrix::identity(n, n) * usual.powi(2) + common).add_scalar(FREE);
-        let root = Cholesky::new(prior)?.l();
-        let inner = root.transpose() * &self.normal * &root;
-        let count = self.rows.len() as f64;
-        let residual = squares(&self.rows, &one);
-        let mut noise = (residual / count).max(self.floor);
-        let mut posterior = None;
-        for _ in 0..ROUNDS {
-            let solved = Cholesky::new(DMatrix::identity(n, n) + &inner / noise)?;
-            let covariance = &root * solved.solve(&root.transpose());
-            let change = &covariance * &self.off / noise;
-            let mean = &one + &change;
-            let determinant: f64 = solved.l_dirty().diagonal().iter().map(|of| of.ln()).sum();
-            let fits = (residual - change.dot(&self.off)) / noise;
-            let evidence = -0.5 * (count * noise.ln() + fits) - determinant;
-            // Effective number of factors that the blocks determine.
-            let used = (&covariance * &self.normal).trace() / noise;
-            noise = (squares(&self.rows, &mean) / (count - used).max(1.0)).max(self.floor);
-            posterior = Some(Posterior {
-                usual,
-                mean,
-                covariance,
-                evidence,
-            });
-        }
-        posterior
-    }
 }
 
 /// What factors have in common because the rule's coefficients are uncertain:
@@ -300,16 +202,4 @@ fn common(
     let symmetric = (&common + common.transpose()) * 0.5;
     let finite = symmetric.iter().all(|value: &f64| value.is_finite());
     finite.then_some(symmetric)
-}
-
-fn squares(rows: &[(f64, Vec<(usize, f64)>)], factors: &DVector<f64>) -> f64 {
-    rows.iter()
-        .map(|(energy, row)| {
-            let known: f64 = row
-                .iter()
-                .map(|&(place, share)| share * factors[place])
-                .sum();
-            (energy - known).powi(2)
-        })
-        .sum()
 }

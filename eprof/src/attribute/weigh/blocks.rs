@@ -1,0 +1,183 @@
+//! The blocks of a run as equations of the payers' factors.
+
+use nalgebra::{Cholesky, DMatrix, DVector};
+
+/// Variance of what all factors have in common.
+const FREE: f64 = 1.0;
+
+/// Where outliers begin, in standard deviations: loses 5 % efficiency where
+/// there are none.
+const HUBER: f64 = 1.345;
+
+/// How often the variance of the noise is estimated anew.
+const ROUNDS: usize = 8;
+
+/// The noise is never taken to be below this part of the mean energy of a
+/// block: the register's updates.
+const LEAST_NOISE: f64 = 1e-3;
+
+/// A block: what the rule expects of some places, and the energy, both in
+/// joules.
+#[derive(Clone, Debug, PartialEq)]
+pub(super) struct Equation {
+    /// Energy above idle.
+    pub(super) energy: f64,
+    /// Variance of the energy because its ends are dated no better, J².
+    pub(super) variance: f64,
+    /// Places of payers, and what is expected of each.
+    pub(super) shares: Vec<(usize, f64)>,
+}
+
+impl Equation {
+    fn expected(&self) -> f64 {
+        self.shares.iter().map(|(_, share)| share).sum()
+    }
+
+    fn weaken(&mut self, part: f64) {
+        self.energy *= part;
+        self.shares.iter_mut().for_each(|(_, share)| *share *= part);
+    }
+}
+
+/// All blocks that are looked at, of `n` places.
+pub(super) struct Blocks {
+    pub(super) equations: Vec<Equation>,
+    n: usize,
+    /// Σ w wᵀ
+    normal: DMatrix<f64>,
+    /// Σ w (y − Σw)
+    off: DVector<f64>,
+    /// Least variance of the noise of a block, J².
+    floor: f64,
+}
+
+/// What is believed of the factors, having seen the blocks.
+pub(super) struct Posterior {
+    /// Standard deviation of a payer's own factor, beforehand.
+    pub(super) usual: f64,
+    /// The factors.
+    pub(super) mean: DVector<f64>,
+    /// Their covariance.
+    pub(super) covariance: DMatrix<f64>,
+    /// Logarithm of the likelihood of the blocks, but for a constant.
+    pub(super) evidence: f64,
+}
+
+impl Blocks {
+    /// Equations of equal weight: those whose ends are dated badly, and those
+    /// that are far off, made smaller.
+    pub(super) fn new(equations: Vec<Equation>, n: usize) -> Self {
+        Self::of(tamed(levelled(equations)), n)
+    }
+
+    fn of(equations: Vec<Equation>, n: usize) -> Self {
+        let mut normal = DMatrix::zeros(n, n);
+        let mut off = DVector::zeros(n);
+        let mut energy = 0.0;
+        for equation in &equations {
+            energy += equation.energy;
+            let residual = equation.energy - equation.expected();
+            for &(i, a) in &equation.shares {
+                off[i] += a * residual;
+                for &(j, b) in &equation.shares {
+                    normal[(i, j)] += a * b;
+                }
+            }
+        }
+        let count = equations.len().max(1) as f64;
+        Self {
+            floor: (LEAST_NOISE * energy / count).powi(2),
+            equations,
+            n,
+            normal,
+            off,
+        }
+    }
+
+    /// The same without one part of them, of `parts`. Neighbours share an end,
+    /// and with it an error: they are left out in pairs.
+    pub(super) fn without(&self, part: usize, parts: usize) -> Self {
+        let numbered = (0..).zip(&self.equations);
+        let left = numbered.filter(|(at, _): &(usize, _)| at / 2 % parts != part);
+        Self::of(left.map(|(_, equation)| equation.clone()).collect(), self.n)
+    }
+
+    /// For a prior of standard deviation `usual` and, beside it, of covariance
+    /// `common`.
+    pub(super) fn posterior(&self, usual: f64, common: &DMatrix<f64>) -> Option<Posterior> {
+        let n = self.n;
+        let one = DVector::from_element(n, 1.0);
+        // The scale of the rule was taken from these very blocks: it is free.
+        let prior = (DMatrix::identity(n, n) * usual.powi(2) + common).add_scalar(FREE);
+        let root = Cholesky::new(prior)?.l();
+        let inner = root.transpose() * &self.normal * &root;
+        let count = self.equations.len() as f64;
+        let residual = self.squares(&one);
+        let mut noise = (residual / count).max(self.floor);
+        let mut posterior = None;
+        for _ in 0..ROUNDS {
+            let solved = Cholesky::new(DMatrix::identity(n, n) + &inner / noise)?;
+            let covariance = &root * solved.solve(&root.transpose());
+            let change = &covariance * &self.off / noise;
+            let mean = &one + &change;
+            let determinant: f64 = solved.l_dirty().diagonal().iter().map(|of| of.ln()).sum();
+            let fits = (residual - change.dot(&self.off)) / noise;
+            let evidence = -0.5 * (count * noise.ln() + fits) - determinant;
+            // Effective number of factors that the blocks determine.
+            let used = (&covariance * &self.normal).trace() / noise;
+            noise = (self.squares(&mean) / (count - used).max(1.0)).max(self.floor);
+            posterior = Some(Posterior {
+                usual,
+                mean,
+                covariance,
+                evidence,
+            });
+        }
+        posterior
+    }
+
+    fn squares(&self, factors: &DVector<f64>) -> f64 {
+        let known = |of: &Equation| -> f64 {
+            let shares = of.shares.iter();
+            shares.map(|&(place, share)| share * factors[place]).sum()
+        };
+        let squares = self.equations.iter();
+        squares.map(|of| (of.energy - known(of)).powi(2)).sum()
+    }
+}
+
+/// Blocks whose ends are dated worse than usual weigh as much less.
+fn levelled(mut equations: Vec<Equation>) -> Vec<Equation> {
+    let usual = median(equations.iter().map(|of| of.variance).collect());
+    for equation in &mut equations {
+        if equation.variance > usual {
+            // A run whose borders are exact has a median of zero.
+            let least = (LEAST_NOISE * equation.energy).powi(2);
+            let part = (usual.max(least) / equation.variance.max(least)).sqrt();
+            equation.weaken(part);
+        }
+    }
+    equations
+}
+
+/// Outliers made smaller, so that no single late reading makes a factor: a
+/// block that is off by more than so many usual deviations weighs as much less
+/// (Huber 1964).
+fn tamed(mut equations: Vec<Equation>) -> Vec<Equation> {
+    let off = |of: &Equation| (of.energy - of.expected()).abs();
+    // The median absolute deviation of a normal distribution is its standard
+    // deviation divided by 1.4826.
+    let limit = HUBER * 1.4826 * median(equations.iter().map(off).collect());
+    for equation in &mut equations {
+        let off = off(equation);
+        if off > limit && limit > 0.0 {
+            equation.weaken((limit / off).sqrt());
+        }
+    }
+    equations
+}
+
+fn median(mut values: Vec<f64>) -> f64 {
+    values.sort_by(f64::total_cmp);
+    values.get(values.len() / 2).copied().unwrap_or(0.0)
+}
