@@ -11,8 +11,8 @@
 //! Boots virtual machines with a kernel module that is the hardware
 //! (`lab/module`), runs eprof in them on scripted work (`lab/work.rs`), and
 //! holds the reports against what the hardware knows. Prints a table; fails
-//! where a bound is broken that is not known to be, and where one holds that is
-//! said not to (`lab/bounds.rs`).
+//! where a bound is broken twice that is not known to be broken at times
+//! (`lab/bounds.rs`).
 
 #![allow(
     unreachable_pub,

@@ -88,12 +88,12 @@ impl Twin {
 
 #[test]
 fn threads_of_different_power_are_told_apart() {
-    twin("side-by-side").assert_threads();
+    twin("side-by-side+calibrated").assert_threads();
 }
 
 #[test]
 fn equal_threads_beside_another_are_equal() {
-    twin("twins-and-others").assert_threads();
+    twin("twins-and-others+calibrated").assert_threads();
 }
 
 #[test]

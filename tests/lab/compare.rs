@@ -1,6 +1,6 @@
 //! One run of eprof held against the truth: figures.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 use std::path::Path;
 use std::process::Command;
 
@@ -148,6 +148,20 @@ struct Run<'a> {
     truth: Truth,
 }
 
+/// The time between two updates of the registers, in nanoseconds.
+const UPDATE: u64 = 1_003_100;
+
+/// What a meter said in all.
+#[derive(Debug, Default)]
+struct Total {
+    truth: f64,
+    ns: u64,
+    /// Microjoules beyond the truth.
+    off: f64,
+    /// Where what was measured begins or ends.
+    ends: BTreeSet<u64>,
+}
+
 /// A thread by both accounts, in microjoules.
 #[derive(Clone, Debug, Default)]
 struct Thread {
@@ -199,7 +213,8 @@ impl Run<'_> {
         figures.push(Figure {
             column: Column::Uncovered,
             value: (of - covered) as f64,
-            bound: None,
+            // What is only guessed at must not look sure.
+            bound: (self.scenario.is_uncounted() && of > 0).then_some(0.0),
             note: format!("of {of}"),
         });
         figures
@@ -276,22 +291,33 @@ impl Run<'_> {
         Some((truth, stretch.energy?.0 as f64))
     }
 
+    /// Meters' totals. An update is worth what was drawn in one on the mean or
+    /// at the ends of what was measured, where eprof itself begins and ends.
     fn meter(&self) -> Figure {
-        let mut sums: BTreeMap<(usize, usize), (f64, f64, u64)> = BTreeMap::new();
+        let mut totals: BTreeMap<(usize, usize), Total> = BTreeMap::new();
         for stretch in self.stretches() {
             if let Some((truth, said)) = self.pair(&stretch) {
-                let sum = sums.entry((stretch.0, stretch.1)).or_default();
-                sum.0 += truth;
-                sum.1 += said;
-                sum.2 += stretch.2.end.since(stretch.2.begin).0;
+                let (package, domain, stretch) = stretch;
+                let total = totals.entry((package, domain)).or_default();
+                total.off += said - truth;
+                total.truth += truth;
+                total.ns += stretch.end.since(stretch.begin).0;
+                for at in [stretch.begin.0, stretch.end.0] {
+                    // An end of a stretch where no other begins, or the reverse.
+                    if !total.ends.remove(&at) {
+                        total.ends.insert(at);
+                    }
+                }
             }
         }
-        let updates = sums.iter().map(|((package, domain), (truth, said, ns))| {
-            let update = truth / *ns as f64 * 1_003_100.0;
-            (
-                (said - truth) / update,
-                format!("S{package} domain {domain}"),
-            )
+        let updates = totals.iter().map(|((package, domain), total)| {
+            let around = total.ends.iter().map(|at| {
+                let (before, after) = (at - UPDATE, at + UPDATE);
+                self.truth.between(*package, *domain, before, after) / 2.0
+            });
+            let mean = total.truth / total.ns as f64 * UPDATE as f64;
+            let update = around.fold(mean, f64::max);
+            (total.off / update, format!("S{package} domain {domain}"))
         });
         let worst = updates.max_by(|a, b| a.0.abs().total_cmp(&b.0.abs()));
         let (value, note) = worst.expect("a meter");

@@ -105,11 +105,23 @@ impl Lab {
 
     /// Boots a virtual machine and lets it do `scenarios`.
     pub fn run(&self, boot: Boot, scenarios: &[&Scenario], attempt: Attempt) -> Results {
-        let share = self.cache.join("runs").join(boot.name);
-        let calibration = fs::read(share.join("out").join(CALIBRATION).join("calibration.json"));
+        let runs = self.cache.join("runs");
+        let (share, calibration) = match attempt {
+            Attempt::First => (runs.join(boot.name), None),
+            Attempt::Second => (
+                runs.join(format!("{}-second", boot.name)),
+                fs::read(
+                    self.left(boot)
+                        .directory
+                        .join(CALIBRATION)
+                        .join("calibration.json"),
+                )
+                .ok(),
+            ),
+        };
         let _ = fs::remove_dir_all(&share);
         fs::create_dir_all(&share).unwrap();
-        if let (Ok(calibration), Attempt::Second) = (calibration, attempt) {
+        if let Some(calibration) = calibration {
             fs::write(share.join("calibration.json"), calibration).unwrap();
         }
         let put = |from: &Path, name: &str| {

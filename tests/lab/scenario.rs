@@ -109,10 +109,10 @@ impl Scenario {
     }
 
     /// Whether there is a saved calibration of its hardware. One takes a
-    /// minute, so there is only that of the ordinary machine.
+    /// minute, so there are only those of the linear law.
     pub fn has_calibration(&self) -> bool {
         let other_meters = self.options.contains("powercap");
-        self.boot == PLAIN && self.law() == "linear" && self.counters() && !other_meters
+        self.law() == "linear" && self.counters() && !other_meters
     }
 
     /// Whether `name` is that of one of its runs.
@@ -129,6 +129,11 @@ impl Scenario {
             Some("mix") => "mix",
             _ => "linear",
         }
+    }
+
+    /// Whether there are no counters at all.
+    pub fn is_uncounted(&self) -> bool {
+        self.hardware.contains("counters=0")
     }
 
     /// Whether there are counters, and all of them good.
@@ -231,7 +236,8 @@ fn surroundings() -> Vec<Scenario> {
             "threads 4 hot-a@0 mem-b@2 low-c@3",
             &[Meter, Threads],
         )
-        .on(SOCKETS),
+        .on(SOCKETS)
+        .blind_too(),
         Scenario::new("two-sockets-hop", "hop 4 20 hot-a mid-b", &[Meter, Threads]).on(SOCKETS),
     ]
 }

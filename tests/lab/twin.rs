@@ -10,23 +10,20 @@ use crate::guest::Results;
 use crate::scenario::Scenario;
 use crate::truth::Truth;
 
-/// The scenarios whose recordings are kept.
+/// The runs whose recordings are kept.
 const KEPT: [&str; 4] = [
-    "side-by-side",
-    "twins-and-others",
+    "side-by-side+calibrated",
+    "twins-and-others+calibrated",
     "phases-20ms",
     "uncounted-twins",
 ];
 
-/// Keeps those of `scenarios` that are to be kept.
+/// Keeps those runs of `scenarios` that are to be kept.
 pub fn keep(scenarios: &[&Scenario], results: &Results) {
     let golden = Path::new(env!("CARGO_MANIFEST_DIR")).join("../tests/golden/lab");
     fs::create_dir_all(&golden).unwrap();
-    for scenario in scenarios {
-        let name = scenario.name.as_str();
-        if !KEPT.contains(&name) {
-            continue;
-        }
+    let is_run = |name: &&str| scenarios.iter().any(|scenario| scenario.is_called(name));
+    for name in KEPT.iter().copied().filter(is_run) {
         let from = results.directory.join(name);
         let truth = Truth::read(&from);
         let mut threads: BTreeMap<u32, f64> = BTreeMap::new();
