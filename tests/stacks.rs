@@ -1,0 +1,154 @@
+//! Whether stacks are whole and right: `eprof run` on programs that were
+//! compiled in many ways and whose call chains are known, and on programs as
+//! they are installed.
+//!
+//! ```text
+//! cargo test --test stacks                  everything
+//! cargo test --test stacks -- rust signal   programs with these in their names
+//! cargo test --test stacks -- --perf        the same of `perf record --call-graph dwarf`
+//! cargo test --test stacks -- --list
+//! ```
+//!
+//! A stack is whole if eprof does not mark it as broken, all its frames lie in
+//! code, calls precede its return addresses, and its outermost frame has no
+//! caller by the CFI of its file. It is right if it shows the functions of the
+//! program's source in their order, named by the symbol table of the file, not
+//! by eprof. Prints a table, with the flaws of what is not; fails where a
+//! program is below its bound and not known to be (`stacks/bounds.rs`). What the
+//! same table says of perf is a check of the suite itself.
+
+#![allow(
+    unreachable_pub,
+    clippy::unwrap_used,
+    clippy::expect_used,
+    clippy::panic,
+    reason = "each file of the suite is for the others; a failed assumption is a failed test"
+)]
+
+#[path = "stacks/bounds.rs"]
+mod bounds;
+#[path = "stacks/compile.rs"]
+mod compile;
+#[path = "stacks/elf.rs"]
+mod elf;
+#[path = "stacks/judge.rs"]
+mod judge;
+#[path = "stacks/perf_script.rs"]
+mod perf_script;
+#[path = "stacks/program.rs"]
+mod program;
+#[path = "stacks/recorded.rs"]
+mod recorded;
+#[path = "stacks/suite.rs"]
+mod suite;
+mod support;
+#[path = "stacks/system.rs"]
+mod system;
+#[path = "stacks/walk.rs"]
+#[allow(dead_code, reason = "the benchmark `profilers` uses more of it")]
+mod walk;
+
+use std::process::ExitCode;
+
+use judge::Findings;
+use program::{Missing, Program};
+use support::Recorded;
+use walk::Images;
+
+/// Flaws that are printed of each program.
+const FLAWS: usize = 3;
+
+fn main() -> ExitCode {
+    let arguments: Vec<String> = std::env::args().skip(1).collect();
+    let wanted = |program: &Program| {
+        let name = program.name.to_lowercase();
+        let mut filters = arguments.iter().filter(|word| !word.starts_with('-'));
+        let none = filters.clone().next().is_none();
+        none || filters.any(|filter| name.contains(&filter.to_lowercase()))
+    };
+    let mut programs: Vec<Program> = suite::all().into_iter().filter(wanted).collect();
+    if arguments.iter().any(|word| word == "--list") {
+        for program in &programs {
+            println!("{}: test", program.name);
+        }
+        return ExitCode::SUCCESS;
+    }
+    if !support::root() {
+        return ExitCode::SUCCESS;
+    }
+    let by_perf = arguments.iter().any(|word| word == "--perf");
+    let directory = tempfile::tempdir().unwrap();
+    let mut verdicts = Vec::new();
+    println!("program                        samples    whole    right");
+    for (n, program) in programs.iter_mut().enumerate() {
+        program.home = directory.path().join(n.to_string());
+        std::fs::create_dir(&program.home).unwrap();
+        let Some(found) = run(program, by_perf) else {
+            continue;
+        };
+        print(program, &found);
+        let failure = found.failure(program);
+        let verdict = match (bounds::pending(program.name), failure) {
+            (None, None) => continue,
+            (None, Some(failure)) => (true, format!("{}: {failure}", program.name)),
+            (Some(why), Some(failure)) => (false, format!("{}: {failure}: {why}", program.name)),
+            (Some(_), None) => (false, format!("{}: holds: no longer pending", program.name)),
+        };
+        verdicts.push(verdict);
+    }
+    let mut code = ExitCode::SUCCESS;
+    for (is_fatal, verdict) in verdicts {
+        if is_fatal {
+            code = ExitCode::FAILURE;
+        }
+        println!("{} {verdict}", if is_fatal { "FAILED " } else { "pending" });
+    }
+    code
+}
+
+/// Makes and runs a program; `None` where it cannot be.
+fn run(program: &Program, by_perf: bool) -> Option<Findings> {
+    let mut images = Images::default();
+    let command = match (program.make)(&program.home, &mut images) {
+        Ok(command) => command,
+        Err(Missing::Tool(what)) => {
+            support::skip(&format!("{}: {what}", program.name));
+            return None;
+        }
+        Err(Missing::Optional(what)) => {
+            support::absent(&format!("{}: {what}", program.name));
+            return None;
+        }
+    };
+    let stacks = match by_perf {
+        true => perf_script::record(&program.home, &command),
+        false => {
+            let options = ["--no-flamegraph", "--as-root", "--frequency", "997"];
+            let run = Recorded::run(&options, &command);
+            assert_eq!(run.code(), 0, "{}: {}", program.name, run.stderr());
+            recorded::stacks(&run.path("eprof.data"))
+        }
+    };
+    Some(Findings::of(program, &stacks, &mut images))
+}
+
+fn print(program: &Program, found: &Findings) {
+    let percent = |share: f64| format!("{:.2} %", share * 100.0);
+    let right = found.rightness(program).map(percent).unwrap_or_default();
+    println!(
+        "{:<28} {:>9} {:>9}{:>9}",
+        program.name,
+        found.samples,
+        percent(found.wholeness()),
+        right
+    );
+    let mut flaws: Vec<_> = found.flaws.iter().collect();
+    flaws.sort_by_key(|&(_, count)| std::cmp::Reverse(*count));
+    for (flaw, count) in flaws.iter().take(FLAWS) {
+        println!("  {count:>6} × {flaw}");
+    }
+    let rest: u64 = flaws.iter().skip(FLAWS).map(|(_, count)| **count).sum();
+    if rest > 0 {
+        println!("  {rest:>6} × {} other flaws", flaws.len() - FLAWS);
+    }
+}

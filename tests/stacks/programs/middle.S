@@ -1,0 +1,63 @@
+/* Calls delta some times. CFI: described; FRAME: undescribed, with a frame
+   pointer; neither: undescribed, and the frame pointer used for something else. */
+#ifdef CFI
+#define DESCRIBE(...) __VA_ARGS__
+#else
+#define DESCRIBE(...)
+#endif
+    .text
+    .globl middle
+    .type middle, @function
+#if defined(__x86_64__)
+middle:
+    DESCRIBE(.cfi_startproc)
+#ifdef FRAME
+    push %rbp
+    mov %rsp, %rbp
+    push %rbx
+    push %r12
+    mov $8, %ebx
+    mov %rdi, %r12
+1:  mov %r12, %rdi
+    call delta
+    add %rax, %r12
+    dec %ebx
+    jnz 1b
+    mov %r12, %rax
+    pop %r12
+    pop %rbx
+    pop %rbp
+    ret
+#else
+    push %rbp
+    DESCRIBE(.cfi_adjust_cfa_offset 8)
+    DESCRIBE(.cfi_rel_offset rbp, 0)
+    push %rbx
+    DESCRIBE(.cfi_adjust_cfa_offset 8)
+    DESCRIBE(.cfi_rel_offset rbx, 0)
+    sub $24, %rsp
+    DESCRIBE(.cfi_adjust_cfa_offset 24)
+    mov $8, %ebp
+    mov %rdi, %rbx
+1:  mov %rbx, %rdi
+    call delta
+    add %rax, %rbx
+    dec %ebp
+    jnz 1b
+    mov %rbx, %rax
+    add $24, %rsp
+    DESCRIBE(.cfi_adjust_cfa_offset -24)
+    pop %rbx
+    DESCRIBE(.cfi_adjust_cfa_offset -8)
+    DESCRIBE(.cfi_restore rbx)
+    pop %rbp
+    DESCRIBE(.cfi_adjust_cfa_offset -8)
+    DESCRIBE(.cfi_restore rbp)
+    ret
+#endif
+    DESCRIBE(.cfi_endproc)
+#else
+#error "middle is not written for this processor"
+#endif
+    .size middle, . - middle
+    .section .note.GNU-stack, "", @progbits
