@@ -38,6 +38,7 @@ mod perf_script;
 #[path = "stacks/program.rs"]
 mod program;
 #[path = "stacks/recorded.rs"]
+#[allow(dead_code, reason = "the benchmark `profilers` uses more of it")]
 mod recorded;
 #[path = "stacks/suite.rs"]
 mod suite;

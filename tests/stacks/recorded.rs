@@ -4,15 +4,13 @@ use std::collections::BTreeMap;
 use std::fs::File;
 use std::path::{Path, PathBuf};
 
-use eprof::recording::{Catalog, Frame, Recording, StackId};
+use eprof::recording::{Catalog, Footprint, Frame, Recording, StackId};
 
 use super::walk::{At, Step, Walk};
 
 /// All stacks of a recording, and how often each was sampled.
 pub fn stacks(recording: &Path) -> Vec<(Walk, u64)> {
-    let file = File::open(recording).unwrap();
-    let length = file.metadata().unwrap().len();
-    let recording = Recording::load(file, Some(length)).unwrap();
+    let recording = load(recording);
     let mut counts: BTreeMap<StackId, u64> = BTreeMap::new();
     for sample in recording.intervals.iter().flat_map(|one| &one.samples) {
         *counts.entry(sample.stack).or_default() += u64::from(sample.count);
@@ -22,6 +20,17 @@ pub fn stacks(recording: &Path) -> Vec<(Walk, u64)> {
     walks
         .map(|(stack, count)| (walk(catalog, stack), count))
         .collect()
+}
+
+/// What eprof says that it cost.
+pub fn footprint(recording: &Path) -> Footprint {
+    load(recording).catalog.end.unwrap().footprint
+}
+
+fn load(recording: &Path) -> Recording {
+    let file = File::open(recording).unwrap();
+    let length = file.metadata().unwrap().len();
+    Recording::load(file, Some(length)).unwrap()
 }
 
 fn walk(catalog: &Catalog, leaf: StackId) -> Walk {

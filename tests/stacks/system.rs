@@ -4,6 +4,7 @@
 use std::fmt::Write as _;
 use std::fs;
 use std::path::Path;
+use std::process::Command;
 
 use super::compile;
 use super::program::{COMPILED, INTERPRETED, Missing, Program};
@@ -53,11 +54,7 @@ pub fn xz(home: &Path) -> Result<Vec<String>, Missing> {
         })
         .collect();
     let path = file(home, "text", &text);
-    Ok(words([
-        "sh",
-        "-c",
-        &format!("exec xz -6 -T1 -c {path} > /dev/null"),
-    ]))
+    Ok(words(["xz", "-6", "-T1", "--keep", "--force", &path]))
 }
 
 const PYTHON: &str = "\
@@ -153,8 +150,12 @@ pub fn rustc(home: &Path) -> Result<Vec<String>, Missing> {
     let path = file(home, "source.rs", rust_source(8).as_bytes());
     let to = home.join("object.o").display().to_string();
     let kind = "--crate-type=lib";
+    // Not the proxy of rustup's.
+    let output = Command::new("rustc").args(["--print", "sysroot"]).output();
+    let output = output.map_err(|_| Missing::Tool("no rustc"))?;
+    let root = String::from_utf8_lossy(&output.stdout).into_owned();
     Ok(words([
-        "rustc",
+        &format!("{}/bin/rustc", root.trim()),
         "--edition=2024",
         "-O",
         kind,

@@ -1,0 +1,218 @@
+//! eprof beside other profilers, as root, all at the same sampling rate:
+//!
+//! ```text
+//! cargo bench --bench profilers                    everything
+//! cargo bench --bench profilers -- python rustc    workloads with these in their names
+//! ```
+//!
+//! prints a table: the share of whole stacks (by the criterion of `cargo test
+//! --test stacks`, the same code for all profilers), how much longer the target
+//! takes (ratio of medians of interleaved runs, by the target's own clock), CPU
+//! time of the profiler's process, and what it takes afterwards to the names of
+//! functions (eprof: all in one run; perf: `perf script`, which unwinds only
+//! now, without names; samply: what `--unstable-presymbolicate` adds), its peak
+//! memory, and the size of its recording. Lowers `kernel.perf_event_paranoid` to 1 for as long as it runs:
+//! samply asks for that even of root.
+//!
+//! Needs `perf` (Debian: linux-perf) and `samply` (`cargo install samply`);
+//! leaves out what is not there, and says so.
+#![allow(
+    dead_code,
+    unreachable_pub,
+    clippy::unwrap_used,
+    clippy::expect_used,
+    clippy::panic,
+    missing_docs,
+    reason = "a benchmark, which shares files with a test"
+)]
+
+#[path = "../../tests/stacks/compile.rs"]
+mod compile;
+#[path = "../../tests/stacks/elf.rs"]
+mod elf;
+#[path = "profilers/measure.rs"]
+mod measure;
+#[path = "../../tests/stacks/perf_script.rs"]
+mod perf_script;
+#[path = "../../tests/stacks/program.rs"]
+mod program;
+#[path = "../../tests/stacks/recorded.rs"]
+mod recorded;
+#[path = "profilers/samply_profile.rs"]
+mod samply_profile;
+#[path = "../../tests/stacks/system.rs"]
+mod system;
+#[path = "profilers/tools.rs"]
+mod tools;
+#[path = "../../tests/stacks/walk.rs"]
+mod walk;
+#[path = "profilers/workloads.rs"]
+mod workloads;
+
+use std::collections::BTreeMap;
+use std::fs;
+
+use measure::Run;
+use nix::sys::resource::UsageWho;
+use tools::Tool;
+use walk::{Demand, Images, ROOTS};
+use workloads::Workload;
+
+/// Runs of each workload below each profiler.
+const ROUNDS: usize = 5;
+/// The setting that samply insists on.
+const PARANOID: &str = "/proc/sys/kernel/perf_event_paranoid";
+
+fn main() {
+    let arguments: Vec<String> = std::env::args().skip(1).collect();
+    if let [option, rest @ ..] = arguments.as_slice()
+        && option == measure::AS_TARGET
+    {
+        measure::as_target(rest);
+        return;
+    }
+    if !nix::unistd::Uid::effective().is_root() {
+        eprintln!("SKIPPED: needs root");
+        return;
+    }
+    let wanted = |workload: &Workload| {
+        let name = workload.name.to_lowercase();
+        let mut filters = arguments.iter().filter(|word| !word.starts_with('-'));
+        let none = filters.clone().next().is_none();
+        none || filters.any(|filter| name.contains(&filter.to_lowercase()))
+    };
+    let _paranoid = Setting::lower(PARANOID, "1");
+    let home = tempfile::tempdir().unwrap();
+    let tools = Tool::all();
+    println!(
+        "| workload | profiler | whole stacks | target | CPU of the profiler, and after | memory | disk |"
+    );
+    println!("|---|---|---|---|---|---|---|");
+    let mut images = Images::default();
+    for workload in workloads::all(home.path()).iter().filter(|one| wanted(one)) {
+        compare(workload, &tools, &mut images);
+    }
+}
+
+/// Prints the rows of a workload.
+fn compare(workload: &Workload, tools: &[Tool], images: &mut Images) {
+    let mut runs: Vec<Vec<Run>> = vec![Vec::new(); tools.len()];
+    // Interleaved: what else the machine does is the same for all.
+    for _ in 0..ROUNDS {
+        for (n, &tool) in tools.iter().enumerate() {
+            let directory = tempfile::tempdir().unwrap();
+            runs[n].push(measure::run(tool, directory.path(), &workload.argv, false));
+        }
+    }
+    let bare = median(&runs[0], |run| run.target);
+    println!("| {} | none | | {bare:.2} s | | | |", workload.name);
+    for (&tool, runs) in tools.iter().zip(&runs).skip(1) {
+        let stacks = Stacks::of(tool, workload, images);
+        let all = median(runs, |run| run.profiler);
+        let after = match tool {
+            Tool::Samply => {
+                let directory = tempfile::tempdir().unwrap();
+                let named = measure::run(tool, directory.path(), &workload.argv, true);
+                (named.profiler - all).max(0.0)
+            }
+            _ => stacks.seconds + median(runs, |run| run.after),
+        };
+        let recording = all - median(runs, |run| run.after);
+        let kernel = |value: f64, digits: usize| match value {
+            0.0 => String::new(),
+            value => format!(" ({value:.digits$} in the kernel)"),
+        };
+        let megabytes = |of: &dyn Fn(&Run) -> f64| median(runs, of) / f64::from(1 << 20);
+        println!(
+            "| | {} | {:.1} % of {} | × {:.3} | {recording:.2}{} + {after:.2} s | {:.0}{} MiB | {:.2} MiB |",
+            tool.name(),
+            100.0 * stacks.whole as f64 / stacks.samples.max(1) as f64,
+            stacks.samples,
+            median(runs, |run| run.target) / bare,
+            kernel(median(runs, |run| run.programs), 2),
+            megabytes(&|run| run.resident as f64),
+            kernel(megabytes(&|run| run.maps as f64), 0),
+            megabytes(&|run| run.disk as f64),
+        );
+        for (flaw, count) in stacks.worst() {
+            eprintln!("  {} {}: {count} × {flaw}", workload.name, tool.name());
+        }
+    }
+}
+/// The stacks that a profiler recorded.
+#[derive(Default)]
+struct Stacks {
+    samples: u64,
+    whole: u64,
+    flaws: BTreeMap<String, u64>,
+    /// CPU time of the profiler to tell them, in seconds.
+    seconds: f64,
+}
+
+impl Stacks {
+    /// Those of one run, without anything between the profiler and the target:
+    /// perf loses outermost frames where two programs follow each other in
+    /// one process.
+    fn of(tool: Tool, workload: &Workload, images: &mut Images) -> Self {
+        let directory = tempfile::tempdir().unwrap();
+        let directory = directory.path();
+        measure::follow(
+            tool,
+            directory,
+            tool.command(directory, &workload.argv, false),
+        );
+        let before = measure::cpu_time(UsageWho::RUSAGE_CHILDREN);
+        let stacks = tool.stacks(directory);
+        let mut found = Self {
+            seconds: measure::cpu_time(UsageWho::RUSAGE_CHILDREN) - before,
+            ..Self::default()
+        };
+        let demand = Demand {
+            jit: false,
+            roots: ROOTS,
+        };
+        for (walk, count) in &stacks {
+            found.samples += count;
+            match images.flaw(walk, demand) {
+                None => found.whole += count,
+                Some(flaw) => *found.flaws.entry(flaw).or_default() += count,
+            }
+        }
+        found
+    }
+
+    /// The most frequent flaws.
+    fn worst(&self) -> Vec<(&str, u64)> {
+        let flaws = self.flaws.iter();
+        let mut flaws: Vec<_> = flaws.map(|(flaw, count)| (flaw.as_str(), *count)).collect();
+        flaws.sort_by_key(|&(_, count)| std::cmp::Reverse(count));
+        flaws.truncate(3);
+        flaws
+    }
+}
+
+fn median(runs: &[Run], of: impl Fn(&Run) -> f64) -> f64 {
+    let mut values: Vec<f64> = runs.iter().map(of).collect();
+    values.sort_by(f64::total_cmp);
+    values[values.len() / 2]
+}
+
+/// A kernel setting that is put back when this is dropped.
+struct Setting {
+    path: &'static str,
+    before: String,
+}
+
+impl Setting {
+    fn lower(path: &'static str, value: &str) -> Self {
+        let before = fs::read_to_string(path).unwrap();
+        fs::write(path, value).unwrap();
+        Self { path, before }
+    }
+}
+
+impl Drop for Setting {
+    fn drop(&mut self) {
+        let _ = fs::write(self.path, &self.before);
+    }
+}

@@ -1,0 +1,143 @@
+//! One run of a command below a profiler, and what it took.
+
+use std::collections::BTreeMap;
+use std::fs;
+use std::path::Path;
+use std::process::{Command, Stdio};
+use std::time::{Duration, Instant};
+
+use nix::sys::resource::{UsageWho, getrusage};
+use serde_json::{Value, json};
+
+use super::recorded;
+use super::tools::Tool;
+
+/// Between two looks at the profiler's memory: too rare to disturb.
+const LOOK: Duration = Duration::from_millis(50);
+
+/// What a run took.
+#[derive(Clone, Debug, Default)]
+pub struct Run {
+    /// Wall-clock time of the target itself, in seconds; zero where it was not
+    /// measured.
+    pub target: f64,
+    /// CPU time of the profiler's process, in seconds.
+    pub profiler: f64,
+    /// That part of it which was used after the target's end, if it is known.
+    pub after: f64,
+    /// CPU time of its eBPF programs, in seconds, if it has some.
+    pub programs: f64,
+    /// Largest resident set of the profiler's process, in bytes.
+    pub resident: u64,
+    /// Memory of its eBPF maps, in bytes.
+    pub maps: u64,
+    /// Size of the recording, in bytes.
+    pub disk: u64,
+}
+
+/// The option by which this benchmark runs a command as the target and writes
+/// down how long it took.
+pub const AS_TARGET: &str = "--as-target";
+
+/// Runs a command below nobody but ourselves: `FILE COMMAND…`.
+pub fn as_target(arguments: &[String]) {
+    let begin = Instant::now();
+    let status = Command::new(&arguments[1])
+        .args(&arguments[2..])
+        .stdin(Stdio::null())
+        .stdout(Stdio::null())
+        .stderr(Stdio::null())
+        .status()
+        .unwrap();
+    let wall = begin.elapsed().as_secs_f64();
+    assert!(status.success(), "{arguments:?}: {status}");
+    let cpu = cpu_time(UsageWho::RUSAGE_CHILDREN) + cpu_time(UsageWho::RUSAGE_SELF);
+    fs::write(
+        &arguments[0],
+        json!({ "wall": wall, "cpu": cpu }).to_string(),
+    )
+    .unwrap();
+}
+
+/// Runs `argv` below `tool` in an empty directory; `named` as in
+/// [`Tool::command`].
+pub fn run(tool: Tool, directory: &Path, argv: &[String], named: bool) -> Run {
+    let result = directory.join("target.json");
+    let own = std::env::current_exe().unwrap().display().to_string();
+    let mut words = vec![own, AS_TARGET.to_owned(), result.display().to_string()];
+    words.extend(argv.iter().cloned());
+    let mut run = follow(tool, directory, tool.command(directory, &words, named));
+    let target: Value = serde_json::from_slice(&fs::read(&result).unwrap()).unwrap();
+    run.target = target["wall"].as_f64().unwrap();
+    run.profiler = (run.profiler - target["cpu"].as_f64().unwrap()).max(0.0);
+    if let (Tool::Eprof, Some(recording)) = (tool, tool.recording(directory)) {
+        let footprint = recorded::footprint(&recording);
+        run.after = (run.profiler - footprint.cpu.seconds()).max(0.0);
+        let programs = footprint.programs.iter();
+        let programs = programs.map(|(_, runs, mean)| *runs as f64 * mean.unwrap_or(0.0));
+        run.programs = programs.sum::<f64>() / 1e9;
+    }
+    run
+}
+
+/// Runs `command`, which is `tool`'s. The CPU time contains the target's.
+pub fn follow(tool: Tool, directory: &Path, mut command: Command) -> Run {
+    let before = cpu_time(UsageWho::RUSAGE_CHILDREN);
+    let log = fs::File::create(directory.join("log")).unwrap();
+    let mut child = command
+        .stdin(Stdio::null())
+        .stdout(log.try_clone().unwrap())
+        .stderr(log)
+        .spawn()
+        .unwrap();
+    let mut run = Run::default();
+    let process = Path::new("/proc").join(child.id().to_string());
+    let status = loop {
+        if let Some(status) = child.try_wait().unwrap() {
+            break status;
+        }
+        run.resident = run.resident.max(resident(&process));
+        run.maps = run.maps.max(maps(&process));
+        std::thread::sleep(LOOK);
+    };
+    let log = fs::read_to_string(directory.join("log")).unwrap_or_default();
+    assert!(status.success(), "{tool:?}: {status}: {log}");
+    run.profiler = cpu_time(UsageWho::RUSAGE_CHILDREN) - before;
+    if let Some(recording) = tool.recording(directory) {
+        run.disk = fs::metadata(recording).unwrap().len();
+    }
+    run
+}
+
+/// User and system time, in seconds.
+pub fn cpu_time(who: UsageWho) -> f64 {
+    let usage = getrusage(who).unwrap();
+    let seconds =
+        |time: nix::sys::time::TimeVal| time.tv_sec() as f64 + time.tv_usec() as f64 / 1e6;
+    seconds(usage.user_time()) + seconds(usage.system_time())
+}
+
+/// The high-water mark of a process's resident set (proc_pid_status(5)).
+fn resident(process: &Path) -> u64 {
+    let status = fs::read_to_string(process.join("status")).unwrap_or_default();
+    let line = status.lines().find_map(|line| line.strip_prefix("VmHWM:"));
+    let word = line.and_then(|line| line.split_whitespace().next());
+    word.and_then(|word| word.parse::<u64>().ok()).unwrap_or(0) * 1024
+}
+
+/// What the kernel charges for a process's eBPF maps (`memlock` in fdinfo).
+fn maps(process: &Path) -> u64 {
+    let files = fs::read_dir(process.join("fdinfo")).into_iter().flatten();
+    let files = files
+        .flatten()
+        .filter_map(|file| fs::read_to_string(file.path()).ok());
+    let field = |text: &str, name: &str| {
+        let line = text.lines().find_map(|line| line.strip_prefix(name))?;
+        line.trim().parse::<u64>().ok()
+    };
+    // A map may have several descriptors.
+    let maps: BTreeMap<u64, u64> = files
+        .filter_map(|text| Some((field(&text, "map_id:")?, field(&text, "memlock:")?)))
+        .collect();
+    maps.values().sum()
+}
