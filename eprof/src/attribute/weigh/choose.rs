@@ -28,9 +28,14 @@ const USUAL_BY_FIT: f64 = 0.12;
 /// The least and the most that is believed of a calibrated model.
 const USUAL_BY_MODEL: (f64, f64) = (0.015, 0.3);
 
-/// A model may predict blocks it has not seen a little worse than time does:
-/// so much can be noise.
+/// A calibrated model may predict a little worse than time does, as a part of
+/// time's error: so much can be noise.
 const NOISE: f64 = 1.05;
+
+/// One fitted to the run has to predict blocks that it has not seen better
+/// than this: threads that always run side by side fit any weights, and what
+/// is then found is noise.
+const BETTER: f64 = 0.95;
 
 /// So much likelier (logarithm) must the blocks be if payers differ from the
 /// rule before anybody is charged accordingly: twenty times, which is called
@@ -38,6 +43,8 @@ const NOISE: f64 = 1.05;
 const CONVINCING: f64 = 3.0;
 
 const WORSE: &str = "the model predicted blocks that it had not seen worse than CPU time did";
+const NO_BETTER: &str =
+    "the model predicted blocks that it had not seen no better than CPU time did";
 
 /// A choice, and what is believed of it.
 struct Chosen {
@@ -151,7 +158,7 @@ fn rule(
         model.and_then(|model| Some((model, design::saved(model, columns)?)))
     {
         let (held_out, time_share) = Design::new(&terms, blocks, columns).errors();
-        if worse(held_out, time_share) && !forced {
+        if worse(held_out, time_share, NOISE) && !forced {
             let mut chosen = simple(RuleName::Time, WORSE, true);
             chosen
                 .weighing
@@ -182,8 +189,8 @@ fn rule(
         return simple(fallback, "the run was too short to fit a model", true);
     };
     let (held_out, time_share) = (Some(fit.held_out), Some(fit.time_share));
-    if worse(held_out, time_share) && !forced {
-        let mut chosen = simple(RuleName::Time, WORSE, true);
+    if worse(held_out, time_share, BETTER) && !forced {
+        let mut chosen = simple(RuleName::Time, NO_BETTER, true);
         chosen.weighing.score(held_out, time_share, fit.rows);
         return chosen;
     }
@@ -205,11 +212,11 @@ fn rule(
     }
 }
 
-/// Whether a model predicts worse than time does, by more than noise.
-fn worse(model: Option<Errors>, time: Option<Errors>) -> bool {
+/// Whether a model predicts worse than with `part` of the error of time.
+fn worse(model: Option<Errors>, time: Option<Errors>, part: f64) -> bool {
     model
         .zip(time)
-        .is_some_and(|(model, time)| model.rmse > NOISE * time.rmse)
+        .is_some_and(|(model, time)| model.rmse > part * time.rmse)
 }
 
 /// The signals that weigh anything.
