@@ -10,6 +10,9 @@ use crate::unit::{Nanos, Timestamp};
 const ACQUISITION: Nanos = Nanos(21_000_000);
 /// How often that is tried, where eprof does not get to run all the time.
 const TRIES: usize = 3;
+/// How often a reading is repeated that took so long that nobody knows which
+/// update it holds, because eprof did not get to run in the midst of it.
+const REPEATS: usize = 3;
 /// Time between two such reads. Too short to sleep: one would wake up after a
 /// multiple of it.
 const PAUSE: Nanos = Nanos(25_000);
@@ -66,8 +69,8 @@ impl Reader {
     }
 
     /// Reads all meters. Where it is doubtful whether the register of the main
-    /// one had been updated just before, reads again a little later. Clocks
-    /// that were lost are looked for.
+    /// one had been updated just before, or in the midst of it, reads again.
+    /// Clocks that were lost are looked for.
     ///
     /// # Errors
     /// Where the source is gone.
@@ -78,6 +81,12 @@ impl Reader {
             self.edges.resume(&rounds);
         }
         let mut readings = self.once()?;
+        for _ in 0..REPEATS {
+            if !self.edges.is_blurred(&readings) {
+                break;
+            }
+            readings = self.once()?;
+        }
         let read = readings.first().map(|reading| reading.end);
         if let Some(certain) = read.and_then(|at| self.edges.settles(at)) {
             sleep_until(certain);

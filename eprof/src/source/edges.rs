@@ -152,6 +152,16 @@ impl Edges {
         locks.filter_map(|lock| lock.settles(at)).max()
     }
 
+    /// Whether some of `readings` took so long that they may hold one update
+    /// as well as the next.
+    pub fn is_blurred(&self, readings: &[Reading]) -> bool {
+        self.groups.iter().any(|group| {
+            let narrow = Nanos(group.lock.period().0 / 4);
+            let round = round(&group.meters, readings);
+            !group.lock.is_lost() && round.is_some_and(|of| of.end.since(of.begin) > narrow)
+        })
+    }
+
     /// Where to set a border near `wanted`, after `earliest`: at the update of
     /// the main clock.
     pub fn border(&self, wanted: Timestamp, earliest: Timestamp) -> Option<Edge> {
