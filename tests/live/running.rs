@@ -185,6 +185,17 @@ fn nothing_stays_behind() {
 }
 
 #[test]
+fn a_flamegraph_that_cannot_be_written_keeps_no_number_back() {
+    if !root() {
+        return;
+    }
+    let run = Recorded::run(&["--flamegraph", "/nonexistent/flame.svg"], &["true"]);
+    assert_eq!(run.code(), 66, "{}", run.stderr());
+    assert!(run.stderr().contains("/nonexistent/flame.svg"));
+    run.report().assert_balanced();
+}
+
+#[test]
 fn an_older_recording_is_kept() {
     if !root() {
         return;

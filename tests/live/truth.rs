@@ -276,6 +276,23 @@ fn samples_are_as_many_as_perf_takes() {
     }
 }
 
+/// A process that is busy until it is dropped.
+struct Neighbour(std::process::Child);
+
+impl Neighbour {
+    fn spin() -> Self {
+        let mut shell = Command::new("sh");
+        Self(shell.args(["-c", "while :; do :; done"]).spawn().unwrap())
+    }
+}
+
+impl Drop for Neighbour {
+    fn drop(&mut self) {
+        self.0.kill().unwrap();
+        self.0.wait().unwrap();
+    }
+}
+
 #[test]
 fn a_sample_is_worth_the_same_whenever_it_was_taken() {
     if !root() {
@@ -286,19 +303,9 @@ fn a_sample_is_worth_the_same_whenever_it_was_taken() {
     // CPU time, each has nevertheless the same energy, give or take what a
     // single interval holds.
     let cpus = std::thread::available_parallelism().unwrap().get();
-    let mut neighbours: Vec<_> = (0..cpus * 4)
-        .map(|_| {
-            Command::new("sh")
-                .args(["-c", "while :; do :; done"])
-                .spawn()
-                .unwrap()
-        })
-        .collect();
+    let neighbours: Vec<Neighbour> = (0..cpus * 4).map(|_| Neighbour::spin()).collect();
     let run = Recorded::run(&["--source", "model"], &[example("two_functions")]);
-    for neighbour in &mut neighbours {
-        neighbour.kill().unwrap();
-        neighbour.wait().unwrap();
-    }
+    drop(neighbours);
     let report = run.report();
     report.assert_balanced();
     let mean = report.account("target") as f64 / report.sum("threads", "samples") as f64;

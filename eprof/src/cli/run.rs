@@ -1,6 +1,7 @@
 //! `eprof run`.
 
 use std::io;
+use std::path::Path;
 
 use super::args::{RunArgs, Weights};
 use super::attribution;
@@ -25,17 +26,32 @@ pub(super) fn execute(args: &RunArgs, root: SysRoot) -> Result<u8> {
 
     let profile = attribution::profile(&args.output, &args.attribution)?;
     let owner = recorded.owner.as_ref();
-    if !args.no_flamegraph {
-        let mut svg = Vec::new();
-        output::settle(output::flame::write(&profile, &mut svg))?;
-        output_file::replace(&args.flamegraph, owner, &svg)?;
-    }
-    report(args, &profile, owner)?;
+    // A picture that cannot be written is no reason to keep the numbers back.
+    let drawn = match args.no_flamegraph {
+        true => Ok(None),
+        false => draw(args, &profile, owner).map(Some),
+    };
+    let picture = drawn.as_ref().ok().copied().flatten();
+    report(args, &profile, owner, picture)?;
+    drawn?;
     Ok(recorded.exit.code)
 }
 
+/// Draws the flamegraph; says where it is.
+fn draw<'a>(args: &'a RunArgs, profile: &Profile, owner: Option<&Account>) -> Result<&'a Path> {
+    let mut svg = Vec::new();
+    output::settle(output::flame::write(profile, &mut svg))?;
+    output_file::replace(&args.flamegraph, owner, &svg)?;
+    Ok(&args.flamegraph)
+}
+
 /// Writes the report, and where the files are.
-fn report(args: &RunArgs, profile: &Profile, owner: Option<&Account>) -> Result<()> {
+fn report(
+    args: &RunArgs,
+    profile: &Profile,
+    owner: Option<&Account>,
+    picture: Option<&Path>,
+) -> Result<()> {
     let view = View::default();
     let format = args.format.into();
     if let Some(path) = &args.report {
@@ -54,11 +70,11 @@ fn report(args: &RunArgs, profile: &Profile, owner: Option<&Account>) -> Result<
     output::report(profile, &view, format, look, stderr)?;
     if format == Format::Table {
         let recording = args.output.display();
-        if args.no_flamegraph {
-            eprintln!("recording: {recording}");
-        } else {
-            let picture = args.flamegraph.display();
-            eprintln!("flamegraph: {picture}   recording: {recording} (eprof report)");
+        match picture.map(Path::display) {
+            None => eprintln!("recording: {recording}"),
+            Some(picture) => {
+                eprintln!("flamegraph: {picture}   recording: {recording} (eprof report)");
+            }
         }
     }
     Ok(())
