@@ -15,6 +15,11 @@
 //! there (assumed density filtering). One such bit, from a read at the time
 //! that was predicted, is worth 2/π of an exact observation.
 
+mod line;
+mod truncated;
+
+use self::line::Line;
+use self::truncated::{Truncated, normal};
 use super::meter::Edge;
 use crate::unit::{Nanos, Timestamp};
 
@@ -424,114 +429,4 @@ fn gaps(updates: &[(f64, f64)]) -> Vec<f64> {
 fn median(values: &mut [f64]) -> Option<f64> {
     values.sort_by(f64::total_cmp);
     values.get(values.len() / 2).copied()
-}
-
-/// A straight line through the times of updates, by their numbers.
-struct Line {
-    slope: f64,
-    middle: f64,
-    /// Time at `middle`.
-    height: f64,
-    last: f64,
-    count: f64,
-    /// Σ (number − middle)².
-    spread: f64,
-    /// Standard deviation of the residuals.
-    deviation: f64,
-}
-
-impl Line {
-    fn fit(updates: &[(f64, f64)], period: f64) -> Option<Self> {
-        let mut number = 0.0;
-        let mut before = updates.first()?.0;
-        let points: Vec<(f64, f64)> = updates
-            .iter()
-            .map(|(at, _)| {
-                number += ((at - before) / period).round();
-                before = *at;
-                (number, *at)
-            })
-            .collect();
-        let count = points.len() as f64;
-        let middle = points.iter().map(|point| point.0).sum::<f64>() / count;
-        let height = points.iter().map(|point| point.1).sum::<f64>() / count;
-        let spread: f64 = points.iter().map(|point| (point.0 - middle).powi(2)).sum();
-        let slope = points
-            .iter()
-            .map(|point| (point.0 - middle) * (point.1 - height))
-            .sum::<f64>()
-            / spread;
-        let squares: f64 = points
-            .iter()
-            .map(|point| (point.1 - height - slope * (point.0 - middle)).powi(2))
-            .sum();
-        (count > 2.0 && spread > 0.0 && slope.is_finite() && slope > 0.0).then(|| Self {
-            slope,
-            middle,
-            height,
-            last: number,
-            count,
-            spread,
-            deviation: (squares / (count - 2.0)).sqrt(),
-        })
-    }
-
-    fn at(&self, number: f64) -> f64 {
-        self.height + self.slope * (number - self.middle)
-    }
-
-    fn residual(&self, update: &(f64, f64)) -> f64 {
-        let number = (update.0 - self.height) / self.slope + self.middle;
-        update.0 - self.at(number.round())
-    }
-}
-
-/// A normal distribution, cut off on both sides.
-struct Truncated {
-    /// Its part of the whole.
-    weight: f64,
-    mean: f64,
-    variance: f64,
-}
-
-impl Truncated {
-    fn new(mean: f64, sd: f64, from: f64, to: f64) -> Self {
-        let (a, b) = ((from - mean) / sd, (to - mean) / sd);
-        let weight = normal(b) - normal(a);
-        if weight < SURPRISE {
-            return Self {
-                weight,
-                mean,
-                variance: sd * sd,
-            };
-        }
-        let height = |z: f64| {
-            if z.is_finite() {
-                (-z * z / 2.0).exp() / std::f64::consts::TAU.sqrt()
-            } else {
-                0.0
-            }
-        };
-        let moment = |z: f64| if z.is_finite() { z * height(z) } else { 0.0 };
-        let shift = (height(a) - height(b)) / weight;
-        let shrink = 1.0 + (moment(a) - moment(b)) / weight - shift * shift;
-        Self {
-            weight,
-            mean: mean + sd * shift,
-            variance: sd * sd * shrink.clamp(1e-4, 1.0),
-        }
-    }
-}
-
-/// The standard normal distribution function, to 1e-7 (Abramowitz and Stegun
-/// 1964, 7.1.26).
-fn normal(z: f64) -> f64 {
-    let x = z.abs() / std::f64::consts::SQRT_2;
-    let t = 1.0 / (1.0 + 0.327_591_1 * x);
-    let series = t
-        * (0.254_829_592
-            + t * (-0.284_496_736
-                + t * (1.421_413_741 + t * (-1.453_152_027 + t * 1.061_405_429))));
-    let tail = series * (-x * x).exp() / 2.0;
-    if z < 0.0 { tail } else { 1.0 - tail }
 }

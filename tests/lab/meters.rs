@@ -1,0 +1,119 @@
+//! What the meters said against the truth.
+
+use std::collections::{BTreeMap, BTreeSet};
+
+use eprof::recording::RecordingFile;
+use eprof::source::{Domain, Scope};
+use eprof::timeline::{Interval, Timeline};
+
+use super::{Column, Figure, Run};
+
+/// The time between two updates of the registers, in nanoseconds.
+const UPDATE: u64 = 1_003_100;
+
+/// What a meter said in all.
+#[derive(Debug, Default)]
+struct Total {
+    truth: f64,
+    ns: u64,
+    /// Microjoules beyond the truth.
+    off: f64,
+    /// Where what was measured begins or ends.
+    ends: BTreeSet<u64>,
+}
+
+impl Run<'_> {
+    /// What each meter said of each stretch of time: package, domain, stretch.
+    fn stretches(&self) -> Vec<(usize, usize, Interval)> {
+        let file = RecordingFile::open(&self.directory.join("eprof.data")).unwrap();
+        let header = &file.catalog.header;
+        let mut timeline = Timeline::new(header);
+        let mut stretches = Vec::new();
+        for record in file.intervals().unwrap() {
+            stretches.extend(timeline.push(&record.unwrap()));
+        }
+        stretches.extend(timeline.finish().0);
+        let place = |stretch: Interval| {
+            let meter = header
+                .meters
+                .iter()
+                .find(|m| m.id == stretch.meter)
+                .unwrap();
+            let domain = match meter.domain {
+                Domain::Core => 0,
+                Domain::Package => 1,
+                Domain::Dram => 2,
+                other => panic!("no such hardware: {other:?}"),
+            };
+            let Scope::Package(package) = meter.scope else {
+                panic!("no such hardware: {:?}", meter.scope);
+            };
+            (package as usize, domain, stretch)
+        };
+        stretches.into_iter().map(place).collect()
+    }
+
+    /// The truth about a stretch, and what the meter said, in microjoules.
+    fn pair(&self, (package, domain, stretch): &(usize, usize, Interval)) -> Option<(f64, f64)> {
+        let (begin, end) = (stretch.begin.0, stretch.end.0);
+        let truth = self.truth.between(*package, *domain, begin, end);
+        Some((truth, stretch.energy?.0 as f64))
+    }
+
+    /// Meters' totals. An update is worth what was drawn in one on the mean or
+    /// at the ends of what was measured, where eprof itself begins and ends.
+    pub(super) fn meter(&self) -> Figure {
+        let mut totals: BTreeMap<(usize, usize), Total> = BTreeMap::new();
+        for stretch in self.stretches() {
+            if let Some((truth, said)) = self.pair(&stretch) {
+                let (package, domain, stretch) = stretch;
+                let total = totals.entry((package, domain)).or_default();
+                total.off += said - truth;
+                total.truth += truth;
+                total.ns += stretch.end.since(stretch.begin).0;
+                for at in [stretch.begin.0, stretch.end.0] {
+                    // An end of a stretch where no other begins, or the reverse.
+                    if !total.ends.remove(&at) {
+                        total.ends.insert(at);
+                    }
+                }
+            }
+        }
+        let updates = totals.iter().map(|((package, domain), total)| {
+            let around = total.ends.iter().map(|at| {
+                let (before, after) = (at - UPDATE, at + UPDATE);
+                self.truth.between(*package, *domain, before, after) / 2.0
+            });
+            let mean = total.truth / total.ns as f64 * UPDATE as f64;
+            let update = around.fold(mean, f64::max);
+            (total.off / update, format!("S{package} domain {domain}"))
+        });
+        let worst = updates.max_by(|a, b| a.0.abs().total_cmp(&b.0.abs()));
+        let (value, note) = worst.expect("a meter");
+        Figure {
+            column: Column::Meter,
+            value: value.abs(),
+            bound: Some(1.0),
+            note,
+        }
+    }
+
+    /// The relative error of single intervals of the package.
+    pub(super) fn timing(&self) -> Figure {
+        let stretches = self.stretches();
+        let package = stretches.iter().filter(|stretch| stretch.1 == 1);
+        let errors: Vec<f64> = package
+            .filter_map(|stretch| self.pair(stretch))
+            .map(|(truth, said)| (said / truth - 1.0) * 100.0)
+            .collect();
+        let mean = errors.iter().sum::<f64>() / errors.len() as f64;
+        let squares = errors.iter().map(|error| (error - mean).powi(2));
+        let sd = (squares.sum::<f64>() / (errors.len() - 1) as f64).sqrt();
+        Figure {
+            column: Column::Timing,
+            value: sd,
+            bound: Some(1.0),
+            note: format!("{} intervals, mean {mean:+.2} %", errors.len()),
+        }
+    }
+}
