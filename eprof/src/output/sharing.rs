@@ -66,16 +66,17 @@ fn sentence(weighing: &Weighing) -> String {
             _ => ", as calibrated",
         });
     }
-    if let (Some(model), Some(time)) = (weighing.held_out, weighing.time_share) {
-        text.push_str(&format!(
-            "; off by {} on {} held out (CPU time: {})",
-            relative(model),
-            counted(weighing.blocks, "block", "blocks"),
-            relative(time),
-        ));
-    }
+    let tried = weighing.held_out.zip(weighing.time_share);
+    let blocks = counted(weighing.blocks, "block", "blocks");
     if !weighing.why.is_empty() {
-        text.push_str(&format!("; {}", visible(&weighing.why)));
+        text.push_str(&format!(": {}", visible(&weighing.why)));
+    }
+    if let Some((model, time)) = tried {
+        let (model, time) = (relative(model), relative(time));
+        text.push_str(&match weighing.rule {
+            Rule::Model => format!("; off by {model} on {blocks} held out (CPU time: {time})"),
+            _ => format!(" (it was off by {model} on {blocks}, CPU time by {time})"),
+        });
     }
     text
 }
