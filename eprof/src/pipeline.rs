@@ -11,10 +11,11 @@ use crate::caveat::Caveat;
 use crate::clock;
 use crate::error::{Error, ErrorKind, Result};
 use crate::kernel::{Counter, Probe, Sideband};
-use crate::profile::Profile;
+use crate::profile::{Detail, Profile};
 use crate::recording::{Capture, Header, RecordingFile};
 use crate::session::{Moment, Plan, Recorder, header};
 use crate::source::{self, baseline};
+use crate::symbol::{self, Search};
 use crate::target::{
     self, Account, Child, Command, ExitStatus, Follow, Identity, InheritedFiles, Limits,
     OutputFile, Signals,
@@ -35,12 +36,21 @@ pub struct Recorded {
     pub failure: Option<Error>,
 }
 
-/// Runs the target and records it. `watch` is told after each interval.
+/// How a run goes.
+#[derive(Clone, Copy, Debug)]
+pub enum News<'a> {
+    /// An interval has ended.
+    Moment(&'a Moment),
+    /// The target has ended, and names are looked for.
+    Naming(symbol::Progress),
+}
+
+/// Runs the target and records it. `watch` is told how it goes.
 ///
 /// # Errors
 ///
 /// Whatever keeps the target from being run or measured.
-pub fn record(plan: &Plan, watch: &mut dyn FnMut(&Moment)) -> Result<Recorded> {
+pub fn record(plan: &Plan, search: &Search, watch: &mut dyn FnMut(News<'_>)) -> Result<Recorded> {
     // Everything that can be refused comes before the target exists.
     let inherited = InheritedFiles::now();
     let signals = Signals::block()?;
@@ -82,7 +92,9 @@ pub fn record(plan: &Plan, watch: &mut dyn FnMut(&Moment)) -> Result<Recorded> {
     let mut caveats = Vec::new();
     let sideband = watch_target(&mut probe, &follow, &child, &mut caveats)?;
     let mut recorder = Recorder::new(probe, selected.source, sideband, capture, caveats);
-    let followed = recorder.follow(plan, &mut child, &signals, follow.cgroup(), watch);
+    let mut moments = |moment: &Moment| watch(News::Moment(moment));
+    let cgroup = follow.cgroup();
+    let followed = recorder.follow(plan, &mut child, &signals, cgroup, &mut moments);
     if let Err(error) = followed {
         let released = recorder.released();
         drop(recorder);
@@ -97,7 +109,8 @@ pub fn record(plan: &Plan, watch: &mut dyn FnMut(&Moment)) -> Result<Recorded> {
     if let Follow::Cgroup(cgroup) = follow {
         recorder.left_running(cgroup.remove().moved);
     }
-    let failure = recorder.finish(exit, ended)?;
+    let mut naming = |progress| watch(News::Naming(progress));
+    let failure = recorder.finish(exit, ended, search, &mut naming)?;
     Ok(Recorded {
         exit,
         owner: identity.files,
@@ -112,7 +125,40 @@ pub fn record(plan: &Plan, watch: &mut dyn FnMut(&Moment)) -> Result<Recorded> {
 /// A file that is not a recording, settings that do not fit it, or (a defect)
 /// a ledger that does not balance.
 pub fn analyse(path: &Path, settings: impl FnOnce(&Header) -> Result<Settings>) -> Result<Profile> {
-    let recording = RecordingFile::open(path)?;
+    analyse_in_detail(path, &Names::default(), settings, &mut |_| {})
+}
+
+/// What the code of a recording is called.
+#[derive(Debug, Default)]
+pub struct Names {
+    /// How closely code is told apart.
+    pub detail: Detail,
+    /// Where names are looked for that the recording lacks; `None`: nowhere.
+    pub search: Option<Search>,
+}
+
+/// The same, with names as `names` says. `naming` is told how the search for
+/// missing names goes.
+///
+/// # Errors
+///
+/// As [`analyse`].
+pub fn analyse_in_detail(
+    path: &Path,
+    names: &Names,
+    settings: impl FnOnce(&Header) -> Result<Settings>,
+    naming: &mut dyn FnMut(symbol::Progress),
+) -> Result<Profile> {
+    let mut recording = RecordingFile::open(path)?;
+    if let Some(search) = &names.search {
+        let lines = names.detail.lines;
+        let found = symbol::late(&recording.catalog, search, lines, naming);
+        let catalog = &mut recording.catalog;
+        catalog.symbols.extend(found.symbols);
+        let lines = found.lines.into_iter();
+        catalog.lines.extend(lines.map(|of| (of.frame, of.lines)));
+        catalog.caveats.extend(found.caveats);
+    }
     let catalog = &recording.catalog;
     let mut header = catalog.header.clone();
     // Only at the end is it known whether the counters ran all the time.
@@ -124,7 +170,7 @@ pub fn analyse(path: &Path, settings: impl FnOnce(&Header) -> Result<Settings>) 
     let settings = settings(&header)?;
     let intervals = || recording.intervals();
     let attributed = attribute::attribute(&header, &catalog.tasks, intervals, &settings)?;
-    Ok(Profile::build(catalog, &attributed))
+    Ok(Profile::in_detail(catalog, &attributed, names.detail))
 }
 
 /// Begins to sample the target's stacks and to watch its mappings: those of

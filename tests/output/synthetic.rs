@@ -3,7 +3,7 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 
-use eprof::attribute::{Account, Price, Rule, Weighing};
+use eprof::attribute::{Account, HalfWidth, Price, Rule, Weighing};
 use eprof::caveat::Caveat;
 use eprof::kernel::Loss;
 use eprof::profile::{
@@ -173,6 +173,11 @@ impl Synthetic {
                     comm: thread.comm.clone(),
                     price: self.of_thread(thread),
                     ci90: ci(uj),
+                    width: HalfWidth {
+                        timing: uj as f64 * 0.0123,
+                        ..HalfWidth::default()
+                    },
+                    effective: thread.stacks.iter().map(|(_, _, n)| *n as f64).sum(),
                     cpu: Nanos(thread.cpu_ns),
                     samples: thread.stacks.iter().map(|(_, _, n)| n).sum(),
                     meters: vec![

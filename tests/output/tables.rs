@@ -118,7 +118,7 @@ fn estimates_say_so_with_two_digits_everywhere() {
         half.as_f64().unwrap() >= uj.as_f64().unwrap() * 0.5,
         "the band is in the interval"
     );
-    assert!(svg(&estimated().build()).contains("µJ estimated"));
+    assert!(svg(&estimated().build()).contains(" J estimated, 90 %: "));
 }
 
 #[test]

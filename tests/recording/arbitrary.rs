@@ -2,8 +2,8 @@
 
 use eprof::kernel::{CpuAccount, Signals, StackEnd, Task, TaskId, ThreadAccount, ZoneId};
 use eprof::recording::{
-    End, Frame, FrameId, IntervalRecord, Object, ObjectId, Record, SampleCount, StackId, StackNode,
-    Symbol,
+    End, Frame, FrameId, IntervalRecord, Line, Lines, Object, ObjectId, Record, SampleCount,
+    Segment, StackId, StackNode, Symbol,
 };
 use eprof::source::{Edge, MeterId, Reading};
 use eprof::unit::{Nanos, Timestamp};
@@ -114,7 +114,7 @@ fn one(dice: &mut Dice, defined: &mut Defined, meters: u32) -> Option<Record> {
         ..
     } = *defined;
     let some = |n: u32| (n > 0).then_some(n);
-    Some(match dice.below(9) {
+    Some(match dice.below(11) {
         0 => {
             defined.tasks += 1;
             let start = dice.magnitude() / 2;
@@ -146,7 +146,7 @@ fn one(dice: &mut Dice, defined: &mut Defined, meters: u32) -> Option<Record> {
             })
         }
         4 => {
-            let frame = frame(dice, objects);
+            let frame = frame(dice, tasks, objects);
             defined.frames += 1;
             Record::Frame(frame)
         }
@@ -160,12 +160,34 @@ fn one(dice: &mut Dice, defined: &mut Defined, meters: u32) -> Option<Record> {
             frame: FrameId(dice.below(some(frames)?)),
             functions: (0..=dice.below(3)).map(|_| dice.text()).collect(),
         }),
+        7 => Record::Lines(Lines {
+            frame: FrameId(dice.below(some(frames)?)),
+            lines: dice.list(3, |dice| {
+                dice.option(|dice| Line {
+                    file: dice.text(),
+                    number: dice.any() as u32,
+                })
+            }),
+        }),
+        8 => Record::Segments {
+            object: ObjectId(dice.below(some(objects)?)),
+            segments: dice.list(3, |dice| Segment {
+                offset: dice.any(),
+                length: dice.any(),
+                address: dice.any(),
+            }),
+        },
         _ => Record::Interval(interval(dice, defined, meters)),
     })
 }
 
-pub(crate) fn frame(dice: &mut Dice, objects: u32) -> Frame {
-    match dice.below(4) {
+pub(crate) fn frame(dice: &mut Dice, tasks: u32, objects: u32) -> Frame {
+    match dice.below(5) {
+        3 if tasks > 0 => Frame::Generated {
+            process: TaskId(dice.below(tasks)),
+            address: dice.any(),
+            returns: dice.below(2) == 1,
+        },
         0 if objects > 0 => Frame::User {
             object: ObjectId(dice.below(objects)),
             offset: dice.any(),

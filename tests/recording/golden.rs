@@ -1,4 +1,4 @@
-//! A recording of this version of the format, committed: whatever changes, it
+//! Recordings of each version of the format, committed: whatever changes, they
 //! must still be readable. `EPROF_BLESS=1 cargo test --test recording` writes
 //! it anew; do that only together with a new `format::VERSION`.
 
@@ -11,6 +11,7 @@ use super::sample;
 
 #[test]
 fn the_committed_recording_is_still_read() {
+    let records = sample::records();
     let path = Path::new(env!("CARGO_MANIFEST_DIR"))
         .join(format!("../tests/golden/recording-{VERSION}.data"));
     if std::env::var_os("EPROF_BLESS").is_some() {
@@ -21,9 +22,19 @@ fn the_committed_recording_is_still_read() {
 
     let reader = Reader::new(bytes.as_slice(), Some(bytes.len() as u64)).unwrap();
     let read: Vec<Record> = reader.map(Result::unwrap).collect();
-    assert_eq!(read, sample::records());
-    assert_eq!(super::stranger::read(&bytes), sample::records());
+    assert_eq!(read, records);
+    assert_eq!(super::stranger::read(&bytes), records);
     let file = RecordingFile::open(&path).unwrap();
     assert_eq!(file.catalog.caveats, []);
     assert_eq!(file.catalog.end, Some(sample::end()));
+}
+
+#[test]
+fn a_recording_of_version_2_is_still_read() {
+    let golden = Path::new(env!("CARGO_MANIFEST_DIR")).join("../tests/golden/recording-2.data");
+    let bytes = std::fs::read(golden).unwrap();
+    let reader = Reader::new(bytes.as_slice(), Some(bytes.len() as u64)).unwrap();
+    let read: Vec<Record> = reader.map(Result::unwrap).collect();
+    assert_eq!(read, sample::records_of_version_2());
+    assert_eq!(super::stranger::read(&bytes), read);
 }

@@ -1,5 +1,7 @@
 //! What is written is read back, whatever it is and however it is read.
 
+use std::collections::BTreeMap;
+
 use eprof::recording::{Reader, Record, Recording, Writer};
 use proptest::prelude::*;
 
@@ -30,6 +32,7 @@ proptest! {
         let (mut tasks, mut renames) = (catalog.tasks.into_iter(), catalog.renames.into_iter());
         let (mut objects, mut frames) = (catalog.objects.into_iter(), catalog.frames.into_iter());
         let (mut stacks, mut symbols) = (catalog.stacks.into_iter(), catalog.symbols.into_iter());
+        let (mut lines, mut segments) = (BTreeMap::new(), BTreeMap::new());
         let mut end = None;
         for record in records {
             match record {
@@ -45,9 +48,16 @@ proptest! {
                 Record::Stack(node) => prop_assert_eq!(stacks.next(), Some(node)),
                 Record::Interval(interval) => prop_assert_eq!(expected.next(), Some(interval)),
                 Record::Symbol(symbol) => prop_assert_eq!(symbols.next(), Some(symbol)),
+                Record::Lines(of) => {
+                    lines.insert(of.frame, of.lines);
+                }
+                Record::Segments { object, segments: of } => {
+                    segments.insert(object, of);
+                }
                 Record::End(it) => end = Some(*it),
             }
         }
+        prop_assert_eq!((catalog.lines, catalog.segments), (lines, segments));
         prop_assert_eq!(catalog.gone, gone);
         prop_assert_eq!(catalog.end.is_none(), !catalog.caveats.is_empty());
         prop_assert_eq!(catalog.end, end);

@@ -4,8 +4,8 @@
 use eprof::error::ErrorKind;
 use eprof::kernel::{Signals, TaskId, ThreadAccount, ZoneId};
 use eprof::recording::{
-    Baseline, Frame, FrameId, Header, IntervalRecord, Object, ObjectId, Record, Recording,
-    SampleCount, StackId, StackNode, Symbol, Writer,
+    Baseline, Frame, FrameId, Header, IntervalRecord, Lines, Object, ObjectId, Record, Recording,
+    SampleCount, Segment, StackId, StackNode, Symbol, Writer,
 };
 use eprof::source::{MeterId, Quantity};
 use eprof::unit::{Nanos, Timestamp, Watts};
@@ -122,7 +122,7 @@ fn code_is_defined_before_it_is_used() {
             frame: FrameId(frame),
         })
     };
-    refuses(&begun(), &node(None, 8), "uses frame 8");
+    refuses(&begun(), &node(None, 9), "uses frame 9");
     refuses(&begun(), &node(Some(StackId(5)), 0), "uses stack 5");
     let symbol = |frame, functions| {
         Record::Symbol(Symbol {
@@ -130,13 +130,40 @@ fn code_is_defined_before_it_is_used() {
             functions,
         })
     };
-    refuses(&begun(), &symbol(8, vec!["f".into()]), "uses frame 8");
+    refuses(&begun(), &symbol(9, vec!["f".into()]), "uses frame 9");
     refuses(&begun(), &symbol(0, vec![]), "0 functions");
     refuses(
         &begun(),
         &symbol(0, vec![String::new(); 1025]),
         "1025 functions",
     );
+    let generated = Frame::Generated {
+        process: TaskId(2),
+        address: 0,
+        returns: false,
+    };
+    refuses(&begun(), &Record::Frame(generated), "uses task 2");
+    let lines = |frame, n| {
+        Record::Lines(Lines {
+            frame: FrameId(frame),
+            lines: vec![None; n],
+        })
+    };
+    refuses(&begun(), &lines(9, 1), "uses frame 9");
+    refuses(&begun(), &lines(0, 1025), "1025 source lines");
+    let segments = |object, n| Record::Segments {
+        object: ObjectId(object),
+        segments: vec![
+            Segment {
+                offset: 0,
+                length: 1,
+                address: 0,
+            };
+            n
+        ],
+    };
+    refuses(&begun(), &segments(2, 1), "uses object 2");
+    refuses(&begun(), &segments(0, 1025), "1025 segments");
 }
 
 #[test]

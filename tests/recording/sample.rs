@@ -10,8 +10,8 @@ use eprof::kernel::{
 };
 use eprof::power::{PowerModel, Shape, Signal, Term};
 use eprof::recording::{
-    Baseline, Command, End, Footprint, Frame, FrameId, Header, IntervalRecord, Object, ObjectId,
-    Record, SampleCount, StackId, StackNode, Symbol, Writer, Zone,
+    Baseline, Command, End, Footprint, Frame, FrameId, Header, IntervalRecord, Line, Lines, Object,
+    ObjectId, Record, SampleCount, Segment, StackId, StackNode, Symbol, Writer, Zone,
 };
 use eprof::source::{
     Domain, Edge, Meter, MeterId, Provenance, Quantity, Reading, Scope, SourceKind,
@@ -316,8 +316,48 @@ pub(crate) fn records() -> Vec<Record> {
             frame: FrameId(2),
             functions: vec!["do_idle".into()],
         }),
+        Record::Frame(Frame::Generated {
+            process: TaskId(1),
+            address: 0x7f00_dead_beef,
+            returns: true,
+        }),
+        Record::Symbol(Symbol {
+            frame: FrameId(8),
+            functions: vec!["py::f:/a.py".into()],
+        }),
+        Record::Lines(Lines {
+            frame: FrameId(0),
+            lines: vec![
+                None,
+                Some(Line {
+                    file: "/src/a.rs".into(),
+                    number: 77,
+                }),
+            ],
+        }),
+        Record::Segments {
+            object: ObjectId(0),
+            segments: vec![Segment {
+                offset: 0x1000,
+                length: 0x2_0000,
+                address: 0x40_1000,
+            }],
+        },
         Record::End(Box::new(end())),
     ]
+}
+
+/// The same without what version 3 of the format added.
+pub(crate) fn records_of_version_2() -> Vec<Record> {
+    let mut records = records();
+    records.retain(|record| match record {
+        Record::Frame(Frame::Generated { .. }) | Record::Lines(_) | Record::Segments { .. } => {
+            false
+        }
+        Record::Symbol(symbol) => symbol.frame != FrameId(8),
+        _ => true,
+    });
+    records
 }
 
 /// Memory that several can look at, which notes where each write began.

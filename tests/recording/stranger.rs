@@ -325,6 +325,11 @@ impl Bytes<'_> {
                     StackEnd::Absent,
                     StackEnd::Failed,
                 ])),
+                4 => Frame::Generated {
+                    process: TaskId(self.u32()),
+                    address: self.varint(),
+                    returns: self.bool(),
+                },
                 other => panic!("frame {other}"),
             }),
             6 => Record::Stack(StackNode {
@@ -337,6 +342,23 @@ impl Bytes<'_> {
                 functions: self.list(Self::string),
             }),
             9 => Record::End(Box::new(self.end())),
+            10 => Record::Lines(Lines {
+                frame: FrameId(self.u32()),
+                lines: self.list(|b| {
+                    b.option(|b| Line {
+                        file: b.string(),
+                        number: b.u32(),
+                    })
+                }),
+            }),
+            11 => Record::Segments {
+                object: ObjectId(self.u32()),
+                segments: self.list(|b| Segment {
+                    offset: b.varint(),
+                    length: b.varint(),
+                    address: b.varint(),
+                }),
+            },
             other => panic!("record {other}"),
         }
     }
@@ -356,7 +378,9 @@ pub(crate) fn read(file: &[u8]) -> Vec<Record> {
     let rest = file
         .strip_prefix(b"\x45\x50\x52\x4F\x46\x00\x0D\x0A")
         .unwrap();
-    let mut rest = rest.strip_prefix(b"\x02\x00\x00\x00").unwrap();
+    // Version 3 only added alternatives.
+    let version = |of: u8| rest.strip_prefix(&[of, 0, 0, 0]);
+    let mut rest = version(3).or_else(|| version(2)).unwrap();
     let mut records = Vec::new();
     while !rest.is_empty() {
         let word = |at: usize| u32::from_le_bytes(rest[at..at + 4].try_into().unwrap());

@@ -52,7 +52,7 @@ fn walk(catalog: &Catalog, leaf: StackId) -> Walk {
                 });
             }
             Frame::Kernel { .. } => {}
-            Frame::Unmapped(_) => walk.steps.push(Step::Nowhere),
+            Frame::Unmapped(_) | Frame::Generated { .. } => walk.steps.push(Step::Nowhere),
             Frame::Broken(why) => walk.broken = Some(format!("{why:?}").to_lowercase()),
         }
         next = node.parent;

@@ -4,7 +4,7 @@ use std::time::Duration;
 
 use eprof::kernel::{KernelEvent, Probe, Settings, Sideband};
 use eprof::recording::Frame;
-use eprof::symbol::{Atlas, in_order, resolve};
+use eprof::symbol::{Atlas, Search, in_order};
 
 use crate::target::{Cgroup, compile, cpus, possible, spawn};
 
@@ -72,7 +72,7 @@ fn samples_become_the_stacks_that_the_program_has() {
     let mut frames: Vec<Frame> = stacks.iter().flatten().copied().collect();
     frames.sort();
     frames.dedup();
-    let resolution = resolve(atlas.objects(), &frames, &mut |_, _| {});
+    let resolution = atlas.resolve(&frames, &Search::local(&[]), &mut |_| {});
     assert!(resolution.caveats.is_empty(), "{:?}", resolution.caveats);
     let name = |frame: &Frame| -> String {
         let place = frames.binary_search(frame).unwrap();

@@ -8,7 +8,7 @@ use std::sync::atomic::{AtomicU32, Ordering};
 
 use eprof::kernel::{KernelEvent, Sample, Sideband, StackEnd, Task, TaskId};
 use eprof::recording::{Frame, FrameId};
-use eprof::symbol::{Atlas, in_order, resolve};
+use eprof::symbol::{Atlas, Resolution, Search, in_order};
 use eprof::unit::Nanos;
 use eprof::unit::Timestamp;
 
@@ -168,6 +168,12 @@ impl Target {
         }
     }
 
+    /// The only child of process `pid`.
+    pub fn child_of(&self, pid: u32) -> u32 {
+        let path = format!("/proc/{pid}/task/{pid}/children");
+        fs::read_to_string(path).unwrap().trim().parse().unwrap()
+    }
+
     /// The next line that the program prints, in words.
     pub fn line(&mut self) -> Vec<String> {
         let mut line = String::new();
@@ -230,9 +236,14 @@ impl Target {
         self.names(self.frame(address))
     }
 
+    /// All about `frames`, from local files.
+    pub fn resolve(&self, frames: &[Frame]) -> Resolution {
+        self.atlas.resolve(frames, &Search::local(&[]), &mut |_| {})
+    }
+
     /// The functions of `frame`.
     pub fn names(&self, frame: Frame) -> Option<Vec<String>> {
-        let resolution = resolve(self.atlas.objects(), &[frame], &mut |_, _| {});
+        let resolution = self.resolve(&[frame]);
         let symbol = resolution.symbols.into_iter().next()?;
         assert_eq!(symbol.frame, FrameId(0));
         Some(symbol.functions)

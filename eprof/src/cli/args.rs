@@ -22,7 +22,10 @@ Exit codes:
 Environment:
   EPROF_SYSROOT  read /sys and /proc about the machine below this directory
   EPROF_NO_BTF   set to 1: do without BTF, as on a kernel that lacks it
-  NO_COLOR       no colours, even on a terminal";
+  NO_COLOR       no colours, even on a terminal
+  DEBUGINFOD_URLS, DEBUGINFOD_CACHE_PATH, DEBUGINFOD_TIMEOUT, DEBUGINFOD_MAXSIZE
+                 fetch missing debug information from these servers, see
+                 debuginfod-find(1); without the first, nothing is fetched";
 
 const RUN_EXAMPLES: &str = "\
 Examples:
@@ -40,11 +43,14 @@ Examples:
   eprof report --by function --limit 30
   eprof report --by process --sort cpu --format csv eprof.data.old
   eprof report --format json | jq '.ledger'
-  eprof report --idle-power 10W                # attribute again, another baseline";
+  eprof report --idle-power 10W                # attribute again, another baseline
+  eprof report --by function --lines           # by source line
+  eprof report --symbol-path ./debug           # names that the recording lacks";
 
 const FLAMEGRAPH_EXAMPLES: &str = "\
 Examples:
   eprof flamegraph -o energy.svg
+  eprof flamegraph --lines -o lines.svg        # a box per source line
   eprof flamegraph --folded | sort -k2 -n -r | head";
 
 const CALIBRATE_EXAMPLES: &str = "\
@@ -193,6 +199,10 @@ pub struct RunArgs {
     #[command(flatten)]
     pub attribution: AttributionArgs,
 
+    /// What code is called.
+    #[command(flatten)]
+    pub symbols: SymbolArgs,
+
     /// Run the target as this user (name or uid); under sudo the default is
     /// the calling user
     #[arg(long, value_name = "USER", conflicts_with = "as_root")]
@@ -222,6 +232,23 @@ pub struct RunArgs {
         value_name = "COMMAND"
     )]
     pub target: Vec<OsString>,
+}
+
+/// Options of everything that shows code.
+#[derive(Clone, Debug, Default, Args)]
+pub struct SymbolArgs {
+    /// Tell source lines apart, not only functions
+    #[arg(long)]
+    pub lines: bool,
+
+    /// Count inlined calls to their caller
+    #[arg(long)]
+    pub no_inline: bool,
+
+    /// Look for programs and debug files here too, by their build ids (may be
+    /// given several times)
+    #[arg(long, value_name = "DIR")]
+    pub symbol_path: Vec<PathBuf>,
 }
 
 /// Options of everything that attributes.
@@ -262,6 +289,10 @@ pub struct ReportArgs {
     /// How energy is attributed.
     #[command(flatten)]
     pub attribution: AttributionArgs,
+
+    /// What code is called.
+    #[command(flatten)]
+    pub symbols: SymbolArgs,
 }
 
 /// Options of `eprof flamegraph`.
@@ -282,6 +313,10 @@ pub struct FlamegraphArgs {
     /// How energy is attributed.
     #[command(flatten)]
     pub attribution: AttributionArgs,
+
+    /// What code is called.
+    #[command(flatten)]
+    pub symbols: SymbolArgs,
 }
 
 /// Options of `eprof calibrate`.

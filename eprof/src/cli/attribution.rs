@@ -3,9 +3,11 @@
 use std::path::Path;
 
 use super::args::AttributionArgs;
+use super::naming::Watch;
 use crate::attribute::Settings;
 use crate::error::Result;
-use crate::pipeline;
+use crate::output::Progress;
+use crate::pipeline::{self, Names};
 use crate::profile::Profile;
 use crate::source::{IdlePower, Meter};
 
@@ -18,11 +20,19 @@ fn settings(args: &AttributionArgs, meters: &[Meter]) -> Result<Settings> {
     })
 }
 
-/// Attributes the recording at `path`.
+/// Attributes the recording at `path`, and gives code the names that `names`
+/// says.
 ///
 /// # Errors
 ///
 /// As [`pipeline::analyse`], and for an idle power that does not fit.
-pub(super) fn profile(path: &Path, args: &AttributionArgs) -> Result<Profile> {
-    pipeline::analyse(path, |header| settings(args, &header.meters))
+pub(super) fn profile(path: &Path, args: &AttributionArgs, names: &Names) -> Result<Profile> {
+    let mut progress = Progress::stderr(false);
+    let mut watch = Watch::default();
+    pipeline::analyse_in_detail(
+        path,
+        names,
+        |header| settings(args, &header.meters),
+        &mut |so_far| watch.show(&mut progress, so_far),
+    )
 }

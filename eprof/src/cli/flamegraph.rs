@@ -10,7 +10,7 @@ use crate::output;
 use crate::target::{Identity, RunAs, output_file};
 
 pub(super) fn execute(args: &FlamegraphArgs) -> Result<u8> {
-    let profile = attribution::profile(&args.file, &args.attribution)?;
+    let profile = attribution::profile(&args.file, &args.attribution, &args.symbols.names())?;
     let mut bytes = Vec::new();
     let written = if args.folded {
         output::folded::write(&profile, &mut bytes)

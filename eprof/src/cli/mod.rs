@@ -11,6 +11,7 @@ mod counters;
 mod duration;
 mod flamegraph;
 mod machine;
+mod naming;
 mod report;
 mod run;
 mod translate;

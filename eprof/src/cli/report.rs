@@ -14,7 +14,7 @@ pub(super) fn execute(args: &ReportArgs) -> Result<u8> {
         limit: args.limit,
     };
     view.check()?;
-    let profile = attribution::profile(&args.file, &args.attribution)?;
+    let profile = attribution::profile(&args.file, &args.attribution, &args.symbols.names())?;
     let stdout = io::stdout();
     let look = Look::of_stdout(&stdout);
     output::report(&profile, &view, args.format, look, stdout)?;

@@ -5,11 +5,12 @@ use std::path::Path;
 
 use super::args::{RunArgs, Weights};
 use super::attribution;
+use super::naming::Watch;
 use crate::error::{Error, ErrorKind, Result};
 use crate::host::SysRoot;
 use crate::kernel::Counter;
 use crate::output::{self, Format, Look, Progress, View};
-use crate::pipeline;
+use crate::pipeline::{self, Names, News};
 use crate::profile::Profile;
 use crate::session::Plan;
 use crate::source::calibration;
@@ -18,13 +19,22 @@ use crate::target::{Account, RunAs, output_file};
 pub(super) fn execute(args: &RunArgs, root: SysRoot) -> Result<u8> {
     let plan = plan(args, root)?;
     let mut progress = Progress::stderr(args.quiet);
-    let recorded = pipeline::record(&plan, &mut |moment| progress.show(moment.at, moment))?;
+    let mut watch = Watch::default();
+    let recorded = pipeline::record(&plan, &args.symbols.search(), &mut |news| match news {
+        News::Moment(moment) => progress.show(moment.at, moment),
+        News::Naming(so_far) => watch.show(&mut progress, so_far),
+    })?;
     progress.clear();
     if let Some(failure) = recorded.failure {
         eprintln!("warning: the recording is not whole: {failure}");
     }
 
-    let profile = attribution::profile(&args.output, &args.attribution)?;
+    // What could be found has just been looked for.
+    let names = Names {
+        detail: args.symbols.detail(),
+        search: None,
+    };
+    let profile = attribution::profile(&args.output, &args.attribution, &names)?;
     let owner = recorded.owner.as_ref();
     // A picture that cannot be written is no reason to keep the numbers back.
     let drawn = match args.no_flamegraph {

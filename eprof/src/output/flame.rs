@@ -1,22 +1,26 @@
 //! The energy flamegraph: an interactive SVG whose widths are microjoules.
 //!
 //! process → thread → stack; the root's width is the target's account, to the
-//! microjoule. Deterministic.
+//! microjoule. A box has the colour of what it is (see the legend below), and
+//! its tooltip tells joules with their 90 % interval, watts over the run,
+//! samples and share. Deterministic.
 
 use std::io::{self, Write};
 
-use inferno::flamegraph::color::{BackgroundColor, Color, PaletteMap};
+use inferno::flamegraph::color::{BackgroundColor, Color, PaletteMap, StrokeColor};
 use inferno::flamegraph::{self, Options, TextTruncateDirection};
 
 use crate::attribute::Account;
 use crate::profile::Profile;
 
 use super::balance::target_half;
+use super::boxes::Boxes;
 use super::claim::Claim;
 use super::figures::time;
 use super::folded::Stacks;
 use super::heading;
 use super::palette::{Kind, colour};
+use super::retouch::{escaped, retouch};
 use super::visible::{shorten, visible};
 
 /// More than this is not exact in the picture, which computes in `f64`:
@@ -57,11 +61,13 @@ pub fn write(profile: &Profile, mut out: impl Write) -> io::Result<()> {
         "µJ".to_owned()
     };
     options.name_type = "Frame:".to_owned();
-    options.bgcolors = Some(BackgroundColor::Flat(Color {
+    let background = Color {
         r: 252,
         g: 252,
         b: 252,
-    }));
+    };
+    options.bgcolors = Some(BackgroundColor::Flat(background));
+    options.stroke_color = StrokeColor::Color(background);
     options.palette_map = Some(&mut palette);
     options.text_truncate_direction = TextTruncateDirection::Right;
     // The lines are in the order of their frames, which is not the order of
@@ -70,13 +76,11 @@ pub fn write(profile: &Profile, mut out: impl Write) -> io::Result<()> {
     // takes the order as it is, last line first.
     options.flame_chart = true;
     let lines: Vec<String> = stacks.lines().rev().collect();
-    let mut buffered = io::BufWriter::new(out);
-    flamegraph::from_lines(
-        &mut options,
-        lines.iter().map(String::as_str),
-        &mut buffered,
-    )?;
-    buffered.flush()
+    let mut svg = Vec::new();
+    flamegraph::from_lines(&mut options, lines.iter().map(String::as_str), &mut svg)?;
+    let svg = retouch(&String::from_utf8_lossy(&svg), &Boxes::of(profile, &stacks));
+    out.write_all(svg.as_bytes())?;
+    out.flush()
 }
 
 fn subtitle(profile: &Profile, claim: Claim) -> String {
@@ -96,18 +100,13 @@ fn subtitle(profile: &Profile, claim: Claim) -> String {
     format!("{energy} in {}, {watts} mean; {how}", time(duration))
 }
 
-/// A colour for every name, so that nothing is left to chance.
+/// A colour for every name, so that nothing is left to chance. The boxes get
+/// others later.
 fn palette(stacks: &Stacks) -> PaletteMap {
     let mut palette = PaletteMap::default();
-    palette.insert("", colour("", Kind::All));
-    for stack in stacks.rows.keys() {
-        for (depth, position) in stack.iter().enumerate() {
-            let name = &stacks.names[*position as usize];
-            if palette.get(name).is_none() {
-                let kind = if depth < 2 { Kind::Task } else { Kind::Code };
-                palette.insert(name, colour(name, kind));
-            }
-        }
+    palette.insert("", colour("", Kind::Task));
+    for name in &stacks.names {
+        palette.insert(name, colour(name, Kind::Task));
     }
     palette
 }
@@ -121,7 +120,7 @@ fn empty(profile: &Profile, claim: Claim, title: &str, out: &mut impl Write) -> 
     } else {
         "No energy: the meters did not move while the target ran."
     };
-    let title = escaped(title);
+    let title = escaped(&visible(title));
     write!(
         out,
         r##"<?xml version="1.0" encoding="utf-8"?>
@@ -135,11 +134,4 @@ fn empty(profile: &Profile, claim: Claim, title: &str, out: &mut impl Write) -> 
 </svg>
 "##
     )
-}
-
-fn escaped(text: &str) -> String {
-    visible(text)
-        .replace('&', "&amp;")
-        .replace('<', "&lt;")
-        .replace('>', "&gt;")
 }

@@ -2,13 +2,13 @@
 //! stack, the format that flamegraph tools share.
 //!
 //! The first level is `comm (pid)`, the second `comm/tid`. Kernel frames end
-//! in `_[k]` and inlined ones in `_[i]`, as `stackcollapse-perf.pl` marks
-//! them. The numbers add up to the target's account, to the microjoule.
+//! in `_[k]`, inlined ones in `_[i]` and those of code that was made at run
+//! time in `_[j]`, as `stackcollapse-perf.pl` marks them. The numbers add up to the target's account, to the microjoule.
 
 use std::collections::{BTreeMap, BTreeSet, HashMap};
 use std::io::{self, Write};
 
-use crate::profile::{ProcessKey, Profile, SymbolFrame};
+use crate::profile::{GENERATED, KERNEL, ProcessKey, Profile, SymbolFrame};
 
 use super::visible::visible;
 
@@ -18,9 +18,27 @@ use super::visible::visible;
 pub(super) struct Stacks {
     /// Names of frames, ascending.
     pub(super) names: Vec<String>,
-    /// For each stack the positions of its frames in `names`, root first, and
-    /// its energy in microjoules.
-    pub(super) rows: BTreeMap<Vec<u32>, u64>,
+    /// By the positions of the stack's frames in `names`, root first.
+    pub(super) rows: BTreeMap<Vec<u32>, Folded>,
+}
+
+/// A stack with energy.
+#[derive(Clone, Debug, Default)]
+pub(super) struct Folded {
+    /// Microjoules.
+    pub(super) uj: u64,
+    /// Positions in [`Profile::stacks`].
+    pub(super) of: Vec<usize>,
+}
+
+/// How many levels lie below the frames: process and thread.
+pub(super) const LEVELS: usize = 2;
+
+/// A name without the mark of its kind.
+pub(super) fn unmarked(name: &str) -> &str {
+    let marks = ["_[k]", "_[i]", "_[j]"];
+    let mark = marks.iter().find_map(|mark| name.strip_suffix(mark));
+    mark.unwrap_or(name)
 }
 
 /// Writes the folded stacks.
@@ -44,8 +62,10 @@ fn level(name: &str) -> String {
 
 fn frame_name(frame: &SymbolFrame) -> String {
     let name = level(&frame.key.function);
-    if frame.key.module == "[kernel]" && !name.starts_with('[') {
+    if frame.key.module == KERNEL && !name.starts_with('[') {
         format!("{name}_[k]")
+    } else if frame.key.module == GENERATED && !name.starts_with('[') {
+        format!("{name}_[j]")
     } else if frame.inlined {
         format!("{name}_[i]")
     } else {
@@ -83,15 +103,16 @@ impl Stacks {
             .collect();
         // Frames repeat in thousands of stacks: each is named once.
         let mut inner: HashMap<&SymbolFrame, String> = HashMap::new();
-        let mut stacks: Vec<(Vec<String>, u64)> = Vec::new();
-        for row in profile.stacks.iter().filter(|row| row.price.full.0 > 0) {
+        let mut stacks: Vec<(Vec<String>, usize, u64)> = Vec::new();
+        let rows = profile.stacks.iter().enumerate();
+        for (at, row) in rows.filter(|(_, row)| row.price.full.0 > 0) {
             let mut names = match profile.threads.get(row.thread) {
                 Some(thread) => {
                     let comm = comms.get(&thread.process).copied();
                     let process = process_name(comm.unwrap_or(&thread.comm), thread.process);
                     vec![process, format!("{}/{}", level(&thread.comm), thread.tid)]
                 }
-                None => vec!["[unknown]".to_owned()],
+                None => vec!["[unknown]".to_owned(); LEVELS],
             };
             for frame in &row.frames {
                 let name = inner.entry(frame).or_insert_with(|| frame_name(frame));
@@ -103,25 +124,26 @@ impl Stacks {
             if let Some(leaf) = names.pop() {
                 names.push(leaf_name(leaf));
             }
-            stacks.push((names, row.price.full.0));
+            stacks.push((names, at, row.price.full.0));
         }
-        let distinct: BTreeSet<&String> = stacks.iter().flat_map(|(names, _)| names).collect();
+        let distinct: BTreeSet<&String> = stacks.iter().flat_map(|(names, ..)| names).collect();
         let names: Vec<String> = distinct.into_iter().cloned().collect();
-        let mut rows: BTreeMap<Vec<u32>, u64> = BTreeMap::new();
-        for (stack, uj) in &stacks {
+        let mut rows: BTreeMap<Vec<u32>, Folded> = BTreeMap::new();
+        for (stack, at, uj) in &stacks {
             let positions = stack.iter().filter_map(|name| {
                 let at = names.binary_search(name).ok()?;
                 u32::try_from(at).ok()
             });
             let sum = rows.entry(positions.collect()).or_default();
-            *sum = sum.saturating_add(*uj);
+            sum.uj = sum.uj.saturating_add(*uj);
+            sum.of.push(*at);
         }
         Self { names, rows }
     }
 
     /// One line per stack, ordered by frames.
     pub(super) fn lines(&self) -> impl DoubleEndedIterator<Item = String> {
-        self.rows.iter().map(|(stack, uj)| {
+        self.rows.iter().map(|(stack, folded)| {
             let mut line = String::new();
             for (at, position) in stack.iter().enumerate() {
                 if at > 0 {
@@ -129,7 +151,7 @@ impl Stacks {
                 }
                 line.push_str(&self.names[*position as usize]);
             }
-            line.push_str(&format!(" {uj}"));
+            line.push_str(&format!(" {}", folded.uj));
             line
         })
     }
@@ -138,6 +160,6 @@ impl Stacks {
     pub(super) fn total(&self) -> Option<u64> {
         self.rows
             .values()
-            .try_fold(0u64, |sum, uj| sum.checked_add(*uj))
+            .try_fold(0u64, |sum, folded| sum.checked_add(folded.uj))
     }
 }

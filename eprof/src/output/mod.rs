@@ -27,6 +27,7 @@ pub mod table;
 pub mod view;
 
 mod balance;
+mod boxes;
 mod claim;
 mod closing;
 mod figures;
@@ -34,6 +35,7 @@ mod grid;
 mod heading;
 mod listing;
 mod palette;
+mod retouch;
 mod visible;
 
 use std::io::{self, Write};

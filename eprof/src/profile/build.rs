@@ -10,6 +10,7 @@ use crate::recording::{Catalog, End};
 use crate::source::{Provenance, Quantity};
 use crate::unit::{Nanos, Timestamp};
 
+use super::detail::Detail;
 use super::functions::{ByCode, by_code};
 use super::model::{CpuRow, ProcessKey, ProcessRow, Profile, Summary, ThreadRow};
 use super::names::Names;
@@ -19,26 +20,32 @@ const NAMELESS: &str = "[unnamed]";
 
 impl Profile {
     /// The profile of a recording with the catalogue `catalog`, whose energy
-    /// was attributed as `attributed`.
+    /// was attributed as `attributed`, by function.
     ///
     /// Total: whatever a catalogue lacks becomes `[unknown]`, and sums stay
     /// what they are in the ledger.
     pub fn build(catalog: &Catalog, attributed: &Attributed) -> Self {
+        Self::in_detail(catalog, attributed, Detail::default())
+    }
+
+    /// The same, with code told apart as closely as `detail` says.
+    pub fn in_detail(catalog: &Catalog, attributed: &Attributed, detail: Detail) -> Self {
         let people = People::of(catalog);
         let mut charges: Vec<&ThreadCharge> = attributed.threads.iter().collect();
         charges.sort_by_key(|charge| (Reverse(charge.price.full), people.identity(charge)));
         let stacks = attributed.stacks.iter().filter_map(|of| of.stack);
-        let names = Names::new(catalog, stacks);
+        let threads: Vec<ThreadRow> = charges.iter().map(|of| thread(of, &people)).collect();
+        let names = Names::new(catalog, detail, stacks);
         let ByCode {
             functions,
             modules,
             stacks,
-        } = by_code(&attributed.stacks, &charges, &names);
+        } = by_code(&attributed.stacks, &charges, &threads, &names);
         Self {
             summary: summary(catalog, attributed),
             ledger: attributed.ledger.clone(),
             processes: processes(attributed, &charges, &people),
-            threads: charges.iter().map(|of| thread(of, &people)).collect(),
+            threads,
             functions,
             modules,
             cpus: attributed
@@ -130,6 +137,8 @@ fn thread(charge: &ThreadCharge, people: &People<'_>) -> ThreadRow {
         comm: people.comm(charge.task),
         price: charge.price,
         ci90: charge.width.total(),
+        width: charge.width,
+        effective: charge.effective,
         cpu: charge.on_cpu,
         samples: charge.samples,
         meters: charge

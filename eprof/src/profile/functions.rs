@@ -5,7 +5,7 @@ use std::collections::BTreeMap;
 use crate::attribute::{Price, StackCharge, ThreadCharge, UNNAMED};
 use crate::kernel::TaskId;
 
-use super::model::{FunctionKey, FunctionRow, ModuleRow, StackRow};
+use super::model::{FunctionKey, FunctionRow, ModuleRow, StackRow, ThreadRow};
 use super::names::{Code, Names};
 use super::width::{Parts, of_parts};
 
@@ -34,8 +34,14 @@ pub(super) struct ByCode {
     pub(super) stacks: Vec<StackRow>,
 }
 
-/// Resolves the `charges` of stacks, of `threads` in the order of the profile.
-pub(super) fn by_code(charges: &[StackCharge], threads: &[&ThreadCharge], names: &Names) -> ByCode {
+/// Resolves the `charges` of stacks, of `threads` in the order of the profile,
+/// where they are the `rows`.
+pub(super) fn by_code(
+    charges: &[StackCharge],
+    threads: &[&ThreadCharge],
+    rows: &[ThreadRow],
+    names: &Names,
+) -> ByCode {
     let position: BTreeMap<TaskId, usize> = threads
         .iter()
         .enumerate()
@@ -75,7 +81,7 @@ pub(super) fn by_code(charges: &[StackCharge], threads: &[&ThreadCharge], names:
         key: names.function(2 * function),
         own: sum.own,
         total: sum.total,
-        ci90: of_parts(&sum.parts, threads),
+        ci90: of_parts(&sum.parts, rows),
         samples: sum.samples,
     });
     let mut functions: Vec<_> = functions.collect();
@@ -84,7 +90,7 @@ pub(super) fn by_code(charges: &[StackCharge], threads: &[&ThreadCharge], names:
     let modules = modules.into_iter().map(|(module, sum)| ModuleRow {
         module,
         own: sum.own,
-        ci90: of_parts(&sum.parts, threads),
+        ci90: of_parts(&sum.parts, rows),
         samples: sum.samples,
     });
     let mut modules: Vec<_> = modules.collect();

@@ -2,13 +2,18 @@
 
 mod build;
 mod commands;
+mod detail;
 mod functions;
+mod kind;
 pub mod model;
 mod names;
 mod width;
 
+pub use detail::Detail;
+pub use kind::{FrameKind, kinds};
 pub use model::{
     CommandRow, CpuRow, FunctionKey, FunctionRow, ModuleRow, ProcessKey, ProcessRow, Profile,
     StackRow, Summary, SymbolFrame, ThreadRow,
 };
-pub use names::{KERNEL, TRUNCATED, UNKNOWN, UNSAMPLED};
+pub use names::{GENERATED, INTERRUPT, KERNEL, TRUNCATED, UNKNOWN, UNSAMPLED};
+pub use width::Parts;

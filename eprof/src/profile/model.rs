@@ -1,7 +1,7 @@
 //! Rows of the profile. Energies of rows of one kind add up to the target's
 //! account in the ledger, except where said otherwise.
 
-use crate::attribute::{Ledger, Price, Weighing};
+use crate::attribute::{HalfWidth, Ledger, Price, Weighing};
 use crate::caveat::Caveat;
 use crate::kernel::Loss;
 use crate::recording::{Footprint, Header};
@@ -94,6 +94,11 @@ pub struct ThreadRow {
     pub price: Price,
     /// 90 % half width of `price.full`.
     pub ci90: Microjoules,
+    /// What that is made of.
+    pub width: HalfWidth,
+    /// Number of equally heavy samples that would tell as much about how the
+    /// energy divides over the stacks.
+    pub effective: f64,
     /// CPU time.
     pub cpu: Nanos,
     /// Samples.

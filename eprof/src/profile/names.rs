@@ -2,8 +2,10 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 
-use crate::recording::{Catalog, Frame, FrameId, StackId};
+use crate::recording::{Catalog, Frame, FrameId, Line, StackId};
 
+use super::detail::Detail;
+use super::kind;
 use super::model::{FunctionKey, SymbolFrame};
 
 /// Code whose name is not known.
@@ -14,6 +16,10 @@ pub const TRUNCATED: &str = "[truncated]";
 pub const UNSAMPLED: &str = "[unsampled]";
 /// The module of kernel code.
 pub const KERNEL: &str = "[kernel]";
+/// The module of code that was made at run time.
+pub const GENERATED: &str = "[jit]";
+/// Stands between what an interrupt interrupted and what it did.
+pub const INTERRUPT: &str = "[irq]";
 
 /// A function and whether it is inlined, as `2 × position in the list of
 /// functions + inlined`. Codes are ordered like the frames they stand for.
@@ -29,7 +35,11 @@ pub(super) struct Names {
 
 impl Names {
     /// Resolves `stacks`, by the frames and symbols of `catalog`.
-    pub(super) fn new(catalog: &Catalog, stacks: impl IntoIterator<Item = StackId>) -> Self {
+    pub(super) fn new(
+        catalog: &Catalog,
+        detail: Detail,
+        stacks: impl IntoIterator<Item = StackId>,
+    ) -> Self {
         let paths: BTreeMap<_, _> = stacks
             .into_iter()
             .map(|stack| (stack, path(catalog, stack)))
@@ -43,16 +53,17 @@ impl Names {
             .into_iter()
             .map(|frame| {
                 let functions = symbols.get(&frame).copied().unwrap_or_default();
-                (frame, resolve(catalog, frame, functions))
+                (frame, resolve(catalog, frame, functions, detail))
             })
             .collect();
         let unsampled = special(UNSAMPLED);
         let unknown = special(UNKNOWN);
+        let interrupt = kernel(INTERRUPT);
         let keys: BTreeSet<&FunctionKey> = resolved
             .values()
             .flatten()
             .map(|frame| &frame.key)
-            .chain([&unsampled, &unknown])
+            .chain([&unsampled, &unknown, &interrupt])
             .collect();
         let functions: Vec<FunctionKey> = keys.into_iter().cloned().collect();
         let position = |key: &FunctionKey| functions.binary_search(key).unwrap_or_default();
@@ -65,14 +76,18 @@ impl Names {
             })
             .collect();
         let nothing = vec![2 * position(&unknown)];
+        let interrupt = 2 * position(&interrupt);
+        let enters: Vec<bool> = functions.iter().map(kind::enters_interrupt).collect();
+        let enters = |code: Code| enters.get(code / 2).copied().unwrap_or(false);
         let stacks = paths.into_iter().map(|(stack, path)| {
             let path = path.iter().filter_map(|frame| codes.get(frame));
-            let path: Vec<Code> = path.flatten().copied().collect();
-            let path = if path.is_empty() {
-                nothing.clone()
-            } else {
-                path
-            };
+            let mut path: Vec<Code> = path.flatten().copied().collect();
+            if let Some(at) = path.iter().position(|&code| enters(code)) {
+                path.insert(at, interrupt);
+            }
+            if path.is_empty() {
+                path.clone_from(&nothing);
+            }
             (stack, path)
         });
         Self {
@@ -123,7 +138,12 @@ fn path(catalog: &Catalog, leaf: StackId) -> Vec<FrameId> {
 }
 
 /// The functions of a frame, outermost first, never none.
-fn resolve(catalog: &Catalog, frame: FrameId, functions: &[String]) -> Vec<SymbolFrame> {
+fn resolve(
+    catalog: &Catalog,
+    frame: FrameId,
+    functions: &[String],
+    detail: Detail,
+) -> Vec<SymbolFrame> {
     let module = match catalog.frames.get(frame.0 as usize) {
         Some(Frame::User { object, .. }) => {
             let object = catalog.objects.get(object.0 as usize);
@@ -132,16 +152,22 @@ fn resolve(catalog: &Catalog, frame: FrameId, functions: &[String]) -> Vec<Symbo
                 .unwrap_or_default()
         }
         Some(Frame::Kernel { .. }) => KERNEL.to_owned(),
+        Some(Frame::Generated { .. }) => GENERATED.to_owned(),
         Some(Frame::Broken(_)) => return vec![plain(special(TRUNCATED))],
         Some(Frame::Unmapped(_)) | None => return vec![plain(special(UNKNOWN))],
     };
+    let lines = catalog.lines.get(&frame).filter(|_| detail.lines);
+    let lines = lines.map(Vec::as_slice).unwrap_or_default();
+    let line = |at: usize| lines.get(at).and_then(Option::as_ref);
     let named: Vec<_> = functions
         .iter()
-        .filter(|function| !function.is_empty())
         .enumerate()
-        .map(|(depth, function)| SymbolFrame {
+        .filter(|(_, function)| !function.is_empty())
+        .take(if detail.inlined { usize::MAX } else { 1 })
+        .enumerate()
+        .map(|(depth, (at, function))| SymbolFrame {
             key: FunctionKey {
-                function: function.clone(),
+                function: at_line(function, line(at)),
                 module: module.clone(),
             },
             inlined: depth > 0,
@@ -160,6 +186,17 @@ fn resolve(catalog: &Catalog, frame: FrameId, functions: &[String]) -> Vec<Symbo
     })]
 }
 
+/// A function with the line that it was at.
+fn at_line(function: &str, line: Option<&Line>) -> String {
+    match line {
+        Some(line) => {
+            let file = line.file.rsplit('/').next().unwrap_or(&line.file);
+            format!("{function} {file}:{}", line.number)
+        }
+        None => function.to_owned(),
+    }
+}
+
 /// The file name of a mapped path, as it is shown.
 fn module(path: &str) -> String {
     let path = path.strip_suffix(" (deleted)").unwrap_or(path);
@@ -174,6 +211,13 @@ fn special(name: &str) -> FunctionKey {
     FunctionKey {
         function: name.to_owned(),
         module: String::new(),
+    }
+}
+
+fn kernel(name: &str) -> FunctionKey {
+    FunctionKey {
+        function: name.to_owned(),
+        module: KERNEL.to_owned(),
     }
 }
 

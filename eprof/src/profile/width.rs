@@ -1,13 +1,16 @@
-//! Half widths of rows that are parts of threads: functions and modules.
+//! Half widths of what is part of threads: functions, modules, subtrees of
+//! stacks.
 
 use std::collections::BTreeMap;
 
+use crate::attribute::HalfWidth;
 use crate::attribute::uncertainty::sampling_share;
-use crate::attribute::{HalfWidth, ThreadCharge};
 use crate::unit::Microjoules;
 
-/// The energy of one row, by thread.
-pub(super) type Parts = BTreeMap<usize, Microjoules>;
+use super::model::{Profile, ThreadRow};
+
+/// The energy of one row, by the thread's position in the profile.
+pub type Parts = BTreeMap<usize, Microjoules>;
 
 /// The 90 % half width of a row that has the energies `parts` of `threads`.
 ///
@@ -16,7 +19,7 @@ pub(super) type Parts = BTreeMap<usize, Microjoules>;
 /// thread's error by timing and by baseline is shared out to its functions
 /// like its energy, and is added over threads without squaring: threads share
 /// their borders and their idle power, so the errors may all go one way.
-pub(super) fn of_parts(parts: &Parts, threads: &[&ThreadCharge]) -> Microjoules {
+pub(super) fn of_parts(parts: &Parts, threads: &[ThreadRow]) -> Microjoules {
     let mut width = HalfWidth::default();
     let mut square = 0.0;
     for (&thread, part) in parts {
@@ -35,4 +38,11 @@ pub(super) fn of_parts(parts: &Parts, threads: &[&ThreadCharge]) -> Microjoules 
     }
     width.sampling = square.sqrt();
     width.total()
+}
+
+impl Profile {
+    /// The 90 % half width of what has the energies `parts` of threads.
+    pub fn half_width(&self, parts: &Parts) -> Microjoules {
+        of_parts(parts, &self.threads)
+    }
 }

@@ -11,9 +11,10 @@ use crate::source::Reading;
 use crate::unit::Nanos;
 
 use super::catalog::Catalog;
-use super::check::MAX_STRING;
+use super::check::{MAX_SEGMENTS, MAX_STRING};
 use super::record::{
-    End, Frame, Header, IntervalRecord, Object, ObjectId, Record, SampleCount, StackId, Symbol,
+    End, Frame, Header, IntervalRecord, Lines, Object, ObjectId, Record, SampleCount, Segment,
+    StackId, Symbol,
 };
 use super::stack::{StackTable, number};
 use super::write::Writer;
@@ -237,6 +238,29 @@ impl<W: Write> Capture<W> {
             shorten(name, MAX_FUNCTION);
         }
         self.push(Record::Symbol(symbol))
+    }
+
+    /// Takes in where in the source a frame's functions were. Endless paths
+    /// are shortened.
+    ///
+    /// # Errors
+    ///
+    /// `Internal` if the frame is unknown or has too many lines.
+    pub fn lines(&mut self, mut lines: Lines) -> Result<()> {
+        for line in lines.lines.iter_mut().flatten() {
+            shorten(&mut line.file, MAX_FUNCTION);
+        }
+        self.push(Record::Lines(lines))
+    }
+
+    /// Takes in the code segments of an object; too many are cut off.
+    ///
+    /// # Errors
+    ///
+    /// `Internal` if the object is unknown.
+    pub fn segments(&mut self, object: ObjectId, mut segments: Vec<Segment>) -> Result<()> {
+        segments.truncate(MAX_SEGMENTS);
+        self.push(Record::Segments { object, segments })
     }
 
     /// Everything recorded so far except the intervals. Frames and stacks

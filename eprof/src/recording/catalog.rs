@@ -1,5 +1,6 @@
 //! The catalogue of a recording: everything but its intervals.
 
+use std::collections::BTreeMap;
 use std::io::Read;
 
 use crate::caveat::Caveat;
@@ -8,7 +9,10 @@ use crate::kernel::{Task, TaskId};
 use crate::unit::Timestamp;
 
 use super::read::Reader;
-use super::record::{End, Frame, Header, IntervalRecord, Object, Record, StackNode, Symbol};
+use super::record::{
+    End, Frame, FrameId, Header, IntervalRecord, Line, Object, ObjectId, Record, Segment,
+    StackNode, Symbol,
+};
 
 /// A thread's new name.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -42,6 +46,10 @@ pub struct Catalog {
     /// The functions of those frames that have a name, in the order of the
     /// recording.
     pub symbols: Vec<Symbol>,
+    /// The source lines of their functions, where known.
+    pub lines: BTreeMap<FrameId, Vec<Option<Line>>>,
+    /// The code segments of objects, where known.
+    pub segments: BTreeMap<ObjectId, Vec<Segment>>,
     /// What was known when the target had ended; `None` where the recording
     /// was cut off.
     pub end: Option<End>,
@@ -62,6 +70,8 @@ impl Catalog {
             frames: Vec::new(),
             stacks: Vec::new(),
             symbols: Vec::new(),
+            lines: BTreeMap::new(),
+            segments: BTreeMap::new(),
             end: None,
             caveats: Vec::new(),
         }
@@ -88,6 +98,12 @@ impl Catalog {
             Record::Interval(interval) => return Some(interval),
             Record::Symbol(symbol) => self.symbols.push(symbol),
             Record::End(end) => self.end = Some(*end),
+            Record::Lines(of) => {
+                self.lines.insert(of.frame, of.lines);
+            }
+            Record::Segments { object, segments } => {
+                self.segments.insert(object, segments);
+            }
         }
         None
     }

@@ -22,6 +22,9 @@ pub const MAX_DEPTH: u16 = 4096;
 /// Most functions that one frame may stand for (itself and the inlined).
 pub const MAX_INLINED: usize = 1024;
 
+/// Most code segments of one object.
+pub const MAX_SEGMENTS: usize = 1024;
+
 /// Largest time and length of time: 36 years of uptime in nanoseconds. Sums
 /// of many stay exact.
 pub const MAX_TIME: u64 = 1 << 60;
@@ -108,8 +111,10 @@ impl Checker {
                 self.objects = more(self.objects)?;
             }
             Record::Frame(frame) => {
-                if let Frame::User { object, .. } = frame {
-                    known(object.0, self.objects, "object")?;
+                match frame {
+                    Frame::User { object, .. } => known(object.0, self.objects, "object")?,
+                    Frame::Generated { process, .. } => known(process.0, self.tasks, "task")?,
+                    Frame::Kernel { .. } | Frame::Unmapped(_) | Frame::Broken(_) => {}
                 }
                 self.frames = more(self.frames)?;
             }
@@ -125,6 +130,20 @@ impl Checker {
                     return Err(format!("has a symbol of {n} functions"));
                 }
                 symbol.functions.iter().try_for_each(|name| string(name))?;
+            }
+            Record::Lines(of) => {
+                known(of.frame.0, self.frames, "frame")?;
+                if of.lines.len() > MAX_INLINED {
+                    return Err(format!("has {} source lines of a frame", of.lines.len()));
+                }
+                let mut lines = of.lines.iter().flatten();
+                lines.try_for_each(|line| string(&line.file))?;
+            }
+            Record::Segments { object, segments } => {
+                known(object.0, self.objects, "object")?;
+                if segments.len() > MAX_SEGMENTS {
+                    return Err(format!("has an object of {} segments", segments.len()));
+                }
             }
             Record::End(end) => {
                 check_end::end(end)?;

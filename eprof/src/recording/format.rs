@@ -7,12 +7,14 @@
 //! | offset | bytes | what                                                     |
 //! |-------:|------:|----------------------------------------------------------|
 //! |      0 |     8 | magic: `45 50 52 4F 46 00 0D 0A` (`EPROF`, NUL, CR, LF)   |
-//! |      8 |     4 | version of the format, a `u32`; this text describes 2    |
+//! |      8 |     4 | version of the format, a `u32`; this text describes 3    |
 //! |     12 |     – | frames, one after the other, up to the end of the file   |
 //!
 //! (The magic has a NUL and a line end so that a transfer as text shows, as in
-//! PNG.) A reader refuses a version that it does not know: a changed record
-//! raises the version, and nothing in a frame can be skipped.
+//! PNG.) A reader refuses a version that it does not know: a new record raises
+//! the version, and nothing in a frame can be skipped. Version 3 added
+//! alternatives and changed none, so that a recording of version 2 is read as
+//! one of version 3.
 //!
 //! # Frame
 //!
@@ -65,13 +67,18 @@
 //!                     1 Kernel    address: u64, returns: bool
 //!                     2 Unmapped  address: u64
 //!                     3 Broken    choice: 0 complete, 1 truncated, 2 absent, 3 failed
+//!                     4 Generated process: u32, address: u64, returns: bool
 //! 6 Stack     parent: u32?, frame: u32
 //! 7 Interval  begin: time, end: time, readings: [Reading], cpus: [CpuAccount], threads: [ThreadAccount],
 //!             samples: [SampleCount]
 //! 8 Symbol    frame: u32, functions: [string]
 //! 9 End       ended: time, exit_code: i32, signal: i32?, losses: {string: u64}, distrusted: [Counter], cpu: ns,
 //!             peak_rss: u64, programs: [name: string, runs: u64, mean_ns: f64?], caveats: [Caveat]
+//! 10 Lines    frame: u32, lines: [Line?]
+//! 11 Segments object: u32, segments: [Segment]
 //!
+//! Line           file: string, number: u32
+//! Segment        offset: u64, length: u64, address: u64
 //! Meter          id: u16, kind: choice (perf, powercap, hwmon, battery, model), name: string,
 //!                domain: choice (package, core, uncore, dram, psys), scope: Scope, cpus: [u32],
 //!                quantity: Quantity, provenance: choice (measured, attributed, estimated), nested: bool,
@@ -113,8 +120,11 @@
 /// The first eight bytes.
 pub const MAGIC: [u8; 8] = *b"EPROF\0\r\n";
 
-/// The version of the format that this eprof writes and reads.
-pub const VERSION: u32 = 2;
+/// The version of the format that this eprof writes.
+pub const VERSION: u32 = 3;
+
+/// The oldest version that this eprof reads.
+pub const OLDEST: u32 = 2;
 
 /// Length of what precedes the first frame, in bytes.
 pub const PROLOGUE: u64 = 12;

@@ -6,7 +6,7 @@ use flate2::read::DeflateDecoder;
 
 use crate::error::{Error, ErrorKind, Result};
 
-use super::format::{FRAME_HEAD, FrameHead, MAGIC, PROLOGUE, VERSION};
+use super::format::{FRAME_HEAD, FrameHead, MAGIC, OLDEST, PROLOGUE, VERSION};
 
 /// Why a recording cannot be read any further.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -48,11 +48,11 @@ impl<R: Read> Frames<R> {
                 "is a recording that was cut off before it began",
             ));
         };
-        if version != VERSION {
+        if !(OLDEST..=VERSION).contains(&version) {
             return Err(Error::new(
                 ErrorKind::Data,
                 format!(
-                    "is a recording in format {version}, and this eprof ({}) reads format {VERSION} only",
+                    "is a recording in format {version}, and this eprof ({}) reads formats {OLDEST} to {VERSION}",
                     env!("CARGO_PKG_VERSION")
                 ),
             )

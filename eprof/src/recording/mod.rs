@@ -31,8 +31,8 @@ pub use file::{Intervals, RecordingFile};
 pub use load::Recording;
 pub use read::Reader;
 pub use record::{
-    Baseline, Command, End, Footprint, Frame, FrameId, Header, IntervalRecord, Object, ObjectId,
-    Record, SampleCount, StackId, StackNode, Symbol, Zone,
+    Baseline, Command, End, Footprint, Frame, FrameId, Header, IntervalRecord, Line, Lines, Object,
+    ObjectId, Record, SampleCount, Segment, StackId, StackNode, Symbol, Zone,
 };
 pub use stack::StackTable;
 pub use write::Writer;

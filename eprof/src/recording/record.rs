@@ -137,6 +137,16 @@ pub enum Frame {
     Unmapped(u64),
     /// Stands at the root of a stack that did not reach its root.
     Broken(StackEnd),
+    /// An address in executable memory without a file: code that the process
+    /// made at run time.
+    Generated {
+        /// The leader of the process, in the incarnation that made the code.
+        process: TaskId,
+        /// The address.
+        address: u64,
+        /// Whether it is a return address.
+        returns: bool,
+    },
 }
 
 /// A node of the tree of stacks: a frame and the caller's node. Parents
@@ -157,6 +167,39 @@ pub struct Symbol {
     /// The functions, outermost first: more than one where calls were
     /// inlined. Demangled.
     pub functions: Vec<String>,
+}
+
+/// A line of source code.
+#[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
+pub struct Line {
+    /// The path of the file, as the compiler was given it.
+    pub file: String,
+    /// The number of the line, from 1 on.
+    pub number: u32,
+}
+
+/// Where in the source the functions of a frame were.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Lines {
+    /// The frame.
+    pub frame: FrameId,
+    /// For each function of the frame's [`Symbol`], outermost first, the line
+    /// that it was at: of the call that was inlined, and of the code itself.
+    /// `None` where the debug information does not tell.
+    pub lines: Vec<Option<Line>>,
+}
+
+/// A part of an object's file that is mapped as code (an executable `PT_LOAD`
+/// segment, System V ABI): what turns an offset in the file into an address of
+/// its symbol table.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Segment {
+    /// Offset in the file of its first byte.
+    pub offset: u64,
+    /// Length in the file in bytes.
+    pub length: u64,
+    /// Address of the first byte as the symbol table counts.
+    pub address: u64,
 }
 
 /// How often a thread was sampled with a stack during an interval.
@@ -239,7 +282,8 @@ pub struct End {
     pub caveats: Vec<Caveat>,
 }
 
-/// One record. New kinds go at the end, and raise the format's version.
+/// One record. New kinds go at the end, and raise the format's version; so
+/// old recordings stay readable.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 pub enum Record {
     /// First.
@@ -274,4 +318,13 @@ pub enum Record {
     Symbol(Symbol),
     /// Last.
     End(Box<End>),
+    /// The source lines of a frame's functions.
+    Lines(Lines),
+    /// The code segments of an object.
+    Segments {
+        /// The object.
+        object: ObjectId,
+        /// Its executable segments, in the order of the file.
+        segments: Vec<Segment>,
+    },
 }

@@ -15,7 +15,7 @@ use crate::error::{Error, Result};
 use crate::kernel::{COUNTERS, IntervalAccounts, KernelEvent, Probe, Sideband, TaskId, Urgency};
 use crate::recording::{Capture, End, Footprint, Frame};
 use crate::source::{Edge, EnergySource, Reading};
-use crate::symbol::{self, Atlas};
+use crate::symbol::{self, Atlas, Search};
 use crate::target::{Cgroup, Child, Event, ExitStatus, Signals, Stop, Waiter, stop, strike};
 use crate::unit::{Nanos, Timestamp};
 
@@ -419,13 +419,20 @@ impl<W: Write> Recorder<W> {
         Ok(())
     }
 
-    /// Ends the recording: finds the names, adds up losses and cost. Gives
+    /// Ends the recording: finds the names (debug files through `search`; how
+    /// far it has come is told to `naming`), adds up losses and cost. Gives
     /// back why the file is not whole, where it is not.
     ///
     /// # Errors
     ///
     /// Only for a defect of eprof.
-    pub fn finish(mut self, exit: ExitStatus, ended: Timestamp) -> Result<Option<Error>> {
+    pub fn finish(
+        mut self,
+        exit: ExitStatus,
+        ended: Timestamp,
+        search: &Search,
+        naming: &mut dyn FnMut(symbol::Progress),
+    ) -> Result<Option<Error>> {
         let cpu = own_cpu_time().saturating_sub(self.cpu_before);
         let mut losses = self.probe.losses();
         let distrusted = self.probe.distrusted();
@@ -442,9 +449,15 @@ impl<W: Write> Recorder<W> {
         drop(self.probe);
         drop(self.sideband);
         let frames = &self.capture.catalog().frames;
-        let resolution = symbol::resolve(self.atlas.objects(), frames, &mut |_, _| {});
+        let resolution = self.atlas.resolve(frames, search, naming);
+        for (object, segments) in resolution.segments {
+            self.capture.segments(object, segments)?;
+        }
         for symbol in resolution.symbols {
             self.capture.symbol(symbol)?;
+        }
+        for lines in resolution.lines {
+            self.capture.lines(lines)?;
         }
         self.caveats.extend(resolution.caveats);
         let finished = self.capture.finish(End {

@@ -89,6 +89,12 @@ impl Fingerprint {
         self.build_id == later.build_id && (self.build_id.is_some() || self.stamp == later.stamp)
     }
 
+    /// Whether `other` is the same inode, whatever was written to it.
+    pub(crate) fn same_inode(&self, other: &Self) -> bool {
+        let inode = |of: &Self| (of.stamp.0, of.stamp.1);
+        inode(self) == inode(other)
+    }
+
     /// Whether `other` is the very same file on the file system.
     pub(crate) fn same_file(&self, other: &Self) -> bool {
         self.stamp == other.stamp

@@ -1,20 +1,32 @@
 //! From addresses to functions: what was mapped where while the processes
 //! lived, and the names after the run.
 
+mod debuginfod;
+mod generated;
 mod identity;
+mod jitdump;
+mod late;
 mod live;
+mod lookup;
 pub mod object;
+mod outline;
+mod perf_map;
 pub mod process;
-pub mod resolve;
+mod ranges;
+mod resolve;
+mod search;
 pub mod space;
 pub mod stack;
 
 use crate::kernel::{KernelEvent, Sample};
 use crate::recording::Frame;
+use generated::Compilers;
 
+pub use late::late;
 pub use object::Objects;
 pub use process::Spaces;
-pub use resolve::{Resolution, resolve};
+pub use resolve::{Progress, Resolution};
+pub use search::Search;
 pub use space::{AddressSpace, Location};
 
 /// Where all code of the target lies: feed it every batch of kernel events in
@@ -23,16 +35,24 @@ pub use space::{AddressSpace, Location};
 pub struct Atlas {
     objects: Objects,
     spaces: Spaces,
+    compilers: Compilers,
 }
 
 impl Atlas {
     /// Takes notice of `event`. Samples and new names change nothing.
     pub fn apply(&mut self, event: &KernelEvent) {
         match event {
-            KernelEvent::Born(task) => self.spaces.born(task),
+            KernelEvent::Born(task) => {
+                let parent = task.parent.and_then(|parent| self.spaces.leader(parent));
+                self.spaces.born(task);
+                self.compilers.born(task, parent);
+            }
             KernelEvent::Mapped(mapping) => {
                 let object = self.objects.intern(mapping);
                 self.spaces.mapped(mapping, object);
+                if let Some(process) = self.spaces.leader_of(mapping.pid) {
+                    self.compilers.mapped(process, mapping, object);
+                }
             }
             KernelEvent::Gone { task, .. } => self.spaces.gone(*task),
             KernelEvent::Renamed { .. } | KernelEvent::Sample(_) => {}
@@ -42,15 +62,31 @@ impl Atlas {
     /// The frames of `sample`, root first, by what was mapped at its time:
     /// every event before it must have been applied, and none after it.
     pub fn frames(&self, sample: &Sample) -> Vec<Frame> {
+        let process = sample.task.and_then(|task| self.spaces.leader(task));
         match sample.task.and_then(|task| self.spaces.of(task)) {
-            Some(space) => stack::frames(sample, true, |address| space.locate(address)),
-            None => stack::frames(sample, false, |_| Location::Unmapped),
+            Some(space) => stack::frames(sample, process, |address| space.locate(address)),
+            None => stack::frames(sample, None, |_| Location::Unmapped),
         }
     }
 
     /// Forgets processes that ended; to be called after each batch.
     pub fn settle(&mut self) {
         self.spaces.settle();
+        self.compilers.settle();
+    }
+
+    /// Finds the functions of `frames`, whose position is their id: in the
+    /// files that were mapped, in code that was made at run time, and in the
+    /// running kernel. The names come from symbol tables and debug information
+    /// (also separate, found through `search`), demangled, with inlined calls
+    /// and source lines. `progress` is told now and then how far it has come.
+    pub fn resolve(
+        &self,
+        frames: &[Frame],
+        search: &Search,
+        progress: &mut dyn FnMut(Progress),
+    ) -> Resolution {
+        resolve::resolve(&self.objects, &self.compilers, search, frames, progress)
     }
 
     /// The files that code was mapped from; grows at the end only, and frames

@@ -4,16 +4,14 @@ use std::collections::HashMap;
 use std::fs::{File, OpenOptions};
 use std::os::unix::fs::OpenOptionsExt as _;
 use std::path::{Path, PathBuf};
-use std::time::{Duration, SystemTime, UNIX_EPOCH};
 
 use nix::sys::resource::{Resource, getrlimit, setrlimit};
 
-use crate::clock;
+use crate::clock::wall_clock;
 use crate::kernel::Mapping;
 use crate::recording::{Object, ObjectId};
 use crate::symbol::identity::{Fingerprint, Identity};
 use crate::symbol::live;
-use crate::unit::Timestamp;
 
 /// The most files that are held open at a time.
 const MOST_HELD: usize = 8192;
@@ -254,6 +252,17 @@ impl Objects {
         }
     }
 
+    /// The file of `id` itself, which the target may still have written to
+    /// after it was mapped.
+    pub(crate) fn growing(&self, id: ObjectId) -> Option<File> {
+        match &self.entries.get(id.0 as usize)?.backing {
+            Backing::Held(file, _) => file.try_clone().ok(),
+            Backing::Closed(path, was) => open_plain(path)
+                .filter(|file| Fingerprint::of(file).is_some_and(|now| was.same_inode(&now))),
+            Backing::Missing(_) | Backing::Vdso => None,
+        }
+    }
+
     /// Where the symbols of `id` can be read now.
     pub(crate) fn readable(&self, id: ObjectId) -> Readable {
         let place = id.0 as usize;
@@ -342,18 +351,8 @@ fn open(mapping: &Mapping, identity: &Identity) -> Option<(File, Fingerprint)> {
         })
 }
 
-/// The time `at` since 1970; the beginning of time where that is not known.
-fn wall_clock(at: Timestamp) -> Duration {
-    let passed = Duration::from(clock::now().since(at));
-    SystemTime::now()
-        .duration_since(UNIX_EPOCH)
-        .ok()
-        .and_then(|now| now.checked_sub(passed))
-        .unwrap_or_default()
-}
-
 /// Opens without ever waiting: by now anything may be at the path, a FIFO too.
-fn open_plain(path: &Path) -> Option<File> {
+pub(super) fn open_plain(path: &Path) -> Option<File> {
     OpenOptions::new()
         .read(true)
         .custom_flags(libc::O_NONBLOCK | libc::O_NOCTTY | libc::O_CLOEXEC)

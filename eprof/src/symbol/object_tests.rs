@@ -16,7 +16,7 @@ fn mapping(path: &Path) -> Mapping {
     let metadata = fs::metadata(path).unwrap();
     Mapping {
         pid: std::process::id(),
-        at: clock::now(),
+        at: crate::clock::now(),
         // Nothing of this process: the file is found by its path.
         start: 0x1000,
         end: 0x2000,

@@ -30,6 +30,8 @@ pub struct Spaces {
 #[derive(Debug, Default)]
 struct Process {
     space: AddressSpace,
+    /// The incarnation of its leader, or of the first thread that was seen.
+    leader: Option<TaskId>,
     /// Incarnations of threads that live.
     threads: u32,
     /// Whether a thread was reported; a mapping may come first.
@@ -65,6 +67,9 @@ impl Spaces {
             }
         }
         let process = self.processes.entry(task.pid).or_default();
+        if task.tid == task.pid || process.leader.is_none() {
+            process.leader = Some(task.id);
+        }
         process.known = true;
         process.threads += 1;
         process.idle = 0;
@@ -116,6 +121,16 @@ impl Spaces {
     pub fn of(&self, task: TaskId) -> Option<&AddressSpace> {
         let process = self.processes.get(self.tasks.get(&task)?)?;
         (!process.space.is_empty()).then_some(&process.space)
+    }
+
+    /// The leader of the process of `task`.
+    pub fn leader(&self, task: TaskId) -> Option<TaskId> {
+        self.processes.get(self.tasks.get(&task)?)?.leader
+    }
+
+    /// The leader of the process that has the id `pid` now.
+    pub fn leader_of(&self, pid: u32) -> Option<TaskId> {
+        self.processes.get(&pid)?.leader
     }
 
     /// What lies at `address` for `task`.

@@ -1,6 +1,6 @@
 //! From the addresses of a sample to the frames of a stack.
 
-use crate::kernel::{Sample, StackEnd};
+use crate::kernel::{Sample, StackEnd, TaskId};
 use crate::recording::Frame;
 use crate::symbol::space::Location;
 
@@ -16,12 +16,16 @@ const USER_BITS: u32 = 56;
 /// The frames of `sample`, root first: what is missing at the root, user
 /// frames, kernel frames.
 ///
-/// `locate` tells what lies at a user address of the sample's process;
-/// `mapped` whether anything is known of that process. Where it is, a return
+/// `locate` tells what lies at a user address of the sample's process, whose
+/// leader is `process`; `None` where nothing is known of it. Where it is, a return
 /// address outside of all executable memory is no frame: the walk by frame
 /// pointers went through code that uses the register for something else. The
 /// walk is cut there, and marked [`Frame::Broken`].
-pub fn frames(sample: &Sample, mapped: bool, locate: impl Fn(u64) -> Location) -> Vec<Frame> {
+pub fn frames(
+    sample: &Sample,
+    process: Option<TaskId>,
+    locate: impl Fn(u64) -> Location,
+) -> Vec<Frame> {
     let mut leaf_first = Vec::with_capacity(sample.kernel.len() + sample.user.len() + 1);
     for (n, &address) in sample.kernel.iter().enumerate() {
         leaf_first.push(Frame::Kernel {
@@ -47,11 +51,19 @@ pub fn frames(sample: &Sample, mapped: bool, locate: impl Fn(u64) -> Location) -
                 offset: offset.wrapping_add(back),
                 returns,
             },
-            Location::Unmapped if returns && mapped => {
+            Location::Unmapped if returns && process.is_some() => {
                 end = StackEnd::Failed;
                 break;
             }
-            Location::Anonymous | Location::Unmapped => Frame::Unmapped(address),
+            Location::Anonymous => match process {
+                Some(process) => Frame::Generated {
+                    process,
+                    address,
+                    returns,
+                },
+                None => Frame::Unmapped(address),
+            },
+            Location::Unmapped => Frame::Unmapped(address),
         });
     }
     match end {
@@ -69,6 +81,8 @@ pub fn frames(sample: &Sample, mapped: bool, locate: impl Fn(u64) -> Location) -
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    const PROCESS: Option<TaskId> = Some(TaskId(3));
     use crate::kernel::COUNTERS;
     use crate::recording::ObjectId;
     use crate::unit::{Nanos, Timestamp};
@@ -120,7 +134,7 @@ mod tests {
         );
         let kernel = |address, returns| Frame::Kernel { address, returns };
         assert_eq!(
-            frames(&sample, true, locate),
+            frames(&sample, PROCESS, locate),
             [
                 user(0x10, true),
                 user(0x20, true),
@@ -135,7 +149,7 @@ mod tests {
     fn a_return_address_just_behind_a_mapping_belongs_to_it() {
         let stack = frames(
             &sample(&[], &[0x10000, 0x11000], StackEnd::Complete),
-            true,
+            PROCESS,
             locate,
         );
         assert_eq!(stack, [user(0x1000, true), user(0, false)]);
@@ -150,7 +164,7 @@ mod tests {
                     &[0x10030, 0x10020, garbage, 0x10010],
                     StackEnd::Complete,
                 ),
-                true,
+                PROCESS,
                 locate,
             );
             assert_eq!(
@@ -169,14 +183,18 @@ mod tests {
     fn code_without_a_file_and_a_leaf_anywhere_are_kept() {
         let stack = frames(
             &sample(&[], &[0x7fff_0000, 0x11800, 0x10010], StackEnd::Complete),
-            true,
+            PROCESS,
             locate,
         );
         assert_eq!(
             stack,
             [
                 user(0x10, true),
-                Frame::Unmapped(0x11800),
+                Frame::Generated {
+                    process: TaskId(3),
+                    address: 0x11800,
+                    returns: true,
+                },
                 Frame::Unmapped(0x7fff_0000)
             ]
         );
@@ -186,7 +204,7 @@ mod tests {
     fn nothing_is_cut_where_no_mapping_is_known() {
         let stack = frames(
             &sample(&[], &[0x10030, 0x10020], StackEnd::Complete),
-            false,
+            None,
             |_| Location::Unmapped,
         );
         assert_eq!(stack, [Frame::Unmapped(0x10020), Frame::Unmapped(0x10030)]);
@@ -194,17 +212,21 @@ mod tests {
 
     #[test]
     fn a_stack_that_lacks_its_root_says_so() {
-        let truncated = frames(&sample(&[], &[0x10030], StackEnd::Truncated), true, locate);
+        let truncated = frames(
+            &sample(&[], &[0x10030], StackEnd::Truncated),
+            PROCESS,
+            locate,
+        );
         assert_eq!(
             truncated,
             [Frame::Broken(StackEnd::Truncated), user(0x30, false)]
         );
-        let failed = frames(&sample(&[1 << 63], &[], StackEnd::Failed), true, locate);
+        let failed = frames(&sample(&[1 << 63], &[], StackEnd::Failed), PROCESS, locate);
         assert_eq!(failed.first(), Some(&Frame::Broken(StackEnd::Failed)));
         assert_eq!(failed.len(), 2);
-        let nothing = frames(&sample(&[], &[], StackEnd::Absent), true, locate);
+        let nothing = frames(&sample(&[], &[], StackEnd::Absent), PROCESS, locate);
         assert_eq!(nothing, [Frame::Broken(StackEnd::Failed)]);
-        let kernel_only = frames(&sample(&[1 << 63], &[], StackEnd::Absent), true, locate);
+        let kernel_only = frames(&sample(&[1 << 63], &[], StackEnd::Absent), PROCESS, locate);
         assert_eq!(kernel_only.len(), 1);
     }
 }

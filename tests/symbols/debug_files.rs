@@ -1,0 +1,1 @@
+//! Debug information that is not in the file that ran.
