@@ -21,8 +21,14 @@ mod kernel;
 mod mappings;
 #[path = "symbols/programs.rs"]
 mod programs;
+#[path = "symbols/run.rs"]
+mod run;
+#[path = "symbols/runtimes.rs"]
+mod runtimes;
 #[path = "symbols/sampled.rs"]
 mod sampled;
+#[path = "symbols/servers.rs"]
+mod servers;
 #[path = "support/skip.rs"]
 mod skip;
 #[path = "symbols/target.rs"]

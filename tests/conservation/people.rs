@@ -126,6 +126,55 @@ fn what_has_no_name_says_so() {
 }
 
 #[test]
+fn what_an_interrupt_did_stands_above_what_it_interrupted() {
+    let kernel = |address| Frame::Kernel {
+        address,
+        returns: false,
+    };
+    let generated = |address| Frame::Generated {
+        process: TaskId(ROOT),
+        address,
+        returns: false,
+    };
+    let frames = [generated(7), generated(8), kernel(1), kernel(2), kernel(3)];
+    let symbols: &[(u32, &[&str])] = &[
+        (0, &["py::f:/a.py"]),
+        (2, &["asm_sysvec_apic_timer_interrupt"]),
+        (3, &["handle_softirqs"]),
+        (4, &["vfs_read"]),
+    ];
+    let profile = profile(&frames, symbols, &[&[0, 2, 3], &[1, 4]]);
+    let names = |n: usize| {
+        let frames = profile.stacks[n].frames.iter();
+        let names = frames.map(|frame| (frame.key.function.as_str(), frame.key.module.as_str()));
+        names.collect::<Vec<_>>()
+    };
+    let mut stacks = [names(0), names(1)];
+    stacks.sort();
+    assert_eq!(
+        stacks[0],
+        [("[unknown] in [jit]", "[jit]"), ("vfs_read", "[kernel]")]
+    );
+    assert_eq!(
+        stacks[1],
+        [
+            ("py::f:/a.py", "[jit]"),
+            ("[irq]", "[kernel]"),
+            ("asm_sysvec_apic_timer_interrupt", "[kernel]"),
+            ("handle_softirqs", "[kernel]")
+        ]
+    );
+    // It has the energy of all interrupts, and none of its own.
+    let row = profile
+        .functions
+        .iter()
+        .find(|row| row.key.function == "[irq]");
+    let row = row.unwrap();
+    assert_eq!(row.own.full, Microjoules(0));
+    assert_eq!(row.total.full, Microjoules(500_000));
+}
+
+#[test]
 fn a_thread_without_samples_shows_as_unsampled() {
     let profile = profile(&[], &[], &[]);
     assert_eq!(profile.functions.len(), 1);

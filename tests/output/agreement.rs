@@ -80,11 +80,11 @@ proptest! {
         let picture = svg(&profile);
         let (total, boxes) = svg_boxes(&picture);
         prop_assert_eq!(total, target);
-        // The row above the root holds processes. Boxes below a ten thousandth
-        // of the width are not drawn.
+        // The row above the root holds processes. Boxes below a two thousandth
+        // of the width are not drawn, and there are seven at most.
         if let Some(bottom) = boxes.iter().map(|drawn| drawn.y).max() {
             let processes: u64 = boxes.iter().filter(|drawn| drawn.y + 16 == bottom).map(|drawn| drawn.uj).sum();
-            prop_assert!(processes <= target && processes >= target - target / 1000);
+            prop_assert!(processes <= target && processes >= target - target / 285);
         }
         let look = Look { width, ..WIDE_80 };
         for by in KINDS.into_iter().map(Some).chain([None]) {

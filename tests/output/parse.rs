@@ -78,11 +78,50 @@ pub(crate) fn svg(profile: &Profile) -> String {
     String::from_utf8(bytes).unwrap()
 }
 
-/// A box of the flamegraph: title, vertical position, width in microjoules.
+/// A box of the flamegraph: title, vertical position, width in microjoules,
+/// colour.
 pub(crate) struct Drawn {
     pub(crate) title: String,
     pub(crate) y: u32,
     pub(crate) uj: u64,
+    pub(crate) fill: [u8; 3],
+}
+
+/// Red, green and blue of `rgb(r,g,b)`.
+fn rgb(text: &str) -> [u8; 3] {
+    let inside = text
+        .strip_prefix("rgb(")
+        .unwrap()
+        .strip_suffix(')')
+        .unwrap();
+    let parts: Vec<u8> = inside
+        .split(',')
+        .map(|part| part.parse().unwrap())
+        .collect();
+    parts.try_into().unwrap()
+}
+
+/// What the legend of a flamegraph explains: labels with their colours.
+pub(crate) fn legend(text: &str) -> Vec<(String, [u8; 3])> {
+    let options = roxmltree::ParsingOptions {
+        allow_dtd: true,
+        ..Default::default()
+    };
+    let document = roxmltree::Document::parse_with_options(text, options).unwrap();
+    let mut nodes = document.descendants();
+    let legend = nodes
+        .find(|node| node.attribute("id") == Some("legend"))
+        .unwrap();
+    let children: Vec<_> = legend.children().collect();
+    children
+        .chunks(2)
+        .map(|pair| {
+            (
+                pair[1].text().unwrap().to_owned(),
+                rgb(pair[0].attribute("fill").unwrap()),
+            )
+        })
+        .collect()
 }
 
 /// The total that the picture states, and its boxes. Fails where the picture
@@ -113,6 +152,7 @@ pub(crate) fn svg_boxes(text: &str) -> (u64, Vec<Drawn>) {
                 .to_owned(),
             y: rect.attribute("y").unwrap().parse().unwrap(),
             uj: rect.attribute((fg, "w")).unwrap().parse().unwrap(),
+            fill: rgb(rect.attribute("fill").unwrap()),
         }
     });
     (total, boxes.collect())

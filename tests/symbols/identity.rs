@@ -99,3 +99,65 @@ int main(int argc, char **argv, char **env) {
     target.drain(vec![]);
     assert_eq!(target.functions(address).unwrap(), [function]);
 }
+
+#[test]
+fn a_program_in_another_mount_namespace_is_found_and_one_here_at_its_path_is_not() {
+    if !possible() {
+        return;
+    }
+    for flags in [&["-Wl,--build-id"][..], &["-Wl,--build-id=none"]] {
+        let dir = tempfile::tempdir().unwrap();
+        let (right, wrong) = (dir.path().join("right"), dir.path().join("wrong"));
+        one(&right, "the_right_one", flags);
+        one(&wrong, "the_wrong_one", flags);
+        // The same path leads to another file in there: one that nobody else
+        // can reach.
+        let place = dir.path().join("place");
+        fs::create_dir(&place).unwrap();
+        let program = place.join("program");
+        fs::copy(&wrong, &program).unwrap();
+        let script =
+            "mount -t tmpfs none \"$1\" && cp \"$0\" \"$1/program\" && exec \"$1/program\"";
+        let (right, place) = (right.to_str().unwrap(), place.to_str().unwrap());
+        let mut target = Target::in_cgroup(&["unshare", "-m", "sh", "-c", script, right, place]);
+        let (function, address) = target.function();
+        assert_eq!(function, "the_right_one");
+        target.drain(vec![]);
+        assert_eq!(
+            target.path(target.frame(address)),
+            program.to_str().unwrap()
+        );
+        assert_eq!(target.functions(address).unwrap(), ["the_right_one"]);
+        // With the process, its mounts are gone.
+        target.finish();
+        assert_eq!(
+            target.functions(address).unwrap(),
+            ["the_right_one"],
+            "{flags:?}"
+        );
+    }
+}
+
+#[test]
+fn a_program_in_another_mount_namespace_that_ended_too_early_has_no_name() {
+    if !possible() {
+        return;
+    }
+    for flags in [&["-Wl,--build-id"][..], &["-Wl,--build-id=none"]] {
+        let dir = tempfile::tempdir().unwrap();
+        let (right, wrong) = (dir.path().join("right"), dir.path().join("wrong"));
+        one(&right, "the_right_one", flags);
+        one(&wrong, "the_wrong_one", flags);
+        let place = dir.path().join("place");
+        fs::create_dir(&place).unwrap();
+        fs::copy(&wrong, place.join("program")).unwrap();
+        let script =
+            "mount -t tmpfs none \"$1\" && cp \"$0\" \"$1/program\" && exec \"$1/program\"";
+        let (right, place) = (right.to_str().unwrap(), place.to_str().unwrap());
+        let mut target = Target::in_cgroup(&["unshare", "-m", "sh", "-c", script, right, place]);
+        let (_, address) = target.function();
+        target.finish();
+        target.drain(vec![]);
+        assert_eq!(target.functions(address), None, "{flags:?}");
+    }
+}

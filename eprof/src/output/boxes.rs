@@ -12,8 +12,9 @@ use super::folded::{LEVELS, Stacks, unmarked};
 use super::palette::Kind;
 use super::visible::visible;
 
-/// Boxes that are narrower than this part of the picture are not drawn.
-const NARROWEST: f64 = 1e-4;
+/// Boxes that are narrower than this part of the picture are not drawn: they
+/// are narrower than half a pixel, and deep ones would only make it tall.
+pub(super) const NARROWEST: f64 = 5e-4;
 
 /// A box: how deep it lies, the root being zero, and how much energy is left
 /// of it, in microjoules.

@@ -14,7 +14,7 @@ use crate::attribute::Account;
 use crate::profile::Profile;
 
 use super::balance::target_half;
-use super::boxes::Boxes;
+use super::boxes::{Boxes, NARROWEST};
 use super::claim::Claim;
 use super::figures::time;
 use super::folded::Stacks;
@@ -69,6 +69,7 @@ pub fn write(profile: &Profile, mut out: impl Write) -> io::Result<()> {
     options.bgcolors = Some(BackgroundColor::Flat(background));
     options.stroke_color = StrokeColor::Color(background);
     options.palette_map = Some(&mut palette);
+    options.min_width = NARROWEST * 100.0;
     options.text_truncate_direction = TextTruncateDirection::Right;
     // The lines are in the order of their frames, which is not the order of
     // their text where a name has characters before `;` in ASCII (a space):

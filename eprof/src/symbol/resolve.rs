@@ -355,7 +355,7 @@ fn generated(sum: &Sum) -> impl Iterator<Item = Caveat> {
         )
         .hint(
             "node --perf-basic-prof, python3.12 -X perf, \
-             java -XX:+PreserveFramePointer -XX:+DumpPerfMapAtExit",
+             java -XX:+PreserveFramePointer -XX:+UnlockDiagnosticVMOptions -XX:+DumpPerfMapAtExit",
         )
     });
     let reused = (sum.reused > 0).then(|| {

@@ -1,0 +1,82 @@
+//! `eprof` as people use it, on programs whose functions are known.
+
+use std::path::Path;
+use std::process::{Command, Output};
+
+use serde_json::Value;
+
+/// eprof with `arguments` in `directory`, without anything of the
+/// environment that would find names elsewhere.
+pub fn eprof(directory: &Path, arguments: &[&str]) -> Command {
+    let mut command = Command::new(env!("CARGO_BIN_EXE_eprof"));
+    command.current_dir(directory).args(arguments);
+    for name in ["DEBUGINFOD_URLS", "DEBUGINFOD_CACHE_PATH", "XDG_CACHE_HOME"] {
+        command.env_remove(name);
+    }
+    command.env("HOME", directory);
+    command
+}
+
+/// Records `command` in `directory`.
+pub fn record(directory: &Path, command: &[&str]) {
+    let options = [
+        "run",
+        "--as-root",
+        "--quiet",
+        "--no-flamegraph",
+        "--source",
+        "model",
+        "--",
+    ];
+    let arguments = [&options, command].concat();
+    succeed(&mut eprof(directory, &arguments));
+}
+
+/// Runs `command`, which must succeed.
+pub fn succeed(command: &mut Command) -> Output {
+    let output = command.output().unwrap();
+    let error = String::from_utf8_lossy(&output.stderr);
+    assert!(output.status.success(), "{command:?}: {error}");
+    output
+}
+
+/// A report of the recording in `directory`.
+pub struct Report(Value);
+
+impl Report {
+    pub fn of(directory: &Path, options: &[&str]) -> Self {
+        Self::by(&mut eprof(directory, &[]), options)
+    }
+
+    /// The same with a prepared command.
+    pub fn by(command: &mut Command, options: &[&str]) -> Self {
+        let output = succeed(command.args(["report", "--format", "json"]).args(options));
+        Self(serde_json::from_slice(&output.stdout).unwrap())
+    }
+
+    /// The part of the target's energy that is `function`'s own.
+    pub fn share(&self, function: &str) -> f64 {
+        self.sum(|row| row["function"] == function)
+    }
+
+    /// The same of all functions with `part` in their name.
+    pub fn share_with(&self, part: &str) -> f64 {
+        self.sum(|row| row["function"].as_str().unwrap().contains(part))
+    }
+
+    fn sum(&self, which: impl Fn(&Value) -> bool) -> f64 {
+        let rows = self.0["functions"].as_array().unwrap().iter();
+        let sum: u64 = rows
+            .filter(|row| which(row))
+            .map(|row| row["self_uj"].as_u64().unwrap())
+            .sum();
+        sum as f64 / self.0["target"]["uj"].as_u64().unwrap() as f64
+    }
+
+    pub fn caveats(&self) -> Vec<&str> {
+        let caveats = self.0["caveats"].as_array().unwrap().iter();
+        caveats
+            .map(|caveat| caveat["code"].as_str().unwrap())
+            .collect()
+    }
+}
