@@ -184,6 +184,66 @@ fn names_of_perf_maps_and_jitdumps_are_found_when_the_process_is_gone() {
 }
 
 #[test]
+fn a_process_that_was_gone_before_anybody_looked_is_named_all_the_same() {
+    if !possible() {
+        return;
+    }
+    let dir = tempfile::tempdir().unwrap();
+    let path = compiler(dir.path());
+    let mut target = Target::in_cgroup(&[path.to_str().unwrap()]);
+    let (_, code) = target.function();
+    target.go_on();
+    assert_eq!(target.line(), ["written"]);
+    target.finish();
+    target.drain(vec![]);
+    let found = name(&target, target.frame(code + 300));
+    fs::remove_file(format!("/tmp/perf-{}.map", target.pid)).unwrap();
+    assert_eq!(found.as_deref(), Some("second"));
+}
+
+#[test]
+fn a_forked_child_has_the_names_of_its_parent_and_its_own() {
+    if !possible() {
+        return;
+    }
+    let dir = tempfile::tempdir().unwrap();
+    let path = dir.path().join("forker");
+    // The child writes a map of its own, of another part of the code.
+    let fork =
+        "int child = fork(); if (child == 0) { map(\"w\", \"of the child\", 512, 64); pause(); }";
+    let tell = "printf(\"child %d\\n\", child); getchar();";
+    let source = COMPILER.replace(
+        "puts(\"written\");",
+        &format!("{fork} {tell} puts(\"written\");"),
+    );
+    compile(&path, &source, "cc", &[]);
+    let mut target = Target::in_cgroup(&[path.to_str().unwrap()]);
+    let (_, code) = target.function();
+    target.drain(vec![]);
+    target.go_on();
+    let line = target.line();
+    let child: u32 = line[1].parse().unwrap();
+    let task = target.task(child, Some(TaskId(0)), now());
+    target.drain(vec![KernelEvent::Born(task)]);
+    // It has written when it waits.
+    while !fs::read_to_string(format!("/tmp/perf-{child}.map")).is_ok_and(|map| map.ends_with('\n'))
+    {
+        std::thread::yield_now();
+    }
+    let at = |offset| {
+        let frame = target.frame_of(TaskId(1), code + offset);
+        assert_eq!(frame, generated(1, code + offset));
+        name(&target, frame)
+    };
+    assert_eq!(at(300).as_deref(), Some("second"));
+    assert_eq!(at(512).as_deref(), Some("of the child"));
+    assert_eq!(name(&target, target.frame(code + 512)), None);
+    for pid in [child, target.pid] {
+        fs::remove_file(format!("/tmp/perf-{pid}.map")).unwrap();
+    }
+}
+
+#[test]
 fn a_map_in_another_mount_and_pid_namespace_is_found_and_one_here_is_not() {
     if !possible() {
         return;

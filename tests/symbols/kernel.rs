@@ -1,10 +1,12 @@
 //! Functions of the running kernel.
 
 use std::fs;
+use std::process::Command;
 
 use eprof::recording::Frame;
 use eprof::symbol::{Atlas, Search};
 
+use crate::run::{Report, eprof as run_eprof, succeed};
 use crate::skip;
 use crate::target::{hex, possible};
 
@@ -60,4 +62,48 @@ fn kernel_functions_are_found_where_the_kernel_tells_them() {
     let expected: Vec<&str> = functions.iter().flat_map(|&(_, name)| [name; 3]).collect();
     assert_eq!(found, expected);
     assert_eq!(reported.last(), Some(&(9, 9)));
+}
+
+#[test]
+fn a_kernel_that_hides_its_functions_costs_one_line_with_the_remedy() {
+    if !possible() {
+        return;
+    }
+    let dir = tempfile::tempdir().unwrap();
+    let hidden = dir.path().join("kallsyms");
+    fs::write(&hidden, "0000000000000000 T vfs_read\n".repeat(100)).unwrap();
+    // What other programs see stays as it is.
+    let script = "mount --bind kallsyms /proc/kallsyms && exec \"$@\"";
+    let eprof = env!("CARGO_BIN_EXE_eprof");
+    let run = [
+        "run",
+        "--as-root",
+        "--quiet",
+        "--no-flamegraph",
+        "--source",
+        "model",
+        "--",
+    ];
+    let work = [
+        "dd",
+        "if=/dev/zero",
+        "of=/dev/null",
+        "bs=1",
+        "count=1000000",
+    ];
+    let mut command = Command::new("unshare");
+    command.current_dir(dir.path());
+    command.args(["-m", "sh", "-c", script, "sh", eprof]);
+    command.args(run).args(work);
+    succeed(&mut command);
+    let report = Report::of(dir.path(), &[]);
+    let hidden = report.caveats();
+    let hidden = hidden
+        .iter()
+        .filter(|code| **code == "kernel-symbols-hidden");
+    assert_eq!(hidden.count(), 1);
+    assert!(report.share("[unknown] in [kernel]") > 0.3);
+    let table = succeed(&mut run_eprof(dir.path(), &["report"])).stdout;
+    let table = String::from_utf8(table).unwrap();
+    assert!(table.contains("kernel.kptr_restrict"), "{table}");
 }

@@ -64,6 +64,14 @@ impl Report {
         self.sum(|row| row["function"].as_str().unwrap().contains(part))
     }
 
+    /// Removes what run-time compilers of the recorded processes left behind.
+    pub fn clean(&self) {
+        for process in self.0["processes"].as_array().unwrap() {
+            let pid = process["pid"].as_u64().unwrap();
+            let _ = std::fs::remove_file(format!("/tmp/perf-{pid}.map"));
+        }
+    }
+
     fn sum(&self, which: impl Fn(&Value) -> bool) -> f64 {
         let rows = self.0["functions"].as_array().unwrap().iter();
         let sum: u64 = rows

@@ -34,6 +34,7 @@ fn functions_of_node_are_named() {
         fs::write(dir.path().join("work.js"), SCRIPT).unwrap();
         record(dir.path(), &["node", option, "work.js"]);
         let report = Report::of(dir.path(), &[]);
+        report.clean();
         let (named, nameless) = (
             report.share_with("heavyWork "),
             report.share("[unknown] in [jit]"),
@@ -131,6 +132,8 @@ public class Work {
     fs::write(&file, source).unwrap();
     crate::run::succeed(Command::new("javac").arg("-d").arg(dir.path()).arg(&file));
     record(dir.path(), &[&["java"], &options[..], &["Work"]].concat());
-    let share = Report::of(dir.path(), &[]).share_with("Work.heavyWork");
+    let report = Report::of(dir.path(), &[]);
+    report.clean();
+    let share = report.share_with("Work.heavyWork");
     assert!(share > 0.4, "{share}");
 }

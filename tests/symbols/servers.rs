@@ -158,3 +158,45 @@ fn a_server_that_fails_lies_or_keeps_silent_costs_a_caveat_at_most() {
     assert!(refused.share("[unknown] in work") > 0.8);
     assert!(refused.caveats().contains(&"debuginfod-failed"));
 }
+
+#[test]
+fn a_search_that_takes_longer_than_a_second_shows_how_far_it_is_on_a_terminal() {
+    if !possible() {
+        return;
+    }
+    let dir = tempfile::tempdir().unwrap();
+    let Some(_work) = Stripped::new(dir.path(), "work", WORK) else {
+        return;
+    };
+    record(dir.path(), &["./work"]);
+    // Keeps whoever asks waiting for two seconds.
+    let silent = TcpListener::bind("127.0.0.1:0").unwrap();
+    let url = format!("http://{}", silent.local_addr().unwrap());
+    let shown = |terminal: bool| {
+        let report = format!("{} report --by module", env!("CARGO_BIN_EXE_eprof"));
+        let mut command = if terminal {
+            let mut command = std::process::Command::new("script");
+            command.args(["-qec", &report, "/dev/null"]);
+            command
+        } else {
+            let mut command = std::process::Command::new("sh");
+            command.args(["-c", &format!("{report} 2>&1")]);
+            command
+        };
+        command.current_dir(dir.path());
+        command
+            .env("DEBUGINFOD_URLS", &url)
+            .env("DEBUGINFOD_TIMEOUT", "2");
+        command.env("DEBUGINFOD_CACHE_PATH", dir.path().join("cache"));
+        command.env("TERM", "xterm");
+        let output = crate::run::succeed(&mut command);
+        String::from_utf8_lossy(&output.stdout).into_owned()
+    };
+    let on_terminal = shown(true);
+    assert!(on_terminal.contains("finding names: "), "{on_terminal}");
+    // Gone before the report begins.
+    let (_, after) = on_terminal.rsplit_once("finding names: ").unwrap();
+    assert!(after.contains("\r\u{1b}[K"), "{after}");
+    let elsewhere = shown(false);
+    assert!(elsewhere.contains("work") && !elsewhere.contains("finding names"));
+}

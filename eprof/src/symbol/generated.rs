@@ -23,11 +23,11 @@ use crate::symbol::{jitdump, perf_map};
 
 /// How many perf maps are held open at most; the others are looked for at the
 /// end only.
-const MOST_HELD: usize = 256;
+const MOST_HELD: usize = 128;
 
 /// How many directories for temporary files are held open at most: one per
 /// mount namespace.
-const MOST_PLACES: usize = 256;
+const MOST_PLACES: usize = 64;
 
 /// Through how many forks names are inherited at most.
 const MOST_FORKS: usize = 64;
@@ -226,7 +226,10 @@ impl Compiler {
             // Gone before it was looked at: only where eprof itself sees it.
             None => {
                 let tmp = directory(Path::new("/tmp"))?;
-                let user = nix::unistd::geteuid().as_raw();
+                // Under sudo, the target runs as the calling user.
+                let caller = std::env::var("SUDO_UID").ok();
+                let caller = caller.and_then(|user| user.parse().ok());
+                let user = caller.unwrap_or_else(|| nix::unistd::geteuid().as_raw());
                 map_in(&tmp, self.pid, user)
             }
         };
