@@ -14,8 +14,10 @@ pub mod idle;
 pub mod link;
 pub mod outcome;
 pub mod program;
+pub mod rule;
 pub mod sample;
 pub mod slot;
+pub mod table;
 
 pub use cell::{COUNTERS, Cell};
 pub use control::Control;
@@ -24,12 +26,14 @@ pub use idle::IdleTime;
 pub use link::Link;
 pub use outcome::Outcome;
 pub use program::Program;
+pub use rule::{Registers, Rule, WalkEnd};
 pub use sample::SampleHeader;
 pub use slot::Slot;
+pub use table::{Chunk, Page, Region, Space};
 
 /// The version of everything in this crate, stored in the object's
 /// [`ABI_SECTION`].
-pub const ABI_VERSION: u32 = 3;
+pub const ABI_VERSION: u32 = 4;
 
 /// The ELF section of the object that holds [`ABI_VERSION`] as four
 /// little-endian bytes.

@@ -8,7 +8,7 @@ pub const MAX_SLOTS: u32 = 65_536;
 pub const EMPTY: u64 = u64::MAX;
 
 /// An entry of the map `SLOTS`: a thread from fork or exec to exit or the
-/// next exec. Written by the kernel programs; `serial` is stored last, so that
+/// next exec. Written by the kernel programs (`space` by user space too); `serial` is stored last, so that
 /// whoever sees the expected serial sees the rest.
 #[repr(C, align(64))]
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
@@ -42,8 +42,9 @@ pub struct Slot {
     pub comm: [u8; 16],
     /// The name before the last change.
     pub previous: [u8; 16],
-    /// Fills the cache line.
-    pub rest: u64,
+    /// What is mapped in the process, a [`crate::Space`]: inherited by fork,
+    /// none after exec, and stored by user space when it knows more.
+    pub space: u64,
 }
 
 const _: () = assert!(size_of::<Slot>() == 128);

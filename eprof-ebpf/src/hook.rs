@@ -95,7 +95,8 @@ pub fn born_btf(ctx: BtfTracePointContext) -> i32 {
     let Some(control) = map::control() else {
         return 0;
     };
-    let Some(parent) = parent_serial(follow::stored(follow::current()), control) else {
+    let link = follow::stored(follow::current());
+    let Some(parent) = parent_serial(link, control) else {
         return 0;
     };
     // SAFETY: `control` is the entry of CONTROL.
@@ -109,6 +110,7 @@ pub fn born_btf(ctx: BtfTracePointContext) -> i32 {
             tid,
             tgid,
             generation: 0,
+            space: incarnation::space_of(link),
         },
     );
     if !follow::store(child, &mut link) {
@@ -266,6 +268,7 @@ pub fn rotate(link: *mut Link) {
         tid: identity as u32,
         tgid: (identity >> 32) as u32,
         generation: 1,
+        space: 0,
     };
     if let Some(slot) = incarnation::slot_of(&old) {
         incarnation::unrename(slot);

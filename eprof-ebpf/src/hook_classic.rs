@@ -104,7 +104,8 @@ pub fn born_classic(ctx: TracePointContext) -> u32 {
         return 0;
     };
     let current = bpf_get_current_pid_tgid();
-    let Some(parent) = hook::parent_serial(follow::listed(current as u32), control) else {
+    let link = follow::listed(current as u32);
+    let Some(parent) = hook::parent_serial(link, control) else {
         // A stranger may be given the id of a thread whose end was missed.
         if follow::listed(tid).is_some() {
             follow::unlist(tid);
@@ -124,6 +125,7 @@ pub fn born_classic(ctx: TracePointContext) -> u32 {
             tid,
             tgid,
             generation: 0,
+            space: incarnation::space_of(link),
         },
     );
     if !follow::list(tid, &link) {

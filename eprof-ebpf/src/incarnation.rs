@@ -18,6 +18,8 @@ pub struct Birth {
     pub tgid: u32,
     /// Execs before it.
     pub generation: u32,
+    /// What is mapped in its process, see [`Slot::space`].
+    pub space: u64,
 }
 
 /// The link of a thread that got no slot.
@@ -103,6 +105,7 @@ pub fn begin(control: *mut Control, birth: Birth) -> Link {
         (*slot).tgid = birth.tgid;
         (*slot).generation = birth.generation;
         (*slot).version = 0;
+        write_volatile(&raw mut (*slot).space, birth.space);
         (*slot).comm = bpf_get_current_comm().unwrap_or_default();
         exchange(&raw mut (*slot).serial, serial);
     }
@@ -117,6 +120,15 @@ pub fn begin(control: *mut Control, birth: Birth) -> Link {
 #[inline(always)]
 pub fn slot_of(link: &Link) -> Option<*mut Slot> {
     map::SLOTS.get_ptr_mut(link.slot)
+}
+
+/// What is mapped in the process of a link's thread.
+#[inline(always)]
+pub fn space_of(link: Option<*mut Link>) -> u64 {
+    // SAFETY: the link lives as long as its task, which is running.
+    let slot = link.and_then(|link| slot_of(unsafe { &*link }));
+    // SAFETY: `slot` is an element of SLOTS.
+    slot.map_or(0, |slot| unsafe { read_volatile(&raw const (*slot).space) })
 }
 
 /// Notes that an incarnation has ended; `freed` says that it will never run

@@ -22,6 +22,8 @@ mod map;
 mod sample;
 mod sibling;
 mod task;
+mod user;
+mod walk;
 
 /// Checked by user space before anything else, see
 /// [`eprof_common::ABI_SECTION`].

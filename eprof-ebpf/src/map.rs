@@ -2,14 +2,17 @@
 
 use aya_ebpf::{
     Global,
-    btf_maps::{Array, HashMap, PerCpuArray},
+    btf_maps::{Array, ArrayOfMaps, HashMap},
     helpers::bpf_get_smp_processor_id,
     macros::{btf_map, map},
     maps::{PerfEventArray, RingBuf},
 };
 use eprof_common::{
-    Cell, Control, CpuState, Link, Outcome, Program, SampleHeader, Slot, sample::MAX_FRAMES,
+    Cell, Chunk, Control, CpuState, Link, Outcome, Page, Program, Region, Registers, Rule,
+    SampleHeader, Slot,
+    sample::{MAX_FRAMES, MAX_PIECES, MAX_USER_FRAMES, PIECE},
     slot::MAX_SLOTS,
+    table::MAX_CHUNKS,
 };
 
 /// `BPF_F_MMAPABLE`: user space reads and writes the array as memory, which
@@ -59,20 +62,66 @@ pub static COUNTER_3: PerfEventArray<u32> = PerfEventArray::new(0);
 #[map]
 pub static SAMPLES: RingBuf = RingBuf::with_byte_size(4096, 0);
 
+/// What is mapped in the processes of the target; sized at load.
+#[btf_map]
+pub static REGIONS: Array<Region, 1, MMAPABLE> = Array::new();
+
+/// Where the rows of each page of code are; sized at load.
+#[btf_map]
+pub static PAGES: Array<Page, 1, MMAPABLE> = Array::new();
+
+/// How to find the caller; sized at load.
+#[btf_map]
+pub static RULES: Array<Rule, 1, MMAPABLE> = Array::new();
+
+/// Rows. User space adds a map of one chunk whenever it needs one more.
+#[btf_map]
+pub static CHUNKS: ArrayOfMaps<Array<Chunk, 1, MMAPABLE>, MAX_CHUNKS> = ArrayOfMaps::new();
+
+/// All words of a sample but those of pieces lie in the first so many, a
+/// power of two.
+const WORDS: usize = 2048;
+
+/// The number of pieces has these bits.
+pub const PIECE_MASK: u32 = MAX_PIECES as u32;
+
 /// Where a sample is put together.
 #[repr(C)]
 pub struct Scratch {
-    /// The head; both stacks follow without a gap.
+    /// What is mapped in the process, a [`eprof_common::Space`].
+    pub space: u64,
+    /// How far the walk has come.
+    pub registers: Registers,
+    /// How it ended.
+    pub end: u32,
+    /// Frames of the kernel stack.
+    pub kernel: u32,
+    /// Frames of the user stack.
+    pub frames: u32,
+    /// Words between the frames and the pieces.
+    pub extra: u32,
+    /// One if the thread was in the kernel.
+    pub entered: u32,
+    /// Always zero.
+    pub zero: u32,
+    /// The head of the record; all else follows without a gap.
     pub header: SampleHeader,
-    /// Room for both stacks, plus one frame for the verifier, which takes the
-    /// first stack's length for its mask.
-    pub frames: [u64; 2 * (MAX_FRAMES + 1)],
+    /// Both stacks, registers, pieces.
+    pub words: [u64; WORDS + MAX_PIECES * PIECE / 8 + 8],
 }
 
-/// One per CPU: sampling programs do not nest.
-#[btf_map]
-pub static SCRATCH: PerCpuArray<Scratch, 1> = PerCpuArray::new();
+const _: () = assert!(MAX_FRAMES * 2 + 2 < WORDS);
+const _: () = assert!(MAX_FRAMES + MAX_USER_FRAMES + size_of::<Registers>() / 8 < WORDS);
+const _: () = assert!((MAX_PIECES + 1).is_power_of_two());
 
+/// One per CPU, for sampling programs do not nest; sized at load. (The values
+/// of an array per CPU would be limited to 32 KiB.)
+#[btf_map]
+pub static SCRATCH: Array<Scratch, 1> = Array::new();
+
+/// How many pieces of the stack are copied, where it is.
+#[unsafe(no_mangle)]
+pub static PIECES: Global<u32> = Global::new(16);
 /// Number of slots minus one; the number is a power of two.
 #[unsafe(no_mangle)]
 pub static SLOT_MASK: Global<u32> = Global::new(MAX_SLOTS - 1);
@@ -132,4 +181,26 @@ pub fn lost(outcome: Outcome) {
         // SAFETY: as above.
         unsafe { (*cpu).lost[outcome.0 as usize] += 1 }
     }
+}
+
+/// A number with the bits of `MASK`, in a way that the verifier sees: the
+/// compiler would leave out a mask that it takes for superfluous.
+#[inline(always)]
+pub fn bounded<const MASK: u32>(number: u32) -> u64 {
+    let mut number = u64::from(number);
+    // SAFETY: plain arithmetic.
+    unsafe {
+        core::arch::asm!(
+            "{number} &= {mask}",
+            number = inout(reg) number,
+            mask = const MASK,
+        );
+    }
+    number
+}
+
+/// The index of a word of a sample.
+#[inline(always)]
+pub fn word(number: u32) -> usize {
+    bounded::<{ WORDS as u32 - 1 }>(number) as usize
 }

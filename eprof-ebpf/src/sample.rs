@@ -1,4 +1,8 @@
-//! Stack samples. This program reads the accounts, and never changes them.
+//! Stack samples. These programs read the accounts, and never change them.
+//!
+//! Of three programs, the best one that the kernel accepts is used: one that
+//! walks by unwind tables, one that copies the stack, one that leaves it to
+//! the kernel to follow frame pointers.
 
 use aya_ebpf::{
     EbpfContext,
@@ -11,48 +15,117 @@ use aya_ebpf::{
     programs::PerfEventContext,
 };
 use core::{ffi::c_void, ptr::read_volatile};
-use eprof_common::{COUNTERS, Outcome, Program, SampleHeader, sample::MAX_FRAMES};
+use eprof_common::{
+    COUNTERS, Link, Outcome, Program, SampleHeader, WalkEnd,
+    sample::{MAX_FRAMES, PIECE},
+};
 
-use crate::{account, counter, follow, map, map::Here};
+use crate::{
+    account, counter, follow, incarnation, map,
+    map::{Here, Scratch},
+    user, walk,
+};
 
-/// Bytes of a full stack.
+/// Bytes of a full stack of the kernel's.
 const FULL: u32 = (MAX_FRAMES * 8) as u32;
 const HEADER: u32 = size_of::<SampleHeader>() as u32;
 
-/// A timer of the target's ran out on this CPU.
+/// A timer of the target's ran out on this CPU: walks by unwind tables, and
+/// copies the stack from where there is none.
 #[perf_event]
-pub fn sample(ctx: PerfEventContext) -> u32 {
-    let Some(here) = map::here() else {
-        return 0;
-    };
-    map::ran(here.cpu, Program::SAMPLE);
-    let Some(link) = follow::current_link() else {
-        map::lost(Outcome::NOT_TARGET);
-        return 0;
-    };
-    let Some(scratch) = map::SCRATCH.get_ptr_mut(0) else {
-        return 0;
-    };
-    let identity = bpf_get_current_pid_tgid();
-    let Stretch { at, spent, counts } = stretch(here);
+pub fn sample_tables(ctx: PerfEventContext) -> u32 {
+    let Some(sample) = begin(&ctx) else { return 0 };
+    let scratch = sample.scratch;
     // SAFETY: `scratch` belongs to this CPU, and sampling programs do not
     // nest; the link lives as long as its task, which is running.
     unsafe {
-        let frames = (&raw mut (*scratch).frames).cast::<u8>();
-        let kernel = walk(&ctx, frames, 0);
+        let end = if user::registers(&ctx, scratch) {
+            let space = match incarnation::slot_of(&*sample.link) {
+                Some(slot) => read_volatile(&raw const (*slot).space),
+                None => 0,
+            };
+            (*scratch).space = space;
+            walk::up(scratch)
+        } else {
+            WalkEnd::ABSENT
+        };
+        let end = if end == WalkEnd::PENDING {
+            user::copy(scratch)
+        } else {
+            end
+        };
+        finish(scratch, end);
+    }
+    0
+}
+
+/// The same without walking, for kernels before 5.17, which have no loops.
+#[perf_event]
+pub fn sample_copies(ctx: PerfEventContext) -> u32 {
+    let Some(sample) = begin(&ctx) else { return 0 };
+    let scratch = sample.scratch;
+    // SAFETY: as above.
+    unsafe {
+        let end = if user::registers(&ctx, scratch) {
+            user::copy(scratch)
+        } else {
+            WalkEnd::ABSENT
+        };
+        finish(scratch, end);
+    }
+    0
+}
+
+/// The same with frame pointers only, for kernels that do not show the user's
+/// registers.
+#[perf_event]
+pub fn sample_pointers(ctx: PerfEventContext) -> u32 {
+    let Some(sample) = begin(&ctx) else { return 0 };
+    let scratch = sample.scratch;
+    // SAFETY: as above; there is room for a full stack behind that of the
+    // kernel.
+    unsafe {
+        let at = map::word((*scratch).kernel);
+        let to = (&raw mut (*scratch).words).cast::<u8>().add(at * 8);
+        let bytes = stack(&ctx, to, u64::from(BPF_F_USER_STACK));
+        if bytes < 0 {
+            map::lost(Outcome::USER_STACK_FAILED);
+            (*scratch).header.user_bytes = bytes as i32;
+        }
+        (*scratch).frames = length(bytes) / 8;
+        finish(scratch, WalkEnd::BY_POINTERS);
+    }
+    0
+}
+
+/// A sample that is being taken.
+struct Begun {
+    scratch: *mut Scratch,
+    link: *mut Link,
+}
+
+/// Fills in everything but the user stack.
+#[inline(always)]
+fn begin(ctx: &PerfEventContext) -> Option<Begun> {
+    let here = map::here()?;
+    map::ran(here.cpu, Program::SAMPLE);
+    let Some(link) = follow::current_link() else {
+        map::lost(Outcome::NOT_TARGET);
+        return None;
+    };
+    let scratch = map::SCRATCH.get_ptr_mut(here.number)?;
+    let identity = bpf_get_current_pid_tgid();
+    let Stretch { at, spent, counts } = stretch(here);
+    // SAFETY: `scratch` belongs to this CPU; the link lives as long as its
+    // task.
+    unsafe {
+        let kernel = stack(ctx, (&raw mut (*scratch).words).cast(), 0);
         if kernel < 0 {
             map::lost(Outcome::KERNEL_STACK_FAILED);
         }
-        let kernel_bytes = length(kernel);
-        let user = walk(
-            &ctx,
-            frames.add(kernel_bytes as usize),
-            u64::from(BPF_F_USER_STACK),
-        );
-        if user < 0 {
-            map::lost(Outcome::USER_STACK_FAILED);
-        }
-        let user_bytes = length(user);
+        (*scratch).kernel = length(kernel) / 8;
+        (*scratch).frames = 0;
+        (*scratch).extra = 0;
         (*scratch).header = SampleHeader {
             at,
             serial: (*link).serial,
@@ -60,22 +133,42 @@ pub fn sample(ctx: PerfEventContext) -> u32 {
             tgid: (identity >> 32) as u32,
             cpu: here.number,
             kernel_bytes: kernel as i32,
-            user_bytes: user as i32,
-            zero: 0,
+            user_bytes: 0,
+            user_end: 0,
+            pieces: 0,
+            skipped: 0,
             spent,
             counts,
         };
+    }
+    Some(Begun { scratch, link })
+}
+
+/// Hands the sample over.
+///
+/// # Safety
+/// `scratch` belongs to this CPU.
+#[inline(always)]
+unsafe fn finish(scratch: *mut Scratch, end: WalkEnd) {
+    // SAFETY: by the caller; the lengths have bounds that the verifier sees.
+    unsafe {
+        let frames = (*scratch).frames;
+        (*scratch).header.user_end = end.0;
+        if (*scratch).header.user_bytes == 0 {
+            (*scratch).header.user_bytes = (frames * 8) as i32;
+        }
+        let words = map::word((*scratch).kernel + frames + (*scratch).extra) as u64;
+        let pieces = map::bounded::<{ map::PIECE_MASK }>((*scratch).header.pieces);
         let status = bpf_ringbuf_output(
             (&raw const map::SAMPLES).cast_mut().cast(),
-            scratch.cast(),
-            u64::from(HEADER + kernel_bytes + user_bytes),
+            (&raw mut (*scratch).header).cast(),
+            u64::from(HEADER) + words * 8 + pieces * PIECE as u64,
             u64::from(BPF_RB_NO_WAKEUP),
         );
         if status != 0 {
             map::lost(Outcome::RING_FULL);
         }
     }
-    0
 }
 
 /// What a sample stands for.
@@ -118,21 +211,18 @@ fn stretch(here: Here) -> Stretch {
     stretch
 }
 
+/// A stack that the kernel walks: its length in bytes, or an error number.
+///
 /// # Safety
 /// There is room for a full stack at `to`.
 #[inline(always)]
-unsafe fn walk(ctx: &PerfEventContext, to: *mut u8, flags: u64) -> i64 {
+unsafe fn stack(ctx: &PerfEventContext, to: *mut u8, flags: u64) -> i64 {
     // SAFETY: by the caller.
     unsafe { bpf_get_stack(ctx.as_ptr(), to.cast::<c_void>(), FULL, flags) }
 }
 
-/// The length of a stack, zero for an error, with a bound that the verifier
-/// sees.
+/// The length of a stack, zero for an error.
 #[inline(always)]
 fn length(result: i64) -> u32 {
-    let mut bytes = if result < 0 { 0 } else { result as u64 };
-    // The compiler would leave out a mask that it takes for superfluous.
-    // SAFETY: plain arithmetic.
-    unsafe { core::arch::asm!("{bytes} &= 1023", bytes = inout(reg) bytes) };
-    bytes as u32
+    if result < 0 { 0 } else { result as u32 & 1023 }
 }

@@ -4,7 +4,10 @@
 //! constants to the verifier: it checks each load against the kernel's own
 //! type information, and a wrong offset is refused instead of reading rubbish.
 
-use aya_ebpf::{Global, helpers::bpf_probe_read_kernel};
+use aya_ebpf::{
+    Global,
+    helpers::{bpf_get_current_task_btf, bpf_probe_read_kernel},
+};
 
 /// Says that an offset is not known.
 pub const UNKNOWN: u32 = u32::MAX;
@@ -37,6 +40,9 @@ static OFFSET_NUMBERS: Global<u32> = Global::new(UNKNOWN);
 /// Offset of `task_struct.__state` (`state` before Linux 5.14).
 #[unsafe(no_mangle)]
 static OFFSET_STATE: Global<u32> = Global::new(UNKNOWN);
+/// Offset of `task_struct.mm`.
+#[unsafe(no_mangle)]
+static OFFSET_MM: Global<u32> = Global::new(UNKNOWN);
 /// Size of `struct upid` of `include/linux/pid.h`: an int and a pointer.
 const UPID: usize = 16;
 
@@ -76,6 +82,16 @@ impl TaskPointer {
         }
         let state = self.load(offset);
         state != 0 && state & DEAD == 0
+    }
+
+    /// Whether the running task has no user memory (any more); never, where
+    /// that cannot be told.
+    #[inline(always)]
+    pub fn is_without_memory() -> bool {
+        let at = OFFSET_MM.load();
+        // SAFETY: takes nothing, has no side effects.
+        let task = unsafe { bpf_get_current_task_btf() };
+        at != UNKNOWN && read::<u64>(offset(task.cast(), at)) == 0
     }
 
     /// How deep the PID namespace lies in which the task lives.

@@ -34,3 +34,4 @@ pub mod symbol;
 pub mod target;
 pub mod timeline;
 pub mod unit;
+pub mod unwind;

@@ -1,9 +1,15 @@
-//! The call of bpf(2) that aya does not have.
+//! The calls of bpf(2) that aya does not have.
 #![expect(unsafe_code, reason = "a raw system call")]
 
 use std::io;
-use std::os::fd::{AsRawFd, BorrowedFd};
+use std::os::fd::{AsRawFd, BorrowedFd, FromRawFd, OwnedFd};
 
+/// `BPF_MAP_CREATE` of `enum bpf_cmd`.
+const MAP_CREATE: libc::c_int = 0;
+/// `BPF_MAP_TYPE_ARRAY` of `enum bpf_map_type`.
+const ARRAY: u32 = 2;
+/// `BPF_F_MMAPABLE`.
+const MMAPABLE: u32 = 1 << 10;
 /// `BPF_MAP_UPDATE_ELEM` of `enum bpf_cmd`.
 const MAP_UPDATE_ELEM: libc::c_int = 2;
 
@@ -15,6 +21,53 @@ struct ElementAttributes {
     key: u64,
     value: u64,
     flags: u64,
+}
+
+/// The part of `union bpf_attr` for creating a map, up to its name.
+#[repr(C)]
+struct MapAttributes {
+    map_type: u32,
+    key_size: u32,
+    value_size: u32,
+    max_entries: u32,
+    map_flags: u32,
+    inner_map_fd: u32,
+    numa_node: u32,
+    name: [u8; 16],
+}
+
+/// Creates an array with one element of `value_size` bytes that can be mapped
+/// into memory.
+pub(super) fn create_array(value_size: u32) -> io::Result<OwnedFd> {
+    let attributes = MapAttributes {
+        map_type: ARRAY,
+        key_size: 4,
+        value_size,
+        max_entries: 1,
+        map_flags: MMAPABLE,
+        inner_map_fd: 0,
+        numa_node: 0,
+        name: *b"CHUNK\0\0\0\0\0\0\0\0\0\0\0",
+    };
+    // SAFETY: the attributes are of the given size; the call gives a new
+    // descriptor that nobody else owns.
+    unsafe {
+        let fd = libc::syscall(
+            libc::SYS_bpf,
+            MAP_CREATE,
+            &raw const attributes,
+            size_of::<MapAttributes>(),
+        );
+        if fd < 0 {
+            return Err(io::Error::last_os_error());
+        }
+        Ok(OwnedFd::from_raw_fd(fd as libc::c_int))
+    }
+}
+
+/// Stores a map in a map of maps.
+pub(super) fn set_fd(map: BorrowedFd<'_>, key: u32, value: BorrowedFd<'_>) -> io::Result<()> {
+    set_u32(map, key, value.as_raw_fd() as u32)
 }
 
 /// Stores a 32-bit value (which for an array of perf events is a file

@@ -3,6 +3,7 @@
 use std::collections::BTreeMap;
 
 pub use eprof_common::COUNTERS;
+use eprof_common::{Registers, WalkEnd};
 use serde::{Deserialize, Serialize};
 
 use crate::unit::{Nanos, Timestamp};
@@ -201,19 +202,94 @@ pub struct IntervalAccounts {
     pub threads: Vec<ThreadAccount>,
 }
 
-/// How a stack ended.
+/// How a stack ended. The order of the alternatives is part of the format of
+/// recordings.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
 #[serde(rename_all = "kebab-case")]
 pub enum StackEnd {
-    /// The walk ended by itself (for frame pointers this does not prove that
-    /// the root was reached).
+    /// The root was reached. (Where stacks are walked by frame pointers only,
+    /// the walk ended by itself, which does not prove it.)
     Complete,
-    /// More frames than the kernel walks.
+    /// There are more frames than are walked.
     Truncated,
     /// There was no stack of this kind (a kernel stack in user mode).
     Absent,
-    /// The walk failed.
+    /// The kernel's walk failed.
     Failed,
+    /// In code without unwind information, there was no sound frame pointer.
+    NoTable,
+    /// The stack could not be read.
+    Unreadable,
+    /// The unwind information says what eprof does not follow.
+    Unsupported,
+    /// The next frame would not lie above the last: the walk went astray.
+    Astray,
+    /// The return address was not that of any code.
+    LeftCode,
+    /// The stack is longer than what was copied of it.
+    CopyEnded,
+}
+
+impl StackEnd {
+    /// All of them, in order.
+    pub const ALL: [Self; 10] = [
+        Self::Complete,
+        Self::Truncated,
+        Self::Absent,
+        Self::Failed,
+        Self::NoTable,
+        Self::Unreadable,
+        Self::Unsupported,
+        Self::Astray,
+        Self::LeftCode,
+        Self::CopyEnded,
+    ];
+
+    /// As it is called in outputs.
+    pub const fn name(self) -> &'static str {
+        match self {
+            Self::Complete => "complete",
+            Self::Truncated => "truncated",
+            Self::Absent => "absent",
+            Self::Failed => "failed",
+            Self::NoTable => "no-table",
+            Self::Unreadable => "unreadable",
+            Self::Unsupported => "unsupported",
+            Self::Astray => "astray",
+            Self::LeftCode => "left-code",
+            Self::CopyEnded => "copy-ended",
+        }
+    }
+
+    /// What the end of a walk means; [`WalkEnd::PENDING`], which is no end, as
+    /// code without unwind information.
+    pub(crate) fn of(end: WalkEnd) -> Self {
+        match end {
+            WalkEnd::ROOT | WalkEnd::BY_POINTERS => Self::Complete,
+            WalkEnd::ABSENT => Self::Absent,
+            WalkEnd::DEEP => Self::Truncated,
+            WalkEnd::NO_TABLE | WalkEnd::PENDING => Self::NoTable,
+            WalkEnd::FAULT => Self::Unreadable,
+            WalkEnd::UNSUPPORTED => Self::Unsupported,
+            WalkEnd::STUCK => Self::Astray,
+            WalkEnd::LEFT_CODE => Self::LeftCode,
+            WalkEnd::COPY_ENDS => Self::CopyEnded,
+            _ => Self::Failed,
+        }
+    }
+}
+
+/// A copy of the upper end of a stack, and where the walk through it begins.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct StackCopy {
+    /// The registers of the first frame that was not walked yet.
+    pub registers: Registers,
+    /// The address of the first byte.
+    pub base: u64,
+    /// The bytes.
+    pub bytes: Vec<u8>,
+    /// Whether it ends where the stack does, as far as could be read.
+    pub whole: bool,
 }
 
 /// One stack sample of the target.
@@ -236,8 +312,13 @@ pub struct Sample {
     pub kernel_end: StackEnd,
     /// User frames, leaf first.
     pub user: Vec<u64>,
-    /// How the user stack ended.
+    /// The positions in `user`, apart from the first, of code that was
+    /// interrupted by a signal: these are no return addresses.
+    pub interrupted: Vec<usize>,
+    /// How the user stack ended; of no meaning where there is a copy.
     pub user_end: StackEnd,
+    /// What is yet to be walked.
+    pub copy: Option<Box<StackCopy>>,
 }
 
 /// The identity of a file on its file system, as the kernel knows it.

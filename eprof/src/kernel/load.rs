@@ -10,10 +10,12 @@ use aya::programs::{BtfTracePoint, ProgramError, RawTracePoint, TracePoint};
 use aya::util::KernelVersion;
 use aya::{Ebpf, EbpfLoader, VerifierLogLevel};
 use eprof_common::CpuState;
+use eprof_common::table::{MAX_PAGES, MAX_REGIONS, MAX_RULES};
 
 use super::btf::Btf;
 use super::pmu::Counters;
 use super::shared::Shared;
+use super::unwinding::{self, Unwinding};
 use super::{Settings, object, tracepoint};
 use crate::caveat::Caveat;
 use crate::error::{Error, ErrorKind, Result};
@@ -77,19 +79,25 @@ const CLASSIC_HOOKS: [Classic; 5] = [
 ];
 
 /// The offsets that the programs need: constant, structure, field.
-const FIELDS: [(&str, &str, &str); 7] = [
+const FIELDS: [(&str, &str, &str); 8] = [
     ("OFFSET_PID", "task_struct", "pid"),
     ("OFFSET_TGID", "task_struct", "tgid"),
     ("OFFSET_FLAGS", "task_struct", "flags"),
+    ("OFFSET_MM", "task_struct", "mm"),
     ("OFFSET_THREAD_PID", "task_struct", "thread_pid"),
     ("OFFSET_GROUP_LEADER", "task_struct", "group_leader"),
     ("OFFSET_LEVEL", "pid", "level"),
     ("OFFSET_NUMBERS", "pid", "numbers"),
 ];
 
+/// Whose registers the sampling programs see: zero for x86-64, one for AArch64.
+const ARCHITECTURE: u32 = cfg!(target_arch = "aarch64") as u32;
+
 /// A loaded and attached object.
 pub(super) struct Loaded {
     pub(super) ebpf: Ebpf,
+    /// How user stacks are walked.
+    pub(super) unwinding: Unwinding,
     pub(super) caveats: Vec<Caveat>,
 }
 
@@ -145,14 +153,16 @@ fn with_btf(bytes: &[u8], settings: &Settings, cpus: u32, counters: &Counters) -
             .load(hook, &btf)
             .map_err(|error| refusal(name, &error))?;
     }
-    load_common(&mut ebpf)?;
+    load_on_demand(&mut ebpf)?;
+    let (unwinding, caveat) = unwinding::load(&mut ebpf, settings.unwinding, None)?;
     for (name, _) in BTF_HOOKS {
         let program: &mut BtfTracePoint = program(&mut ebpf, name)?;
         program.attach().map_err(|error| refusal(name, &error))?;
     }
     Ok(Loaded {
         ebpf,
-        caveats: Vec::new(),
+        unwinding,
+        caveats: caveat.into_iter().collect(),
     })
 }
 
@@ -188,14 +198,19 @@ fn without_btf(
             .load()
             .map_err(|error| refusal(hook.program, &error))?;
     }
-    load_common(&mut ebpf)?;
+    load_on_demand(&mut ebpf)?;
+    let (unwinding, caveat) = unwinding::load(
+        &mut ebpf,
+        Unwinding::Pointers,
+        Some("the kernel's type information is not used"),
+    )?;
     for hook in CLASSIC_HOOKS {
         let program: &mut TracePoint = program(&mut ebpf, hook.program)?;
         program
             .attach(hook.category, hook.tracepoint)
             .map_err(|error| refusal(hook.program, &error))?;
     }
-    let caveats = vec![
+    let mut caveats = vec![
         Caveat::new(
             "no-btf",
             format!(
@@ -205,7 +220,12 @@ fn without_btf(
         )
         .hint("a kernel with CONFIG_DEBUG_INFO_BTF=y tells them apart"),
     ];
-    Ok(Loaded { ebpf, caveats })
+    caveats.extend(caveat);
+    Ok(Loaded {
+        ebpf,
+        unwinding,
+        caveats,
+    })
 }
 
 /// Creates the maps, fills in what is known, and reads the programs.
@@ -229,6 +249,13 @@ fn create(
     } else {
         1
     };
+    let tables = constants.get("STORAGE") == Some(&1) && settings.unwinding == Unwinding::Tables;
+    let sized = |entries: usize| match (tables, u32::try_from(entries)) {
+        (true, Ok(entries)) => entries,
+        _ => 1,
+    };
+    let (regions, pages, rules) = (sized(MAX_REGIONS), sized(MAX_PAGES), sized(MAX_RULES));
+    let code_mask = unwinding::code_mask();
     let mut loader = EbpfLoader::new();
     loader
         .verifier_log_level(VerifierLogLevel::DISABLE)
@@ -239,6 +266,13 @@ fn create(
         .map_max_entries("CELLS", cells)
         .map_max_entries("LINKS", links)
         .map_max_entries("SAMPLES", settings.ring_bytes)
+        .map_max_entries("SCRATCH", cpus)
+        .map_max_entries("REGIONS", regions)
+        .map_max_entries("PAGES", pages)
+        .map_max_entries("RULES", rules)
+        .override_global("PIECES", &unwinding::PIECES, true)
+        .override_global("ARCHITECTURE", &ARCHITECTURE, true)
+        .override_global("CODE_MASK", &code_mask, true)
         .override_global("SLOT_MASK", &mask, true)
         .override_global("ZONES", &zones, true)
         .override_global("COUNTED", &counted, true)
@@ -280,13 +314,13 @@ fn describe(ebpf: &Ebpf, settings: &Settings, cpus: u32, counters: &Counters) ->
     Ok(())
 }
 
-fn load_common(ebpf: &mut Ebpf) -> Result<()> {
+/// Loads the programs that user space runs.
+fn load_on_demand(ebpf: &mut Ebpf) -> Result<()> {
     for name in ["flush", "introduce"] {
         let program: &mut RawTracePoint = program(ebpf, name)?;
         program.load().map_err(|error| refusal(name, &error))?;
     }
-    let program: &mut aya::programs::PerfEvent = program(ebpf, "sample")?;
-    program.load().map_err(|error| refusal("sample", &error))
+    Ok(())
 }
 
 /// A program of the object, as the type it has.
@@ -307,7 +341,12 @@ where
 /// The file descriptor of a map.
 pub(super) fn map_fd<'a>(ebpf: &'a Ebpf, name: &str) -> Result<BorrowedFd<'a>> {
     let data: Option<&MapData> = match ebpf.map(name) {
-        Some(Map::Array(data) | Map::PerfEventArray(data) | Map::RingBuf(data)) => Some(data),
+        Some(
+            Map::Array(data)
+            | Map::ArrayOfMaps(data)
+            | Map::PerfEventArray(data)
+            | Map::RingBuf(data),
+        ) => Some(data),
         _ => None,
     };
     data.map(|data| data.fd().as_fd()).ok_or_else(|| {

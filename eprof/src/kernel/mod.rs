@@ -13,21 +13,26 @@ pub mod mapping;
 pub mod object;
 mod pmu;
 mod probe;
+mod regions;
 mod roster;
 mod sample;
 mod sampling;
 mod settings;
 mod shared;
+mod tables;
 mod tracepoint;
 pub mod trust;
+mod unwinding;
 mod urgency;
 
 pub use counting::{CountedEvent, Counting};
 pub use event::{
     COUNTERS, Counter, CpuAccount, Inode, IntervalAccounts, KernelEvent, Loss, Mapping, Sample,
-    Signals, StackEnd, Task, TaskId, ThreadAccount, ZoneId,
+    Signals, StackCopy, StackEnd, Task, TaskId, ThreadAccount, ZoneId,
 };
 pub use mapping::Sideband;
 pub use probe::Probe;
 pub use settings::Settings;
+pub use tables::{KernelChunk, KernelTables};
+pub use unwinding::Unwinding;
 pub use urgency::Urgency;

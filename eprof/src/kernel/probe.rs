@@ -9,15 +9,19 @@ use std::sync::atomic::Ordering::SeqCst;
 use aya::Ebpf;
 use aya::maps::{MapData, RingBuf};
 use aya::programs::{PerfEvent, RawTracePoint, RawTracePointRunOptions, TestRun as _};
-use eprof_common::{Control, CpuState};
+use eprof_common::table::MAX_REGIONS;
+use eprof_common::{Control, CpuState, Region, Space};
 use perf_event::Counter as PerfCounter;
 
-use super::event::{Counter, IntervalAccounts, KernelEvent, Loss, Sample};
+use super::event::{Counter, IntervalAccounts, KernelEvent, Loss, Sample, TaskId};
 use super::load::{self, Loaded, refusal};
 use super::pmu::{self, Counters};
+use super::regions::Regions;
 use super::roster::Roster;
 use super::shared::Shared;
+use super::tables::KernelTables;
 use super::trust::{self, CounterState};
+use super::unwinding::{self, Unwinding};
 use super::{Settings, border, footprint, sample, sampling};
 use crate::caveat::Caveat;
 use crate::error::{Error, ErrorKind, Result};
@@ -32,6 +36,9 @@ pub struct Probe {
     ring: RingBuf<MapData>,
     online: Vec<u32>,
     frequency_hz: u32,
+    unwinding: Unwinding,
+    /// What is mapped in the target's processes, where tables are used.
+    regions: Option<Regions>,
     counters: Counters,
     timers: Vec<PerfCounter>,
     run_times: footprint::RunTimes,
@@ -64,6 +71,7 @@ impl Probe {
         let (counters, absent) = Counters::open(&settings.counters, &online, &settings.core_pmus);
         let Loaded {
             mut ebpf,
+            unwinding,
             mut caveats,
         } = load::load(settings, count, &counters)?;
         caveats.extend(pmu::caveat(&absent, &counters.present()));
@@ -78,6 +86,9 @@ impl Probe {
             shared(&ebpf, "FREE", slots)?,
             zones,
         );
+        let regions = (unwinding == Unwinding::Tables)
+            .then(|| shared::<Region>(&ebpf, "REGIONS", MAX_REGIONS).map(Regions::new))
+            .transpose()?;
         let ring = ebpf
             .take_map("SAMPLES")
             .and_then(|map| RingBuf::try_from(map).ok())
@@ -90,6 +101,8 @@ impl Probe {
             ring,
             online,
             frequency_hz: settings.frequency_hz,
+            unwinding,
+            regions,
             counters,
             timers: Vec::new(),
             run_times: footprint::RunTimes::default(),
@@ -150,8 +163,9 @@ impl Probe {
     }
 
     fn sampler(&mut self) -> Result<std::os::fd::RawFd> {
-        let program: &mut PerfEvent = load::program(&mut self.ebpf, "sample")?;
-        let fd = program.fd().map_err(|error| refusal("sample", &error))?;
+        let name = self.unwinding.program();
+        let program: &mut PerfEvent = load::program(&mut self.ebpf, name)?;
+        let fd = program.fd().map_err(|error| refusal(name, &error))?;
         Ok(fd.as_fd().as_raw_fd())
     }
 
@@ -225,7 +239,7 @@ impl Probe {
         self.roster.discover(&self.control);
         self.roster.events.drain(..).for_each(&mut *take);
         while let Some(record) = self.ring.next() {
-            let Some(raw) = sample::decode(&record) else {
+            let Some(raw) = sample::decode(&record, unwinding::PIECES as usize) else {
                 self.malformed += 1;
                 continue;
             };
@@ -244,11 +258,60 @@ impl Probe {
                 kernel: raw.kernel,
                 kernel_end: raw.kernel_end,
                 user: raw.user,
+                interrupted: raw.interrupted,
                 user_end: raw.user_end,
+                copy: raw.copy,
             }));
         }
         self.roster.review(&self.control, self.epoch);
         self.roster.events.drain(..).for_each(&mut *take);
+    }
+
+    /// The maps for unwind tables; `None` where the kernel does not walk by
+    /// them.
+    ///
+    /// # Errors
+    /// Where they cannot be mapped into memory.
+    pub fn tables(&self) -> Result<Option<KernelTables>> {
+        let used = self.unwinding == Unwinding::Tables && self.frequency_hz > 0;
+        used.then(|| KernelTables::of(&self.ebpf)).transpose()
+    }
+
+    /// How user stacks are walked.
+    pub fn unwinding(&self) -> Unwinding {
+        self.unwinding
+    }
+
+    /// The bits of a return address that are part of the address.
+    pub fn code_mask(&self) -> u64 {
+        unwinding::code_mask()
+    }
+
+    /// Stores what is mapped in a process, ascending; `None` where there is no
+    /// room, or tables are not used.
+    pub fn add_space(&mut self, regions: &[Region]) -> Option<Space> {
+        self.regions.as_mut()?.add(regions)
+    }
+
+    /// Takes back those of `spaces` that no thread uses any more. None of them
+    /// may have been given to a thread lately: a fork may be on its way.
+    pub fn remove_spaces(&mut self, spaces: &mut Vec<Space>) {
+        let Some(regions) = &mut self.regions else {
+            return;
+        };
+        let used = self.roster.spaces();
+        spaces.retain(|space| {
+            let free = !used.contains(&space.0);
+            if free {
+                regions.remove(*space);
+            }
+            !free
+        });
+    }
+
+    /// Tells the sampling program what is mapped in a thread's process.
+    pub fn set_space(&self, task: TaskId, space: Space) {
+        self.roster.set_space(task, space);
     }
 
     /// The CPUs that are online, ascending.

@@ -5,11 +5,11 @@
 //! tickets taken since the last look: no event can be lost, and nothing
 //! needs to be searched.
 
-use std::collections::{HashMap, VecDeque};
+use std::collections::{HashMap, HashSet, VecDeque};
 use std::mem::offset_of;
 use std::sync::atomic::Ordering::{Acquire, Relaxed, Release, SeqCst};
 
-use eprof_common::{Cell, Control, Slot, slot::EMPTY};
+use eprof_common::{Cell, Control, Slot, Space, slot::EMPTY};
 
 use super::cell;
 use super::event::{KernelEvent, Task, TaskId, ThreadAccount, ZoneId};
@@ -43,6 +43,8 @@ pub(super) struct Roster {
     pending: Vec<u64>,
     live: Vec<Live>,
     ids: HashMap<u64, TaskId>,
+    /// The slots of the living.
+    places: HashMap<TaskId, usize>,
     next_id: u32,
     /// What is to be reported.
     pub(super) events: VecDeque<KernelEvent>,
@@ -71,6 +73,7 @@ impl Roster {
             pending: Vec::new(),
             live: Vec::new(),
             ids: HashMap::new(),
+            places: HashMap::new(),
             next_id: 0,
             events: VecDeque::new(),
         }
@@ -84,6 +87,25 @@ impl Roster {
     /// The task of a serial number, if it was found.
     pub(super) fn task(&self, serial: u64) -> Option<TaskId> {
         self.ids.get(&serial).copied()
+    }
+
+    /// Tells the kernel side what is mapped in the process of a task; nothing
+    /// where its slot was freed.
+    pub(super) fn set_space(&self, task: TaskId, space: Space) {
+        if let Some(&slot) = self.places.get(&task) {
+            // Nobody else has this slot: it is freed by `review` only.
+            let word = self.slots.u64(slot, offset_of!(Slot, space));
+            word.store(space.0, Release);
+        }
+    }
+
+    /// The spaces of all whose slots are in use.
+    pub(super) fn spaces(&self) -> HashSet<u64> {
+        let space = |live: &Live| {
+            let word = self.slots.u64(live.slot, offset_of!(Slot, space));
+            word.load(Acquire)
+        };
+        self.live.iter().map(space).collect()
     }
 
     /// Finds incarnations that began since the last look.
@@ -136,6 +158,7 @@ impl Roster {
             comm,
         };
         self.ids.insert(serial, id);
+        self.places.insert(id, slot);
         self.live.push(Live {
             slot,
             serial,
@@ -240,6 +263,7 @@ impl Roster {
             let release = live.freed_in.is_some_and(|freed_in| epoch >= freed_in + 2);
             if release {
                 self.ids.remove(&live.serial);
+                self.places.remove(&live.task);
                 released.push(live.slot as u64);
             }
             !release

@@ -1,9 +1,10 @@
 //! Decoding stack samples. Total: no bytes make it panic.
 
-use eprof_common::{COUNTERS, SampleHeader, sample::MAX_FRAMES};
+use eprof_common::sample::{INTERRUPTED, MAX_FRAMES, PIECE};
+use eprof_common::{COUNTERS, Registers, SampleHeader, WalkEnd};
 use std::mem::offset_of;
 
-use super::event::StackEnd;
+use super::event::{StackCopy, StackEnd};
 use crate::unit::{Nanos, Timestamp};
 
 /// A decoded sample, whose thread is still a serial number.
@@ -17,17 +18,36 @@ pub(super) struct RawSample {
     pub(super) kernel: Vec<u64>,
     pub(super) kernel_end: StackEnd,
     pub(super) user: Vec<u64>,
+    pub(super) interrupted: Vec<usize>,
     pub(super) user_end: StackEnd,
+    pub(super) copy: Option<Box<StackCopy>>,
 }
 
-/// Decodes one record of the ring; `None` where its lengths do not fit (the
-/// ring rounds records up, so that bytes may follow).
-pub(super) fn decode(record: &[u8]) -> Option<RawSample> {
+/// Decodes one record of the ring, whose copies of stacks have up to `pieces`
+/// pieces; `None` where its lengths do not fit (the ring rounds records up, so
+/// that bytes may follow).
+pub(super) fn decode(record: &[u8], pieces: usize) -> Option<RawSample> {
     let (header, frames) = record.split_at_checked(size_of::<SampleHeader>())?;
     let kernel_bytes = i32_at(header, offset_of!(SampleHeader, kernel_bytes))?;
     let user_bytes = i32_at(header, offset_of!(SampleHeader, user_bytes))?;
-    let (kernel, kernel_end, rest) = stack(frames, kernel_bytes)?;
-    let (user, user_end, _) = stack(rest, user_bytes)?;
+    let end = WalkEnd(u32_at(header, offset_of!(SampleHeader, user_end))?);
+    let copied = u32_at(header, offset_of!(SampleHeader, pieces))?;
+    let skipped = u32_at(header, offset_of!(SampleHeader, skipped))?;
+    let (kernel, kernel_end, rest) = stack(frames, kernel_bytes, WalkEnd::BY_POINTERS)?;
+    let (mut user, user_end, rest) = stack(rest, user_bytes, end)?;
+    let mut interrupted = Vec::new();
+    if end != WalkEnd::BY_POINTERS {
+        for (place, address) in user.iter_mut().enumerate() {
+            if *address & INTERRUPTED != 0 {
+                *address &= !INTERRUPTED;
+                interrupted.push(place);
+            }
+        }
+    }
+    let copy = match usize::try_from(copied).ok()? {
+        0 => None,
+        copied => Some(Box::new(copy(rest, skipped, copied, pieces)?)),
+    };
     let mut counts = [0; COUNTERS];
     for (counter, count) in counts.iter_mut().enumerate() {
         *count = u64_at(header, offset_of!(SampleHeader, counts) + counter * 8)?;
@@ -35,18 +55,21 @@ pub(super) fn decode(record: &[u8]) -> Option<RawSample> {
     Some(RawSample {
         at: Timestamp(u64_at(header, offset_of!(SampleHeader, at))?),
         serial: u64_at(header, offset_of!(SampleHeader, serial))?,
-        cpu: u32::from_ne_bytes(bytes_at(header, offset_of!(SampleHeader, cpu))?),
+        cpu: u32_at(header, offset_of!(SampleHeader, cpu))?,
         spent: Nanos(u64_at(header, offset_of!(SampleHeader, spent))?),
         counts,
         kernel,
         kernel_end,
         user,
+        interrupted,
         user_end,
+        copy,
     })
 }
 
-/// A stack whose walk answered `result`, and what follows it.
-fn stack(frames: &[u8], result: i32) -> Option<(Vec<u64>, StackEnd, &[u8])> {
+/// A stack whose walk answered `result` and ended as `end` says, and what
+/// follows it.
+fn stack(frames: &[u8], result: i32, end: WalkEnd) -> Option<(Vec<u64>, StackEnd, &[u8])> {
     let Ok(bytes) = usize::try_from(result) else {
         return Some((Vec::new(), StackEnd::Failed, frames));
     };
@@ -56,6 +79,7 @@ fn stack(frames: &[u8], result: i32) -> Option<(Vec<u64>, StackEnd, &[u8])> {
         return None;
     }
     let end = match addresses.len() {
+        _ if end != WalkEnd::BY_POINTERS => StackEnd::of(end),
         0 => StackEnd::Absent,
         n if n >= MAX_FRAMES => StackEnd::Truncated,
         _ => StackEnd::Complete,
@@ -64,12 +88,35 @@ fn stack(frames: &[u8], result: i32) -> Option<(Vec<u64>, StackEnd, &[u8])> {
     Some((addresses.collect(), end, rest))
 }
 
+/// Registers and a copied stack.
+fn copy(bytes: &[u8], skipped: u32, copied: usize, wanted: usize) -> Option<StackCopy> {
+    let (head, rest) = bytes.split_at_checked(size_of::<Registers>())?;
+    let registers = Registers {
+        pc: u64_at(head, offset_of!(Registers, pc))?,
+        sp: u64_at(head, offset_of!(Registers, sp))?,
+        fp: u64_at(head, offset_of!(Registers, fp))?,
+        lr: u64_at(head, offset_of!(Registers, lr))?,
+        flags: u64_at(head, offset_of!(Registers, flags))?,
+    };
+    let bytes = rest.get(..copied.checked_mul(PIECE)?)?;
+    Some(StackCopy {
+        registers,
+        base: (registers.sp & !(PIECE as u64 - 1)).wrapping_add(u64::from(skipped) * PIECE as u64),
+        bytes: bytes.to_vec(),
+        whole: copied < wanted,
+    })
+}
+
 fn bytes_at<const N: usize>(data: &[u8], offset: usize) -> Option<[u8; N]> {
     data.get(offset..offset.checked_add(N)?)?.try_into().ok()
 }
 
 fn i32_at(data: &[u8], offset: usize) -> Option<i32> {
     bytes_at(data, offset).map(i32::from_ne_bytes)
+}
+
+fn u32_at(data: &[u8], offset: usize) -> Option<u32> {
+    bytes_at(data, offset).map(u32::from_ne_bytes)
 }
 
 fn u64_at(data: &[u8], offset: usize) -> Option<u64> {
@@ -83,24 +130,46 @@ mod tests {
 
     use super::*;
 
-    fn record(kernel_bytes: i32, user_bytes: i32, frames: &[u64]) -> Vec<u8> {
+    const PIECES: usize = 4;
+
+    struct Head {
+        kernel: i32,
+        user: i32,
+        end: WalkEnd,
+        pieces: u32,
+    }
+
+    fn record(head: &Head, words: &[u64]) -> Vec<u8> {
         let mut record = Vec::new();
         record.extend(7_u64.to_ne_bytes());
         record.extend(42_u64.to_ne_bytes());
-        for word in [100, 99, 3, kernel_bytes, user_bytes, 0] {
+        for word in [100, 99, 3, head.kernel, head.user] {
+            record.extend(word.to_ne_bytes());
+        }
+        for word in [head.end.0, head.pieces, 0] {
             record.extend(word.to_ne_bytes());
         }
         for word in [11_u64, 21, 22, 23, 24] {
             record.extend(word.to_ne_bytes());
         }
         assert_eq!(record.len(), size_of::<SampleHeader>());
-        record.extend(frames.iter().flat_map(|frame| frame.to_ne_bytes()));
+        record.extend(words.iter().flat_map(|word| word.to_ne_bytes()));
         record
+    }
+
+    fn walked(kernel: i32, user: i32, end: WalkEnd, words: &[u64]) -> Option<RawSample> {
+        let head = Head {
+            kernel,
+            user,
+            end,
+            pieces: 0,
+        };
+        decode(&record(&head, words), PIECES)
     }
 
     #[test]
     fn both_stacks_are_taken_apart() {
-        let sample = decode(&record(16, 8, &[1, 2, 3])).unwrap();
+        let sample = walked(16, 8, WalkEnd::ROOT, &[1, 2, 3]).unwrap();
         assert_eq!(
             (sample.at, sample.serial, sample.cpu),
             (Timestamp(7), 42, 3)
@@ -114,30 +183,77 @@ mod tests {
             (sample.user, sample.user_end),
             (vec![3], StackEnd::Complete)
         );
+        assert_eq!((sample.interrupted, sample.copy), (vec![], None));
     }
 
     #[test]
     fn ends_are_told_apart() {
-        let sample = decode(&record(0, -14, &[])).unwrap();
+        let by_pointers = WalkEnd::BY_POINTERS;
+        let sample = walked(0, -14, by_pointers, &[]).unwrap();
         assert_eq!(sample.kernel_end, StackEnd::Absent);
         assert_eq!(sample.user_end, StackEnd::Failed);
-        let full = decode(&record(0, 127 * 8, &[9; 127])).unwrap();
+        let full = walked(0, 127 * 8, by_pointers, &[9; 127]).unwrap();
         assert_eq!(full.user_end, StackEnd::Truncated);
+        for (end, meaning) in [
+            (WalkEnd::ABSENT, StackEnd::Absent),
+            (WalkEnd::DEEP, StackEnd::Truncated),
+            (WalkEnd::NO_TABLE, StackEnd::NoTable),
+            (WalkEnd::FAULT, StackEnd::Unreadable),
+            (WalkEnd(77), StackEnd::Failed),
+        ] {
+            assert_eq!(walked(0, 8, end, &[9]).unwrap().user_end, meaning);
+        }
+    }
+
+    #[test]
+    fn interrupted_code_is_told_from_calls() {
+        let sample = walked(0, 24, WalkEnd::ROOT, &[1, 2 | INTERRUPTED, 3]).unwrap();
+        assert_eq!((sample.user, sample.interrupted), (vec![1, 2, 3], vec![1]));
+    }
+
+    #[test]
+    fn a_copy_comes_with_its_registers() {
+        let head = |pieces| Head {
+            kernel: 0,
+            user: 8,
+            end: WalkEnd::PENDING,
+            pieces,
+        };
+        let mut words = vec![5, 0x40_0000, 0x7fff_0410, 0x7fff_0420, 0, Registers::EXACT];
+        words.extend(0..2 * PIECE as u64 / 8);
+        let copy = decode(&record(&head(2), &words), PIECES).unwrap().copy;
+        let copy = copy.unwrap();
+        assert_eq!(copy.registers.pc, 0x40_0000);
+        assert_eq!((copy.base, copy.bytes.len()), (0x7fff_0400, 2 * PIECE));
+        assert_eq!(copy.bytes[8], 1);
+        assert!(copy.whole, "fewer pieces than were wanted");
+        assert!(
+            !decode(&record(&head(2), &words), 2)
+                .unwrap()
+                .copy
+                .unwrap()
+                .whole
+        );
+        assert_eq!(decode(&record(&head(3), &words), PIECES), None);
     }
 
     #[test]
     fn lengths_that_do_not_fit_are_refused() {
-        assert_eq!(decode(&record(16, 8, &[1, 2])), None);
-        assert_eq!(decode(&record(7, 0, &[1])), None);
-        assert_eq!(decode(&[0; size_of::<SampleHeader>() - 1]), None);
+        assert_eq!(walked(16, 8, WalkEnd::ROOT, &[1, 2]), None);
+        assert_eq!(walked(7, 0, WalkEnd::ROOT, &[1]), None);
+        assert_eq!(decode(&[0; size_of::<SampleHeader>() - 1], PIECES), None);
     }
 
     proptest! {
         #[test]
-        fn no_bytes_make_it_panic(noise: Vec<u8>, kernel: i32, user: i32, frames: Vec<u64>) {
-            decode(&noise);
-            decode(&record(kernel, user, &frames));
-            decode(&record(kernel % 64, user % 64, &frames));
+        fn no_bytes_make_it_panic(
+            noise: Vec<u8>, kernel: i32, user: i32, end: u32, pieces: u32, words: Vec<u64>,
+        ) {
+            decode(&noise, PIECES);
+            for (kernel, user, pieces) in [(kernel, user, pieces), (kernel % 64, user % 64, pieces % 4)] {
+                let head = Head { kernel, user, end: WalkEnd(end), pieces };
+                decode(&record(&head, &words), PIECES);
+            }
         }
     }
 }

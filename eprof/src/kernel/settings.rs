@@ -4,6 +4,7 @@ use std::path::PathBuf;
 
 use super::counting::Counting;
 use super::event::Counter;
+use super::unwinding::Unwinding;
 use crate::host::{CorePmu, SysRoot, cores};
 use crate::recording::Zone;
 
@@ -25,6 +26,8 @@ pub struct Settings {
     /// Use nothing that needs the kernel's type information, as on a kernel
     /// that has none.
     pub no_btf: bool,
+    /// How user stacks are walked, at best.
+    pub unwinding: Unwinding,
     /// Load this file instead of the embedded object.
     pub object: Option<PathBuf>,
     /// Bytes of the ring for samples; a power of two and a multiple of the
@@ -44,6 +47,7 @@ impl Default for Settings {
             core_pmus: Vec::new(),
             siblings: Vec::new(),
             no_btf: false,
+            unwinding: Unwinding::default(),
             object: None,
             ring_bytes: 8 << 20,
             slots: eprof_common::slot::MAX_SLOTS,

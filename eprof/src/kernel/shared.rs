@@ -19,6 +19,8 @@ pub(super) struct Shared<T> {
 
 // SAFETY: the mapping belongs to this value, and all access to it is atomic.
 unsafe impl<T> Send for Shared<T> {}
+// SAFETY: as above.
+unsafe impl<T> Sync for Shared<T> {}
 
 impl<T> Shared<T> {
     /// Maps the array `fd` with `len` elements. The kernel lays elements out

@@ -2,6 +2,7 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 
+use crate::kernel::StackEnd;
 use crate::recording::{Catalog, Frame, FrameId, Line, StackId};
 
 use super::detail::Detail;
@@ -153,7 +154,7 @@ fn resolve(
         }
         Some(Frame::Kernel { .. }) => KERNEL.to_owned(),
         Some(Frame::Generated { .. }) => GENERATED.to_owned(),
-        Some(Frame::Broken(_)) => return vec![plain(special(TRUNCATED))],
+        Some(Frame::Broken(end)) => return vec![plain(special(&broken(*end)))],
         Some(Frame::Unmapped(_)) | None => return vec![plain(special(UNKNOWN))],
     };
     let lines = catalog.lines.get(&frame).filter(|_| detail.lines);
@@ -195,6 +196,22 @@ fn at_line(function: &str, line: Option<&Line>) -> String {
         }
         None => function.to_owned(),
     }
+}
+
+/// What stands for the missing end of a stack.
+fn broken(end: StackEnd) -> String {
+    let why = match end {
+        StackEnd::NoTable => "no unwind information",
+        StackEnd::Unreadable => "the stack cannot be read",
+        StackEnd::Unsupported => "unwind information of an unknown kind",
+        StackEnd::Astray => "went astray",
+        StackEnd::LeftCode => "no code at the return address",
+        StackEnd::CopyEnded => "deeper than what was copied",
+        StackEnd::Complete | StackEnd::Truncated | StackEnd::Absent | StackEnd::Failed => {
+            return TRUNCATED.to_owned();
+        }
+    };
+    format!("{}: {why}]", TRUNCATED.trim_end_matches(']'))
 }
 
 /// The file name of a mapped path, as it is shown.

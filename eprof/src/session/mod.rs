@@ -6,6 +6,7 @@
 //!              rhythm ◄┴► reader
 //! ```
 
+mod backlog;
 pub mod header;
 pub mod moment;
 pub mod plan;

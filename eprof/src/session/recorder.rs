@@ -5,6 +5,7 @@ use std::io::Write;
 
 use nix::sys::resource::{UsageWho, getrusage};
 
+use super::backlog::{Backlog, Taken};
 use super::moment::Clockwork;
 use super::reader::{Reader, sleep_until};
 use super::rhythm::{Due, Rhythm};
@@ -12,12 +13,13 @@ use super::{Moment, Plan};
 use crate::caveat::Caveat;
 use crate::clock;
 use crate::error::{Error, Result};
-use crate::kernel::{COUNTERS, IntervalAccounts, KernelEvent, Probe, Sideband, TaskId, Urgency};
-use crate::recording::{Capture, End, Footprint, Frame};
+use crate::kernel::{IntervalAccounts, KernelEvent, Probe, Sample, Sideband, Urgency};
+use crate::recording::{Capture, End, Footprint};
 use crate::source::{Edge, EnergySource, Reading};
 use crate::symbol::{self, Atlas, Search};
 use crate::target::{Cgroup, Child, Event, ExitStatus, Signals, Stop, Waiter, stop, strike};
 use crate::unit::{Nanos, Timestamp};
+use crate::unwind::Unwinder;
 
 /// How long before the first and the last border they are set, at least.
 const NOTICE: Nanos = Nanos(30_000);
@@ -38,6 +40,7 @@ pub struct Recorder<W: Write> {
     reader: Reader,
     sideband: Option<Sideband>,
     atlas: Atlas,
+    unwinder: Unwinder,
     capture: Capture<W>,
     /// `None` while the measurement is delayed.
     clockwork: Option<Clockwork>,
@@ -46,8 +49,7 @@ pub struct Recorder<W: Write> {
     border: Option<Timestamp>,
     /// Whether the meters were read too late for the last border.
     overrun: bool,
-    /// Samples taken after the last border: those of the next interval.
-    early: Vec<Taken>,
+    backlog: Backlog,
     /// Objects of the atlas that the recording has.
     objects: usize,
     threads: u64,
@@ -59,16 +61,6 @@ pub struct Recorder<W: Write> {
     broken: bool,
 }
 
-/// A sample whose frames are known.
-struct Taken {
-    at: Timestamp,
-    task: TaskId,
-    cpu: u32,
-    spent: Nanos,
-    counts: [u64; COUNTERS],
-    frames: Vec<Frame>,
-}
-
 impl<W: Write> Recorder<W> {
     /// A recorder that has not begun. Without a `sideband`, user code has no
     /// names.
@@ -77,19 +69,28 @@ impl<W: Write> Recorder<W> {
         source: Box<dyn EnergySource + Send>,
         sideband: Option<Sideband>,
         capture: Capture<W>,
-        caveats: Vec<Caveat>,
+        mut caveats: Vec<Caveat>,
     ) -> Self {
+        let tables = probe.tables().unwrap_or_else(|error| {
+            caveats.push(Caveat::new(
+                "no-tables",
+                format!("stacks are copied and walked afterwards: {error}"),
+            ));
+            None
+        });
+        let unwinder = Unwinder::new(tables, probe.code_mask());
         Self {
             probe,
             reader: Reader::new(source),
             sideband,
             atlas: Atlas::default(),
+            unwinder,
             capture,
             clockwork: None,
             rhythm: Rhythm::new(Nanos::ZERO, Timestamp::default()),
             border: None,
             overrun: false,
-            early: Vec::new(),
+            backlog: Backlog::default(),
             objects: 0,
             threads: 0,
             cpu_before: Nanos::ZERO,
@@ -228,6 +229,20 @@ impl<W: Write> Recorder<W> {
                 break;
             }
         }
+        let settled = self.settle();
+        for moment in self.outlive(settled).unwrap_or_default() {
+            watch(&moment);
+        }
+    }
+
+    /// Waits for the unwind tables that are still being compiled, and writes
+    /// down the last intervals.
+    fn settle(&mut self) -> Result<Vec<Moment>> {
+        while self.backlog.is_waiting() && self.unwinder.is_busy() {
+            self.unwinder.take_in(true);
+            self.backlog.retry(&mut self.unwinder, self.atlas.objects());
+        }
+        self.write_down(true)
     }
 
     /// Whether `readings` hold another update of the main meter than the one
@@ -261,7 +276,7 @@ impl<W: Write> Recorder<W> {
             return;
         }
         let closed = self.close();
-        if let Some(moment) = self.outlive(closed).flatten() {
+        for moment in self.outlive(closed).unwrap_or_default() {
             watch(&moment);
         }
     }
@@ -301,7 +316,7 @@ impl<W: Write> Recorder<W> {
         };
         self.border = None;
         self.drain()?;
-        self.early.retain(|sample| sample.at > border);
+        self.backlog.forget(border);
         let nothing_yet = IntervalAccounts {
             begin: border,
             end: border,
@@ -317,11 +332,11 @@ impl<W: Write> Recorder<W> {
     }
 
     /// Closes an interval, if the measurement has begun.
-    fn close(&mut self) -> Result<Option<Moment>> {
+    fn close(&mut self) -> Result<Vec<Moment>> {
         if self.clockwork.is_none() {
             self.drain()?;
-            self.early.clear();
-            return Ok(None);
+            self.backlog.forget(clock::now());
+            return Ok(Vec::new());
         }
         // A border that was not set in advance follows the readings at once:
         // what runs between the two is charged to the wrong interval.
@@ -344,12 +359,16 @@ impl<W: Write> Recorder<W> {
         // Before all that takes its time: the next border may be near.
         self.ahead();
         self.drain()?;
-        // eprof may not have got to run for a while since the border: what was
-        // sampled meanwhile belongs to time that is not yet accounted.
-        for sample in std::mem::take(&mut self.early) {
-            if sample.at > accounts.end {
-                self.early.push(sample);
-            } else {
+        self.backlog.end(accounts, readings);
+        self.write_down(false)
+    }
+
+    /// Writes down the intervals whose samples are complete; all of them with
+    /// `now`.
+    fn write_down(&mut self, now: bool) -> Result<Vec<Moment>> {
+        let mut moments = Vec::new();
+        while let Some(ended) = self.backlog.next(now, &self.unwinder) {
+            for sample in ended.samples {
                 let Taken {
                     task,
                     cpu,
@@ -357,15 +376,14 @@ impl<W: Write> Recorder<W> {
                     counts,
                     ..
                 } = sample;
-                self.capture
-                    .sample(task, cpu, &sample.frames, spent, counts);
+                let frames = sample.frames();
+                self.capture.sample(task, cpu, frames, spent, counts);
             }
+            let record = self.capture.close(ended.accounts, ended.readings)?;
+            let clockwork = self.clockwork.as_mut();
+            moments.extend(clockwork.map(|clock| clock.advance(&record, self.threads)));
         }
-        let record = self.capture.close(accounts, readings)?;
-        Ok(self
-            .clockwork
-            .as_mut()
-            .map(|clockwork| clockwork.advance(&record, self.threads)))
+        Ok(moments)
     }
 
     /// Takes in what happened since the last time.
@@ -377,36 +395,38 @@ impl<W: Write> Recorder<W> {
             sideband.drain(&mut |mapping| batch.push(KernelEvent::Mapped(mapping)));
         }
         symbol::in_order(&mut batch);
-        for event in &batch {
-            self.atlas.apply(event);
+        for event in batch {
+            self.atlas.apply(&event);
             match event {
-                KernelEvent::Sample(sample) => {
-                    let frames = self.atlas.frames(sample);
-                    self.record_objects()?;
-                    match sample.task {
-                        Some(task) => self.early.push(Taken {
-                            at: sample.at,
-                            task,
-                            cpu: sample.cpu,
-                            spent: sample.spent,
-                            counts: sample.counts,
-                            frames,
-                        }),
-                        None => self.capture.lost("sample-of-unnamed-thread", 1),
-                    }
-                }
+                KernelEvent::Sample(sample) => self.sampled(sample),
                 KernelEvent::Mapped(_) => {}
                 KernelEvent::Born(_) => {
                     self.threads += 1;
-                    self.capture.event(event)?;
+                    self.capture.event(&event)?;
                 }
                 KernelEvent::Renamed { .. } | KernelEvent::Gone { .. } => {
-                    self.capture.event(event)?;
+                    self.capture.event(&event)?;
                 }
             }
         }
+        self.record_objects()?;
         self.atlas.settle();
+        if self.unwinder.take_in(false) {
+            self.backlog.retry(&mut self.unwinder, self.atlas.objects());
+        }
+        self.unwinder.publish(&mut self.probe, self.atlas.spaces());
         Ok(())
+    }
+
+    /// Takes in a sample.
+    fn sampled(&mut self, sample: Sample) {
+        let Some(task) = sample.task else {
+            return self.capture.lost("sample-of-unnamed-thread", 1);
+        };
+        let place = self.atlas.place(&sample);
+        let objects = self.atlas.objects();
+        let taken = Taken::new(task, sample, place, &mut self.unwinder, objects);
+        self.backlog.add(taken);
     }
 
     /// Frames name objects by their position in the atlas: the recording has
@@ -441,10 +461,11 @@ impl<W: Write> Recorder<W> {
                 losses.count(&reason, count);
             }
         }
-        let late = u64::try_from(self.early.len()).unwrap_or(u64::MAX);
+        let late = u64::try_from(self.backlog.early()).unwrap_or(u64::MAX);
         losses.count("sample-after-last-interval", late);
         let programs = self.probe.footprint();
         self.caveats.extend(self.probe.caveats());
+        self.caveats.extend(self.unwinder.caveats());
         // The hooks are of no use any more, and naming takes its time.
         drop(self.probe);
         drop(self.sideband);

@@ -18,7 +18,7 @@ mod search;
 pub mod space;
 pub mod stack;
 
-use crate::kernel::{KernelEvent, Sample};
+use crate::kernel::{KernelEvent, Sample, TaskId};
 use crate::recording::Frame;
 use generated::Compilers;
 
@@ -36,6 +36,15 @@ pub struct Atlas {
     objects: Objects,
     spaces: Spaces,
     compilers: Compilers,
+}
+
+/// What the addresses of a sample mean.
+#[derive(Clone, Debug, Default)]
+pub struct Place {
+    /// What was mapped.
+    pub space: AddressSpace,
+    /// The process, where it is known.
+    pub process: Option<TaskId>,
 }
 
 impl Atlas {
@@ -60,13 +69,25 @@ impl Atlas {
     }
 
     /// The frames of `sample`, root first, by what was mapped at its time:
-    /// every event before it must have been applied, and none after it.
+    /// every event before it must have been applied, and none after it. To be
+    /// asked for when its stack is complete.
     pub fn frames(&self, sample: &Sample) -> Vec<Frame> {
-        let process = sample.task.and_then(|task| self.spaces.leader(task));
-        match sample.task.and_then(|task| self.spaces.of(task)) {
-            Some(space) => stack::frames(sample, process, |address| space.locate(address)),
-            None => stack::frames(sample, None, |_| Location::Unmapped),
-        }
+        stack::frames_in(sample, self.place(sample).as_ref())
+    }
+
+    /// Where `sample` was taken: to be asked for as [`frames`](Self::frames)
+    /// is. `None` where nothing is known of its process.
+    pub fn place(&self, sample: &Sample) -> Option<Place> {
+        let task = sample.task?;
+        Some(Place {
+            space: self.spaces.of(task)?.clone(),
+            process: self.spaces.leader(task),
+        })
+    }
+
+    /// What is mapped in all processes.
+    pub fn spaces(&mut self) -> &mut Spaces {
+        &mut self.spaces
     }
 
     /// Forgets processes that ended; to be called after each batch.

@@ -263,6 +263,17 @@ impl Objects {
         }
     }
 
+    /// The file of `id`, or a copy of what stands for it, open; `None` where it
+    /// is gone.
+    pub(crate) fn open(&self, id: ObjectId) -> Option<File> {
+        match self.readable(id) {
+            Readable::At(_, Some(file)) => Some(file),
+            Readable::At(path, None) => open_plain(&path),
+            Readable::Vdso => live::vdso(),
+            Readable::Gone => None,
+        }
+    }
+
     /// Where the symbols of `id` can be read now.
     pub(crate) fn readable(&self, id: ObjectId) -> Readable {
         let place = id.0 as usize;

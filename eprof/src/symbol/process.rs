@@ -1,7 +1,7 @@
 //! The address spaces of all processes of the target, kept in step with the
 //! events of the kernel.
 
-use std::collections::HashMap;
+use std::collections::{BTreeSet, HashMap, HashSet};
 
 use crate::kernel::{Mapping, Task, TaskId};
 use crate::recording::ObjectId;
@@ -25,6 +25,8 @@ pub struct Spaces {
     tasks: HashMap<TaskId, u32>,
     /// Tasks that ended since the last settling, and in the one before.
     ended: [Vec<TaskId>; 2],
+    /// Processes that have other mappings or threads than before.
+    changed: HashSet<u32>,
 }
 
 #[derive(Debug, Default)]
@@ -34,6 +36,8 @@ struct Process {
     leader: Option<TaskId>,
     /// Incarnations of threads that live.
     threads: u32,
+    /// They, and those that ended a short while ago.
+    tasks: BTreeSet<TaskId>,
     /// Whether a thread was reported; a mapping may come first.
     known: bool,
     /// Whether the process exec'ed, so that it has nothing of its parent's.
@@ -73,7 +77,9 @@ impl Spaces {
         process.known = true;
         process.threads += 1;
         process.idle = 0;
+        process.tasks.insert(task.id);
         self.tasks.insert(task.id, task.pid);
+        self.changed.insert(task.pid);
     }
 
     /// Code was mapped; `object` is `None` for memory without a file.
@@ -86,6 +92,7 @@ impl Spaces {
         process
             .space
             .map(mapping.start, mapping.end, mapping.offset, object);
+        self.changed.insert(mapping.pid);
     }
 
     /// A thread ended, or its next incarnation began.
@@ -104,7 +111,10 @@ impl Spaces {
     /// events.
     pub fn settle(&mut self) {
         for task in self.ended[1].drain(..) {
-            self.tasks.remove(&task);
+            let process = self.tasks.remove(&task);
+            if let Some(process) = process.and_then(|pid| self.processes.get_mut(&pid)) {
+                process.tasks.remove(&task);
+            }
         }
         self.ended.swap(0, 1);
         self.processes.retain(|_, process| {
@@ -114,6 +124,18 @@ impl Spaces {
             process.idle += 1;
             process.idle <= if process.known { GRACE } else { GRACE_UNKNOWN }
         });
+    }
+
+    /// The processes that have other mappings or threads than at the last
+    /// call.
+    pub(crate) fn changed(&mut self) -> HashSet<u32> {
+        std::mem::take(&mut self.changed)
+    }
+
+    /// The address space of a process, and its threads.
+    pub(crate) fn process(&self, pid: u32) -> Option<(&AddressSpace, &BTreeSet<TaskId>)> {
+        let process = self.processes.get(&pid)?;
+        Some((&process.space, &process.tasks))
     }
 
     /// The address space of `task`'s process; `None` where nothing is known

@@ -100,6 +100,21 @@ impl AddressSpace {
         }
     }
 
+    /// Tells two address spaces apart: the same for copies as long as none of
+    /// them changes, and as long as one of them is kept.
+    pub(crate) fn identity(&self) -> usize {
+        Arc::as_ptr(&self.regions) as usize
+    }
+
+    /// All mappings, ascending: first address, one past the last, and the
+    /// file and the offset in it, where there is one.
+    pub(crate) fn regions(&self) -> impl Iterator<Item = (u64, u64, Option<(ObjectId, u64)>)> + '_ {
+        self.regions.iter().map(|region| {
+            let code = region.object.map(|object| (object, region.offset));
+            (region.start, region.end, code)
+        })
+    }
+
     /// What lies at `address`.
     pub fn locate(&self, address: u64) -> Location {
         let next = self.regions.partition_point(|region| region.end <= address);

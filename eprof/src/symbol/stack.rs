@@ -2,6 +2,7 @@
 
 use crate::kernel::{Sample, StackEnd, TaskId};
 use crate::recording::Frame;
+use crate::symbol::Place;
 use crate::symbol::space::Location;
 
 /// The lowest address that can hold code: `vm.mmap_min_addr` is 4096 or more
@@ -12,6 +13,14 @@ const LOWEST: u64 = 4096;
 /// five-level page tables (Documentation/arch/x86/x86_64/5level-paging.rst),
 /// fewer on other machines.
 const USER_BITS: u32 = 56;
+
+/// The frames of `sample`, root first, which was taken at `place`.
+pub fn frames_in(sample: &Sample, place: Option<&Place>) -> Vec<Frame> {
+    match place {
+        Some(Place { space, process }) => frames(sample, *process, |address| space.locate(address)),
+        None => frames(sample, None, |_| Location::Unmapped),
+    }
+}
 
 /// The frames of `sample`, root first: what is missing at the root, user
 /// frames, kernel frames.
@@ -38,9 +47,9 @@ pub fn frames(
     }
     let mut end = sample.user_end;
     for (n, &address) in sample.user.iter().enumerate() {
-        let returns = n > 0;
+        let returns = n > 0 && !sample.interrupted.contains(&n);
         if address < LOWEST || address >> USER_BITS != 0 {
-            end = StackEnd::Failed;
+            end = StackEnd::LeftCode;
             break;
         }
         // A call may be the last instruction of a mapping.
@@ -51,8 +60,8 @@ pub fn frames(
                 offset: offset.wrapping_add(back),
                 returns,
             },
-            Location::Unmapped if returns && process.is_some() => {
-                end = StackEnd::Failed;
+            Location::Unmapped if n > 0 && process.is_some() => {
+                end = StackEnd::LeftCode;
                 break;
             }
             Location::Anonymous => match process {
@@ -67,12 +76,12 @@ pub fn frames(
         });
     }
     match end {
-        StackEnd::Truncated | StackEnd::Failed => leaf_first.push(Frame::Broken(end)),
         StackEnd::Complete | StackEnd::Absent if leaf_first.is_empty() => {
             leaf_first.push(Frame::Broken(StackEnd::Failed));
         }
         // Absent: a thread without user memory lacks nothing.
         StackEnd::Complete | StackEnd::Absent => {}
+        _ => leaf_first.push(Frame::Broken(end)),
     }
     leaf_first.reverse();
     leaf_first
@@ -101,7 +110,9 @@ mod tests {
                 StackEnd::Complete
             },
             user: user.to_vec(),
+            interrupted: Vec::new(),
             user_end,
+            copy: None,
         }
     }
 
@@ -170,7 +181,7 @@ mod tests {
             assert_eq!(
                 stack,
                 [
-                    Frame::Broken(StackEnd::Failed),
+                    Frame::Broken(StackEnd::LeftCode),
                     user(0x20, true),
                     user(0x30, false)
                 ],
@@ -197,6 +208,16 @@ mod tests {
                 },
                 Frame::Unmapped(0x7fff_0000)
             ]
+        );
+    }
+
+    #[test]
+    fn interrupted_code_does_not_return() {
+        let mut sample = sample(&[], &[0x10030, 0x10020, 0x10010], StackEnd::Complete);
+        sample.interrupted = vec![1];
+        assert_eq!(
+            frames(&sample, PROCESS, locate),
+            [user(0x10, true), user(0x20, false), user(0x30, false)]
         );
     }
 

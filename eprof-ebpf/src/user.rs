@@ -1,0 +1,204 @@
+//! The user side of an interrupted thread: its registers and its stack.
+
+use aya_ebpf::{
+    EbpfContext, Global,
+    bindings::task_struct,
+    helpers::generated::{
+        bpf_get_current_task_btf, bpf_probe_read_kernel, bpf_probe_read_user, bpf_task_pt_regs,
+    },
+    programs::PerfEventContext,
+};
+use core::ffi::c_void;
+use eprof_common::{
+    Registers, WalkEnd,
+    sample::{MAX_PIECES, PIECE},
+};
+
+use crate::{
+    map::{self, Scratch},
+    task::TaskPointer,
+};
+
+/// The layout of the registers: that of x86-64.
+const X86_64: u32 = 0;
+
+/// Where nothing can be read in so many pieces, there is no stack.
+const MOST_SKIPPED: usize = 8;
+
+/// Whose registers these are; set at load.
+#[unsafe(no_mangle)]
+static ARCHITECTURE: Global<u32> = Global::new(X86_64);
+
+/// The word of the context at a constant offset. In assembly, because the
+/// compiler would make one load of two at different offsets, which the
+/// verifier does not accept of a context.
+macro_rules! context {
+    ($ctx:expr, $offset:literal) => {{
+        let word: u64;
+        // SAFETY: the verifier checks the offset.
+        unsafe {
+            core::arch::asm!(
+                concat!("{word} = *(u64 *)({ctx} + ", $offset, ")"),
+                ctx = in(reg) $ctx,
+                word = out(reg) word,
+                options(nostack, readonly),
+            );
+        }
+        word
+    }};
+}
+
+/// Fetches the registers with which user code was interrupted, or with which
+/// it entered the kernel. `false` where there is no user code.
+///
+/// # Safety
+/// `scratch` belongs to this CPU.
+#[inline(always)]
+pub unsafe fn registers(ctx: &PerfEventContext, scratch: *mut Scratch) -> bool {
+    let ctx = ctx.as_ptr();
+    // `struct pt_regs` of arch/x86/include/asm/ptrace.h and `struct
+    // user_pt_regs` of arch/arm64/include/uapi/asm/ptrace.h.
+    let registers = if ARCHITECTURE.load() == X86_64 {
+        let cs = context!(ctx, 136);
+        if cs & 3 != 0 {
+            let registers = Registers {
+                pc: context!(ctx, 128),
+                sp: context!(ctx, 152),
+                fp: context!(ctx, 32),
+                lr: 0,
+                flags: Registers::EXACT,
+            };
+            (Some(registers), false)
+        } else {
+            // SAFETY: reads kernel memory by a helper.
+            (unsafe { entry(128, 152, 32, 128) }, true)
+        }
+    } else {
+        // PSR_MODE_MASK, and PSR_MODE_EL0t, which is zero.
+        let mode = context!(ctx, 264) & 0xf;
+        if mode == 0 {
+            let registers = Registers {
+                pc: context!(ctx, 256),
+                sp: context!(ctx, 248),
+                fp: context!(ctx, 232),
+                lr: context!(ctx, 240),
+                flags: Registers::EXACT,
+            };
+            (Some(registers), false)
+        } else {
+            // SAFETY: as above.
+            (unsafe { entry(256, 248, 232, 240) }, true)
+        }
+    };
+    let (registers, entered) = registers;
+    match registers {
+        // A thread that exits has given up its memory before its registers.
+        Some(registers) if registers.pc != 0 && !(entered && TaskPointer::is_without_memory()) => {
+            // SAFETY: by the caller.
+            unsafe {
+                (*scratch).registers = registers;
+                (*scratch).entered = u32::from(entered);
+            }
+            true
+        }
+        _ => false,
+    }
+}
+
+/// The registers with which the running thread entered the kernel.
+///
+/// # Safety
+/// None: the kernel's memory is read by a helper.
+#[inline(always)]
+unsafe fn entry(pc: usize, sp: usize, fp: usize, lr: usize) -> Option<Registers> {
+    // SAFETY: the helpers give the saved registers of the running task.
+    let saved = unsafe {
+        let task: *mut task_struct = bpf_get_current_task_btf();
+        bpf_task_pt_regs(task) as *const u8
+    };
+    if saved.is_null() {
+        return None;
+    }
+    Some(Registers {
+        pc: kernel(saved.wrapping_add(pc))?,
+        sp: kernel(saved.wrapping_add(sp))?,
+        fp: kernel(saved.wrapping_add(fp))?,
+        lr: kernel(saved.wrapping_add(lr))?,
+        flags: Registers::EXACT,
+    })
+}
+
+#[inline(always)]
+fn kernel(at: *const u8) -> Option<u64> {
+    let mut word = 0u64;
+    // SAFETY: the helper checks the address.
+    let status = unsafe { bpf_probe_read_kernel((&raw mut word).cast(), 8, at.cast()) };
+    (status == 0).then_some(word)
+}
+
+/// The word at an address of the user's.
+#[inline(always)]
+pub fn word(at: u64) -> Option<u64> {
+    let mut word = 0u64;
+    // SAFETY: the helper checks the address.
+    let status =
+        unsafe { bpf_probe_read_user((&raw mut word).cast::<c_void>(), 8, at as *const c_void) };
+    (status == 0).then_some(word)
+}
+
+/// Copies the stack from the stack pointer on, as far as it can be read, and
+/// puts the registers before it. Where a thread in the kernel has no stack, its
+/// image is being replaced.
+///
+/// # Safety
+/// `scratch` belongs to this CPU.
+#[inline(always)]
+pub unsafe fn copy(scratch: *mut Scratch) -> WalkEnd {
+    const WORDS: u32 = (size_of::<Registers>() / 8) as u32;
+    // SAFETY: by the caller; the index has a bound, and behind it there is
+    // room for the registers and all pieces.
+    unsafe {
+        let first = map::word((*scratch).kernel + (*scratch).frames);
+        let to = (&raw mut (*scratch).words).cast::<u64>().add(first);
+        let registers = (*scratch).registers;
+        *to = registers.pc;
+        *to.add(1) = registers.sp;
+        *to.add(2) = registers.fp;
+        *to.add(3) = registers.lr;
+        *to.add(4) = registers.flags;
+        let to = to.add(WORDS as usize).cast::<u8>();
+        let from = registers.sp & !(PIECE as u64 - 1);
+        let wanted = map::PIECES.load();
+        let (mut pieces, mut skipped) = (0u32, 0u32);
+        let mut number = 0;
+        while number < MAX_PIECES {
+            if pieces >= wanted {
+                break;
+            }
+            let at = map::bounded::<{ map::PIECE_MASK }>(pieces) as usize * PIECE;
+            let status = bpf_probe_read_user(
+                to.add(at).cast::<c_void>(),
+                PIECE as u32,
+                from.wrapping_add((number * PIECE) as u64) as *const c_void,
+            );
+            if status == 0 {
+                pieces += 1;
+            } else if pieces > 0 || number >= MOST_SKIPPED {
+                break;
+            } else {
+                skipped += 1;
+            }
+            number += 1;
+        }
+        (*scratch).extra = if pieces > 0 { WORDS } else { 0 };
+        (*scratch).header.pieces = pieces;
+        (*scratch).header.skipped = skipped;
+        if pieces > 0 {
+            WalkEnd::PENDING
+        } else if (*scratch).entered != 0 {
+            WalkEnd::ABSENT
+        } else {
+            WalkEnd::FAULT
+        }
+    }
+}

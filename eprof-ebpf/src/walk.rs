@@ -1,0 +1,177 @@
+//! Walking up a user stack by unwind tables, one frame per call of `step`.
+
+use aya_ebpf::{Global, helpers::generated::bpf_loop};
+use core::ffi::c_void;
+use eprof_common::{
+    Region, Rule, Space, WalkEnd, rule,
+    sample::{INTERRUPTED, MAX_USER_FRAMES},
+    table::{CHUNK_ROWS, PAGE_BITS, REGION_STEPS},
+};
+
+use crate::{
+    map::{self, Scratch},
+    user,
+};
+
+/// The bits of a return address that are part of the address; set at load.
+#[unsafe(no_mangle)]
+static CODE_MASK: Global<u64> = Global::new(u64::MAX);
+
+/// Steps of a search in the rows of one page, of which there are at most
+/// 65536: one row per byte.
+const ROW_STEPS: u32 = PAGE_BITS + 1;
+
+/// Walks from the registers in `scratch` up to the root, or as far as that is
+/// known.
+///
+/// # Safety
+/// `scratch` belongs to this CPU.
+#[inline(always)]
+pub unsafe fn up(scratch: *mut Scratch) -> WalkEnd {
+    // SAFETY: by the caller; the callback has the type that the helper wants.
+    unsafe {
+        if (*scratch).space == 0 {
+            return WalkEnd::PENDING;
+        }
+        (*scratch).end = WalkEnd::DEEP.0;
+        bpf_loop(
+            MAX_USER_FRAMES as u32,
+            step as *mut c_void,
+            core::ptr::null_mut(),
+            0,
+        );
+        WalkEnd((*scratch).end)
+    }
+}
+
+/// Takes down a frame and goes on to its caller; one to stop.
+extern "C" fn step(_: u32, _: *mut c_void) -> i64 {
+    let Some(scratch) = map::here().and_then(|here| map::SCRATCH.get_ptr_mut(here.number)) else {
+        return 1;
+    };
+    // SAFETY: `scratch` belongs to this CPU.
+    unsafe {
+        let end = frame(scratch);
+        if end == WalkEnd::ON {
+            return 0;
+        }
+        (*scratch).end = end.0;
+    }
+    1
+}
+
+/// # Safety
+/// `scratch` belongs to this CPU.
+#[inline(always)]
+unsafe fn frame(scratch: *mut Scratch) -> WalkEnd {
+    // SAFETY: by the caller.
+    unsafe {
+        let place = (*scratch).registers.place();
+        let region = match region(Space((*scratch).space), place) {
+            Some(region) => *region,
+            // What frame pointers led to need not be an address at all.
+            None if (*scratch).registers.flags & eprof_common::Registers::GUESSED != 0 => {
+                return WalkEnd::LEFT_CODE;
+            }
+            None => return WalkEnd::PENDING,
+        };
+        if region.pages == 0 && region.page == Region::PENDING {
+            return WalkEnd::PENDING;
+        }
+        let pc = (*scratch).registers.pc;
+        let frames = (*scratch).frames;
+        let interrupted = frames > 0 && (*scratch).registers.is_exact();
+        let slot = map::word((*scratch).kernel + frames);
+        *(&raw mut (*scratch).words).cast::<u64>().add(slot) =
+            if interrupted { pc | INTERRUPTED } else { pc };
+        (*scratch).frames = frames + 1;
+
+        let rule = rule_at(&region, place);
+        let mut registers = (*scratch).registers;
+        let end = rule::step(&mut registers, &rule, CODE_MASK.load(), |at| {
+            user::word(at).ok_or(WalkEnd::FAULT)
+        });
+        (*scratch).registers = registers;
+        end
+    }
+}
+
+/// The region of `space` at an address.
+#[inline(always)]
+fn region(space: Space, place: u64) -> Option<*const Region> {
+    let first = space.first();
+    let (mut low, mut high) = (0, space.count());
+    let mut steps = 0;
+    while steps < REGION_STEPS {
+        if low >= high {
+            break;
+        }
+        let middle = (low + high) >> 1;
+        let region = map::REGIONS.get_ptr(first.wrapping_add(middle))?;
+        // SAFETY: `region` is an element of REGIONS.
+        if unsafe { (*region).begin } <= place {
+            low = middle + 1;
+        } else {
+            high = middle;
+        }
+        steps += 1;
+    }
+    if low == 0 {
+        return None;
+    }
+    let region = map::REGIONS.get_ptr(first.wrapping_add(low - 1))?;
+    // SAFETY: as above.
+    (place < unsafe { (*region).end }).then_some(region)
+}
+
+/// The rule for an address in a region. Without any, frame pointers are
+/// followed.
+#[inline(always)]
+fn rule_at(region: &Region, place: u64) -> Rule {
+    find(region, place).unwrap_or(Rule::of(Rule::NONE))
+}
+
+#[inline(always)]
+fn find(region: &Region, place: u64) -> Option<Rule> {
+    let relative = place.wrapping_sub(region.bias);
+    let page = relative >> PAGE_BITS;
+    if page >= u64::from(region.pages) {
+        return None;
+    }
+    let page = map::PAGES.get_ptr(region.page.wrapping_add(page as u32))?;
+    // SAFETY: `page` is an element of PAGES.
+    let (from, rows) = unsafe { ((*page).from, (*page).rows) };
+    if rows == 0 {
+        return None;
+    }
+    let chunk = map::CHUNKS.get_value_ptr_mut(from / CHUNK_ROWS as u32, &0)?;
+    // SAFETY: `chunk` is the element of a chunk map.
+    let words = unsafe { (&raw const (*chunk).rows).cast::<u32>() };
+    let from = from & (CHUNK_ROWS as u32 - 1);
+    let low_bits = relative as u32 & ((1 << PAGE_BITS) - 1);
+    // The last row that is not above the address; the first row is at the
+    // page's first byte.
+    let (mut low, mut high) = (0, rows);
+    let mut steps = 0;
+    while steps < ROW_STEPS {
+        if low >= high {
+            break;
+        }
+        let middle = (low + high) >> 1;
+        let at = map::bounded::<{ CHUNK_ROWS as u32 - 1 }>(from + middle) as usize;
+        // SAFETY: the index has a bound.
+        let row = unsafe { *words.add(at) };
+        if row & 0xffff <= low_bits {
+            low = middle + 1;
+        } else {
+            high = middle;
+        }
+        steps += 1;
+    }
+    let at = map::bounded::<{ CHUNK_ROWS as u32 - 1 }>((from + low).wrapping_sub(1)) as usize;
+    // SAFETY: as above.
+    let row = unsafe { *words.add(at) };
+    let rule = map::RULES.get_ptr(row >> 16)?;
+    // SAFETY: `rule` is an element of RULES.
+    Some(unsafe { *rule })
+}

@@ -1,0 +1,134 @@
+//! How user stacks are walked, as well as the kernel allows.
+
+use aya::Ebpf;
+use aya::programs::PerfEvent;
+use eprof_common::sample::MAX_PIECES;
+
+use super::load::{self, refusal};
+use crate::caveat::Caveat;
+use crate::error::Result;
+
+/// How many pieces of a stack (of 1 KiB) are copied where it is not walked.
+pub(super) const PIECES: u32 = 16;
+
+const _: () = assert!(PIECES as usize <= MAX_PIECES);
+
+/// How user stacks are walked.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub enum Unwinding {
+    /// In the kernel, by tables that are compiled from the programs' unwind
+    /// information. Needs Linux 5.17 and its type information.
+    #[default]
+    Tables,
+    /// In eprof, in a copy of the upper end of the stack. Needs Linux 5.15 and
+    /// its type information.
+    Copies,
+    /// By the kernel, along frame pointers, which most programs lack.
+    Pointers,
+}
+
+impl Unwinding {
+    /// The program that takes samples.
+    pub(super) const fn program(self) -> &'static str {
+        match self {
+            Self::Tables => "sample_tables",
+            Self::Copies => "sample_copies",
+            Self::Pointers => "sample_pointers",
+        }
+    }
+
+    const fn simpler(self) -> Option<Self> {
+        match self {
+            Self::Tables => Some(Self::Copies),
+            Self::Copies => Some(Self::Pointers),
+            Self::Pointers => None,
+        }
+    }
+
+    fn caveat(self, why: &str) -> Option<Caveat> {
+        match self {
+            Self::Tables => None,
+            Self::Copies => Some(Caveat::new(
+                "stack-copies",
+                format!(
+                    "stacks are copied and walked afterwards, because {why}; what lies deeper \
+                     than {PIECES} KiB is missing"
+                ),
+            )),
+            Self::Pointers => Some(Caveat::new(
+                "frame-pointers-only",
+                format!(
+                    "stacks are walked by frame pointers only, because {why}; callers in \
+                     programs without frame pointers are missing or wrong"
+                ),
+            )),
+        }
+    }
+}
+
+/// Loads the best sampling program that the kernel accepts, at best that for
+/// `wanted`; `why` tells why it is not better than that, if so.
+///
+/// # Errors
+/// Where it accepts none.
+pub(super) fn load(
+    ebpf: &mut Ebpf,
+    wanted: Unwinding,
+    why: Option<&str>,
+) -> Result<(Unwinding, Option<Caveat>)> {
+    let mut why = why.map(str::to_owned);
+    let mut way = wanted;
+    loop {
+        let program: &mut PerfEvent = load::program(ebpf, way.program())?;
+        match (program.load(), way.simpler()) {
+            (Ok(()), _) => return Ok((way, why.and_then(|why| way.caveat(&why)))),
+            (Err(error), None) => return Err(refusal(way.program(), &error)),
+            (Err(error), Some(simpler)) => {
+                why.get_or_insert(refusal(way.program(), &error).to_string());
+                way = simpler;
+            }
+        }
+    }
+}
+
+/// The bits of a return address that are part of the address. On AArch64 a
+/// return address may be signed in the bits that addresses do not have
+/// (Documentation/arch/arm64/pointer-authentication.rst); how many these are
+/// shows in the addresses of this process, for its stack lies at the top.
+pub(super) fn code_mask() -> u64 {
+    if !cfg!(target_arch = "aarch64") {
+        return u64::MAX;
+    }
+    let maps = std::fs::read_to_string("/proc/self/maps").unwrap_or_default();
+    let highest = maps
+        .lines()
+        .filter_map(|line| {
+            let (_, end) = line.split(' ').next()?.split_once('-')?;
+            u64::from_str_radix(end, 16).ok()
+        })
+        .max();
+    mask_of(highest.map_or(0, |end| end.saturating_sub(1)))
+}
+
+/// The bits up to the highest one that is set; of addresses that are too low
+/// to tell, all but the sign.
+fn mask_of(highest: u64) -> u64 {
+    const FEWEST: u32 = 36;
+    let bits = u64::BITS - highest.leading_zeros();
+    if bits < FEWEST {
+        return u64::MAX >> 1;
+    }
+    u64::MAX >> (u64::BITS - bits)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn the_mask_has_as_many_bits_as_addresses() {
+        assert_eq!(mask_of(0xffff_d234_5fff), (1 << 48) - 1);
+        assert_eq!(mask_of(0x7f_d234_5fff), (1 << 39) - 1);
+        assert_eq!(mask_of(0), u64::MAX >> 1);
+    }
+}

@@ -1,0 +1,98 @@
+//! Functions that compilers make without unwind information, told by their
+//! code.
+
+use eprof_common::Rule;
+
+use super::image::Machine;
+
+/// Functions begin at multiples of this.
+const ALIGNMENT: u64 = 16;
+
+/// The longest function that is recognised, in bytes.
+const LONGEST: usize = 256;
+
+/// Rows for the first function in `bytes`, which are at `begin`, if it is one
+/// that moves the stack pointer once at its beginning and once at its end:
+/// such as the C function `main` that rustc makes, through which all of a
+/// program's stacks pass. `None` ends the rows.
+pub(super) fn function(machine: Machine, begin: u64, bytes: &[u8]) -> Vec<(u64, Option<Rule>)> {
+    let start = begin.next_multiple_of(ALIGNMENT);
+    let skipped = usize::try_from(start - begin).unwrap_or(usize::MAX);
+    let Some(code) = bytes.get(skipped..) else {
+        return Vec::new();
+    };
+    let code = code.get(..LONGEST).unwrap_or(code);
+    if machine != Machine::X86_64 {
+        return Vec::new();
+    }
+    // Length of the first instruction, what it takes from the stack, and the
+    // end: the instruction that gives it back, and `ret`.
+    let (length, taken, ends): (_, _, &[&[u8]]) = match code {
+        // push %rax … pop %rax or %rcx; ret
+        [0x50, ..] => (1, 8, &[&[0x58, 0xc3], &[0x59, 0xc3]]),
+        // sub $n, %rsp … add $n, %rsp; ret
+        [0x48, 0x83, 0xec, taken @ 1..0x80, ..] => {
+            (4, i32::from(*taken), &[&[0x48, 0x83, 0xc4, *taken, 0xc3]])
+        }
+        _ => return Vec::new(),
+    };
+    let end = ends
+        .iter()
+        .filter_map(|end| {
+            let at = code.windows(end.len()).position(|window| window == *end)?;
+            Some((at as u64, end.len() as u64))
+        })
+        .min();
+    let Some((end, tail)) = end else {
+        return Vec::new();
+    };
+    let frame = |size| {
+        Some(Rule {
+            cfa_offset: size,
+            ra_offset: -8,
+            ..Rule::of(Rule::CFA_SP)
+        })
+    };
+    let ret = start + end + tail - 1;
+    vec![
+        (start, frame(8)),
+        (start + length, frame(8 + taken)),
+        (ret, frame(8)),
+        (ret + 1, None),
+    ]
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn the_main_function_of_a_rust_program_is_recognised() {
+        // push %rax; movslq %edi,%rax; call *%rbx; pop %rcx; ret; int3
+        let code = [
+            0xcc, 0xcc, 0x50, 0x48, 0x63, 0xc7, 0xff, 0xd3, 0x59, 0xc3, 0xcc,
+        ];
+        let rows = function(Machine::X86_64, 0x100e, &code);
+        let sizes: Vec<_> = rows
+            .iter()
+            .map(|(at, rule)| (*at, rule.map(|rule| rule.cfa_offset)))
+            .collect();
+        assert_eq!(
+            sizes,
+            [
+                (0x1010, Some(8)),
+                (0x1011, Some(16)),
+                (0x1017, Some(8)),
+                (0x1018, None)
+            ]
+        );
+    }
+
+    #[test]
+    fn other_code_is_left_alone() {
+        assert_eq!(function(Machine::X86_64, 0, &[0x55, 0x48, 0xc3]), []);
+        assert_eq!(function(Machine::X86_64, 0, &[0x50, 0x90]), []);
+        assert_eq!(function(Machine::X86_64, 1, &[0x50]), []);
+        assert_eq!(function(Machine::Aarch64, 0, &[0x50, 0x59, 0xc3]), []);
+    }
+}

@@ -1,0 +1,173 @@
+//! What is mapped where, as the sampling program wants to be told.
+
+use std::collections::{HashMap, HashSet};
+use std::sync::Arc;
+
+use eprof_common::{Region, Space};
+
+use super::table::Table;
+use crate::kernel::Probe;
+use crate::recording::ObjectId;
+use crate::symbol::{AddressSpace, Spaces};
+
+/// Spaces that are not used any more are kept for so many batches: a fork may
+/// be on its way that copies one.
+const GRACE: u32 = 4;
+
+/// So many of them are kept before it is worth looking which are free.
+const ENOUGH: usize = 64;
+
+/// An address space that the kernel was told of.
+struct Layout {
+    /// Keeps its identity from being used again.
+    held: AddressSpace,
+    /// How it is called; `None` where there was no room.
+    space: Option<Space>,
+    /// Objects whose table was missing.
+    missing: Vec<ObjectId>,
+    /// Whether one of them is known meanwhile.
+    stale: bool,
+}
+
+/// The address spaces of all processes, as the kernel was told of them.
+#[derive(Default)]
+pub(super) struct Layouts {
+    /// By identity of the address space: those that were inherited by fork
+    /// are one.
+    layouts: HashMap<usize, Layout>,
+    /// By process.
+    processes: HashMap<u32, usize>,
+    /// Spaces that are not used any more, and for how many batches.
+    retired: Vec<(Space, u32)>,
+}
+
+impl Layouts {
+    /// The table of an object is ready, or it is known that there is none.
+    pub(super) fn known(&mut self, object: ObjectId) {
+        for layout in self.layouts.values_mut() {
+            layout.stale |= layout.missing.contains(&object);
+        }
+    }
+
+    /// Tells the kernel of all that changed. `table` gives the table of an
+    /// object; `None` where it is not known yet, `Some(None)` where there is
+    /// none.
+    pub(super) fn publish(
+        &mut self,
+        probe: &mut Probe,
+        spaces: &mut Spaces,
+        table: &dyn Fn(ObjectId) -> Option<Option<Arc<Table>>>,
+    ) {
+        let mut changed = spaces.changed();
+        changed.extend(self.processes.iter().filter_map(|(pid, identity)| {
+            let layout = self.layouts.get(identity)?;
+            layout.stale.then_some(*pid)
+        }));
+        for layout in self.layouts.values_mut().filter(|layout| layout.stale) {
+            let (regions, missing) = regions(&layout.held, table);
+            let new = probe.add_space(&regions);
+            self.retired
+                .extend(layout.space.take().map(|space| (space, 0)));
+            layout.space = new;
+            layout.missing = missing;
+            layout.stale = false;
+        }
+        for pid in changed {
+            let Some((space, tasks)) = spaces.process(pid) else {
+                continue;
+            };
+            let identity = space.identity();
+            let layout = self.layouts.entry(identity).or_insert_with(|| {
+                let (regions, missing) = regions(space, table);
+                Layout {
+                    held: space.clone(),
+                    space: probe.add_space(&regions),
+                    missing,
+                    stale: false,
+                }
+            });
+            self.processes.insert(pid, identity);
+            for task in tasks {
+                probe.set_space(*task, layout.space.unwrap_or_default());
+            }
+        }
+        self.retire(probe, spaces);
+    }
+
+    /// Forgets what no process has any more.
+    fn retire(&mut self, probe: &mut Probe, spaces: &Spaces) {
+        self.processes
+            .retain(|pid, _| spaces.process(*pid).is_some());
+        let used: HashSet<usize> = self.processes.values().copied().collect();
+        let retired = &mut self.retired;
+        self.layouts.retain(|identity, layout| {
+            let keep = used.contains(identity);
+            if !keep {
+                retired.extend(layout.space.map(|space| (space, 0)));
+            }
+            keep
+        });
+        for (_, age) in retired.iter_mut() {
+            *age += 1;
+        }
+        if retired.len() >= ENOUGH {
+            let old = retired.partition_point(|(_, age)| *age > GRACE);
+            let mut candidates: Vec<_> = retired.drain(..old).map(|(space, _)| space).collect();
+            probe.remove_spaces(&mut candidates);
+            // Those that are still used are asked about again, later.
+            retired.extend(candidates.into_iter().map(|space| (space, 0)));
+        }
+    }
+}
+
+/// The regions of an address space, and the objects whose tables are missing.
+fn regions(
+    space: &AddressSpace,
+    table: &dyn Fn(ObjectId) -> Option<Option<Arc<Table>>>,
+) -> (Vec<Region>, Vec<ObjectId>) {
+    let mut regions: Vec<Region> = Vec::new();
+    let mut missing = Vec::new();
+    for (begin, end, code) in space.regions() {
+        let plain = |page| Region {
+            begin,
+            end,
+            bias: 0,
+            page,
+            pages: 0,
+        };
+        let region = match code {
+            None => plain(Region::NO_TABLE),
+            Some((object, offset)) => match table(object) {
+                None => {
+                    missing.push(object);
+                    plain(Region::PENDING)
+                }
+                Some(table) => match table.and_then(|table| {
+                    let (page, pages) = table.pages();
+                    Some((table.relative(offset)?, page, pages))
+                }) {
+                    None => plain(Region::NO_TABLE),
+                    Some((relative, page, pages)) => Region {
+                        begin,
+                        end,
+                        bias: begin.wrapping_sub(relative),
+                        page,
+                        pages,
+                    },
+                },
+            },
+        };
+        match regions.last_mut() {
+            Some(last)
+                if last.end == begin
+                    && region.pages == 0
+                    && last.pages == 0
+                    && last.page == region.page =>
+            {
+                last.end = end;
+            }
+            _ => regions.push(region),
+        }
+    }
+    (regions, missing)
+}
