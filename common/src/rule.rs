@@ -293,6 +293,7 @@ fn frame_pointer(
 }
 
 #[cfg(test)]
+#[allow(clippy::unwrap_used, reason = "a failed assumption is a failed test")]
 mod tests {
     use super::*;
 

@@ -3,27 +3,28 @@
 
 use std::time::Duration;
 
-use eprof::kernel::{Settings, StackEnd};
+use eprof::kernel::{Sample, Settings, StackEnd, Unwinding};
 
 use crate::accounts::conserved;
 use crate::bench::{Cgroup, Measured, both, measure, turn};
 
 const EVERY: Duration = Duration::from_millis(50);
 
+/// Where user code was: the first frame, or where the copy begins.
+fn leaf(sample: &Sample) -> Option<u64> {
+    let copied = sample.copy.as_ref().map(|copy| copy.registers.pc);
+    sample.user.first().copied().or(copied)
+}
+
 /// Samples find the function that the workload says it spends its time in,
 /// as often as the frequency and the CPU time have it.
-fn found(measured: &Measured, frequency_hz: u32) {
+fn found(measured: &Measured, frequency_hz: u32, unwinding: Unwinding) {
     conserved(measured);
     let function = measured.hot..measured.hot + 256;
     let hot = measured
         .samples
         .iter()
-        .filter(|sample| {
-            sample
-                .user
-                .first()
-                .is_some_and(|leaf| function.contains(leaf))
-        })
+        .filter(|sample| leaf(sample).is_some_and(|leaf| function.contains(&leaf)))
         .count();
     let all = measured.samples.len();
     assert!(hot * 10 >= all * 8, "{hot} of {all} samples are in hot()");
@@ -38,6 +39,9 @@ fn found(measured: &Measured, frequency_hz: u32) {
         assert_eq!(task.pid, measured.pid);
         assert!(task.born <= sample.at);
         assert_ne!(sample.user_end, StackEnd::Failed);
+        // Nobody gave the kernel any tables.
+        let copied = unwinding != Unwinding::Pointers && sample.user_end != StackEnd::Absent;
+        assert_eq!(sample.copy.is_some(), copied, "{sample:?}");
         assert_eq!(
             sample.kernel.is_empty(),
             sample.kernel_end == StackEnd::Absent
@@ -51,11 +55,18 @@ fn found(measured: &Measured, frequency_hz: u32) {
                 .all(|address| address >> 63 == 0 || sample.user.len() > 1)
         );
     }
-    // Frame pointers lead from the leaf to its callers.
+    // Frame pointers lead from the leaf to its callers; a copy of the stack
+    // begins at the stack pointer and has more than one frame.
     let deep = measured
         .samples
         .iter()
-        .filter(|sample| sample.user.len() >= 4)
+        .filter(|sample| {
+            sample.user.len() >= 4
+                || sample.copy.as_ref().is_some_and(|copy| {
+                    let end = copy.base + copy.bytes.len() as u64;
+                    (copy.base..end - 64).contains(&copy.registers.sp)
+                })
+        })
         .count();
     assert!(deep * 10 >= all * 8, "{deep} of {all} stacks have callers");
     let runs = measured.runs("sample");
@@ -66,12 +77,22 @@ fn found(measured: &Measured, frequency_hz: u32) {
 fn stacks_lead_to_the_function_that_ran() {
     let Some(_turn) = turn() else { return };
     let Some(cgroup) = Cgroup::new() else { return };
-    for settings in both(&Settings::default()) {
-        found(
-            &measure(&settings, &["spin", "500"], EVERY, Some(&cgroup)),
-            997,
-        );
-        found(&measure(&settings, &["spin", "500"], EVERY, None), 997);
+    for unwinding in [Unwinding::Tables, Unwinding::Copies, Unwinding::Pointers] {
+        let wanted = Settings {
+            unwinding,
+            ..Settings::default()
+        };
+        for settings in both(&wanted) {
+            let unwinding = if settings.no_btf {
+                Unwinding::Pointers
+            } else {
+                unwinding
+            };
+            for cgroup in [Some(&cgroup), None] {
+                let measured = measure(&settings, &["spin", "300"], EVERY, cgroup);
+                found(&measured, 997, unwinding);
+            }
+        }
     }
 }
 

@@ -288,7 +288,9 @@ pub fn sample(task: TaskId, at: Timestamp, address: u64) -> Sample {
         kernel: Vec::new(),
         kernel_end: StackEnd::Absent,
         user: vec![address],
+        interrupted: Vec::new(),
         user_end: StackEnd::Complete,
+        copy: None,
     }
 }
 

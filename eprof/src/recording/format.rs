@@ -66,7 +66,8 @@
 //! 5 Frame     choice: 0 User      object: u32, offset: u64, returns: bool
 //!                     1 Kernel    address: u64, returns: bool
 //!                     2 Unmapped  address: u64
-//!                     3 Broken    choice: 0 complete, 1 truncated, 2 absent, 3 failed
+//!                     3 Broken    choice: 0 complete, 1 truncated, 2 absent, 3 failed, 4 no-table, 5 unreadable,
+//!                                     6 unsupported, 7 astray, 8 left-code, 9 copy-ended
 //!                     4 Generated process: u32, address: u64, returns: bool
 //! 6 Stack     parent: u32?, frame: u32
 //! 7 Interval  begin: time, end: time, readings: [Reading], cpus: [CpuAccount], threads: [ThreadAccount],

@@ -137,7 +137,7 @@ pub fn compile<'data, R: ReadRef<'data>>(data: R) -> Option<Compiled> {
     let last = image.code.last()?.end();
     gap(&image, end, last, &mut searched, &mut rows);
     rows.none(last);
-    (!functions.is_empty() || rows.found).then(|| Compiled {
+    (!functions.is_empty() || rows.found).then_some(Compiled {
         base,
         code: image.code,
         rows: rows.rows,
