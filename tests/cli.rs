@@ -42,6 +42,8 @@ fn every_command_has_help_with_examples() {
         "run",
         "report",
         "flamegraph",
+        "export",
+        "calibrate",
         "list",
         "doctor",
         "completions",

@@ -6,7 +6,7 @@ use std::fs::File;
 use std::path::Path;
 use std::time::Duration;
 
-use crate::attribute::{self, Settings};
+use crate::attribute::{self, Attributed, Settings, Stretch};
 use crate::caveat::Caveat;
 use crate::clock;
 use crate::error::{Error, ErrorKind, Result};
@@ -159,6 +159,31 @@ pub fn analyse_in_detail(
         catalog.lines.extend(lines.map(|of| (of.frame, of.lines)));
         catalog.caveats.extend(found.caveats);
     }
+    let attributed = attributed(&recording, settings, &mut |_, _| {})?;
+    let catalog = &recording.catalog;
+    Ok(Profile::in_detail(catalog, &attributed, names.detail))
+}
+
+/// Attributes the energy of a recording; `watch` is told of every stretch of
+/// known energy as it is charged, in order of time for each meter, with the
+/// recording's header.
+///
+/// # Errors
+///
+/// As [`analyse`].
+pub fn watch(
+    path: &Path,
+    settings: impl FnOnce(&Header) -> Result<Settings>,
+    watch: &mut dyn FnMut(&Header, &Stretch<'_>),
+) -> Result<()> {
+    attributed(&RecordingFile::open(path)?, settings, watch).map(drop)
+}
+
+fn attributed(
+    recording: &RecordingFile,
+    settings: impl FnOnce(&Header) -> Result<Settings>,
+    watch: &mut dyn FnMut(&Header, &Stretch<'_>),
+) -> Result<Attributed> {
     let catalog = &recording.catalog;
     let mut header = catalog.header.clone();
     // Only at the end is it known whether the counters ran all the time.
@@ -169,8 +194,8 @@ pub fn analyse_in_detail(
     }
     let settings = settings(&header)?;
     let intervals = || recording.intervals();
-    let attributed = attribute::attribute(&header, &catalog.tasks, intervals, &settings)?;
-    Ok(Profile::in_detail(catalog, &attributed, names.detail))
+    let mut watch = |stretch: &Stretch<'_>| watch(&header, stretch);
+    attribute::attribute_watched(&header, &catalog.tasks, intervals, &settings, &mut watch)
 }
 
 /// Begins to sample the target's stacks and to watch its mappings: those of

@@ -23,6 +23,7 @@ use super::process::{Processes, UNNAMED};
 use super::sampled::{Counts, Stacks, counts};
 use super::settings::Settings;
 use super::split::apportion;
+use super::stretch::Stretch;
 use super::uncertainty::Errors;
 use super::weigh::Weigher;
 use super::{caveats, check::check};
@@ -119,8 +120,9 @@ impl Attribution {
         }
     }
 
-    /// Charges what a meter said about a stretch of time.
-    pub fn charge(&mut self, interval: &Interval) {
+    /// Charges what a meter said about a stretch of time, and tells `watch` who
+    /// paid, where the energy is known.
+    pub fn charge(&mut self, interval: &Interval, watch: &mut dyn FnMut(&Stretch<'_>)) {
         let meter = interval.meter;
         let length = interval.end.since(interval.begin);
         let Some(book) = self.books.get_mut(usize::from(meter.0)) else {
@@ -144,6 +146,7 @@ impl Attribution {
         let times = |of: &(Payer, Work)| of.1.time;
         let weights = weights.unwrap_or_else(|| activity.payers.iter().map(times).collect());
         let shares = book.charge(energy, length, interval.border, &activity, &weights);
+        watch(&Stretch::new(interval, &activity.payers, &shares));
         let borders = book.borders;
         let nested = book.meter().nested;
         let somewhere = book.meter().cpus.first().copied().unwrap_or_default();
@@ -162,7 +165,7 @@ impl Attribution {
         let split = (pool, meter);
         let mut groups: BTreeMap<TaskId, Share> = BTreeMap::new();
         let mut target = Price::default();
-        for (&(payer, _), share) in activity.payers.iter().zip(&shares) {
+        for (&(payer, _), share) in activity.payers.iter().zip(&shares.payers) {
             let Payer::Thread(task) = payer else { continue };
             let thread = self.threads.entry(task).or_default();
             let charge = thread.charges.entry(meter).or_default();

@@ -32,6 +32,17 @@ pub(super) struct Share {
     pub(super) lever: f64,
 }
 
+/// Who is charged with a stretch.
+#[derive(Clone, Debug, Default)]
+pub(super) struct Shares {
+    /// Those who ran, in the order in which they were given.
+    pub(super) payers: Vec<Share>,
+    /// The idle account.
+    pub(super) idle: Price,
+    /// Nobody.
+    pub(super) unattributed: Price,
+}
+
 impl std::ops::AddAssign for Share {
     fn add_assign(&mut self, rhs: Self) {
         self.price += rhs.price;
@@ -90,8 +101,8 @@ impl Book {
         self.borders.gap();
     }
 
-    /// Charges the `energy` of a stretch; returns the shares of
-    /// `activity.payers`, in their order, whose weights are `weights`.
+    /// Charges the `energy` of a stretch to `activity.payers`, whose weights are
+    /// `weights`, to the idle account, and, where nobody can pay, to nobody.
     ///
     /// The dynamic part is split by weight, the baseline by CPU time, where
     /// the time in which nobody ran goes to `idle`.
@@ -102,7 +113,7 @@ impl Book {
         border: Border,
         activity: &Activity,
         weights: &[u64],
-    ) -> Vec<Share> {
+    ) -> Shares {
         self.borders.next(border);
         self.total += energy;
         let idle = self.idle.as_mut();
@@ -169,6 +180,11 @@ impl Book {
             *sums.entry(account).or_default() += share;
             shares.push(share);
         }
+        let shares = Shares {
+            payers: shares,
+            idle: idle.price,
+            unattributed: unattributed.price,
+        };
         sums.insert(Account::Idle, idle);
         sums.insert(Account::Unattributed, unattributed);
         for (account, sum) in sums {

@@ -26,6 +26,7 @@ mod process;
 mod sampled;
 mod settings;
 mod split;
+mod stretch;
 mod survey;
 pub mod uncertainty;
 mod weigh;
@@ -39,6 +40,7 @@ pub use ledger::{
 pub use process::{Processes, UNNAMED};
 pub use settings::{Settings, Weights};
 pub use split::apportion;
+pub use stretch::Stretch;
 
 use crate::caveat::Caveat;
 use crate::error::Result;
@@ -58,8 +60,27 @@ use look::Look;
 pub fn attribute<I>(
     header: &Header,
     tasks: &[Task],
+    records: impl FnMut() -> Result<I>,
+    settings: &Settings,
+) -> Result<Attributed>
+where
+    I: IntoIterator<Item = Result<IntervalRecord>>,
+{
+    attribute_watched(header, tasks, records, settings, &mut |_| {})
+}
+
+/// The same; `watch` is told of every stretch of known energy as it is
+/// charged, in order of time for each meter.
+///
+/// # Errors
+///
+/// As [`attribute`].
+pub fn attribute_watched<I>(
+    header: &Header,
+    tasks: &[Task],
     mut records: impl FnMut() -> Result<I>,
     settings: &Settings,
+    watch: &mut dyn FnMut(&Stretch<'_>),
 ) -> Result<Attributed>
 where
     I: IntoIterator<Item = Result<IntervalRecord>>,
@@ -74,7 +95,8 @@ where
         if let Some(record) = record {
             attribution.count(record);
         }
-        intervals.iter().for_each(|of| attribution.charge(of));
+        let intervals = intervals.iter();
+        intervals.for_each(|of| attribution.charge(of, watch));
     })?;
     attribution.finish(said)
 }

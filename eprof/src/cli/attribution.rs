@@ -12,7 +12,7 @@ use crate::profile::Profile;
 use crate::source::{IdlePower, Meter};
 
 /// The settings that `args` ask for, for a recording of `meters`.
-fn settings(args: &AttributionArgs, meters: &[Meter]) -> Result<Settings> {
+pub(super) fn settings(args: &AttributionArgs, meters: &[Meter]) -> Result<Settings> {
     let idle: Option<IdlePower> = args.idle_power.as_deref().map(str::parse).transpose()?;
     Ok(Settings {
         weights: args.attribution.into(),

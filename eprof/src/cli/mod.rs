@@ -9,6 +9,7 @@ mod calibrate;
 mod complete;
 mod counters;
 mod duration;
+mod export;
 mod flamegraph;
 mod machine;
 mod naming;
@@ -32,6 +33,7 @@ pub fn execute(cli: Cli) -> Result<u8> {
         Command::Run(args) => run::execute(&args, root),
         Command::Report(args) => report::execute(&args),
         Command::Flamegraph(args) => flamegraph::execute(&args),
+        Command::Export(args) => export::execute(&args),
         Command::Calibrate(args) => calibrate::execute(&args, root),
         Command::List(args) => machine::list(&args, &root),
         Command::Doctor(args) => machine::doctor(&args, &root),

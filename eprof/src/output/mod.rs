@@ -12,11 +12,13 @@
 //! - [`csv`]: one breakdown, RFC 4180
 //! - [`folded`]: folded stacks, `process;thread;frame;… µJ`
 //! - [`flame`]: the energy flamegraph, an interactive SVG
+//! - [`export`]: pprof, speedscope, OpenMetrics, energy over time
 //! - [`calibration`]: what `eprof calibrate` found out
 //! - [`progress`]: the live line while the target runs
 
 pub mod calibration;
 pub mod csv;
+pub mod export;
 pub mod flame;
 pub mod folded;
 pub mod json;

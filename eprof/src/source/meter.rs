@@ -49,6 +49,17 @@ pub enum Provenance {
     Estimated,
 }
 
+impl Provenance {
+    /// The word in reports.
+    pub fn name(self) -> &'static str {
+        match self {
+            Self::Measured => "measured",
+            Self::Attributed => "attributed",
+            Self::Estimated => "estimated",
+        }
+    }
+}
+
 /// The family of interfaces a meter belongs to.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
 #[serde(rename_all = "kebab-case")]

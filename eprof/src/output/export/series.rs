@@ -1,0 +1,134 @@
+//! Energy over time: a CSV row (RFC 4180) per meter and interval.
+//!
+//! The accounts of a row add up to `meter_uj`, and a column's sum over a
+//! meter's rows is that account in the report, both to the microjoule. Time in
+//! which a meter's energy is unknown has no row.
+
+use std::io::{self, Write};
+
+use crate::attribute::{Account, Stretch};
+use crate::kernel::{Counter, Signals};
+use crate::recording::Header;
+
+/// The columns; energies in microjoules, times in nanoseconds since the start.
+/// Activity is the target's on the CPUs of the meter; a counter that was not
+/// read is empty.
+const HEAD: [&str; 25] = [
+    "begin_ns",
+    "end_ns",
+    "meter",
+    "domain",
+    "nested",
+    "provenance",
+    "meter_uj",
+    "target_uj",
+    "other_uj",
+    "kernel_uj",
+    "eprof_uj",
+    "idle_uj",
+    "unattributed_uj",
+    "target_above_idle_uj",
+    "watts",
+    "target_cpu_ns",
+    "busy_cpu_ns",
+    "wakeups",
+    "migrations",
+    "cycles",
+    "reference_cycles",
+    "instructions",
+    "cache_misses",
+    "samples",
+    "threads",
+];
+
+/// Writes rows as they come.
+pub struct Series<W: Write> {
+    out: csv::Writer<W>,
+}
+
+impl<W: Write> Series<W> {
+    /// Begins with the names of the columns.
+    ///
+    /// # Errors
+    ///
+    /// What `out` said.
+    pub fn new(out: W) -> io::Result<Self> {
+        let mut out = csv::WriterBuilder::new()
+            .terminator(csv::Terminator::CRLF)
+            .from_writer(out);
+        out.write_record(HEAD)?;
+        Ok(Self { out })
+    }
+
+    /// Writes the row of a stretch.
+    ///
+    /// # Errors
+    ///
+    /// What the output said.
+    pub fn push(&mut self, header: &Header, stretch: &Stretch<'_>) -> io::Result<()> {
+        let interval = stretch.interval;
+        let Some((meter, energy)) = header
+            .meters
+            .get(usize::from(interval.meter.0))
+            .zip(interval.energy)
+        else {
+            return Ok(());
+        };
+        let mut target = Signals::default();
+        let mut busy = 0;
+        let all = meter.cpus.is_empty();
+        for account in &interval.cpus {
+            if all || meter.cpus.binary_search(&account.cpu).is_ok() {
+                target += account.target;
+                busy += account.busy().0;
+            }
+        }
+        let paid = |account| stretch.paid(account).full.0.to_string();
+        let counted = |counter: Counter| match header.counts(counter) {
+            true => target.counts[counter as usize].to_string(),
+            false => String::new(),
+        };
+        let length = interval.end.since(interval.begin);
+        let samples: u64 = interval.samples.iter().map(|of| u64::from(of.count)).sum();
+        let watts = energy.over(length);
+        let fields: [String; HEAD.len()] = [
+            interval.begin.since(header.started).0.to_string(),
+            interval.end.since(header.started).0.to_string(),
+            meter.name.clone(),
+            meter.domain.name().to_owned(),
+            meter.nested.to_string(),
+            meter.provenance.name().to_owned(),
+            energy.0.to_string(),
+            paid(Account::Target),
+            paid(Account::Other),
+            paid(Account::Kernel),
+            paid(Account::Eprof),
+            paid(Account::Idle),
+            paid(Account::Unattributed),
+            stretch.paid(Account::Target).marginal.0.to_string(),
+            watts
+                .map(|watts| format!("{:.3}", watts.0))
+                .unwrap_or_default(),
+            target.on_cpu.0.to_string(),
+            busy.to_string(),
+            target.wakeups.to_string(),
+            target.migrations.to_string(),
+            counted(Counter::Cycles),
+            counted(Counter::ReferenceCycles),
+            counted(Counter::Instructions),
+            counted(Counter::CacheMisses),
+            samples.to_string(),
+            stretch.threads.len().to_string(),
+        ];
+        Ok(self.out.write_record(fields)?)
+    }
+
+    /// Writes what is left.
+    ///
+    /// # Errors
+    ///
+    /// What the output said.
+    pub fn finish(mut self) -> io::Result<()> {
+        self.out.flush()
+    }
+}
