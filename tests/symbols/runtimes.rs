@@ -47,7 +47,7 @@ fn functions_of_node_are_named() {
             );
         } else {
             assert!(
-                named > 0.6 && nameless < 0.05 && !said,
+                named > 0.5 && nameless < 0.05 && !said,
                 "{option}: {named} {nameless}"
             );
         }
@@ -135,5 +135,6 @@ public class Work {
     let report = Report::of(dir.path(), &[]);
     report.clean();
     let share = report.share_with("Work.heavyWork");
-    assert!(share > 0.4, "{share}");
+    // Starting takes a good part of it.
+    assert!(share > 0.2, "{share}");
 }

@@ -80,6 +80,10 @@ pub(crate) fn address(segments: &[Segment], offset: u64) -> Option<u64> {
 #[cfg(test)]
 #[allow(clippy::unwrap_used, reason = "a failed assumption is a failed test")]
 mod tests {
+    use std::io::{Read as _, Write as _};
+
+    use proptest::prelude::*;
+
     use super::*;
 
     #[test]
@@ -103,5 +107,27 @@ mod tests {
         assert!(!outline.segments.is_empty());
         let nothing = Outline::of(&File::open("/proc/self/status").unwrap());
         assert_eq!(nothing, Outline::default());
+    }
+
+    proptest! {
+        /// A program's head, its tables cut off, with some bytes changed.
+        #[test]
+        fn a_broken_file_has_a_bounded_outline(
+            changes in prop::collection::vec((0_usize..2048, any::<u8>()), 0..40),
+            length in 0_usize..4096,
+        ) {
+            let mut bytes = vec![0; 4096];
+            File::open("/proc/self/exe").unwrap().read_exact(&mut bytes).unwrap();
+            for (at, byte) in changes {
+                bytes[at] = byte;
+            }
+            let mut file = tempfile::tempfile().unwrap();
+            file.write_all(&bytes[..length]).unwrap();
+            let outline = Outline::of(&file);
+            prop_assert!(outline.segments.len() <= MOST_SEGMENTS);
+            for offset in [0, 1, 0x1000, u64::MAX] {
+                address(&outline.segments, offset);
+            }
+        }
     }
 }
