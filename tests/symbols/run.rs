@@ -72,11 +72,23 @@ impl Report {
         }
     }
 
+    /// The part of the target's energy that is spent in or below functions
+    /// with `part` in their names, if none of them calls another.
+    pub fn share_below(&self, part: &str) -> f64 {
+        self.sum_of("total_uj", |row| {
+            row["function"].as_str().unwrap().contains(part)
+        })
+    }
+
     fn sum(&self, which: impl Fn(&Value) -> bool) -> f64 {
+        self.sum_of("self_uj", which)
+    }
+
+    fn sum_of(&self, what: &str, which: impl Fn(&Value) -> bool) -> f64 {
         let rows = self.0["functions"].as_array().unwrap().iter();
         let sum: u64 = rows
             .filter(|row| which(row))
-            .map(|row| row["self_uj"].as_u64().unwrap())
+            .map(|row| row[what].as_u64().unwrap())
             .sum();
         sum as f64 / self.0["target"]["uj"].as_u64().unwrap() as f64
     }

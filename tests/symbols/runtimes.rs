@@ -15,9 +15,8 @@ fn works(program: &str, arguments: &[&str]) -> bool {
 
 const SCRIPT: &str = "
 function heavyWork(n) { let s = 0; for (let i = 0; i < n; i++) s = (s * 31 + i) % 1000003; return s; }
-const end = Date.now() + 1000;
 let x = 0;
-while (Date.now() < end) x += heavyWork(100000);
+while (process.cpuUsage().user < 1e6) x += heavyWork(100000);
 ";
 
 #[test]
@@ -85,7 +84,7 @@ def heavy_work():
     return 1
 heavy_work()
 print('ready', flush=True)
-input()
+import sys; sys.stdin.read()
 ";
     let mut target = Target::in_cgroup(&[&python, "-X", "perf", "-c", script]);
     assert_eq!(target.line(), ["ready"]);
@@ -102,6 +101,25 @@ input()
     let names = target.functions(start + 1).unwrap();
     fs::remove_file(path).unwrap();
     assert!(names[0].starts_with("py::heavy_work:"), "{names:?}");
+
+    // And as a caller of the interpreter's own code, through libpython's
+    // unwind information.
+    let dir = tempfile::tempdir().unwrap();
+    let script = "
+import time
+def heavy_work():
+    n = 0
+    for i in range(10000):
+        n = (n * 31 + i) % 1000003
+while time.process_time() < 1:
+    heavy_work()
+";
+    fs::write(dir.path().join("work.py"), script).unwrap();
+    record(dir.path(), &[&python, "-X", "perf", "work.py"]);
+    let report = Report::of(dir.path(), &[]);
+    report.clean();
+    let share = report.share_below("py::heavy_work:");
+    assert!(share > 0.6, "{share}");
 }
 
 #[test]
@@ -122,8 +140,9 @@ fn functions_of_java_are_named() {
 public class Work {
   static long heavyWork(long n) { long s = 0; for (long i = 0; i < n; i++) s = (s * 31 + i) % 1000003; return s; }
   public static void main(String[] a) {
-    long end = System.currentTimeMillis() + 1500, x = 0;
-    while (System.currentTimeMillis() < end) x += heavyWork(100000);
+    var clock = java.lang.management.ManagementFactory.getThreadMXBean();
+    long x = 0;
+    while (clock.getCurrentThreadCpuTime() < 1500000000L) x += heavyWork(100000);
     System.out.println(x);
   }
 }";

@@ -2,7 +2,7 @@
 
 use std::time::Duration;
 
-use eprof::kernel::{KernelEvent, Probe, Settings, Sideband};
+use eprof::kernel::{KernelEvent, Probe, Settings, Sideband, Unwinding};
 use eprof::recording::Frame;
 use eprof::symbol::{Atlas, Search, in_order};
 
@@ -39,7 +39,12 @@ fn samples_become_the_stacks_that_the_program_has() {
     let path = dir.path().join("work");
     compile(&path, WORK, "cc", &[]);
     let cgroup = Cgroup::new();
-    let mut probe = Probe::load(&Settings::default()).unwrap();
+    // The program keeps its frame pointers.
+    let settings = Settings {
+        unwinding: Unwinding::Pointers,
+        ..Settings::default()
+    };
+    let mut probe = Probe::load(&settings).unwrap();
     probe.sample_cgroup(&cgroup.open()).unwrap();
     let mut sideband = Sideband::cgroup(&cgroup.open(), &cpus()).unwrap();
     probe.start().unwrap();
