@@ -16,7 +16,7 @@ pub struct Registers {
     pub sp: u64,
     /// The frame pointer.
     pub fp: u64,
-    /// The link register (AArch64 only).
+    /// The link register; on x86-64 `rdi`, of the leaf only.
     pub lr: u64,
     /// Flags: [`Registers::EXACT`], [`Registers::GUESSED`].
     pub flags: u64,

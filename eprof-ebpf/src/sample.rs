@@ -45,7 +45,15 @@ pub fn sample_tables(ctx: PerfEventContext) -> u32 {
                 None => 0,
             };
             (*scratch).space = space;
-            walk::up(scratch)
+            let end = walk::up(scratch);
+            // A leaf in the kernel whose stack is gone: its image is being
+            // replaced.
+            if end == WalkEnd::FAULT && (*scratch).frames == 1 && (*scratch).entered != 0 {
+                (*scratch).frames = 0;
+                WalkEnd::ABSENT
+            } else {
+                end
+            }
         } else {
             WalkEnd::ABSENT
         };

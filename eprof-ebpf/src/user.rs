@@ -65,13 +65,13 @@ pub unsafe fn registers(ctx: &PerfEventContext, scratch: *mut Scratch) -> bool {
                 pc: context!(ctx, 128),
                 sp: context!(ctx, 152),
                 fp: context!(ctx, 32),
-                lr: 0,
+                lr: context!(ctx, 112),
                 flags: Registers::EXACT,
             };
             (Some(registers), false)
         } else {
             // SAFETY: reads kernel memory by a helper.
-            (unsafe { entry(128, 152, 32, 128) }, true)
+            (unsafe { entry(128, 152, 32, 112) }, true)
         }
     } else {
         // PSR_MODE_MASK, and PSR_MODE_EL0t, which is zero.

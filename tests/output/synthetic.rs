@@ -8,7 +8,7 @@ use eprof::caveat::Caveat;
 use eprof::kernel::Loss;
 use eprof::profile::{
     CpuRow, FunctionKey, FunctionRow, ModuleRow, ProcessKey, ProcessRow, Profile, StackRow,
-    Summary, SymbolFrame, ThreadRow,
+    StackShare, Summary, SymbolFrame, ThreadRow,
 };
 use eprof::recording::Footprint;
 use eprof::source::{MeterId, Provenance};
@@ -293,6 +293,10 @@ impl Synthetic {
                     ],
                 },
                 samples: threads.iter().map(|(row, _)| row.samples).sum(),
+                stacks: StackShare {
+                    samples: 4_868,
+                    ended: [("copy-ended", 3), ("no-table", 1)].into(),
+                },
                 weighings: vec![Weighing {
                     meter: MeterId(0),
                     rule: Rule::Time,

@@ -8,7 +8,7 @@ use super::attribution;
 use super::naming::Watch;
 use crate::error::{Error, ErrorKind, Result};
 use crate::host::SysRoot;
-use crate::kernel::Counter;
+use crate::kernel::{Counter, Unwinding};
 use crate::output::{self, Format, Look, Progress, View};
 use crate::pipeline::{self, Names, News};
 use crate::profile::Profile;
@@ -90,6 +90,21 @@ fn report(
     Ok(())
 }
 
+/// How stacks are walked, where the environment says so.
+fn unwinding() -> Result<Unwinding> {
+    let Some(name) = std::env::var_os("EPROF_UNWINDING") else {
+        return Ok(Unwinding::default());
+    };
+    let known = name.to_str().and_then(Unwinding::named);
+    known.ok_or_else(|| {
+        Error::new(
+            ErrorKind::Usage,
+            format!("EPROF_UNWINDING={} is unknown", name.to_string_lossy()),
+        )
+        .remedy("set it to tables, copies or pointers, or not at all")
+    })
+}
+
 fn plan(args: &RunArgs, root: SysRoot) -> Result<Plan> {
     let mut words = args.target.iter().cloned();
     let program = words.next().ok_or_else(|| {
@@ -123,6 +138,7 @@ fn plan(args: &RunArgs, root: SysRoot) -> Result<Plan> {
             Weights::Auto | Weights::Cycles | Weights::Model => &Counter::ALL,
         }),
         cycles_required: args.attribution.attribution == Weights::Cycles,
+        unwinding: unwinding()?,
         no_btf: std::env::var_os("EPROF_NO_BTF").is_some_and(|value| value == "1"),
         run_as,
         program,

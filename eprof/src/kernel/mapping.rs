@@ -103,7 +103,7 @@ impl Sideband {
         })
     }
 
-    /// Descriptors that become readable when a ring is half full: whoever
+    /// Descriptors that become readable when something was mapped: whoever
     /// sleeps between two intervals polls these and drains early.
     pub fn descriptors(&self) -> impl Iterator<Item = BorrowedFd<'_>> {
         self.rings.iter().map(|ring| {
@@ -163,9 +163,9 @@ impl Ring {
         loop {
             // A kernel before 6.0 does not know PERF_FORMAT_LOST, one before
             // 5.12 no build ids in MMAP2.
-            let opened = event(scope, cpu, size, true, true)
-                .or_else(|_| event(scope, cpu, size, true, false))
-                .or_else(|_| event(scope, cpu, size, false, false));
+            let opened = event(scope, cpu, true, true)
+                .or_else(|_| event(scope, cpu, true, false))
+                .or_else(|_| event(scope, cpu, false, false));
             match opened.and_then(|counter| counter.sampled(size)) {
                 Ok(mut sampler) => {
                     sampler.enable()?;
@@ -214,7 +214,6 @@ impl Ring {
 fn event(
     scope: Scope<'_>,
     cpu: u32,
-    ring: usize,
     build_id: bool,
     count_lost: bool,
 ) -> io::Result<perf_event::Counter> {
@@ -238,7 +237,7 @@ fn event(
         .sample_id_all(true)
         .sample(SampleFlag::TIME)
         .clockid(Clock::MONOTONIC)
-        .wakeup_watermark(ring / 2)
+        .wakeup_watermark(1)
         .build()
 }
 

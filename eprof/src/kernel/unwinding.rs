@@ -9,7 +9,7 @@ use crate::caveat::Caveat;
 use crate::error::Result;
 
 /// How many pieces of a stack (of 1 KiB) are copied where it is not walked.
-pub(super) const PIECES: u32 = 16;
+pub(super) const PIECES: u32 = 31;
 
 const _: () = assert!(PIECES as usize <= MAX_PIECES);
 
@@ -28,6 +28,16 @@ pub enum Unwinding {
 }
 
 impl Unwinding {
+    /// That of a name: `tables`, `copies` or `pointers`.
+    pub fn named(name: &str) -> Option<Self> {
+        match name {
+            "tables" => Some(Self::Tables),
+            "copies" => Some(Self::Copies),
+            "pointers" => Some(Self::Pointers),
+            _ => None,
+        }
+    }
+
     /// The program that takes samples.
     pub(super) const fn program(self) -> &'static str {
         match self {

@@ -1,7 +1,7 @@
 //! What follows the tables: eprof's own cost, what was lost, and caveats.
 
 use crate::attribute::Account;
-use crate::profile::Profile;
+use crate::profile::{Profile, StackShare};
 
 use super::claim::Claim;
 use super::figures::{bytes, count, percent, time};
@@ -38,6 +38,9 @@ pub(super) fn lines(profile: &Profile, claim: Claim, look: Look) -> Vec<String> 
         losses.collect::<Vec<_>>().join(", ")
     };
     paragraph("lost", &lost, look, &mut lines);
+    if let Some(stacks) = stacks(&profile.summary.stacks) {
+        paragraph("stacks", &stacks, look, &mut lines);
+    }
     if !profile.caveats.is_empty() {
         lines.push(look.dim("caveats"));
     }
@@ -55,6 +58,20 @@ pub(super) fn lines(profile: &Profile, claim: Claim, look: Look) -> Vec<String> 
         }
     }
     lines
+}
+
+/// Which share of the stacks is whole; `None` where all are, or there is none.
+fn stacks(share: &StackShare) -> Option<String> {
+    if share.ended.is_empty() {
+        return None;
+    }
+    let whole = percent(share.whole(), share.samples)?;
+    let ended = share
+        .ended
+        .iter()
+        .map(|(reason, n)| format!("{} {reason}", count(*n)));
+    let ended: Vec<_> = ended.collect();
+    Some(format!("{whole} whole; not: {}", ended.join(", ")))
 }
 
 fn footprint(profile: &Profile, claim: Claim) -> String {

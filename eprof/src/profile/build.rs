@@ -5,14 +5,14 @@ use std::collections::{BTreeMap, BTreeSet};
 
 use crate::attribute::{Attributed, HalfWidth, Processes, ThreadCharge};
 use crate::caveat::Caveat;
-use crate::kernel::{Task, TaskId};
-use crate::recording::{Catalog, End};
+use crate::kernel::{StackEnd, Task, TaskId};
+use crate::recording::{Catalog, End, Frame, StackId};
 use crate::source::{Provenance, Quantity};
 use crate::unit::{Nanos, Timestamp};
 
 use super::detail::Detail;
 use super::functions::{ByCode, by_code};
-use super::model::{CpuRow, ProcessKey, ProcessRow, Profile, Summary, ThreadRow};
+use super::model::{CpuRow, ProcessKey, ProcessRow, Profile, StackShare, Summary, ThreadRow};
 use super::names::Names;
 
 /// The name of the threads that could not be followed.
@@ -203,7 +203,39 @@ fn summary(catalog: &Catalog, attributed: &Attributed) -> Summary {
         band: bands.reduce(|a, b| (a.0.min(b.0), a.1.max(b.1))),
         footprint: end.map(|end| end.footprint.clone()).unwrap_or_default(),
         samples: attributed.threads.iter().map(|thread| thread.samples).sum(),
+        stacks: stacks(catalog, attributed),
         weighings: attributed.weighings.clone(),
+    }
+}
+
+/// How the stacks of all samples ended.
+fn stacks(catalog: &Catalog, attributed: &Attributed) -> StackShare {
+    let mut share = StackShare::default();
+    for charge in &attributed.stacks {
+        let Some(leaf) = charge.stack else { continue };
+        share.samples += charge.samples;
+        if let Some(end) = broken(catalog, leaf) {
+            *share.ended.entry(end.name()).or_default() += charge.samples;
+        }
+    }
+    share
+}
+
+/// Why a stack does not reach its root; `None` where it does.
+fn broken(catalog: &Catalog, leaf: StackId) -> Option<StackEnd> {
+    let mut at = leaf;
+    loop {
+        let node = catalog.stacks.get(at.0 as usize)?;
+        match node.parent {
+            // Parents precede their children, so this ends.
+            Some(parent) if parent < at => at = parent,
+            _ => {
+                return match catalog.frames.get(node.frame.0 as usize) {
+                    Some(Frame::Broken(end)) => Some(*end),
+                    _ => None,
+                };
+            }
+        }
     }
 }
 

@@ -13,7 +13,7 @@ pub use detail::Detail;
 pub use kind::{FrameKind, kinds};
 pub use model::{
     CommandRow, CpuRow, FunctionKey, FunctionRow, ModuleRow, ProcessKey, ProcessRow, Profile,
-    StackRow, Summary, SymbolFrame, ThreadRow,
+    StackRow, StackShare, Summary, SymbolFrame, ThreadRow,
 };
 pub use names::{GENERATED, INTERRUPT, KERNEL, TRUNCATED, UNKNOWN, UNSAMPLED};
 pub use width::Parts;

@@ -1,6 +1,8 @@
 //! Rows of the profile. Energies of rows of one kind add up to the target's
 //! account in the ledger, except where said otherwise.
 
+use std::collections::BTreeMap;
+
 use crate::attribute::{HalfWidth, Ledger, Price, Weighing};
 use crate::caveat::Caveat;
 use crate::kernel::Loss;
@@ -36,8 +38,27 @@ pub struct Summary {
     pub footprint: Footprint,
     /// Samples taken in all.
     pub samples: u64,
+    /// How their stacks ended.
+    pub stacks: StackShare,
     /// What the energy of each meter was shared by.
     pub weighings: Vec<Weighing>,
+}
+
+/// How many stacks are whole, and why the others are not.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct StackShare {
+    /// Samples with a stack.
+    pub samples: u64,
+    /// Of these, how many do not reach their root, by reason (see
+    /// [`StackEnd::name`](crate::kernel::StackEnd::name)).
+    pub ended: BTreeMap<&'static str, u64>,
+}
+
+impl StackShare {
+    /// Samples whose stack reaches its root.
+    pub fn whole(&self) -> u64 {
+        self.samples.saturating_sub(self.ended.values().sum())
+    }
 }
 
 /// One process of the target.

@@ -5,7 +5,7 @@ use std::ffi::OsString;
 use std::path::PathBuf;
 
 use crate::host::SysRoot;
-use crate::kernel::{Counter, Settings};
+use crate::kernel::{Counter, Settings, Unwinding};
 use crate::recording::Zone;
 use crate::source::{Choice, IdlePower};
 use crate::target::RunAs;
@@ -36,6 +36,8 @@ pub struct Plan {
     pub cycles_required: bool,
     /// Whether to do without BTF.
     pub no_btf: bool,
+    /// How stacks are walked, at best.
+    pub unwinding: Unwinding,
     /// Whom the target runs as.
     pub run_as: RunAs,
     /// The program.
@@ -52,6 +54,7 @@ impl Plan {
         Settings {
             frequency_hz: self.frequency_hz,
             no_btf: self.no_btf,
+            unwinding: self.unwinding,
             ..Settings::of(&self.root, zones, &self.counters)
         }
     }

@@ -27,6 +27,10 @@ const NOTICE: Nanos = Nanos(30_000);
 /// The first readings are this close to the first border, if they can be.
 const NEAR: Nanos = Nanos(1_200_000);
 
+/// How long after something was mapped the rings are emptied: a program that
+/// begins maps several files one after the other.
+const SETTLING: Nanos = Nanos(3_000_000);
+
 /// How often that is tried.
 const BEGINNINGS: u32 = 16;
 
@@ -150,7 +154,11 @@ impl<W: Write> Recorder<W> {
         loop {
             waiter.set_deadline(begin.into_iter().chain(stop.deadline()).min())?;
             waiter.set_alarm((!self.broken).then(|| self.rhythm.next()))?;
-            match waiter.next(child, signals, &[])? {
+            let readable: Vec<_> = match &self.sideband {
+                Some(sideband) if !self.broken => sideband.descriptors().collect(),
+                _ => Vec::new(),
+            };
+            match waiter.next(child, signals, &readable)? {
                 Event::Exited => break,
                 Event::Signal(received) => {
                     strike(stop.on_signal(received, clock::now()), child, cgroup)?;
@@ -165,7 +173,7 @@ impl<W: Write> Recorder<W> {
                     strike(stop.on_time(now), child, cgroup)?;
                 }
                 Event::Alarm => self.wake(watch),
-                Event::Ready(_) => {}
+                Event::Ready(_) => self.rhythm.hasten(clock::now() + SETTLING),
             }
         }
         // The target ended before the measurement was to begin.
@@ -414,7 +422,8 @@ impl<W: Write> Recorder<W> {
         if self.unwinder.take_in(false) {
             self.backlog.retry(&mut self.unwinder, self.atlas.objects());
         }
-        self.unwinder.publish(&mut self.probe, self.atlas.spaces());
+        let (spaces, objects) = self.atlas.spaces();
+        self.unwinder.publish(&mut self.probe, spaces, objects);
         Ok(())
     }
 

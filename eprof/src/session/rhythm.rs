@@ -138,6 +138,11 @@ impl Rhythm {
         }
     }
 
+    /// Empties the rings at `at`, if that would not happen before.
+    pub fn hasten(&mut self, at: Timestamp) {
+        self.drain = self.drain.min(at);
+    }
+
     /// When to wake up.
     pub fn next(&self) -> Timestamp {
         let look = self.looks.first().copied();

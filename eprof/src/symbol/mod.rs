@@ -85,9 +85,9 @@ impl Atlas {
         })
     }
 
-    /// What is mapped in all processes.
-    pub fn spaces(&mut self) -> &mut Spaces {
-        &mut self.spaces
+    /// What is mapped in all processes, and the files.
+    pub fn spaces(&mut self) -> (&mut Spaces, &Objects) {
+        (&mut self.spaces, &self.objects)
     }
 
     /// Forgets processes that ended; to be called after each batch.

@@ -33,6 +33,15 @@ impl Machine {
         }
     }
 
+    /// The register in which a leaf may keep its return address: on x86-64
+    /// `rdi`, which `vfork` of the GNU C library uses.
+    const fn link(self) -> Register {
+        match self {
+            Self::X86_64 => Register(5),
+            Self::Aarch64 => Register(30),
+        }
+    }
+
     /// The frame that the kernel makes to run a signal handler, as seen from
     /// the code to which the handler returns.
     pub(super) const fn signal(self) -> Rule {
@@ -126,6 +135,9 @@ impl<R: Reader, S: UnwindSection<R>> Translate<'_, R, S> {
                 // By the ABI it is where the call pushed it.
                 Machine::X86_64 => rule.ra_offset = -8,
             },
+            Some(RegisterRule::Register(register)) if register == machine.link() => {
+                rule.ra = Rule::RA_LINK;
+            }
             Some(_) => return None,
         }
         match row.register(fp) {

@@ -17,6 +17,9 @@ use super::image::{Frames, Image, Machine, Segment};
 /// A gap of fewer bytes between two functions is padding.
 const PADDING: u64 = 16;
 
+/// The longest entry of a program without unwind information, in bytes.
+const LONGEST_ENTRY: u64 = 80;
+
 /// How many bytes of code without unwind information are searched for the
 /// ends of signal handlers.
 const MOST_SEARCHED: u64 = 16 << 20;
@@ -110,7 +113,7 @@ pub fn compile<'data, R: ReadRef<'data>>(data: R) -> Option<Compiled> {
         match (&eh_frame, &debug_frame) {
             (Some((section, frames)), _) if !function.debug => {
                 describe(
-                    image.machine,
+                    (image.machine, image.entry),
                     section,
                     frames,
                     function,
@@ -121,7 +124,7 @@ pub fn compile<'data, R: ReadRef<'data>>(data: R) -> Option<Compiled> {
             }
             (_, Some((section, frames))) => {
                 describe(
-                    image.machine,
+                    (image.machine, image.entry),
                     section,
                     frames,
                     function,
@@ -210,7 +213,7 @@ where
 
 /// Adds the rows of one function.
 fn describe<'a, S>(
-    machine: Machine,
+    (machine, entry): (Machine, u64),
     section: &S,
     frames: &Frames<'_>,
     function: &Function,
@@ -221,6 +224,10 @@ fn describe<'a, S>(
     S: UnwindSection<Slice<'a>>,
 {
     rows.add(function.begin, Rule::of(Rule::UNSUPPORTED));
+    if function.begin == entry {
+        // Whatever is said of it, a program's entry has no caller.
+        return rows.add(function.begin, ROOT);
+    }
     let fde = section.fde_from_offset(
         &frames.bases,
         S::Offset::from(function.offset),
@@ -256,33 +263,42 @@ fn gap<'data, R: ReadRef<'data>>(
         return;
     }
     rows.none(begin);
-    if (begin..end).contains(&image.entry) {
-        // The program begins here, and what it calls returns to here.
-        rows.add(image.entry, ROOT);
-        return;
+    let mut known = Vec::new();
+    if rows.beginning {
+        // The program begins here; what else begins it is told by its name.
+        let entry = (image.entry, image.entry.saturating_add(LONGEST_ENTRY));
+        let all = image.beginnings.iter().copied().chain([entry]);
+        known.extend(
+            all.filter(|&(from, to)| begin <= from && from < to.min(end))
+                .map(|(from, to)| vec![(from, Some(ROOT)), (to.min(end), None)]),
+        );
     }
     let length = (end - begin).min(MOST_SEARCHED.saturating_sub(*searched));
     *searched += length;
     let bytes = image.bytes(begin, length).unwrap_or_default();
-    for (address, rule) in guess::function(image.machine, begin, bytes) {
+    known.push(guess::function(image.machine, begin, bytes));
+    if rows.beginning {
+        let calls = guess::first_calls(image.machine, begin, bytes);
+        known.extend(calls.map(|(from, to)| vec![(from, Some(ROOT)), (to, None)]));
+    }
+    let wanted = image.machine.sigreturn();
+    let places = bytes.windows(wanted.len());
+    if let Some(place) = places.into_iter().position(|window| window == wanted) {
+        // One byte before, for a handler returns to the first byte, and return
+        // addresses are looked up one byte before.
+        let place = begin + place as u64;
+        let from = place.saturating_sub(1).max(begin);
+        let to = place + wanted.len() as u64;
+        known.push(vec![(from, Some(image.machine.signal())), (to, None)]);
+        rows.found = true;
+    }
+    known.sort_by_key(|known| known.first().map(|&(address, _)| address));
+    for (address, rule) in known.into_iter().flatten() {
         match rule {
             Some(rule) => rows.add(address, rule),
             None => rows.none(address),
         }
     }
-    let wanted = image.machine.sigreturn();
-    let Some(place) = bytes
-        .windows(wanted.len())
-        .position(|window| window == wanted)
-    else {
-        return;
-    };
-    // One byte before, for a handler returns to the first byte, and return
-    // addresses are looked up one byte before.
-    let place = begin + place as u64;
-    rows.add(place.saturating_sub(1).max(begin), image.machine.signal());
-    rows.none(place + wanted.len() as u64);
-    rows.found = true;
 }
 
 /// Rows in order of address.
@@ -290,6 +306,8 @@ struct Rows {
     base: u64,
     /// For code without unwind information.
     none: Rule,
+    /// Whether that begins the program.
+    beginning: bool,
     rows: Vec<(u32, u16)>,
     rules: Vec<Rule>,
     numbers: HashMap<Rule, u16>,
@@ -303,6 +321,7 @@ impl Rows {
     fn new(base: u64, beginning: bool) -> Self {
         Self {
             base,
+            beginning,
             none: Rule {
                 add: i32::from(beginning),
                 ..Rule::of(Rule::NONE)

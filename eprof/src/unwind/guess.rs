@@ -62,6 +62,30 @@ pub(super) fn function(machine: Machine, begin: u64, bytes: &[u8]) -> Vec<(u64, 
     ]
 }
 
+/// The calls of `main` and of the first function of a thread, in code of a C
+/// library that has no unwind information: an indirect call whose result is at
+/// once passed to a function that does not return, as in `exit(main(…))`.
+/// Gives the first byte of each and one past the last.
+pub(super) fn first_calls(
+    machine: Machine,
+    begin: u64,
+    bytes: &[u8],
+) -> impl Iterator<Item = (u64, u64)> {
+    let all = if machine == Machine::X86_64 {
+        bytes
+    } else {
+        &[]
+    };
+    (begin..)
+        .zip(all.windows(8))
+        .filter_map(|(at, code)| match code {
+            // call *%reg; mov %eax,%edi (or %rax,%rdi); call
+            [0xff, 0xd0..=0xd7, 0x89, 0xc7, 0xe8, ..]
+            | [0xff, 0xd0..=0xd7, 0x48, 0x89, 0xc7, 0xe8, ..] => Some((at, at + 2)),
+            _ => None,
+        })
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -86,6 +110,16 @@ mod tests {
                 (0x1018, None)
             ]
         );
+    }
+
+    #[test]
+    fn the_call_of_main_in_musl_is_recognised() {
+        // mov %r12,%rsi; call *%rbx; mov %eax,%edi; call exit
+        let code = [
+            0x4c, 0x89, 0xe6, 0xff, 0xd3, 0x89, 0xc7, 0xe8, 0xf1, 0x01, 0xfc, 0xff,
+        ];
+        let calls: Vec<_> = first_calls(Machine::X86_64, 0x1000, &code).collect();
+        assert_eq!(calls, [(0x1003, 0x1005)]);
     }
 
     #[test]

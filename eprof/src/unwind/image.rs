@@ -11,6 +11,7 @@ use object::elf::{
 use object::read::elf::{
     CompressionHeader as _, FileHeader as _, ProgramHeader as _, SectionHeader as _,
 };
+use object::read::elf::{SectionTable, Sym as _};
 use object::{Endianness, ReadRef};
 
 /// Most bytes of unwind information that are read of one file.
@@ -70,6 +71,9 @@ pub(super) struct Image<'data, R: ReadRef<'data>> {
     pub(super) code: Vec<Segment>,
     /// Where the program begins; zero for none.
     pub(super) entry: u64,
+    /// The code that begins programs and threads, where it has names: first
+    /// address, one past the last.
+    pub(super) beginnings: Vec<(u64, u64)>,
     pub(super) eh_frame: Option<Frames<'data>>,
     pub(super) debug_frame: Option<Frames<'data>>,
 }
@@ -113,6 +117,10 @@ impl<'data, R: ReadRef<'data>> Image<'data, R> {
             machine,
             code: code(segments, endian),
             entry: header.e_entry(endian),
+            beginnings: sections
+                .as_ref()
+                .map(|sections| beginnings(sections, endian, data))
+                .unwrap_or_default(),
             eh_frame,
             debug_frame,
         })
@@ -129,6 +137,67 @@ impl<'data, R: ReadRef<'data>> Image<'data, R> {
         let offset = segment.offset.checked_add(address - segment.address)?;
         self.data.read_bytes_at(offset, length).ok()
     }
+}
+
+/// Functions of C libraries that have no caller: of musl, whose own code has no
+/// unwind information (crt/crt1.c, src/env/__libc_start_main.c,
+/// src/thread/pthread_create.c, src/thread/x86_64/clone.s).
+const BEGINNINGS: [&[u8]; 8] = [
+    b"_start",
+    b"_start_c",
+    b"_dlstart_c",
+    b"__libc_start_main",
+    b"libc_start_main_stage2",
+    b"__clone",
+    b"start",
+    b"start_c11",
+];
+
+/// Bytes before `__libc_start_main` in which a stripped library has the second
+/// half of it.
+const STAGE_2: u64 = 64;
+
+/// Most bytes of a symbol table that is searched.
+const MOST_SYMBOLS: u64 = 16 << 20;
+
+fn beginnings<'data, R: ReadRef<'data>>(
+    sections: &SectionTable<'data, FileHeader64<Endianness>, R>,
+    endian: Endianness,
+    data: R,
+) -> Vec<(u64, u64)> {
+    let mut found = Vec::new();
+    for kind in [elf::SHT_SYMTAB, elf::SHT_DYNSYM] {
+        let small = sections
+            .iter()
+            .filter(|section| section.sh_type(endian) == kind)
+            .all(|section| section.sh_size(endian) <= MOST_SYMBOLS);
+        let Ok(symbols) = sections.symbols(endian, data, kind) else {
+            continue;
+        };
+        if !small {
+            continue;
+        }
+        for symbol in symbols.iter() {
+            if symbol.st_type() != elf::STT_FUNC && symbol.st_type() != elf::STT_NOTYPE {
+                continue;
+            }
+            let Ok(name) = symbol.name(endian, symbols.strings()) else {
+                continue;
+            };
+            if BEGINNINGS.contains(&name) {
+                let begin = symbol.st_value(endian);
+                let end = begin.saturating_add(symbol.st_size(endian).max(1));
+                let stripped = kind == elf::SHT_DYNSYM && name == b"__libc_start_main";
+                let before = if stripped { STAGE_2 } else { 0 };
+                found.push((begin.saturating_sub(before), end));
+            }
+        }
+        if !found.is_empty() {
+            break;
+        }
+    }
+    found.sort_unstable();
+    found
 }
 
 fn code(segments: &[ProgramHeader64<Endianness>], endian: Endianness) -> Vec<Segment> {

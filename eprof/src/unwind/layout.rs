@@ -49,6 +49,12 @@ impl Layouts {
         }
     }
 
+    /// Objects whose table is missing.
+    pub(super) fn missing(&self) -> Vec<ObjectId> {
+        let missing = self.layouts.values().flat_map(|layout| &layout.missing);
+        missing.copied().collect()
+    }
+
     /// Tells the kernel of all that changed. `table` gives the table of an
     /// object; `None` where it is not known yet, `Some(None)` where there is
     /// none.

@@ -221,7 +221,7 @@ impl Unwinder {
 
     /// Tells the kernel what is mapped where by now. To be called after each
     /// batch of events.
-    pub fn publish(&mut self, probe: &mut Probe, spaces: &mut Spaces) {
+    pub fn publish(&mut self, probe: &mut Probe, spaces: &mut Spaces, objects: &Objects) {
         let Self {
             layouts, states, ..
         } = self;
@@ -230,6 +230,13 @@ impl Unwinder {
             Some(State::Without) => Some(None),
             Some(State::Requested) | None => None,
         });
+        // Before the first sample finds a table missing: until the kernel has
+        // it, stacks are only known as far as they are copied.
+        for object in self.layouts.missing() {
+            if !self.states.contains_key(&object) {
+                self.request(object, objects);
+            }
+        }
     }
 
     /// What the tables cost so far.
@@ -256,6 +263,13 @@ impl Unwinder {
 
 /// Adds what was walked to what the kernel walked.
 fn finish(sample: &mut Sample, steps: &[Step], end: WalkEnd) {
+    // A thread in the kernel whose stack is gone: its image is being replaced.
+    let leaf_only = sample.user.is_empty() && steps.len() == 1;
+    if end == WalkEnd::FAULT && leaf_only && !sample.kernel.is_empty() {
+        sample.user_end = StackEnd::Absent;
+        sample.copy = None;
+        return;
+    }
     for step in steps {
         if step.exact && !sample.user.is_empty() {
             sample.interrupted.push(sample.user.len());

@@ -5,8 +5,11 @@ use std::sync::Arc;
 use eprof_common::table::{CHUNK_ROWS, PAGE_BITS};
 use eprof_common::{Page, Rule};
 
+use object::ReadRef;
+
+use super::compile::compile;
 use super::image::Segment;
-use super::store::{Rows, Rules};
+use super::store::{Rows, Rules, Store};
 
 /// The size to which the kernel rounds offsets down when it maps a segment
 /// (ELF_PAGESTART of fs/binfmt_elf.c; no page is smaller).
@@ -35,6 +38,22 @@ impl std::fmt::Debug for Table {
 }
 
 impl Table {
+    /// Compiles the unwind information of an ELF file, into a store of its
+    /// own; `None` where there is none.
+    pub fn compile<'data, R: ReadRef<'data>>(data: R) -> Option<Self> {
+        Store::new(None).add(&compile(data)?)
+    }
+
+    /// The executable segments.
+    pub fn code(&self) -> &[Segment] {
+        &self.code
+    }
+
+    /// The address to which places are relative.
+    pub fn base(&self) -> u64 {
+        self.base
+    }
+
     /// The place of the byte at `offset` of the file, relative to the first
     /// page; `None` where no code is mapped from there.
     pub fn relative(&self, offset: u64) -> Option<u64> {
@@ -49,7 +68,7 @@ impl Table {
         Some(address.wrapping_sub(self.base))
     }
 
-    /// The first page in the kernel's map, and how many there are.
+    /// Its first page in the kernel's map, and how many it has.
     pub fn pages(&self) -> (u32, u32) {
         let count = u32::try_from(self.pages.len()).unwrap_or(u32::MAX);
         (self.first_page, count)

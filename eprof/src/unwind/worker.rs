@@ -3,6 +3,7 @@
 
 use std::fs::File;
 use std::sync::mpsc::{Receiver, Sender, channel};
+use std::sync::{Arc, Mutex, PoisonError};
 use std::time::{Duration, Instant};
 
 use object::ReadCache;
@@ -33,8 +34,11 @@ pub(super) struct Done {
     pub(super) bytes: u64,
 }
 
-/// A thread that compiles one file after the other. It begins with the first
-/// and ends with the last.
+/// How many files are compiled at a time.
+const THREADS: usize = 2;
+
+/// Threads that compile one file after the other. They begin with the first
+/// and end with the last.
 pub(super) struct Worker {
     store: Option<Store>,
     requests: Option<Sender<(ObjectId, File)>>,
@@ -58,11 +62,18 @@ impl Worker {
         if let Some(store) = self.store.take() {
             let (requests, next) = channel();
             let (done, results) = channel();
-            let thread = std::thread::Builder::new().name("eprof-tables".to_owned());
-            if thread.spawn(move || run(store, &next, &done)).is_ok() {
-                self.requests = Some(requests);
-                self.results = Some(results);
+            let shared = Arc::new((Mutex::new(store), Mutex::new(next)));
+            for _ in 0..THREADS {
+                let (shared, done) = (Arc::clone(&shared), done.clone());
+                let thread = std::thread::Builder::new().name("eprof-tables".to_owned());
+                if thread
+                    .spawn(move || run(&shared.0, &shared.1, &done))
+                    .is_ok()
+                {
+                    self.requests = Some(requests.clone());
+                }
             }
+            self.results = Some(results);
         }
         let sent = self
             .requests
@@ -94,10 +105,14 @@ impl Worker {
     }
 }
 
-fn run(mut store: Store, next: &Receiver<(ObjectId, File)>, done: &Sender<Done>) {
-    for (object, file) in next {
+fn run(store: &Mutex<Store>, next: &Mutex<Receiver<(ObjectId, File)>>, done: &Sender<Done>) {
+    loop {
+        let request = next.lock().unwrap_or_else(PoisonError::into_inner).recv();
+        let Ok((object, file)) = request else { return };
         let begin = Instant::now();
-        let outcome = match compile(&ReadCache::new(file)) {
+        let compiled = compile(&ReadCache::new(file));
+        let mut store = store.lock().unwrap_or_else(PoisonError::into_inner);
+        let outcome = match compiled {
             None => Outcome::Without,
             Some(compiled) => match store.add(&compiled) {
                 Some(table) => Outcome::Ready(table),

@@ -35,6 +35,7 @@ pub(super) struct Report<'p> {
     cpus: Vec<Cpu>,
     omitted: BTreeMap<&'static str, Omitted>,
     losses: &'p Loss,
+    stacks: Stacks<'p>,
     footprint: Footprint<'p>,
     recording: Recording<'p>,
     caveats: &'p [Caveat],
@@ -46,6 +47,14 @@ pub(super) struct Energy {
     pub(super) uj: Option<u64>,
     pub(super) marginal_uj: Option<u64>,
     pub(super) ci90_uj: Option<u64>,
+}
+
+/// How the stacks of all samples ended.
+#[derive(Serialize)]
+struct Stacks<'p> {
+    samples: u64,
+    whole: u64,
+    ended: &'p BTreeMap<&'static str, u64>,
 }
 
 #[derive(Serialize)]
@@ -167,6 +176,11 @@ impl<'p> Report<'p> {
             ),
             omitted,
             losses: &profile.losses,
+            stacks: Stacks {
+                samples: profile.summary.stacks.samples,
+                whole: profile.summary.stacks.whole(),
+                ended: &profile.summary.stacks.ended,
+            },
             footprint: footprint(profile, claim),
             recording: recording(profile),
             caveats: &profile.caveats,
