@@ -30,7 +30,9 @@ fn stacks(way: &str, program: &std::path::Path) -> (BTreeSet<String>, f64) {
         .filter_map(|line| {
             let (stack, _) = line.rsplit_once(' ')?;
             let (_, inside) = stack.split_once(";main;")?;
-            let user = inside.split(';').filter(|frame| !frame.ends_with("_[k]"));
+            let user = inside
+                .split(';')
+                .filter(|frame| !frame.ends_with("_[k]") && !frame.starts_with('['));
             Some(user.collect::<Vec<_>>().join(";"))
         })
         .collect();
