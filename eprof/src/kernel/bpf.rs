@@ -10,6 +10,8 @@ const MAP_CREATE: libc::c_int = 0;
 const ARRAY: u32 = 2;
 /// `BPF_F_MMAPABLE`.
 const MMAPABLE: u32 = 1 << 10;
+/// `BPF_BTF_LOAD` of `enum bpf_cmd`.
+const BTF_LOAD: libc::c_int = 18;
 /// `BPF_MAP_UPDATE_ELEM` of `enum bpf_cmd`.
 const MAP_UPDATE_ELEM: libc::c_int = 2;
 
@@ -23,7 +25,7 @@ struct ElementAttributes {
     flags: u64,
 }
 
-/// The part of `union bpf_attr` for creating a map, up to its name.
+/// The part of `union bpf_attr` for creating a map, up to its types.
 #[repr(C)]
 struct MapAttributes {
     map_type: u32,
@@ -34,11 +36,60 @@ struct MapAttributes {
     inner_map_fd: u32,
     numa_node: u32,
     name: [u8; 16],
+    interface: u32,
+    btf_fd: u32,
+    key_type: u32,
+    value_type: u32,
+}
+
+/// The part of `union bpf_attr` for loading type information.
+#[repr(C)]
+struct BtfAttributes {
+    btf: u64,
+    log: u64,
+    size: u32,
+    log_size: u32,
+    log_level: u32,
+    zero: u32,
+}
+
+/// Type information of a map: the numbers of the types of key and value.
+#[derive(Clone, Copy, Debug)]
+pub(super) struct Types<'a> {
+    pub(super) btf: BorrowedFd<'a>,
+    pub(super) key: u32,
+    pub(super) value: u32,
+}
+
+/// Loads type information.
+pub(super) fn load_btf(btf: &[u8]) -> io::Result<OwnedFd> {
+    let attributes = BtfAttributes {
+        btf: btf.as_ptr() as u64,
+        log: 0,
+        size: u32::try_from(btf.len()).map_err(|_| io::ErrorKind::InvalidInput)?,
+        log_size: 0,
+        log_level: 0,
+        zero: 0,
+    };
+    // SAFETY: the attributes are of the given size, and the pointer in them is
+    // valid during the call, which gives a new descriptor that nobody else owns.
+    unsafe {
+        let fd = libc::syscall(
+            libc::SYS_bpf,
+            BTF_LOAD,
+            &raw const attributes,
+            size_of::<BtfAttributes>(),
+        );
+        if fd < 0 {
+            return Err(io::Error::last_os_error());
+        }
+        Ok(OwnedFd::from_raw_fd(fd as libc::c_int))
+    }
 }
 
 /// Creates an array with one element of `value_size` bytes that can be mapped
 /// into memory.
-pub(super) fn create_array(value_size: u32) -> io::Result<OwnedFd> {
+pub(super) fn create_array(value_size: u32, types: Types<'_>) -> io::Result<OwnedFd> {
     let attributes = MapAttributes {
         map_type: ARRAY,
         key_size: 4,
@@ -48,6 +99,10 @@ pub(super) fn create_array(value_size: u32) -> io::Result<OwnedFd> {
         inner_map_fd: 0,
         numa_node: 0,
         name: *b"CHUNK\0\0\0\0\0\0\0\0\0\0\0",
+        interface: 0,
+        btf_fd: types.btf.as_raw_fd() as u32,
+        key_type: types.key,
+        value_type: types.value,
     };
     // SAFETY: the attributes are of the given size; the call gives a new
     // descriptor that nobody else owns.

@@ -5,6 +5,7 @@ mod border;
 mod bpf;
 mod btf;
 mod cell;
+mod chunk_types;
 pub mod counting;
 pub mod event;
 mod footprint;

@@ -10,6 +10,7 @@ use eprof_common::table::{MAX_CHUNKS, MAX_PAGES, MAX_RULES};
 use eprof_common::{Chunk, Page, Rule};
 
 use super::bpf;
+use super::chunk_types::ChunkTypes;
 use super::load;
 use super::shared::Shared;
 use crate::error::{Error, ErrorKind, Result};
@@ -21,6 +22,7 @@ pub struct KernelTables {
     rules: Shared<Rule>,
     /// The map of chunks.
     chunks: OwnedFd,
+    types: ChunkTypes,
 }
 
 /// One chunk of rows.
@@ -39,6 +41,7 @@ impl KernelTables {
             chunks: map("CHUNKS")?
                 .try_clone_to_owned()
                 .map_err(|error| Error::new(ErrorKind::Internal, error.to_string()))?,
+            types: ChunkTypes::load().map_err(|error| refused("types of chunks", &error))?,
         })
     }
 
@@ -74,7 +77,7 @@ impl KernelTables {
             .ok()
             .filter(|&index| (index as usize) < MAX_CHUNKS)
             .ok_or(io::ErrorKind::OutOfMemory)?;
-        let map = bpf::create_array(size_of::<Chunk>() as u32)?;
+        let map = bpf::create_array(size_of::<Chunk>() as u32, self.types.types())?;
         let chunk = Shared::map(map.as_fd(), 1)?;
         bpf::set_fd(self.chunks.as_fd(), index, map.as_fd())?;
         Ok(KernelChunk(chunk))
