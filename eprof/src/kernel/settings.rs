@@ -55,6 +55,15 @@ impl Default for Settings {
     }
 }
 
+/// The size of the ring for this machine. Where all CPUs begin programs, most
+/// samples have a copy of the stack, which is 1.5 MiB for each CPU between two
+/// times that the ring is emptied, if they all run all the time.
+fn ring_bytes() -> u32 {
+    let cpus = std::thread::available_parallelism().map_or(1, usize::from);
+    let wanted = cpus.saturating_mul(1 << 20).clamp(8 << 20, 32 << 20);
+    u32::try_from(wanted.next_power_of_two()).unwrap_or(32 << 20)
+}
+
 /// Most memory for accounts of threads, in bytes.
 const CELL_BYTES: usize = 64 << 20;
 
@@ -67,6 +76,7 @@ impl Settings {
             counters: counters.iter().copied().map(Counting::hardware).collect(),
             core_pmus: cores::pmus(root),
             siblings: cores::siblings(root),
+            ring_bytes: ring_bytes(),
             ..Self::default()
         }
     }

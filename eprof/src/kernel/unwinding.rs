@@ -86,7 +86,8 @@ pub(super) fn load(
     wanted: Unwinding,
     why: Option<&str>,
 ) -> Result<(Unwinding, Option<Caveat>)> {
-    let mut why = why.map(str::to_owned);
+    let asked = (wanted != Unwinding::Tables).then_some("it was asked to");
+    let mut why = why.or(asked).map(str::to_owned);
     let mut way = wanted;
     loop {
         let program: &mut PerfEvent = load::program(ebpf, way.program())?;

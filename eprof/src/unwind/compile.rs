@@ -135,6 +135,13 @@ pub fn compile<'data, R: ReadRef<'data>>(data: R) -> Option<Compiled> {
             }
             _ => {}
         }
+        if rows.beginning {
+            let code = image.bytes(function.begin, function.end - function.begin);
+            let new = guess::new_thread(image.machine, code.unwrap_or_default());
+            if let Some(new) = new {
+                rows.replace(function.begin + new as u64, ROOT);
+            }
+        }
         end = function.end;
     }
     let last = image.code.last()?.end();
@@ -361,6 +368,19 @@ impl Rows {
         if self.rows.last().is_none_or(|&(_, before)| before != number) {
             self.rows.push((relative, number));
         }
+    }
+
+    /// As [`add`](Self::add), in place of what was added from there on.
+    fn replace(&mut self, address: u64, rule: Rule) {
+        let from = address.saturating_sub(self.base);
+        while self
+            .rows
+            .last()
+            .is_some_and(|&(at, _)| u64::from(at) >= from)
+        {
+            self.rows.pop();
+        }
+        self.add(address, rule);
     }
 
     fn number(&mut self, rule: Rule) -> u16 {

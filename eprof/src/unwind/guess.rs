@@ -62,6 +62,18 @@ pub(super) fn function(machine: Machine, begin: u64, bytes: &[u8]) -> Vec<(u64, 
     ]
 }
 
+/// Where in a function a new thread begins, in bytes: musl says of its
+/// `__clone` (src/thread/x86_64/clone.s) what holds for the thread that calls
+/// it, not for the one that it makes.
+pub(super) fn new_thread(machine: Machine, code: &[u8]) -> Option<usize> {
+    // xor %ebp,%ebp; pop %rdi; call *%r9
+    const BEGIN: [u8; 6] = [0x31, 0xed, 0x5f, 0x41, 0xff, 0xd1];
+    if machine != Machine::X86_64 || code.len() > LONGEST {
+        return None;
+    }
+    code.windows(BEGIN.len()).position(|window| window == BEGIN)
+}
+
 /// The calls of `main` and of the first function of a thread, in code of a C
 /// library that has no unwind information: an indirect call whose result is at
 /// once passed to a function that does not return, as in `exit(main(…))`.
@@ -120,6 +132,13 @@ mod tests {
         ];
         let calls: Vec<_> = first_calls(Machine::X86_64, 0x1000, &code).collect();
         assert_eq!(calls, [(0x1003, 0x1005)]);
+    }
+
+    #[test]
+    fn a_new_thread_begins_in_the_midst_of_clone() {
+        let code = [0x0f, 0x05, 0x31, 0xed, 0x5f, 0x41, 0xff, 0xd1, 0x89, 0xc7];
+        assert_eq!(new_thread(Machine::X86_64, &code), Some(2));
+        assert_eq!(new_thread(Machine::X86_64, &code[3..]), None);
     }
 
     #[test]
