@@ -142,7 +142,7 @@ pub fn rust(name: &'static str, flags: &'static [&'static str]) -> Program {
     let make = move |home: &Path, _: &mut Images| {
         let path = home.join("program");
         if flags.iter().any(|flag| flag.contains("musl")) && !has_musl_target() {
-            return Err(Missing::Tool("no Rust target x86_64-unknown-linux-musl"));
+            return Err(Missing::Tool("no musl target of Rust"));
         }
         compile::rust("chain.rs", flags, &path);
         Ok(command(&path, &[]))
@@ -166,7 +166,11 @@ fn has_musl_target() -> bool {
 }
 
 /// The target of static Rust programs.
-pub const MUSL: &str = "x86_64-unknown-linux-musl";
+pub const MUSL: &str = if cfg!(target_arch = "aarch64") {
+    "aarch64-unknown-linux-musl"
+} else {
+    "x86_64-unknown-linux-musl"
+};
 
 /// Go, without `.eh_frame` as always.
 pub fn go() -> Program {

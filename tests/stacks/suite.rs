@@ -48,12 +48,6 @@ pub fn all() -> Vec<Program> {
             &[CHAIN],
         ),
         c(
-            "C -O2 -fcf-protection",
-            &["chain.c"],
-            &["-O2", "-fcf-protection", NO_FP],
-            &[CHAIN],
-        ),
-        c(
             "C -O2, .debug_frame only",
             &["chain.c"],
             &["-O2", "-g", "-fno-asynchronous-unwind-tables", NO_FP],
@@ -195,6 +189,10 @@ pub fn all() -> Vec<Program> {
         // Nor `.debug_frame`.
         stripped("Go, stripped", go()),
     ];
+    if cfg!(target_arch = "x86_64") {
+        let flags = &["-O2", "-fcf-protection", NO_FP];
+        programs.push(c("C -O2 -fcf-protection", &["chain.c"], flags, &[CHAIN]));
+    }
     programs.extend(system::all());
     programs
 }

@@ -26,7 +26,7 @@ CALL unsigned long grandchild(unsigned long total) {
 }
 
 int main(int argc, char **argv) {
-    end = now() + limit(argc, argv);
+    end = now() + limit(argc, argv) / 2;
     if (fork() == 0) {
         if (fork() == 0) _exit(grandchild(1) == 42);
         unsigned long total = child(2);

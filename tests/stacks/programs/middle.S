@@ -56,6 +56,33 @@ middle:
     ret
 #endif
     DESCRIBE(.cfi_endproc)
+#elif defined(__aarch64__)
+middle:
+    DESCRIBE(.cfi_startproc)
+    stp x29, x30, [sp, #-32]!
+    DESCRIBE(.cfi_adjust_cfa_offset 32)
+    DESCRIBE(.cfi_rel_offset x29, 0)
+    DESCRIBE(.cfi_rel_offset x30, 8)
+    stp x19, x20, [sp, #16]
+    DESCRIBE(.cfi_rel_offset x19, 16)
+    DESCRIBE(.cfi_rel_offset x20, 24)
+#ifdef FRAME
+    mov x29, sp
+#else
+    mov x29, #8
+#endif
+    mov x19, x0
+    mov x20, #8
+1:  mov x0, x19
+    bl delta
+    add x19, x19, x0
+    subs x20, x20, #1
+    b.ne 1b
+    mov x0, x19
+    ldp x19, x20, [sp, #16]
+    ldp x29, x30, [sp], #32
+    ret
+    DESCRIBE(.cfi_endproc)
 #else
 #error "middle is not written for this processor"
 #endif
