@@ -85,7 +85,7 @@ fn main() {
     let home = tempfile::tempdir().unwrap();
     let tools = Tool::all();
     println!(
-        "| workload | profiler | whole stacks | target | CPU of the profiler, and after | memory | disk |"
+        "| workload | profiler | whole stacks | target | CPU while it ran, else | memory | disk |"
     );
     println!("|---|---|---|---|---|---|---|");
     let mut images = Images::default();
@@ -120,11 +120,11 @@ fn compare(workload: &Workload, tools: &[Tool], images: &mut Images) {
         let recording = all - median(runs, |run| run.after);
         let kernel = |value: f64, digits: usize| match value {
             0.0 => String::new(),
-            value => format!(" ({value:.digits$} in the kernel)"),
+            value => format!(" + {value:.digits$} in the kernel"),
         };
         let megabytes = |of: &dyn Fn(&Run) -> f64| median(runs, of) / f64::from(1 << 20);
         println!(
-            "| | {} | {:.1} % of {} | × {:.3} | {recording:.2}{} + {after:.2} s | {:.0}{} MiB | {:.2} MiB |",
+            "| | {} | {:.1} % of {} | × {:.3} | {recording:.2}{}, {after:.2} s | {:.0}{} MiB | {:.2} MiB |",
             tool.name(),
             100.0 * stacks.whole as f64 / stacks.samples.max(1) as f64,
             stacks.samples,

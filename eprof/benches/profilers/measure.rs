@@ -27,9 +27,10 @@ pub struct Run {
     pub after: f64,
     /// CPU time of its eBPF programs, in seconds, if it has some.
     pub programs: f64,
-    /// Largest resident set of the profiler's process, in bytes.
+    /// Largest resident set of the profiler's process, less what of it are
+    /// eBPF maps, in bytes.
     pub resident: u64,
-    /// Memory of its eBPF maps, in bytes.
+    /// All memory of its eBPF maps, in bytes.
     pub maps: u64,
     /// Size of the recording, in bytes.
     pub disk: u64,
@@ -117,12 +118,26 @@ pub fn cpu_time(who: UsageWho) -> f64 {
     seconds(usage.user_time()) + seconds(usage.system_time())
 }
 
-/// The high-water mark of a process's resident set (proc_pid_status(5)).
+/// The high-water mark of a process's resident set (proc_pid_status(5)), less
+/// the eBPF maps that are mapped into it.
 fn resident(process: &Path) -> u64 {
+    let kibibytes = |line: &str| {
+        let word = line.split_whitespace().nth(1);
+        word.and_then(|word| word.parse::<u64>().ok()).unwrap_or(0)
+    };
     let status = fs::read_to_string(process.join("status")).unwrap_or_default();
-    let line = status.lines().find_map(|line| line.strip_prefix("VmHWM:"));
-    let word = line.and_then(|line| line.split_whitespace().next());
-    word.and_then(|word| word.parse::<u64>().ok()).unwrap_or(0) * 1024
+    let line = status.lines().find(|line| line.starts_with("VmHWM:"));
+    let peak = line.map_or(0, kibibytes);
+    let mappings = fs::read_to_string(process.join("smaps")).unwrap_or_default();
+    let (mut mapped, mut is_map) = (0, false);
+    for line in mappings.lines() {
+        if line.starts_with(|c: char| c.is_ascii_hexdigit() && !c.is_ascii_uppercase()) {
+            is_map = line.ends_with("bpf-map");
+        } else if is_map && line.starts_with("Rss:") {
+            mapped += kibibytes(line);
+        }
+    }
+    peak.saturating_sub(mapped) * 1024
 }
 
 /// What the kernel charges for a process's eBPF maps (`memlock` in fdinfo).
