@@ -6,6 +6,7 @@
 //! cargo test --test stacks                  everything
 //! cargo test --test stacks -- rust signal   programs with these in their names
 //! cargo test --test stacks -- --perf        the same of `perf record --call-graph dwarf`
+//! cargo test --test stacks -- --show musl   and a stack with each of its flaws
 //! cargo test --test stacks -- --list
 //! ```
 //!
@@ -78,6 +79,7 @@ fn main() -> ExitCode {
         return ExitCode::SUCCESS;
     }
     let by_perf = arguments.iter().any(|word| word == "--perf");
+    let show = arguments.iter().any(|word| word == "--show");
     let directory = tempfile::tempdir().unwrap();
     let mut verdicts = Vec::new();
     println!("program                        samples    whole    right");
@@ -87,7 +89,7 @@ fn main() -> ExitCode {
         let Some(found) = run(program, by_perf) else {
             continue;
         };
-        print(program, &found);
+        print(program, &found, show);
         let failure = found.failure(program);
         let verdict = match (bounds::pending(program.name), failure) {
             (None, None) => continue,
@@ -133,7 +135,7 @@ fn run(program: &Program, by_perf: bool) -> Option<Findings> {
     Some(Findings::of(program, &stacks, &mut images))
 }
 
-fn print(program: &Program, found: &Findings) {
+fn print(program: &Program, found: &Findings, show: bool) {
     let percent = |share: f64| format!("{:.2} %", share * 100.0);
     let right = found.rightness(program).map(percent).unwrap_or_default();
     println!(
@@ -144,11 +146,14 @@ fn print(program: &Program, found: &Findings) {
         right
     );
     let mut flaws: Vec<_> = found.flaws.iter().collect();
-    flaws.sort_by_key(|&(_, count)| std::cmp::Reverse(*count));
-    for (flaw, count) in flaws.iter().take(FLAWS) {
-        println!("  {count:>6} × {flaw}");
+    flaws.sort_by_key(|(_, flaw)| std::cmp::Reverse(flaw.count));
+    for (what, flaw) in flaws.iter().take(FLAWS) {
+        println!("  {:>6} × {what}", flaw.count);
+        for frame in flaw.example.iter().filter(|_| show) {
+            println!("           {frame}");
+        }
     }
-    let rest: u64 = flaws.iter().skip(FLAWS).map(|(_, count)| **count).sum();
+    let rest: u64 = flaws.iter().skip(FLAWS).map(|(_, flaw)| flaw.count).sum();
     if rest > 0 {
         println!("  {rest:>6} × {} other flaws", flaws.len() - FLAWS);
     }

@@ -25,8 +25,17 @@ pub struct Findings {
     pub at_work: u64,
     /// Whose stacks are not whole and do not say so, or are wrong.
     pub dishonest: u64,
-    /// What is wrong with the others, and how often.
-    pub flaws: BTreeMap<String, u64>,
+    /// What is wrong with the others.
+    pub flaws: BTreeMap<String, Flaw>,
+}
+
+/// Something that is wrong with some stacks.
+#[derive(Debug, Default)]
+pub struct Flaw {
+    /// How often.
+    pub count: u64,
+    /// The frames of one of them, leaf first.
+    pub example: Vec<String>,
 }
 
 impl Findings {
@@ -56,7 +65,10 @@ impl Findings {
             }
             let flaw = flaw.or_else(|| (!is_right).then(|| format!("shows {}", names.join(" "))));
             if let Some(flaw) = flaw {
-                *found.flaws.entry(shorten(flaw)).or_default() += count;
+                let flaw = found.flaws.entry(shorten(flaw)).or_default();
+                flaw.count += count;
+                let frames = walk.steps.iter().map(|step| images.describe(step));
+                flaw.example = frames.collect();
             }
         }
         found

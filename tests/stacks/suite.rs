@@ -10,12 +10,14 @@ pub fn all() -> Vec<Program> {
     const NO_FP: &str = "-fomit-frame-pointer";
     const THREAD: &[&str] = &["thread", "alpha", "beta", "delta"];
     const MIDDLE: &[&str] = &["main", "alpha", "middle", "delta"];
-    let signal: [&[&str]; 2] = [
+    // Interrupted as deep as it had gone, or working.
+    let signal: [&[&str]; 4] = [
         &[
             "main", "alpha", "beta", "delta", "on_alarm", "handle", "digest",
         ],
-        // Interrupted before it went as deep.
-        CHAIN,
+        &["main", "alpha", "beta", "on_alarm", "handle", "digest"],
+        &["main", "alpha", "on_alarm", "handle", "digest"],
+        &["main", "on_alarm", "handle", "digest"],
     ];
     let deep: Vec<&str> = ["main", "alpha"]
         .into_iter()

@@ -61,6 +61,7 @@ pub const ROOTS: &[&str] = &[
     "__clone",
     "runtime.goexit.abi0",
     "runtime.mstart.abi0",
+    "runtime.clone.abi0",
     "runtime.rt0_go.abi0",
     "_rt0_amd64_linux",
     "runtime.morestack.abi0",
