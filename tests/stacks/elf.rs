@@ -50,7 +50,9 @@ impl Image {
         for symbol in file.dynamic_symbols().chain(file.symbols()) {
             if symbol.kind() == SymbolKind::Text && symbol.is_definition() {
                 let Ok(name) = symbol.name() else { continue };
-                let end = symbol.address() + symbol.size().max(1);
+                // Assembly often tells no size: then to the next function.
+                let size = Some(symbol.size()).filter(|size| *size > 0);
+                let end = size.map_or(u64::MAX, |size| symbol.address().saturating_add(size));
                 functions.insert(symbol.address(), (end, name.to_owned()));
             }
         }
