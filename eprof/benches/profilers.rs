@@ -59,7 +59,7 @@ use walk::{Demand, Images, ROOTS};
 use workloads::Workload;
 
 /// Runs of each workload below each profiler.
-const ROUNDS: usize = 5;
+const ROUNDS: usize = 3;
 /// The setting that samply insists on.
 const PARANOID: &str = "/proc/sys/kernel/perf_event_paranoid";
 

@@ -100,7 +100,8 @@ impl Image {
     /// it is what the kernel jumps to, and nothing is said of it.
     pub fn is_root(&self, address: u64) -> bool {
         let Some(rows) = self.rows(address) else {
-            return (self.entry..self.entry + START).contains(&address);
+            let begins = (self.entry..self.entry + START).contains(&address);
+            return begins || self.exits(address.wrapping_add(1));
         };
         rows.return_is_undefined
     }
@@ -110,6 +111,24 @@ impl Image {
     pub fn is_made(&self, address: u64) -> bool {
         let begins = self.rows(address).is_some_and(|rows| rows.begin == address);
         begins && !self.follows_a_call(address)
+    }
+
+    /// Whether the code at a return address does nothing but `exit` with what
+    /// was returned, as that which calls `main` in musl, which has no name
+    /// where the library is stripped: mov %eax, %edi; call exit.
+    fn exits(&self, address: u64) -> bool {
+        let code = self
+            .position(address)
+            .and_then(|at| self.data.get(at..at + 7));
+        let Some([0x89, 0xc7, 0xe8, distance @ ..]) = code else {
+            return false;
+        };
+        let Ok(distance) = <[u8; 4]>::try_from(distance) else {
+            return false;
+        };
+        let distance = i64::from(i32::from_le_bytes(distance));
+        let target = address.wrapping_add(7).wrapping_add_signed(distance);
+        self.name(target) == Some("exit")
     }
 
     /// What the file says of the frame of the code at `address`.
