@@ -88,7 +88,7 @@ impl Findings {
     /// What is short of the program's bound.
     pub fn failure(&self, program: &Program) -> Option<String> {
         let percent = |share: f64| format!("{:.2} %", share * 100.0);
-        if self.samples < 200 {
+        if self.samples < 100 {
             return Some(format!("{} samples prove nothing", self.samples));
         }
         if program.only_honest {

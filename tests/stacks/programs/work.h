@@ -35,5 +35,5 @@ static inline unsigned long churn(unsigned long x) {
 /* Calls `f` until the time is over. */
 #define UNTIL(end, f)                                          \
     do {                                                       \
-        for (int n = 0; n < 64; n++) total = f(total) + 1;     \
+        for (int n = 0; n < 512; n++) total = f(total) + 1;    \
     } while (now() < (end))
