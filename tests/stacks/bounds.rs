@@ -1,12 +1,8 @@
 //! Bounds that are not met yet.
 
-/// Programs and why their stacks are not as they should be yet. One
-/// that is as it should be is reported, so that it can be taken off the list.
+/// Programs and why their stacks are not as they should be yet. One that
+/// is as it should be is reported, so that it can be taken off the list.
 pub const PENDING: &[(&str, &str)] = &[
-    (
-        "Rust -O, musl",
-        "musl's clone has no unwind information: a thread's root is not known for one",
-    ),
     (
         "Go, stripped",
         "without .debug_frame a leaf's caller is left out; .gopclntab would tell it",

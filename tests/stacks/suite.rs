@@ -11,7 +11,8 @@ pub fn all() -> Vec<Program> {
     const THREAD: &[&str] = &["thread", "alpha", "beta", "delta"];
     const MIDDLE: &[&str] = &["main", "alpha", "middle", "delta"];
     // Interrupted as deep as it had gone, or working.
-    let signal: [&[&str]; 4] = [
+    let signal: [&[&str]; 5] = [
+        CHAIN,
         &[
             "main", "alpha", "beta", "delta", "on_alarm", "handle", "digest",
         ],
