@@ -4,6 +4,10 @@
 /// is as it should be is reported, so that it can be taken off the list.
 pub const PENDING: &[(&str, &str)] = &[
     (
+        "signal handler, own stack",
+        "now and then: until its tables are ready a stack is copied, and that is the handler's only",
+    ),
+    (
         "Go, stripped",
         "without .debug_frame a leaf's caller is left out; .gopclntab would tell it",
     ),
