@@ -99,29 +99,28 @@ unsafe fn frame(scratch: *mut Scratch) -> WalkEnd {
 /// The region of `space` at an address.
 #[inline(always)]
 fn region(space: Space, place: u64) -> Option<*const Region> {
-    let first = space.first();
-    let (mut low, mut high) = (0, space.count());
+    // The last region that is not above the address. Without branches, which
+    // the verifier would follow one way and the other at each step.
+    let (mut low, mut rest) = (u64::from(space.first()), u64::from(space.count()));
     let mut steps = 0;
     while steps < REGION_STEPS {
-        if low >= high {
+        if rest <= 1 {
             break;
         }
-        let middle = (low + high) >> 1;
-        let region = map::REGIONS.get_ptr(first.wrapping_add(middle))?;
-        // SAFETY: `region` is an element of REGIONS.
-        if unsafe { (*region).begin } <= place {
-            low = middle + 1;
-        } else {
-            high = middle;
-        }
+        let half = rest >> 1;
+        let region = map::REGIONS.get_ptr((low + half) as u32)?;
+        // SAFETY: `region` is an element of REGIONS. Addresses of user space
+        // have a sign of zero.
+        let begin = unsafe { (*region).begin };
+        let not_above = ((begin as i64).wrapping_sub(place as i64).wrapping_sub(1)) >> 63;
+        low += half & not_above as u64;
+        rest -= half;
         steps += 1;
     }
-    if low == 0 {
-        return None;
-    }
-    let region = map::REGIONS.get_ptr(first.wrapping_add(low - 1))?;
+    let region = map::REGIONS.get_ptr(low as u32)?;
     // SAFETY: as above.
-    (place < unsafe { (*region).end }).then_some(region)
+    let (begin, end) = unsafe { ((*region).begin, (*region).end) };
+    (begin <= place && place < end).then_some(region)
 }
 
 /// The rule for an address in a region. Without any, frame pointers are
@@ -147,30 +146,28 @@ fn find(region: &Region, place: u64) -> Option<Rule> {
     let chunk = map::CHUNKS.get_value_ptr_mut(from / CHUNK_ROWS as u32, &0)?;
     // SAFETY: `chunk` is the element of a chunk map.
     let words = unsafe { (&raw const (*chunk).rows).cast::<u32>() };
+    // SAFETY: the index has a bound.
+    let row = |at: u64| unsafe {
+        *words.add(map::bounded::<{ CHUNK_ROWS as u32 - 1 }>(at as u32) as usize)
+    };
     let from = from & (CHUNK_ROWS as u32 - 1);
     let low_bits = relative as u32 & ((1 << PAGE_BITS) - 1);
-    // The last row that is not above the address; the first row is at the
-    // page's first byte.
-    let (mut low, mut high) = (0, rows);
+    // The last row that is not above the address, likewise; the first row is at
+    // the page's first byte.
+    let (mut low, mut rest) = (u64::from(from), u64::from(rows));
     let mut steps = 0;
     while steps < ROW_STEPS {
-        if low >= high {
+        if rest <= 1 {
             break;
         }
-        let middle = (low + high) >> 1;
-        let at = map::bounded::<{ CHUNK_ROWS as u32 - 1 }>(from + middle) as usize;
-        // SAFETY: the index has a bound.
-        let row = unsafe { *words.add(at) };
-        if row & 0xffff <= low_bits {
-            low = middle + 1;
-        } else {
-            high = middle;
-        }
+        let half = rest >> 1;
+        let row = row(low + half);
+        let not_above = (i64::from(row & 0xffff) - i64::from(low_bits) - 1) >> 63;
+        low += half & not_above as u64;
+        rest -= half;
         steps += 1;
     }
-    let at = map::bounded::<{ CHUNK_ROWS as u32 - 1 }>((from + low).wrapping_sub(1)) as usize;
-    // SAFETY: as above.
-    let row = unsafe { *words.add(at) };
+    let row = row(low);
     let rule = map::RULES.get_ptr(row >> 16)?;
     // SAFETY: `rule` is an element of RULES.
     Some(unsafe { *rule })
