@@ -119,6 +119,14 @@ fn the_main_job_is_done_on_aarch64() {
     assert_eq!(report.0["source"]["provenance"], "estimated");
     // The counters are there, and counted: a nanosecond of CPU time is a cycle.
     assert_eq!(report.0["source"]["weights"], "cycles");
+    // The kernel accepted the walk by unwind tables, and it reaches the roots of
+    // a program without frame pointers.
+    let caveats = report.0["caveats"].to_string();
+    assert!(!caveats.contains("stack-copies"), "{caveats}");
+    assert!(!caveats.contains("frame-pointers"), "{caveats}");
+    let stacks = &report.0["stacks"];
+    let share = stacks["whole"].as_f64().unwrap() / stacks["samples"].as_f64().unwrap();
+    assert!(share > 0.97, "{stacks}");
     for (name, milliseconds) in [("heavy", 600.0), ("light", 200.0)] {
         let threads: Vec<_> = report.threads_named(name).collect();
         assert_eq!(threads.len(), 1, "{name}: {:#}", report.0);

@@ -14,12 +14,22 @@ static void spend(long ms, volatile unsigned long *x)
 	} while (now.tv_sec * 1000 + now.tv_nsec / 1000000 < ms);
 }
 
+/* Ten calls deep, without frame pointers. */
+__attribute__((noinline)) static long deep(int n, volatile unsigned long *x)
+{
+	if (n == 0) {
+		spend(600, x);
+		return 1;
+	}
+	return deep(n - 1, x) + *x;
+}
+
 __attribute__((noinline)) static void *heavy(void *unused)
 {
 	volatile unsigned long x = 1;
 
 	pthread_setname_np(pthread_self(), "heavy");
-	spend(600, &x);
+	deep(9, &x);
 	return unused;
 }
 
