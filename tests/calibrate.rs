@@ -1,4 +1,4 @@
-//! `eprof calibrate`: rows of a file, and a fake meter whose law is known.
+//! `eprof calibrate`: rows of a file. (What it measures is in `ladder.rs`.)
 
 #![allow(
     clippy::unwrap_used,
@@ -7,47 +7,12 @@
     reason = "a failed assumption is a failed test"
 )]
 
-#[path = "support/powercap.rs"]
-mod powercap;
-mod support;
-
 #[path = "calibrate/csv.rs"]
 mod csv;
-#[path = "calibrate/ladder.rs"]
-mod ladder;
 #[path = "calibrate/models.rs"]
 mod models;
+#[path = "calibrate/run.rs"]
+mod run;
+mod support;
 
-use std::path::Path;
-use std::process::{Command, Output};
-
-use serde_json::Value;
-
-/// Runs `eprof calibrate` with these arguments, settings in `home`.
-fn calibrate(home: &Path, arguments: &[&str], sysroot: Option<&Path>) -> Output {
-    let mut command = Command::new(support::eprof());
-    command
-        .current_dir(home)
-        .arg("calibrate")
-        .args(arguments)
-        .env("XDG_CONFIG_HOME", home)
-        .env_remove("EPROF_SYSROOT");
-    if let Some(sysroot) = sysroot {
-        command.env("EPROF_SYSROOT", sysroot);
-    }
-    command.output().unwrap()
-}
-
-fn json(output: &Output) -> Value {
-    serde_json::from_slice(&output.stdout)
-        .unwrap_or_else(|error| panic!("{error}: {}", stderr(output)))
-}
-
-fn stderr(output: &Output) -> String {
-    String::from_utf8_lossy(&output.stderr).into_owned()
-}
-
-fn saved(home: &Path) -> Option<Value> {
-    let text = std::fs::read(home.join("eprof/calibration.json")).ok()?;
-    Some(serde_json::from_slice(&text).unwrap())
-}
+use run::{calibrate, json, saved, stderr};

@@ -36,7 +36,7 @@ pub unsafe fn up(scratch: *mut Scratch) -> WalkEnd {
         (*scratch).end = WalkEnd::DEEP.0;
         bpf_loop(
             MAX_USER_FRAMES as u32,
-            step as *mut c_void,
+            walk_step as *mut c_void,
             core::ptr::null_mut(),
             0,
         );
@@ -45,7 +45,11 @@ pub unsafe fn up(scratch: *mut Scratch) -> WalkEnd {
 }
 
 /// Takes down a frame and goes on to its caller; one to stop.
-extern "C" fn step(_: u32, _: *mut c_void) -> i64 {
+///
+/// Its name is not mangled: that would contain a hash of the directory in which
+/// the programs are built.
+#[unsafe(no_mangle)]
+extern "C" fn walk_step(_: u32, _: *mut c_void) -> i64 {
     let Some(scratch) = map::here().and_then(|here| map::SCRATCH.get_ptr_mut(here.number)) else {
         return 1;
     };
