@@ -17,6 +17,7 @@ source=$(cd "$(dirname "$0")" && pwd -P)
 root=$(cd "$source/.." && pwd -P)
 toolchain=${EPROF_BPF_TOOLCHAIN:-stable}
 target=${EPROF_BPF_TARGET_DIR:-$source/target}
+stage=$target/stage
 cargo_home=${CARGO_HOME:-$HOME/.cargo}
 
 strip=${2:+$2/llvm-strip}
@@ -34,14 +35,28 @@ export RUSTC_BOOTSTRAP=1 CARGO_INCREMENTAL=0 CARGO_TARGET_DIR="$target"
 sysroot=$(rustc "+$toolchain" --print sysroot)
 # These replace the flags of .cargo/config.toml and repeat them.
 export RUSTFLAGS="-C debuginfo=2 -C link-arg=--btf -C target-cpu=v3 \
---remap-path-prefix=$root=/eprof --remap-path-prefix=$sysroot=/rust \
+--remap-path-prefix=$stage=/eprof --remap-path-prefix=$sysroot=/rust \
 --remap-path-prefix=$cargo_home=/cargo"
+
+# Names of functions contain a hash of where their package lies, relative to the
+# workspace if it is inside it: so both packages are laid into one.
+rm -rf "$stage"
+mkdir -p "$stage/common"
+cp -R "$source/src" "$source/.cargo" "$source/Cargo.lock" "$stage"
+cp -R "$root/common/src" "$stage/common"
+sed 's|path = "../common"|path = "common"|' "$source/Cargo.toml" >"$stage/Cargo.toml"
+cat >"$stage/common/Cargo.toml" <<END
+[package]
+name = "eprof-common"
+version = "$(sed -n 's/^version = "\(.*\)"/\1/p' "$root/Cargo.toml" | head -n 1)"
+edition = "2024"
+END
 
 still=
 if setarch -R true 2>/dev/null; then
     still="setarch -R"
 fi
-cd "$source"
+cd "$stage"
 $still cargo "+$toolchain" build --release --locked --quiet
 built=$target/bpfel-unknown-none/release/eprof
 mkdir -p "$(dirname "$object")"

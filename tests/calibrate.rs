@@ -15,4 +15,4 @@ mod models;
 mod run;
 mod support;
 
-use run::{calibrate, json, saved, stderr};
+use run::{calibrate, json, stderr};

@@ -16,4 +16,4 @@ mod powercap;
 mod run;
 mod support;
 
-use run::{calibrate, json, saved, stderr};
+use run::{calibrate, json, stderr};

@@ -36,7 +36,7 @@ pub unsafe fn up(scratch: *mut Scratch) -> WalkEnd {
         (*scratch).end = WalkEnd::DEEP.0;
         bpf_loop(
             MAX_USER_FRAMES as u32,
-            walk_step as *mut c_void,
+            step as *mut c_void,
             core::ptr::null_mut(),
             0,
         );
@@ -45,11 +45,7 @@ pub unsafe fn up(scratch: *mut Scratch) -> WalkEnd {
 }
 
 /// Takes down a frame and goes on to its caller; one to stop.
-///
-/// Its name is not mangled: that would contain a hash of the directory in which
-/// the programs are built.
-#[unsafe(no_mangle)]
-extern "C" fn walk_step(_: u32, _: *mut c_void) -> i64 {
+extern "C" fn step(_: u32, _: *mut c_void) -> i64 {
     let Some(scratch) = map::here().and_then(|here| map::SCRATCH.get_ptr_mut(here.number)) else {
         return 1;
     };

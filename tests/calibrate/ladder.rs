@@ -1,13 +1,15 @@
 //! The measured calibration, with a fake meter: a powercap tree that another
 //! thread advances by a law.
 
+use std::path::Path;
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Mutex, PoisonError};
 
+use serde_json::Value;
 use tempfile::TempDir;
 
 use super::powercap::{Powercap, RANGE, Zone};
-use super::{calibrate, json, saved, stderr, support};
+use super::{calibrate, json, stderr, support};
 
 /// Watts of the fake package when nothing runs.
 const IDLE: f64 = 5.0;
@@ -43,6 +45,12 @@ fn busy_seconds() -> f64 {
     // proc_stat(5): user, nice, system, irq, softirq; steal is no time of
     // ours.
     [0, 1, 2, 5, 6].iter().map(|at| ticks[*at]).sum::<f64>() / 100.0
+}
+
+/// What was saved; `None` for nothing.
+fn saved(home: &Path) -> Option<Value> {
+    let text = std::fs::read(home.join("eprof/calibration.json")).ok()?;
+    Some(serde_json::from_slice(&text).unwrap())
 }
 
 /// One at a time: the tests would disturb each other.

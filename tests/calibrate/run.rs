@@ -30,8 +30,3 @@ pub(crate) fn json(output: &Output) -> Value {
 pub(crate) fn stderr(output: &Output) -> String {
     String::from_utf8_lossy(&output.stderr).into_owned()
 }
-
-pub(crate) fn saved(home: &Path) -> Option<Value> {
-    let text = std::fs::read(home.join("eprof/calibration.json")).ok()?;
-    Some(serde_json::from_slice(&text).unwrap())
-}

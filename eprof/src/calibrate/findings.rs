@@ -111,11 +111,46 @@ impl Model {
             })
             .collect();
         let settings = Settings::with_idle(time(&signals));
-        Some(Self {
-            fit: power::fit(&rows, signals.len(), &settings, pieces)?,
+        let fit = power::fit(&rows, signals.len(), &settings, pieces)?;
+        let model = Self {
+            fit,
             signals,
             left_out,
             held_out_by,
+        };
+        // Where CPU time alone predicts as well, it is the better model.
+        let plain = chosen == Chosen::Freely && model.is_worse_than_time();
+        Some(match plain.then(|| model.of_time_alone(&rows)).flatten() {
+            Some(plain) => plain,
+            None => model,
+        })
+    }
+
+    /// Whether it predicts worse than CPU time alone does. Where CPU time is all
+    /// there is, the two are one model.
+    fn is_worse_than_time(&self) -> bool {
+        self.fit.held_out.rmse > self.fit.time_share.rmse * 1.001
+    }
+
+    /// A straight line of CPU time, fitted to the same rows.
+    fn of_time_alone(&self, rows: &[Row]) -> Option<Self> {
+        let is_time = |at: &usize| matches!(self.signals[*at], Signal::Time(_));
+        let (kept, left): (Vec<usize>, Vec<usize>) = (0..self.signals.len()).partition(is_time);
+        let rows: Vec<Row> = rows
+            .iter()
+            .map(|row| Row {
+                x: kept.iter().map(|at| row.x[*at]).collect(),
+                ..row.clone()
+            })
+            .collect();
+        let settings = Settings::with_idle((0..kept.len()).collect());
+        let why = "predicts no better than CPU time alone";
+        let left = left.iter().map(|at| (self.signals[*at].clone(), why));
+        Some(Self {
+            fit: power::fit(&rows, kept.len(), &settings, &[1])?,
+            signals: kept.iter().map(|at| self.signals[*at].clone()).collect(),
+            left_out: self.left_out.iter().cloned().chain(left).collect(),
+            held_out_by: self.held_out_by,
         })
     }
 
@@ -173,8 +208,7 @@ impl Model {
                 better_data.to_owned(),
             );
         }
-        // Where CPU time is all there is, the two are one model.
-        if fit.held_out.rmse > fit.time_share.rmse * 1.001 {
+        if self.is_worse_than_time() {
             return refuse(
                 format!(
                     "each {by} left out in turn, it predicts worse than CPU time alone does \
