@@ -21,7 +21,7 @@ Exit codes:
 
 Environment:
   EPROF_SYSROOT  read /sys and /proc about the machine below this directory
-  EPROF_UNWINDING  how stacks are walked: tables (default), copies or pointers
+  EPROF_UNWINDING  how stacks are walked: tables, copies (on AArch64) or pointers
   EPROF_NO_BTF   set to 1: do without BTF, as on a kernel that lacks it
   NO_COLOR       no colours, even on a terminal
   DEBUGINFOD_URLS, DEBUGINFOD_CACHE_PATH, DEBUGINFOD_TIMEOUT, DEBUGINFOD_MAXSIZE
