@@ -86,10 +86,20 @@ fn main() -> ExitCode {
     for (n, program) in programs.iter_mut().enumerate() {
         program.home = directory.path().join(n.to_string());
         std::fs::create_dir(&program.home).unwrap();
-        let Some(found) = run(program, by_perf) else {
+        let Some(mut found) = run(program, by_perf) else {
             continue;
         };
         print(program, &found, show);
+        // Where others keep the machine busy, tables come later. What fails
+        // twice is a defect.
+        if found.failure(program).is_some() && bounds::pending(program.name).is_none() {
+            program.home = directory.path().join(format!("{n}-again"));
+            std::fs::create_dir(&program.home).unwrap();
+            if let Some(second) = run(program, by_perf) {
+                print(program, &second, show);
+                found = second;
+            }
+        }
         let failure = found.failure(program);
         let verdict = match (bounds::pending(program.name), failure) {
             (None, None) => continue,
