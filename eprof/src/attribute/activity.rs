@@ -24,6 +24,16 @@ pub(super) enum Payer {
     Account(Account),
 }
 
+impl Payer {
+    /// The account that it belongs to.
+    pub(super) fn account(self) -> Account {
+        match self {
+            Self::Thread(_) => Account::Target,
+            Self::Account(account) => account,
+        }
+    }
+}
+
 /// What somebody did, or what was done on a CPU.
 #[derive(Clone, Copy, Debug, Default, PartialEq)]
 pub(super) struct Work {

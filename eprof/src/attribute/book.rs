@@ -6,7 +6,7 @@ use crate::source::{Meter, MeterId};
 use crate::timeline::Border;
 use crate::unit::{Microjoules, Nanos};
 
-use super::activity::{Activity, Payer};
+use super::activity::Activity;
 use super::idle::IdlePower;
 use super::ledger::{Account, MeterLedger, Price};
 use super::split::apportion;
@@ -173,11 +173,7 @@ impl Book {
                 share: if exhausted { by_time } else { by_weight },
                 lever: seconds * (by_time - by_weight),
             };
-            let account = match payer {
-                Payer::Thread(_) => Account::Target,
-                Payer::Account(account) => account,
-            };
-            *sums.entry(account).or_default() += share;
+            *sums.entry(payer.account()).or_default() += share;
             shares.push(share);
         }
         let shares = Shares {

@@ -1,7 +1,5 @@
 //! A stretch of time and who was charged with it: the ledger as it grows.
 
-use std::collections::BTreeMap;
-
 use crate::kernel::TaskId;
 use crate::timeline::Interval;
 
@@ -11,43 +9,55 @@ use super::ledger::{Account, Price};
 
 /// What one meter said about a stretch of time, and who paid. The sum of the
 /// accounts is what the meter said, and the sum of the threads what the target
-/// paid, to the microjoule.
-#[derive(Clone, Debug)]
+/// paid, to the microjoule. A view: it costs nothing until it is asked.
+#[derive(Clone, Copy, Debug)]
 pub struct Stretch<'a> {
     /// When, by which meter, and what was done in it.
     pub interval: &'a Interval,
-    /// By account, those that paid something.
-    pub accounts: BTreeMap<Account, Price>,
-    /// By thread of the target.
-    pub threads: Vec<(TaskId, Price)>,
+    payers: &'a [(Payer, Work)],
+    shares: &'a Shares,
 }
 
 impl<'a> Stretch<'a> {
-    pub(super) fn new(interval: &'a Interval, payers: &[(Payer, Work)], shares: &Shares) -> Self {
-        let mut accounts: BTreeMap<Account, Price> = BTreeMap::new();
-        let mut threads = Vec::new();
-        for (&(payer, _), share) in payers.iter().zip(&shares.payers) {
-            let account = match payer {
-                Payer::Thread(task) => {
-                    threads.push((task, share.price));
-                    Account::Target
-                }
-                Payer::Account(account) => account,
-            };
-            *accounts.entry(account).or_default() += share.price;
-        }
-        *accounts.entry(Account::Idle).or_default() += shares.idle;
-        *accounts.entry(Account::Unattributed).or_default() += shares.unattributed;
-        accounts.retain(|_, price| *price != Price::default());
+    pub(super) fn new(
+        interval: &'a Interval,
+        payers: &'a [(Payer, Work)],
+        shares: &'a Shares,
+    ) -> Self {
         Self {
             interval,
-            accounts,
-            threads,
+            payers,
+            shares,
         }
+    }
+
+    fn paid_by_payers(&self) -> impl Iterator<Item = (Payer, Price)> {
+        let shares = self.shares.payers.iter();
+        let payers = self.payers.iter().zip(shares);
+        payers.map(|(&(payer, _), share)| (payer, share.price))
+    }
+
+    /// What the threads of the target paid that ran.
+    pub fn threads(&self) -> impl Iterator<Item = (TaskId, Price)> {
+        self.paid_by_payers()
+            .filter_map(|(payer, price)| match payer {
+                Payer::Thread(task) => Some((task, price)),
+                Payer::Account(_) => None,
+            })
     }
 
     /// What an account paid.
     pub fn paid(&self, account: Account) -> Price {
-        self.accounts.get(&account).copied().unwrap_or_default()
+        let mut sum = match account {
+            Account::Idle => self.shares.idle,
+            Account::Unattributed => self.shares.unattributed,
+            _ => Price::default(),
+        };
+        for (payer, price) in self.paid_by_payers() {
+            if payer.account() == account {
+                sum += price;
+            }
+        }
+        sum
     }
 }

@@ -103,13 +103,7 @@ impl Model {
             }
         }
         let signals: Vec<Signal> = kept.iter().map(|at| signals[*at].clone()).collect();
-        let rows: Vec<Row> = rows
-            .iter()
-            .map(|row| Row {
-                x: kept.iter().map(|at| row.x[*at]).collect(),
-                ..row.clone()
-            })
-            .collect();
+        let rows = columns(rows, &kept);
         let settings = Settings::with_idle(time(&signals));
         let fit = power::fit(&rows, signals.len(), &settings, pieces)?;
         let model = Self {
@@ -136,13 +130,7 @@ impl Model {
     fn of_time_alone(&self, rows: &[Row]) -> Option<Self> {
         let is_time = |at: &usize| matches!(self.signals[*at], Signal::Time(_));
         let (kept, left): (Vec<usize>, Vec<usize>) = (0..self.signals.len()).partition(is_time);
-        let rows: Vec<Row> = rows
-            .iter()
-            .map(|row| Row {
-                x: kept.iter().map(|at| row.x[*at]).collect(),
-                ..row.clone()
-            })
-            .collect();
+        let rows = columns(rows, &kept);
         let settings = Settings::with_idle((0..kept.len()).collect());
         let why = "predicts no better than CPU time alone";
         let left = left.iter().map(|at| (self.signals[*at].clone(), why));
@@ -248,6 +236,15 @@ impl Model {
             }),
         }
     }
+}
+
+/// The rows with those of their columns only.
+fn columns(rows: &[Row], kept: &[usize]) -> Vec<Row> {
+    let row = |row: &Row| Row {
+        x: kept.iter().map(|at| row.x[*at]).collect(),
+        ..row.clone()
+    };
+    rows.iter().map(row).collect()
 }
 
 impl Findings {

@@ -1,61 +1,47 @@
 //! `eprof export`.
 
-use std::io::{self, IsTerminal, Write};
+use std::io::{self, IsTerminal as _};
+use std::path::Path;
 
 use super::args::{ExportArgs, ExportFormat};
 use super::attribution;
+use super::deliver::deliver;
 use crate::error::{Error, ErrorKind, Result};
 use crate::output::{self, Format, Look, View, export};
 use crate::pipeline;
-use crate::target::{Identity, RunAs, output_file};
 
 pub(super) fn execute(args: &ExportArgs) -> Result<u8> {
-    let binary = args.format == ExportFormat::Pprof;
-    let to_stdout = args.output.as_deref().is_none_or(|path| path == "-");
-    if binary && to_stdout && io::stdout().is_terminal() {
+    let path = args
+        .output
+        .as_deref()
+        .filter(|path| *path != Path::new("-"));
+    if args.format == ExportFormat::Pprof && path.is_none() && io::stdout().is_terminal() {
         return Err(
             Error::new(ErrorKind::Usage, "pprof's format is not for a terminal")
                 .remedy("write it to a file: --output energy.pb.gz"),
         );
     }
-    let bytes = bytes(args)?;
-    match &args.output {
-        Some(path) if !to_stdout => {
-            let owner = Identity::resolve(&RunAs::Caller)?.files;
-            output_file::replace(path, owner.as_ref(), &bytes)?;
-        }
-        _ => output::settle(io::stdout().write_all(&bytes))?,
+    let mut bytes = Vec::new();
+    match args.format {
+        ExportFormat::Csv => series(args, &mut bytes)?,
+        format => of_profile(args, format, &mut bytes)?,
     }
+    deliver(path, &bytes)?;
     Ok(0)
 }
 
-fn bytes(args: &ExportArgs) -> Result<Vec<u8>> {
-    let mut bytes = Vec::new();
-    if args.format == ExportFormat::Csv {
-        series(args, &mut bytes)?;
-        return Ok(bytes);
-    }
+/// Every format but rows of intervals, which need no profile.
+fn of_profile(args: &ExportArgs, format: ExportFormat, out: &mut Vec<u8>) -> Result<()> {
     let profile = attribution::profile(&args.file, &args.attribution, &args.symbols.names())?;
-    match args.format {
+    output::settle(match format {
+        ExportFormat::Pprof => export::pprof::write(&profile, out),
+        ExportFormat::Speedscope => export::speedscope::write(&profile, out),
+        ExportFormat::Folded => output::folded::write(&profile, out),
+        ExportFormat::Openmetrics => export::openmetrics::write(&profile, out),
         ExportFormat::Json | ExportFormat::Csv => {
-            output::report(
-                &profile,
-                &View::default(),
-                Format::Json,
-                Look::PLAIN,
-                &mut bytes,
-            )?;
+            return output::report(&profile, &View::default(), Format::Json, Look::PLAIN, out);
         }
-        ExportFormat::Pprof => output::settle(export::pprof::write(&profile, &mut bytes))?,
-        ExportFormat::Speedscope => {
-            output::settle(export::speedscope::write(&profile, &mut bytes))?;
-        }
-        ExportFormat::Folded => output::settle(output::folded::write(&profile, &mut bytes))?,
-        ExportFormat::Openmetrics => {
-            output::settle(export::openmetrics::write(&profile, &mut bytes))?;
-        }
-    }
-    Ok(bytes)
+    })
 }
 
 /// Rows are written as stretches are charged.

@@ -1,13 +1,12 @@
 //! `eprof flamegraph`.
 
-use std::io;
 use std::path::Path;
 
 use super::args::FlamegraphArgs;
 use super::attribution;
+use super::deliver::deliver;
 use crate::error::Result;
 use crate::output;
-use crate::target::{Identity, RunAs, output_file};
 
 pub(super) fn execute(args: &FlamegraphArgs) -> Result<u8> {
     let profile = attribution::profile(&args.file, &args.attribution, &args.symbols.names())?;
@@ -18,15 +17,8 @@ pub(super) fn execute(args: &FlamegraphArgs) -> Result<u8> {
         output::flame::write(&profile, &mut bytes)
     };
     output::settle(written)?;
-    let path = match (&args.output, args.folded) {
-        (Some(path), _) => path.as_path(),
-        (None, false) => Path::new("eprof.svg"),
-        (None, true) => {
-            output::settle(io::Write::write_all(&mut io::stdout(), &bytes))?;
-            return Ok(0);
-        }
-    };
-    let owner = Identity::resolve(&RunAs::Caller)?.files;
-    output_file::replace(path, owner.as_ref(), &bytes)?;
+    let path = args.output.as_deref();
+    let path = path.or((!args.folded).then_some(Path::new("eprof.svg")));
+    deliver(path, &bytes)?;
     Ok(0)
 }

@@ -8,6 +8,7 @@ mod attribution;
 mod calibrate;
 mod complete;
 mod counters;
+mod deliver;
 mod duration;
 mod export;
 mod flamegraph;

@@ -71,20 +71,9 @@ pub(super) fn load_btf(btf: &[u8]) -> io::Result<OwnedFd> {
         log_level: 0,
         zero: 0,
     };
-    // SAFETY: the attributes are of the given size, and the pointer in them is
-    // valid during the call, which gives a new descriptor that nobody else owns.
-    unsafe {
-        let fd = libc::syscall(
-            libc::SYS_bpf,
-            BTF_LOAD,
-            &raw const attributes,
-            size_of::<BtfAttributes>(),
-        );
-        if fd < 0 {
-            return Err(io::Error::last_os_error());
-        }
-        Ok(OwnedFd::from_raw_fd(fd as libc::c_int))
-    }
+    // SAFETY: the pointer in the attributes is valid during the call, which gives
+    // a new descriptor that nobody else owns.
+    unsafe { Ok(OwnedFd::from_raw_fd(call(BTF_LOAD, &attributes)?)) }
 }
 
 /// Creates an array with one element of `value_size` bytes that can be mapped
@@ -104,20 +93,9 @@ pub(super) fn create_array(value_size: u32, types: Types<'_>) -> io::Result<Owne
         key_type: types.key,
         value_type: types.value,
     };
-    // SAFETY: the attributes are of the given size; the call gives a new
+    // SAFETY: there is no pointer in the attributes; the call gives a new
     // descriptor that nobody else owns.
-    unsafe {
-        let fd = libc::syscall(
-            libc::SYS_bpf,
-            MAP_CREATE,
-            &raw const attributes,
-            size_of::<MapAttributes>(),
-        );
-        if fd < 0 {
-            return Err(io::Error::last_os_error());
-        }
-        Ok(OwnedFd::from_raw_fd(fd as libc::c_int))
-    }
+    unsafe { Ok(OwnedFd::from_raw_fd(call(MAP_CREATE, &attributes)?)) }
 }
 
 /// Stores a map in a map of maps.
@@ -135,19 +113,27 @@ pub(super) fn set_u32(map: BorrowedFd<'_>, key: u32, value: u32) -> io::Result<(
         value: (&raw const value) as u64,
         flags: 0,
     };
-    // SAFETY: the attributes are of the given size, and both pointers are
-    // valid during the call.
-    let status = unsafe {
+    // SAFETY: both pointers in the attributes are valid during the call.
+    unsafe { call(MAP_UPDATE_ELEM, &attributes) }.map(drop)
+}
+
+/// Does what `command` says with `attributes`, its part of `union bpf_attr`;
+/// gives what the kernel answered.
+///
+/// # Safety
+/// Pointers in the attributes are valid, as the command wants them.
+unsafe fn call<T>(command: libc::c_int, attributes: &T) -> io::Result<libc::c_int> {
+    // SAFETY: the attributes are of the given size; the rest by the caller.
+    let answer = unsafe {
         libc::syscall(
             libc::SYS_bpf,
-            MAP_UPDATE_ELEM,
-            &raw const attributes,
-            size_of::<ElementAttributes>(),
+            command,
+            &raw const *attributes,
+            size_of::<T>(),
         )
     };
-    if status == 0 {
-        Ok(())
-    } else {
-        Err(io::Error::last_os_error())
+    if answer < 0 {
+        return Err(io::Error::last_os_error());
     }
+    Ok(answer as libc::c_int)
 }

@@ -121,6 +121,31 @@ pub(super) fn load(settings: &Settings, cpus: u32, counters: &Counters) -> Resul
 }
 
 fn with_btf(bytes: &[u8], settings: &Settings, cpus: u32, counters: &Counters) -> Result<Loaded> {
+    let constants = offsets()?;
+    let mut ebpf = create(bytes, settings, cpus, counters, &constants)?;
+    let btf = aya::Btf::from_sys_fs().map_err(|error| refusal("read kernel types", &error))?;
+    for (name, hook) in BTF_HOOKS {
+        let program: &mut BtfTracePoint = program(&mut ebpf, name)?;
+        program
+            .load(hook, &btf)
+            .map_err(|error| refusal(name, &error))?;
+    }
+    load_on_demand(&mut ebpf)?;
+    let (unwinding, caveat) = unwinding::load(&mut ebpf, settings, None)?;
+    for (name, _) in BTF_HOOKS {
+        let program: &mut BtfTracePoint = program(&mut ebpf, name)?;
+        program.attach().map_err(|error| refusal(name, &error))?;
+    }
+    Ok(Loaded {
+        ebpf,
+        unwinding,
+        caveats: caveat.into_iter().collect(),
+    })
+}
+
+/// What the kernel's type information says, some megabytes that nobody needs
+/// afterwards.
+fn offsets() -> Result<HashMap<&'static str, u32>> {
     let path = std::path::Path::new("/sys/kernel/btf/vmlinux");
     let data = std::fs::read(path)
         .map_err(|error| Error::io("read", path, &error).context("no kernel type information"))?;
@@ -145,25 +170,7 @@ fn with_btf(bytes: &[u8], settings: &Settings, cpus: u32, counters: &Counters) -
         .offset("task_struct", "__state")
         .or_else(|| fields.offset("task_struct", "state"));
     constants.extend(state.map(|offset| ("OFFSET_STATE", offset)));
-    let mut ebpf = create(bytes, settings, cpus, counters, &constants)?;
-    let btf = aya::Btf::from_sys_fs().map_err(|error| refusal("read kernel types", &error))?;
-    for (name, hook) in BTF_HOOKS {
-        let program: &mut BtfTracePoint = program(&mut ebpf, name)?;
-        program
-            .load(hook, &btf)
-            .map_err(|error| refusal(name, &error))?;
-    }
-    load_on_demand(&mut ebpf)?;
-    let (unwinding, caveat) = unwinding::load(&mut ebpf, settings.unwinding, None)?;
-    for (name, _) in BTF_HOOKS {
-        let program: &mut BtfTracePoint = program(&mut ebpf, name)?;
-        program.attach().map_err(|error| refusal(name, &error))?;
-    }
-    Ok(Loaded {
-        ebpf,
-        unwinding,
-        caveats: caveat.into_iter().collect(),
-    })
+    Ok(constants)
 }
 
 fn without_btf(
@@ -199,11 +206,12 @@ fn without_btf(
             .map_err(|error| refusal(hook.program, &error))?;
     }
     load_on_demand(&mut ebpf)?;
-    let (unwinding, caveat) = unwinding::load(
-        &mut ebpf,
-        Unwinding::Pointers,
-        Some("the kernel's type information is not used"),
-    )?;
+    let settings = Settings {
+        unwinding: Unwinding::Pointers,
+        ..settings.clone()
+    };
+    let unused = Some("the kernel's type information is not used");
+    let (unwinding, caveat) = unwinding::load(&mut ebpf, &settings, unused)?;
     for hook in CLASSIC_HOOKS {
         let program: &mut TracePoint = program(&mut ebpf, hook.program)?;
         program

@@ -4,6 +4,7 @@ use aya::Ebpf;
 use aya::programs::PerfEvent;
 use eprof_common::sample::MAX_PIECES;
 
+use super::Settings;
 use super::load::{self, refusal};
 use crate::caveat::Caveat;
 use crate::error::Result;
@@ -87,16 +88,21 @@ impl Unwinding {
     }
 }
 
-/// Loads the best sampling program that the kernel accepts, at best that for
-/// `wanted`; `why` tells why it is not better than that, if so.
+/// Loads the best sampling program that the kernel accepts, at best that which
+/// `settings` want; `why` tells why that is not better, if so. Where nothing is
+/// sampled, none is loaded.
 ///
 /// # Errors
 /// Where it accepts none.
 pub(super) fn load(
     ebpf: &mut Ebpf,
-    wanted: Unwinding,
+    settings: &Settings,
     why: Option<&str>,
 ) -> Result<(Unwinding, Option<Caveat>)> {
+    let wanted = settings.unwinding;
+    if settings.frequency_hz == 0 {
+        return Ok((wanted, None));
+    }
     let asked = match wanted {
         Unwinding::Tables => None,
         Unwinding::Copies if cfg!(target_arch = "aarch64") => {

@@ -8,7 +8,7 @@
 use std::collections::{BTreeMap, BTreeSet, HashMap};
 use std::io::{self, Write};
 
-use crate::profile::{GENERATED, KERNEL, ProcessKey, Profile, SymbolFrame};
+use crate::profile::{GENERATED, KERNEL, ProcessKey, Profile, SymbolFrame, UNKNOWN, UNSAMPLED};
 
 use super::visible::visible;
 
@@ -82,6 +82,14 @@ fn process_name(comm: &str, key: ProcessKey) -> String {
     }
 }
 
+/// The last names of the processes.
+pub(super) fn comms(profile: &Profile) -> HashMap<ProcessKey, &str> {
+    let processes = profile.processes.iter();
+    processes
+        .map(|process| (process.key, process.comm.as_str()))
+        .collect()
+}
+
 /// A leaf that ends in a number would be read as a second count: the space
 /// before the number becomes `_`.
 fn leaf_name(name: String) -> String {
@@ -96,11 +104,7 @@ fn leaf_name(name: String) -> String {
 impl Stacks {
     /// The stacks of a profile.
     pub(super) fn of(profile: &Profile) -> Self {
-        let comms: HashMap<ProcessKey, &str> = profile
-            .processes
-            .iter()
-            .map(|process| (process.key, process.comm.as_str()))
-            .collect();
+        let comms = comms(profile);
         // Frames repeat in thousands of stacks: each is named once.
         let mut inner: HashMap<&SymbolFrame, String> = HashMap::new();
         let mut stacks: Vec<(Vec<String>, usize, u64)> = Vec::new();
@@ -112,14 +116,14 @@ impl Stacks {
                     let process = process_name(comm.unwrap_or(&thread.comm), thread.process);
                     vec![process, format!("{}/{}", level(&thread.comm), thread.tid)]
                 }
-                None => vec!["[unknown]".to_owned(); LEVELS],
+                None => vec![UNKNOWN.to_owned(); LEVELS],
             };
             for frame in &row.frames {
                 let name = inner.entry(frame).or_insert_with(|| frame_name(frame));
                 names.push(name.clone());
             }
             if row.frames.is_empty() {
-                names.push("[unsampled]".to_owned());
+                names.push(UNSAMPLED.to_owned());
             }
             if let Some(leaf) = names.pop() {
                 names.push(leaf_name(leaf));

@@ -28,6 +28,7 @@ pub use fit::{Fit, FittedTerm, Verdict};
 pub use gram::Gram;
 pub use health::Health;
 pub use model::{PowerModel, Signal, Term};
+pub(crate) use rows::huber;
 pub use rows::{LINEAR, Row, SHAPED, contiguous, fit};
 pub use settings::{Prior, Settings};
 pub use shape::Shape;

@@ -199,7 +199,7 @@ fn solve(design: &Design, rows: &[&Row], extra: &[f64], strength: f64) -> Option
 
 /// Huber's weights for residuals, with the median absolute deviation as
 /// scale; `None` where most residuals are alike.
-pub(super) fn huber(residuals: &[f64]) -> Option<Vec<f64>> {
+pub(crate) fn huber(residuals: &[f64]) -> Option<Vec<f64>> {
     let mut sizes: Vec<f64> = residuals.iter().map(|off| off.abs()).collect();
     sizes.sort_by(f64::total_cmp);
     let scale = 1.4826 * sizes.get(sizes.len() / 2)?;

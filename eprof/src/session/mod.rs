@@ -13,6 +13,7 @@ pub mod plan;
 pub mod reader;
 pub mod recorder;
 pub mod rhythm;
+mod usage;
 
 pub use moment::Moment;
 pub use plan::Plan;

@@ -3,12 +3,11 @@
 
 use std::io::Write;
 
-use nix::sys::resource::{UsageWho, getrusage};
-
 use super::backlog::{Backlog, Taken};
 use super::moment::Clockwork;
 use super::reader::{Reader, sleep_until};
 use super::rhythm::{Due, Rhythm};
+use super::usage::{own_cpu_time, peak_rss};
 use super::{Moment, Plan};
 use crate::caveat::Caveat;
 use crate::clock;
@@ -505,27 +504,4 @@ impl<W: Write> Recorder<W> {
         })?;
         Ok(finished.failure)
     }
-}
-
-/// CPU time of eprof's own process so far, user and system.
-fn own_cpu_time() -> Nanos {
-    getrusage(UsageWho::RUSAGE_SELF).map_or(Nanos::ZERO, |usage| {
-        [usage.user_time(), usage.system_time()]
-            .into_iter()
-            .map(|time| {
-                let micros = time.tv_sec().saturating_mul(1_000_000) + time.tv_usec();
-                Nanos(u64::try_from(micros).unwrap_or(0).saturating_mul(1000))
-            })
-            .sum()
-    })
-}
-
-/// Peak resident set size of eprof's own process, in bytes.
-fn peak_rss() -> u64 {
-    // Linux counts it in KiB (getrusage(2)).
-    getrusage(UsageWho::RUSAGE_SELF)
-        .ok()
-        .and_then(|usage| u64::try_from(usage.max_rss()).ok())
-        .unwrap_or(0)
-        .saturating_mul(1024)
 }

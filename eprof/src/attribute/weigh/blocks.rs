@@ -2,12 +2,10 @@
 
 use nalgebra::{Cholesky, DMatrix, DVector};
 
+use crate::power::huber;
+
 /// Variance of what all factors have in common.
 const FREE: f64 = 1.0;
-
-/// Where outliers begin, in standard deviations: loses 5 % efficiency where
-/// there are none.
-const HUBER: f64 = 1.345;
 
 /// How often the variance of the noise is estimated anew.
 const ROUNDS: usize = 8;
@@ -148,7 +146,10 @@ impl Blocks {
 
 /// Blocks whose ends are dated worse than usual weigh as much less.
 fn levelled(mut equations: Vec<Equation>) -> Vec<Equation> {
-    let usual = median(equations.iter().map(|of| of.variance).collect());
+    let mut variances: Vec<f64> = equations.iter().map(|of| of.variance).collect();
+    variances.sort_by(f64::total_cmp);
+    let usual = variances.get(variances.len() / 2).copied();
+    let usual = usual.unwrap_or_default();
     for equation in &mut equations {
         if equation.variance > usual {
             // A run whose borders are exact has a median of zero.
@@ -160,24 +161,13 @@ fn levelled(mut equations: Vec<Equation>) -> Vec<Equation> {
     equations
 }
 
-/// Outliers made smaller, so that no single late reading makes a factor: a
-/// block that is off by more than so many usual deviations weighs as much less
-/// (Huber 1964).
+/// Outliers made smaller, so that no single late reading makes a factor (Huber
+/// 1964). The square of a residual counts, so its weight does by its root.
 fn tamed(mut equations: Vec<Equation>) -> Vec<Equation> {
-    let off = |of: &Equation| (of.energy - of.expected()).abs();
-    // The median absolute deviation of a normal distribution is its standard
-    // deviation divided by 1.4826.
-    let limit = HUBER * 1.4826 * median(equations.iter().map(off).collect());
-    for equation in &mut equations {
-        let off = off(equation);
-        if off > limit && limit > 0.0 {
-            equation.weaken((limit / off).sqrt());
-        }
+    let off = |of: &Equation| of.energy - of.expected();
+    let weights = huber(&equations.iter().map(off).collect::<Vec<_>>());
+    for (equation, weight) in equations.iter_mut().zip(weights.unwrap_or_default()) {
+        equation.weaken(weight.sqrt());
     }
     equations
-}
-
-fn median(mut values: Vec<f64>) -> f64 {
-    values.sort_by(f64::total_cmp);
-    values.get(values.len() / 2).copied().unwrap_or(0.0)
 }

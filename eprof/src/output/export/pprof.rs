@@ -15,7 +15,7 @@ use flate2::Compression;
 use flate2::write::GzEncoder;
 use prost::Message;
 
-use crate::profile::{FunctionKey, Profile, SymbolFrame};
+use crate::profile::{FunctionKey, Profile, SymbolFrame, UNSAMPLED};
 
 use super::super::claim::Claim;
 use super::super::visible::visible;
@@ -296,7 +296,7 @@ fn proto(profile: &Profile) -> Proto {
         if locations.is_empty() {
             let unsampled = SymbolFrame {
                 key: FunctionKey {
-                    function: "[unsampled]".into(),
+                    function: UNSAMPLED.into(),
                     module: String::new(),
                 },
                 inlined: false,

@@ -118,7 +118,7 @@ impl<W: Write> Series<W> {
             counted(Counter::Instructions),
             counted(Counter::CacheMisses),
             samples.to_string(),
-            stretch.threads.len().to_string(),
+            stretch.threads().count().to_string(),
         ];
         Ok(self.out.write_record(fields)?)
     }

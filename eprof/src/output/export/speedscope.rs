@@ -10,7 +10,7 @@ use std::io::{self, Write};
 
 use serde_json::{Value, json};
 
-use crate::profile::{Profile, SymbolFrame};
+use crate::profile::{Profile, SymbolFrame, UNSAMPLED};
 
 use super::super::claim::Claim;
 use super::super::visible::visible;
@@ -94,7 +94,7 @@ fn path(stack: &Stack<'_>) -> Vec<Frame> {
     };
     path.extend(stack.row.frames.iter().map(frame));
     if stack.row.frames.is_empty() {
-        path.push(("[unsampled]".into(), String::new()));
+        path.push((UNSAMPLED.into(), String::new()));
     }
     path
 }

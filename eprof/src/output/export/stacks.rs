@@ -3,8 +3,10 @@
 use std::collections::HashMap;
 
 use crate::attribute::apportion;
-use crate::profile::{ProcessKey, Profile, StackRow, ThreadRow};
+use crate::profile::{Profile, StackRow, ThreadRow};
 use crate::unit::Microjoules;
+
+use super::super::folded::comms;
 
 /// A stack that was charged, sampled or on a CPU.
 pub(super) struct Stack<'a> {
@@ -19,11 +21,7 @@ pub(super) struct Stack<'a> {
 /// add up to the thread's: each has as much of it as it has of the samples (of
 /// the energy, where there are none).
 pub(super) fn stacks(profile: &Profile) -> Vec<Stack<'_>> {
-    let comms: HashMap<ProcessKey, &str> = profile
-        .processes
-        .iter()
-        .map(|process| (process.key, process.comm.as_str()))
-        .collect();
+    let comms = comms(profile);
     let mut of_thread: HashMap<usize, Vec<usize>> = HashMap::new();
     for (at, row) in profile.stacks.iter().enumerate() {
         of_thread.entry(row.thread).or_default().push(at);
