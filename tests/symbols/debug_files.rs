@@ -5,7 +5,7 @@ use std::fs;
 use std::path::{Path, PathBuf};
 use std::process::Command;
 
-use crate::run::{Report, eprof, record};
+use crate::run::{RUN, Report, eprof, record};
 use crate::skip;
 use crate::target::{compile, possible};
 
@@ -74,6 +74,14 @@ impl Stripped {
     }
 }
 
+/// The program of these tests, recorded while its names were elsewhere.
+pub(crate) fn recorded() -> Option<(tempfile::TempDir, Stripped)> {
+    let dir = tempfile::tempdir().unwrap();
+    let work = Stripped::new(dir.path(), "work", WORK)?;
+    record(dir.path(), &["./work"]);
+    Some((dir, work))
+}
+
 fn install(file: &Path, place: &Path) {
     fs::create_dir_all(place.parent().unwrap()).unwrap();
     fs::copy(file, place).unwrap();
@@ -127,15 +135,7 @@ fn debug_files_are_found_while_recording() {
     };
     let debug = dir.path().join("debug");
     install(&work.debug, &work.place(&debug));
-    let options = [
-        "run",
-        "--as-root",
-        "--quiet",
-        "--no-flamegraph",
-        "--source",
-        "model",
-    ];
-    let arguments = [&options[..], &["--symbol-path", "debug", "--", "./work"]].concat();
+    let arguments = [&RUN[..], &["--symbol-path", "debug", "--", "./work"]].concat();
     crate::run::succeed(&mut eprof(dir.path(), &arguments));
     // The names are in the recording now.
     fs::remove_dir_all(&debug).unwrap();

@@ -126,6 +126,15 @@ fn generated(process: u32, address: u64) -> Frame {
     }
 }
 
+/// The program, started, in a directory of its own, and where it made code.
+fn started() -> (tempfile::TempDir, Target, u64) {
+    let dir = tempfile::tempdir().unwrap();
+    let path = compiler(dir.path());
+    let mut target = Target::in_cgroup(&[path.to_str().unwrap()]);
+    let (_, code) = target.function();
+    (dir, target, code)
+}
+
 fn compiler(dir: &Path) -> PathBuf {
     let path = dir.join("compiler");
     compile(&path, COMPILER, "cc", &[]);
@@ -188,10 +197,7 @@ fn a_process_that_was_gone_before_anybody_looked_is_named_all_the_same() {
     if !possible() {
         return;
     }
-    let dir = tempfile::tempdir().unwrap();
-    let path = compiler(dir.path());
-    let mut target = Target::in_cgroup(&[path.to_str().unwrap()]);
-    let (_, code) = target.function();
+    let (_dir, mut target, code) = started();
     target.go_on();
     assert_eq!(target.line(), ["written"]);
     target.finish();
@@ -279,10 +285,7 @@ fn a_map_that_another_user_has_put_there_is_not_used() {
     if !possible() {
         return;
     }
-    let dir = tempfile::tempdir().unwrap();
-    let path = compiler(dir.path());
-    let mut target = Target::in_cgroup(&[path.to_str().unwrap()]);
-    let (_, code) = target.function();
+    let (_dir, mut target, code) = started();
     target.drain(vec![]);
     let map = format!("/tmp/perf-{}.map", target.pid);
     fs::write(&map, format!("{code:x} 1000 wrong\n")).unwrap();

@@ -6,7 +6,7 @@ use std::process::Command;
 use eprof::recording::Frame;
 use eprof::symbol::{Atlas, Search};
 
-use crate::run::{Report, eprof as run_eprof, succeed};
+use crate::run::{RUN, Report, eprof as run_eprof, succeed};
 use crate::skip;
 use crate::target::{hex, possible};
 
@@ -75,15 +75,6 @@ fn a_kernel_that_hides_its_functions_costs_one_line_with_the_remedy() {
     // What other programs see stays as it is.
     let script = "mount --bind kallsyms /proc/kallsyms && exec \"$@\"";
     let eprof = env!("CARGO_BIN_EXE_eprof");
-    let run = [
-        "run",
-        "--as-root",
-        "--quiet",
-        "--no-flamegraph",
-        "--source",
-        "model",
-        "--",
-    ];
     let work = [
         "dd",
         "if=/dev/zero",
@@ -94,7 +85,7 @@ fn a_kernel_that_hides_its_functions_costs_one_line_with_the_remedy() {
     let mut command = Command::new("unshare");
     command.current_dir(dir.path());
     command.args(["-m", "sh", "-c", script, "sh", eprof]);
-    command.args(run).args(work);
+    command.args(RUN).arg("--").args(work);
     succeed(&mut command);
     let report = Report::of(dir.path(), &[]);
     let hidden = report.caveats();

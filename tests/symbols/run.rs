@@ -17,18 +17,19 @@ pub fn eprof(directory: &Path, arguments: &[&str]) -> Command {
     command
 }
 
+/// How a recording is made.
+pub const RUN: [&str; 6] = [
+    "run",
+    "--as-root",
+    "--quiet",
+    "--no-flamegraph",
+    "--source",
+    "model",
+];
+
 /// Records `command` in `directory`.
 pub fn record(directory: &Path, command: &[&str]) {
-    let options = [
-        "run",
-        "--as-root",
-        "--quiet",
-        "--no-flamegraph",
-        "--source",
-        "model",
-        "--",
-    ];
-    let arguments = [&options, command].concat();
+    let arguments = [&RUN, &["--"][..], command].concat();
     succeed(&mut eprof(directory, &arguments));
 }
 

@@ -7,7 +7,7 @@ use std::path::Path;
 use std::sync::{Arc, Mutex};
 use std::{fs, thread};
 
-use crate::debug_files::{Stripped, WORK};
+use crate::debug_files::{Stripped, WORK, recorded};
 use crate::run::{Report, eprof, record};
 use crate::target::possible;
 
@@ -76,11 +76,9 @@ fn debug_information_is_fetched_once_from_the_servers_that_are_named() {
     if !possible() {
         return;
     }
-    let dir = tempfile::tempdir().unwrap();
-    let Some(work) = Stripped::new(dir.path(), "work", WORK) else {
+    let Some((dir, work)) = recorded() else {
         return;
     };
-    record(dir.path(), &["./work"]);
     let place = format!("/buildid/{}/debuginfo", work.build_id);
     let right = Server::new(HashMap::from([(
         place.clone(),
@@ -111,11 +109,9 @@ fn a_server_that_fails_lies_or_keeps_silent_costs_a_caveat_at_most() {
     if !possible() {
         return;
     }
-    let dir = tempfile::tempdir().unwrap();
-    let Some(work) = Stripped::new(dir.path(), "work", WORK) else {
+    let Some((dir, work)) = recorded() else {
         return;
     };
-    record(dir.path(), &["./work"]);
     let cache = dir.path().join("cache");
     let forget = || {
         let _ = fs::remove_dir_all(&cache);

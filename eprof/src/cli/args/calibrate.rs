@@ -1,0 +1,78 @@
+//! What can be typed after `eprof calibrate`.
+
+use std::path::PathBuf;
+use std::time::Duration;
+
+use clap::Args;
+
+use super::{ShortFormat, SourceChoice};
+use crate::cli::duration;
+
+pub(super) const EXAMPLES: &str = "\
+Examples:
+  sudo eprof calibrate                         # about a minute, on a quiet machine
+  sudo eprof calibrate --strict --duration 5m  # refuse a machine that is not quiet
+  sudo eprof calibrate --idle-only             # idle power, no model
+  eprof calibrate --from rows.csv --target package_power \\
+    --signals cycles=cpu_cycles,time=cpu_time_us
+
+The result is saved in $XDG_CONFIG_HOME/eprof/calibration.json, where eprof run
+finds it. Exit code 3: something was left out, and why is said; the rest is saved.";
+
+/// Options of `eprof calibrate`.
+#[derive(Debug, Args)]
+pub struct CalibrateArgs {
+    /// Where energy readings come from
+    #[arg(long, value_enum, default_value_t)]
+    pub source: SourceChoice,
+
+    /// How long all of it takes
+    #[arg(long, value_name = "TIME", default_value = "55s", value_parser = duration::parse)]
+    pub duration: Duration,
+
+    /// How long of it idle power is measured
+    #[arg(long, value_name = "TIME", default_value = "5s", value_parser = duration::parse)]
+    pub idle_time: Duration,
+
+    /// Measure idle power only
+    #[arg(long, conflicts_with_all = ["duration", "signals"])]
+    pub idle_only: bool,
+
+    /// Refuse a machine that is not quiet
+    #[arg(long)]
+    pub strict: bool,
+
+    /// The signals of the model, e.g. time,cycles,instructions; with --from
+    /// and their columns, e.g. cycles=cpu_cycles
+    #[arg(long, value_name = "LIST", value_delimiter = ',')]
+    pub signals: Vec<String>,
+
+    /// Fit the rows of this CSV file instead of measuring
+    #[arg(long, value_name = "FILE", conflicts_with_all = ["source", "duration", "idle_time", "idle_only", "strict"])]
+    pub from: Option<PathBuf>,
+
+    /// The column of the CSV file that is power in watts
+    #[arg(long, value_name = "COLUMN", requires = "from")]
+    pub target: Option<String>,
+
+    /// Time in which the signals of a row of the CSV file were counted
+    #[arg(long, value_name = "TIME", default_value = "1s", requires = "from", value_parser = duration::parse)]
+    pub row_time: Duration,
+
+    /// Where to save [default: calibration.json where eprof run looks for it;
+    /// with --from nowhere]
+    #[arg(short, long, value_name = "FILE", conflicts_with = "dry_run")]
+    pub output: Option<PathBuf>,
+
+    /// Save nothing
+    #[arg(long)]
+    pub dry_run: bool,
+
+    /// Print no progress
+    #[arg(short, long)]
+    pub quiet: bool,
+
+    /// How the result is written
+    #[arg(long, value_enum, default_value_t)]
+    pub format: ShortFormat,
+}

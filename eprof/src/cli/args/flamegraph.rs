@@ -1,0 +1,37 @@
+//! What can be typed after `eprof flamegraph`.
+
+use std::path::PathBuf;
+
+use clap::Args;
+
+use super::{AttributionArgs, SymbolArgs};
+
+pub(super) const EXAMPLES: &str = "\
+Examples:
+  eprof flamegraph -o energy.svg
+  eprof flamegraph --lines -o lines.svg        # a box per source line
+  eprof flamegraph --folded | sort -k2 -n -r | head";
+
+/// Options of `eprof flamegraph`.
+#[derive(Debug, Args)]
+pub struct FlamegraphArgs {
+    /// The recording
+    #[arg(value_name = "FILE", default_value = "eprof.data")]
+    pub file: PathBuf,
+
+    /// Where to write [default: eprof.svg, or stdout with --folded]
+    #[arg(short, long, value_name = "FILE")]
+    pub output: Option<PathBuf>,
+
+    /// Folded stacks (`process;thread;frame;frame µJ`) instead of a picture
+    #[arg(long)]
+    pub folded: bool,
+
+    /// How energy is attributed.
+    #[command(flatten)]
+    pub attribution: AttributionArgs,
+
+    /// What code is called.
+    #[command(flatten)]
+    pub symbols: SymbolArgs,
+}

@@ -1,0 +1,209 @@
+//! What can be typed. No IO happens here.
+
+mod calibrate;
+mod export;
+mod flamegraph;
+mod report;
+mod run;
+
+use std::path::PathBuf;
+
+use clap::{Args, Parser, Subcommand, ValueEnum};
+
+pub use calibrate::CalibrateArgs;
+pub use export::{ExportArgs, ExportFormat};
+pub use flamegraph::FlamegraphArgs;
+pub use report::ReportArgs;
+pub use run::RunArgs;
+
+/// Exit codes and environment, told where people look for them.
+const EXIT_CODES: &str = "\
+Exit codes:
+  eprof run passes the target's own code through (128+N when signal N killed it).
+  eprof's own errors: 2 wrong usage, 65 a file is not a recording, 66 a file cannot
+  be read or written, 69 this machine cannot do it, 70 internal error, 77 missing
+  permission, 126 the target cannot be run, 127 the target was not found.
+  eprof doctor: 0 energy can be measured, 3 only estimated, 4 eprof run cannot work.
+
+Environment:
+  EPROF_SYSROOT  read /sys and /proc about the machine below this directory
+  EPROF_UNWINDING  how stacks are walked: tables, copies (on AArch64) or pointers
+  EPROF_NO_BTF   set to 1: do without BTF, as on a kernel that lacks it
+  NO_COLOR       no colours, even on a terminal
+  DEBUGINFOD_URLS, DEBUGINFOD_CACHE_PATH, DEBUGINFOD_TIMEOUT, DEBUGINFOD_MAXSIZE
+                 fetch missing debug information from these servers, see
+                 debuginfod-find(1); without the first, nothing is fetched";
+
+/// Where did the joules go? Attributes measured energy to processes, threads
+/// and stacks.
+#[derive(Debug, Parser)]
+#[command(
+    name = "eprof",
+    after_help = EXIT_CODES,
+    arg_required_else_help = true,
+    subcommand_required = true
+)]
+pub struct Cli {
+    /// Read /sys and /proc about the machine below this directory
+    #[arg(long, global = true, value_name = "DIR", hide = true)]
+    pub sysroot: Option<PathBuf>,
+
+    /// What to do.
+    #[command(subcommand)]
+    pub command: Command,
+}
+
+/// The commands.
+#[derive(Debug, Subcommand)]
+pub enum Command {
+    /// Run a command and show where its energy went
+    #[command(after_help = run::EXAMPLES)]
+    Run(Box<RunArgs>),
+    /// Break a recorded run down
+    #[command(after_help = report::EXAMPLES)]
+    Report(ReportArgs),
+    /// Draw the energy flamegraph of a recorded run
+    #[command(after_help = flamegraph::EXAMPLES)]
+    Flamegraph(FlamegraphArgs),
+    /// Write a recorded run in the format of another tool
+    #[command(after_help = export::EXAMPLES)]
+    Export(ExportArgs),
+    /// Measure idle power and a power model of this machine, once
+    #[command(after_help = calibrate::EXAMPLES)]
+    Calibrate(CalibrateArgs),
+    /// Show the energy meters of this machine, and why one is unusable
+    #[command(after_help = "Example:\n  eprof list --format json")]
+    List(ListArgs),
+    /// Check what works here, and print the exact remedy for what does not
+    #[command(after_help = "Example:\n  eprof doctor --format json")]
+    Doctor(ListArgs),
+    /// Print a completion script for a shell
+    #[command(after_help = "Example:\n  eprof completions bash > /etc/bash_completion.d/eprof")]
+    Completions {
+        /// The shell
+        shell: clap_complete::Shell,
+    },
+}
+
+/// How `run`, `calibrate`, `list` and `doctor` write.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, ValueEnum)]
+pub enum ShortFormat {
+    /// For people
+    #[default]
+    Table,
+    /// For programs
+    Json,
+}
+
+/// Which energy source to use.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, ValueEnum)]
+pub enum SourceChoice {
+    /// The best that works: perf, powercap, hwmon, battery, model
+    #[default]
+    Auto,
+    /// The kernel's power PMU (RAPL)
+    Perf,
+    /// /sys/class/powercap (RAPL)
+    Powercap,
+    /// /sys/class/hwmon sensors
+    Hwmon,
+    /// A discharging battery: coarse
+    Battery,
+    /// An estimate from CPU time
+    Model,
+}
+
+/// What makes a slice of CPU time heavy.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, ValueEnum)]
+pub enum Weights {
+    /// A power model where one predicts better than time, else cycles or time
+    #[default]
+    Auto,
+    /// Time on a CPU
+    Time,
+    /// CPU cycles
+    Cycles,
+    /// A power model of all counters, however well it predicts
+    Model,
+}
+
+/// Options of everything that shows code.
+#[derive(Clone, Debug, Default, Args)]
+pub struct SymbolArgs {
+    /// Tell source lines apart, not only functions
+    #[arg(long)]
+    pub lines: bool,
+
+    /// Count inlined calls to their caller
+    #[arg(long)]
+    pub no_inline: bool,
+
+    /// Look for programs and debug files here too, by their build ids (may be
+    /// given several times)
+    #[arg(long, value_name = "DIR")]
+    pub symbol_path: Vec<PathBuf>,
+}
+
+/// Options of everything that attributes.
+#[derive(Clone, Debug, Default, Args)]
+pub struct AttributionArgs {
+    /// Idle power: `12.5W`, per domain `package=12W,dram=3W`, or `none`
+    #[arg(long, value_name = "POWER")]
+    pub idle_power: Option<String>,
+
+    /// What energy is shared by
+    #[arg(long, value_enum, default_value_t, alias = "weights")]
+    pub attribution: Weights,
+}
+
+/// Options of `eprof list` and `eprof doctor`.
+#[derive(Debug, Args)]
+pub struct ListArgs {
+    /// How it is written
+    #[arg(long, value_enum, default_value_t)]
+    pub format: ShortFormat,
+}
+
+#[cfg(test)]
+mod tests {
+    use clap::CommandFactory;
+
+    use super::*;
+
+    #[test]
+    fn the_definition_is_sound() {
+        Cli::command().debug_assert();
+    }
+
+    #[test]
+    fn options_end_where_the_command_begins() {
+        let cli = Cli::try_parse_from(["eprof", "run", "-F", "99", "ls", "-F", "--quiet"]);
+        let Ok(Command::Run(run)) = cli.map(|cli| cli.command) else {
+            unreachable!("the line above is valid");
+        };
+        assert_eq!(run.frequency, 99);
+        assert!(!run.quiet);
+        assert_eq!(run.target, ["ls", "-F", "--quiet"]);
+    }
+
+    #[test]
+    fn garbage_is_refused() {
+        for line in [
+            vec!["eprof", "run"],
+            vec!["eprof", "run", "-F", "-1", "--", "ls"],
+            vec!["eprof", "run", "-F", "1000000", "--", "ls"],
+            vec!["eprof", "run", "--interval", "0", "--", "ls"],
+            vec!["eprof", "run", "--source", "sun", "--", "ls"],
+            vec!["eprof", "run", "--counters", "sheep", "--", "ls"],
+            vec!["eprof", "run", "--user", "a", "--as-root", "--", "ls"],
+            vec!["eprof", "report", "--limit", "many"],
+            vec!["eprof", "report", "--by", "moon"],
+            vec!["eprof", "calibrate", "--target", "power"],
+            vec!["eprof", "calibrate", "--from", "a.csv", "--strict"],
+            vec!["eprof", "calibrate", "--idle-only", "--signals", "time"],
+            vec!["eprof", "frobnicate"],
+        ] {
+            assert!(Cli::try_parse_from(&line).is_err(), "{line:?}");
+        }
+    }
+}

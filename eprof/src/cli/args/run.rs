@@ -1,0 +1,101 @@
+//! What can be typed after `eprof run`.
+
+use std::ffi::OsString;
+use std::path::PathBuf;
+use std::time::Duration;
+
+use clap::Args;
+
+use super::{AttributionArgs, ShortFormat, SourceChoice, SymbolArgs};
+use crate::cli::counters::{self, CounterChoice};
+use crate::cli::duration;
+
+pub(super) const EXAMPLES: &str = "\
+Examples:
+  eprof run -- ./benchmark --size 1000
+  sudo eprof run -- make -j8                   # make runs as you, not as root
+  eprof run --idle-power 12.5W -- ./benchmark  # the idle baseline is known
+  eprof run --source model -- ./benchmark      # estimate, although there is a meter
+  eprof run --quiet --format json --report run.json -- ./benchmark
+
+The report goes to stderr (or --report FILE); stdout stays the target's own.";
+
+/// Options of `eprof run`.
+#[derive(Debug, Args)]
+pub struct RunArgs {
+    /// Stack samples per second and busy CPU (0: none)
+    #[arg(short = 'F', long, value_name = "HZ", default_value_t = 997, value_parser = clap::value_parser!(u32).range(0..=49_999))]
+    pub frequency: u32,
+
+    /// Time between two readings of the meters
+    #[arg(long, value_name = "TIME", default_value = "50ms", value_parser = duration::parse_interval)]
+    pub interval: Duration,
+
+    /// Stop the target after this time
+    #[arg(long, value_name = "TIME", value_parser = duration::parse)]
+    pub duration: Option<Duration>,
+
+    /// Start to measure this long after the target's start
+    #[arg(long, value_name = "TIME", value_parser = duration::parse)]
+    pub delay: Option<Duration>,
+
+    /// The recording; an older one is kept as FILE.old
+    #[arg(short, long, value_name = "FILE", default_value = "eprof.data")]
+    pub output: PathBuf,
+
+    /// The energy flamegraph
+    #[arg(long, value_name = "FILE", default_value = "eprof.svg")]
+    pub flamegraph: PathBuf,
+
+    /// Write no flamegraph
+    #[arg(long, conflicts_with = "flamegraph")]
+    pub no_flamegraph: bool,
+
+    /// Where energy readings come from
+    #[arg(long, value_enum, default_value_t)]
+    pub source: SourceChoice,
+
+    /// Hardware counters to read at every switch: `auto`, `none`, or a list of
+    /// cycles, reference-cycles, instructions, cache-misses. Each costs a
+    /// little time per switch
+    #[arg(long, value_name = "LIST", default_value = "auto", value_parser = counters::parse)]
+    pub counters: CounterChoice,
+
+    /// How energy is attributed.
+    #[command(flatten)]
+    pub attribution: AttributionArgs,
+
+    /// What code is called.
+    #[command(flatten)]
+    pub symbols: SymbolArgs,
+
+    /// Run the target as this user (name or uid); under sudo the default is
+    /// the calling user
+    #[arg(long, value_name = "USER", conflicts_with = "as_root")]
+    pub user: Option<String>,
+
+    /// Run the target as root, even under sudo
+    #[arg(long)]
+    pub as_root: bool,
+
+    /// Print no report and no progress, only errors
+    #[arg(short, long)]
+    pub quiet: bool,
+
+    /// How the report is written
+    #[arg(long, value_enum, default_value_t)]
+    pub format: ShortFormat,
+
+    /// Write the report to a file instead of stderr (also with --quiet)
+    #[arg(long, value_name = "FILE")]
+    pub report: Option<PathBuf>,
+
+    /// The command to run, with its arguments
+    #[arg(
+        required = true,
+        trailing_var_arg = true,
+        allow_hyphen_values = true,
+        value_name = "COMMAND"
+    )]
+    pub target: Vec<OsString>,
+}
