@@ -20,6 +20,7 @@ pub mod calibrate;
 pub mod caveat;
 pub mod cli;
 pub mod clock;
+pub mod compare;
 pub mod error;
 pub mod host;
 pub mod kernel;
