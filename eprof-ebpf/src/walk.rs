@@ -99,28 +99,40 @@ unsafe fn frame(scratch: *mut Scratch) -> WalkEnd {
 /// The region of `space` at an address.
 #[inline(always)]
 fn region(space: Space, place: u64) -> Option<*const Region> {
-    // The last region that is not above the address. Without branches, which
-    // the verifier would follow one way and the other at each step.
-    let (mut low, mut rest) = (u64::from(space.first()), u64::from(space.count()));
+    let number = last_region(space.first(), space.count(), place);
+    let region = map::REGIONS.get_ptr(number)?;
+    // SAFETY: `region` is an element of REGIONS.
+    let (begin, end) = unsafe { ((*region).begin, (*region).end) };
+    (begin <= place && place < end).then_some(region)
+}
+
+/// The number of the last of `count` regions from `first` on that is not above
+/// an address. A global function, for these are verified by themselves: within
+/// its caller, the verifier would follow everything after the search for each
+/// of its steps.
+#[unsafe(no_mangle)]
+#[inline(never)]
+pub extern "C" fn last_region(first: u32, count: u32, place: u64) -> u32 {
+    let (mut low, mut rest) = (u64::from(first), u64::from(count));
     let mut steps = 0;
     while steps < REGION_STEPS {
         if rest <= 1 {
             break;
         }
         let half = rest >> 1;
-        let region = map::REGIONS.get_ptr((low + half) as u32)?;
-        // SAFETY: `region` is an element of REGIONS. Addresses of user space
-        // have a sign of zero.
+        let Some(region) = map::REGIONS.get_ptr((low + half) as u32) else {
+            break;
+        };
+        // SAFETY: `region` is an element of REGIONS.
         let begin = unsafe { (*region).begin };
+        // Without a branch, which the verifier would follow one way and the
+        // other at each step. Addresses of user space have a sign of zero.
         let not_above = ((begin as i64).wrapping_sub(place as i64).wrapping_sub(1)) >> 63;
         low += half & not_above as u64;
         rest -= half;
         steps += 1;
     }
-    let region = map::REGIONS.get_ptr(low as u32)?;
-    // SAFETY: as above.
-    let (begin, end) = unsafe { ((*region).begin, (*region).end) };
-    (begin <= place && place < end).then_some(region)
+    low as u32
 }
 
 /// The rule for an address in a region. Without any, frame pointers are
@@ -143,7 +155,22 @@ fn find(region: &Region, place: u64) -> Option<Rule> {
     if rows == 0 {
         return None;
     }
-    let chunk = map::CHUNKS.get_value_ptr_mut(from / CHUNK_ROWS as u32, &0)?;
+    let row = last_row(from, rows, relative as u32 & ((1 << PAGE_BITS) - 1));
+    let rule = map::RULES.get_ptr(row >> 16)?;
+    // SAFETY: `rule` is an element of RULES.
+    Some(unsafe { *rule })
+}
+
+/// The last of `rows` rows from `from` on that is not above the low half of an
+/// address; the first row is at the page's first byte. Zero without rows, which
+/// is the number of the rule for what is not supported. Global like
+/// [`last_region`].
+#[unsafe(no_mangle)]
+#[inline(never)]
+pub extern "C" fn last_row(from: u32, rows: u32, low_bits: u32) -> u32 {
+    let Some(chunk) = map::CHUNKS.get_value_ptr_mut(from / CHUNK_ROWS as u32, &0) else {
+        return 0;
+    };
     // SAFETY: `chunk` is the element of a chunk map.
     let words = unsafe { (&raw const (*chunk).rows).cast::<u32>() };
     // SAFETY: the index has a bound.
@@ -151,9 +178,6 @@ fn find(region: &Region, place: u64) -> Option<Rule> {
         *words.add(map::bounded::<{ CHUNK_ROWS as u32 - 1 }>(at as u32) as usize)
     };
     let from = from & (CHUNK_ROWS as u32 - 1);
-    let low_bits = relative as u32 & ((1 << PAGE_BITS) - 1);
-    // The last row that is not above the address, likewise; the first row is at
-    // the page's first byte.
     let (mut low, mut rest) = (u64::from(from), u64::from(rows));
     let mut steps = 0;
     while steps < ROW_STEPS {
@@ -167,8 +191,5 @@ fn find(region: &Region, place: u64) -> Option<Rule> {
         rest -= half;
         steps += 1;
     }
-    let row = row(low);
-    let rule = map::RULES.get_ptr(row >> 16)?;
-    // SAFETY: `rule` is an element of RULES.
-    Some(unsafe { *rule })
+    row(low)
 }
