@@ -79,7 +79,7 @@ pub fn calibrate(plan: &Plan, watch: &mut dyn FnMut(&Step<'_>, f64)) -> Result<F
         Some(_) => Some(Probe::load(&Settings {
             frequency_hz: 0,
             no_btf: plan.no_btf,
-            ..Settings::of(&plan.root, &selected.zones, &Counter::ALL)
+            ..Settings::of(&plan.root, &selected.zones, &Counter::ALL, WINDOW.into())
         })?),
         None => None,
     };

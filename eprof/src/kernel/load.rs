@@ -13,6 +13,7 @@ use eprof_common::CpuState;
 use eprof_common::table::{MAX_PAGES, MAX_REGIONS, MAX_RULES};
 
 use super::btf::Btf;
+use super::heap;
 use super::pmu::Counters;
 use super::shared::Shared;
 use super::unwinding::{self, Unwinding};
@@ -113,7 +114,9 @@ pub(super) fn load(settings: &Settings, cpus: u32, counters: &Counters) -> Resul
     if settings.no_btf {
         return without_btf(&bytes, settings, cpus, counters, "it was asked to");
     }
-    match with_btf(&bytes, settings, cpus, counters) {
+    let loaded = with_btf(&bytes, settings, cpus, counters);
+    heap::give_back();
+    match loaded {
         Ok(loaded) => Ok(loaded),
         Err(error) if error.kind() == ErrorKind::Permission => Err(error),
         Err(error) => without_btf(&bytes, settings, cpus, counters, &error.to_string()),

@@ -9,6 +9,7 @@ mod chunk_types;
 pub mod counting;
 pub mod event;
 mod footprint;
+mod heap;
 mod load;
 pub mod mapping;
 pub mod object;

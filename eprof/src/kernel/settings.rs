@@ -7,6 +7,7 @@ use super::event::Counter;
 use super::unwinding::Unwinding;
 use crate::host::{CorePmu, SysRoot, cores};
 use crate::recording::Zone;
+use crate::unit::Nanos;
 
 /// What the kernel side is asked to do.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -59,9 +60,24 @@ impl Default for Settings {
 /// samples have a copy of the stack, which is 1.5 MiB for each CPU between two
 /// times that the ring is emptied, if they all run all the time.
 fn ring_bytes() -> u32 {
-    let cpus = std::thread::available_parallelism().map_or(1, usize::from);
-    let wanted = cpus.saturating_mul(1 << 20).clamp(8 << 20, 32 << 20);
+    let wanted = cpus().saturating_mul(2 << 20).clamp(4 << 20, 32 << 20);
     u32::try_from(wanted.next_power_of_two()).unwrap_or(32 << 20)
+}
+
+/// How many incarnations there is room for on this machine, if those that have
+/// ended are collected so often. Beside threads that stay, room for processes
+/// that come and go: a CPU that does nothing else starts some 10,000 a second,
+/// and there is room for twice as many.
+fn slots(collected: Nanos) -> u32 {
+    const STAY: f64 = 4096.0;
+    const STARTED_PER_SECOND: f64 = 20_000.0;
+    let each = STAY + STARTED_PER_SECOND * collected.seconds();
+    // Rounded and limited where they are used.
+    (each * cpus() as f64).max(16_384.0) as u32
+}
+
+fn cpus() -> usize {
+    std::thread::available_parallelism().map_or(1, usize::from)
 }
 
 /// Most memory for accounts of threads, in bytes.
@@ -69,14 +85,16 @@ const CELL_BYTES: usize = 64 << 20;
 
 impl Settings {
     /// Settings for the machine that `root` describes, where `zones` are told
-    /// apart, to count `counters` (where it has them).
-    pub fn of(root: &SysRoot, zones: &[Zone], counters: &[Counter]) -> Self {
+    /// apart, to count `counters` (where it has them), and intervals are closed
+    /// every `interval`.
+    pub fn of(root: &SysRoot, zones: &[Zone], counters: &[Counter], interval: Nanos) -> Self {
         Self {
             zones: zones.to_vec(),
             counters: counters.iter().copied().map(Counting::hardware).collect(),
             core_pmus: cores::pmus(root),
             siblings: cores::siblings(root),
             ring_bytes: ring_bytes(),
+            slots: slots(interval),
             ..Self::default()
         }
     }
@@ -104,6 +122,15 @@ impl Settings {
 mod tests {
     use super::*;
     use crate::kernel::ZoneId;
+
+    #[test]
+    fn there_is_room_for_all_that_can_be_started_between_two_collections() {
+        let often = slots(Nanos(50_000_000));
+        assert!(often >= 16_384);
+        let seldom = slots(Nanos(1_000_000_000));
+        assert!(seldom > often || often > eprof_common::slot::MAX_SLOTS);
+        assert!(slots(Nanos(u64::MAX)) >= seldom);
+    }
 
     #[test]
     fn many_zones_leave_fewer_slots() {

@@ -55,7 +55,7 @@ impl Plan {
             frequency_hz: self.frequency_hz,
             no_btf: self.no_btf,
             unwinding: self.unwinding,
-            ..Settings::of(&self.root, zones, &self.counters)
+            ..Settings::of(&self.root, zones, &self.counters, self.interval)
         }
     }
 }
