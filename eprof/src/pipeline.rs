@@ -6,13 +6,13 @@ use std::fs::File;
 use std::path::Path;
 use std::time::Duration;
 
-use crate::attribute::{self, Attributed, Settings, Stretch};
+use crate::attribute::{self, Attributed, Settings, Stretch, Watch};
 use crate::caveat::Caveat;
 use crate::clock;
 use crate::error::{Error, ErrorKind, Result};
 use crate::kernel::{Counter, Probe, Sideband};
-use crate::profile::{Detail, Profile};
-use crate::recording::{Capture, Header, RecordingFile};
+use crate::profile::{Course, CourseWatch, Detail, Group, Profile};
+use crate::recording::{Capture, Catalog, Header, RecordingFile};
 use crate::session::{Moment, Plan, Recorder, header};
 use crate::source::{self, baseline};
 use crate::symbol::{self, Search};
@@ -149,6 +149,40 @@ pub fn analyse_in_detail(
     settings: impl FnOnce(&Header) -> Result<Settings>,
     naming: &mut dyn FnMut(symbol::Progress),
 ) -> Result<Profile> {
+    let recording = open(path, names, naming)?;
+    let attributed = attributed(&recording, settings, &mut ())?;
+    let catalog = &recording.catalog;
+    Ok(Profile::in_detail(catalog, &attributed, names.detail))
+}
+
+/// The same, with power over time: the `most` largest consumers, grouped as
+/// `group` says (`None`: as fits the run).
+///
+/// # Errors
+///
+/// As [`analyse`].
+pub fn analyse_over_time(
+    path: &Path,
+    names: &Names,
+    (group, most): (Option<Group>, usize),
+    settings: impl FnOnce(&Header) -> Result<Settings>,
+    naming: &mut dyn FnMut(symbol::Progress),
+) -> Result<(Profile, Course)> {
+    let recording = open(path, names, naming)?;
+    let catalog = &recording.catalog;
+    let mut watch = CourseWatch::new(&catalog.header);
+    let attributed = attributed(&recording, settings, &mut watch)?;
+    let course = watch.finish(catalog, &attributed, group, most);
+    let profile = Profile::in_detail(catalog, &attributed, names.detail);
+    Ok((profile, course))
+}
+
+/// Opens a recording, and finds the names that it lacks.
+fn open(
+    path: &Path,
+    names: &Names,
+    naming: &mut dyn FnMut(symbol::Progress),
+) -> Result<RecordingFile> {
     let mut recording = RecordingFile::open(path)?;
     if let Some(search) = &names.search {
         let lines = names.detail.lines;
@@ -159,9 +193,7 @@ pub fn analyse_in_detail(
         catalog.lines.extend(lines.map(|of| (of.frame, of.lines)));
         catalog.caveats.extend(found.caveats);
     }
-    let attributed = attributed(&recording, settings, &mut |_, _| {})?;
-    let catalog = &recording.catalog;
-    Ok(Profile::in_detail(catalog, &attributed, names.detail))
+    Ok(recording)
 }
 
 /// Attributes the energy of a recording; `watch` is told of every stretch of
@@ -176,26 +208,34 @@ pub fn watch(
     settings: impl FnOnce(&Header) -> Result<Settings>,
     watch: &mut dyn FnMut(&Header, &Stretch<'_>),
 ) -> Result<()> {
-    attributed(&RecordingFile::open(path)?, settings, watch).map(drop)
+    let recording = RecordingFile::open(path)?;
+    let header = trusted(&recording.catalog);
+    let mut watch = |stretch: &Stretch<'_>| watch(&header, stretch);
+    attributed(&recording, settings, &mut watch).map(drop)
 }
 
-fn attributed(
-    recording: &RecordingFile,
-    settings: impl FnOnce(&Header) -> Result<Settings>,
-    watch: &mut dyn FnMut(&Header, &Stretch<'_>),
-) -> Result<Attributed> {
-    let catalog = &recording.catalog;
+/// The header, without the counters that cannot be trusted: only at the end is
+/// it known whether they ran all the time.
+fn trusted(catalog: &Catalog) -> Header {
     let mut header = catalog.header.clone();
-    // Only at the end is it known whether the counters ran all the time.
     if let Some(end) = &catalog.end {
         header
             .counters
             .retain(|counter| !end.distrusted.contains(counter));
     }
+    header
+}
+
+fn attributed(
+    recording: &RecordingFile,
+    settings: impl FnOnce(&Header) -> Result<Settings>,
+    watch: &mut dyn Watch,
+) -> Result<Attributed> {
+    let catalog = &recording.catalog;
+    let header = trusted(catalog);
     let settings = settings(&header)?;
     let intervals = || recording.intervals();
-    let mut watch = |stretch: &Stretch<'_>| watch(&header, stretch);
-    attribute::attribute_watched(&header, &catalog.tasks, intervals, &settings, &mut watch)
+    attribute::attribute_watched(&header, &catalog.tasks, intervals, &settings, watch)
 }
 
 /// Begins to sample the target's stacks and to watch its mappings: those of

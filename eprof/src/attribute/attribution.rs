@@ -15,7 +15,8 @@ use super::activity::{Activity, Payer, Work, on_cpus, unnamed};
 use super::book::{Book, Charges, Share};
 use super::columns::Columns;
 use super::ledger::{
-    Account, Attributed, CpuCharge, HalfWidth, Ledger, Price, ProcessCharge, ThreadCharge,
+    Account, Attributed, CpuCharge, HalfWidth, Ledger, Price, ProcessCharge, StackCharge,
+    ThreadCharge,
 };
 use super::look::{idle, width, zones};
 use super::pool::pools;
@@ -25,6 +26,7 @@ use super::settings::Settings;
 use super::split::apportion;
 use super::stretch::Stretch;
 use super::uncertainty::Errors;
+use super::watch::Watch;
 use super::weigh::Weigher;
 use super::{caveats, check::check};
 
@@ -122,7 +124,7 @@ impl Attribution {
 
     /// Charges what a meter said about a stretch of time, and tells `watch` who
     /// paid, where the energy is known.
-    pub fn charge(&mut self, interval: &Interval, watch: &mut dyn FnMut(&Stretch<'_>)) {
+    pub fn charge(&mut self, interval: &Interval, watch: &mut dyn Watch) {
         let meter = interval.meter;
         let length = interval.end.since(interval.begin);
         let Some(book) = self.books.get_mut(usize::from(meter.0)) else {
@@ -146,7 +148,7 @@ impl Attribution {
         let times = |of: &(Payer, Work)| of.1.time;
         let weights = weights.unwrap_or_else(|| activity.payers.iter().map(times).collect());
         let shares = book.charge(energy, length, interval.border, &activity, &weights);
-        watch(&Stretch::new(interval, &activity.payers, &shares));
+        watch.stretch(&Stretch::new(interval, &activity.payers, &shares));
         let borders = book.borders;
         let nested = book.meter().nested;
         let somewhere = book.meter().cpus.first().copied().unwrap_or_default();
@@ -163,6 +165,8 @@ impl Attribution {
         .collect::<BTreeMap<TaskId, Counts>>();
         let pool = self.pools.get(&meter).copied().unwrap_or(0);
         let split = (pool, meter);
+        let during = (interval.begin, interval.end);
+        let mut tell = |charge: &StackCharge| watch.stack(during, charge);
         let mut groups: BTreeMap<TaskId, Share> = BTreeMap::new();
         let mut target = Price::default();
         for (&(payer, _), share) in activity.payers.iter().zip(&shares.payers) {
@@ -174,12 +178,16 @@ impl Attribution {
             if !nested {
                 target += share.price;
                 let counts = samples.remove(&task).unwrap_or_default();
-                self.stacks.charge(task, split, share.price, counts);
+                let counts = (during, counts);
+                self.stacks
+                    .charge(task, split, share.price, counts, &mut tell);
             }
         }
         // Sampled here, but without time of their own: for what they carry.
         for (task, counts) in samples {
-            self.stacks.charge(task, split, Price::default(), counts);
+            let counts = (during, counts);
+            self.stacks
+                .charge(task, split, Price::default(), counts, &mut tell);
         }
         for (leader, share) in groups {
             let charges = self.groups.entry(leader).or_default();
@@ -223,12 +231,13 @@ impl Attribution {
         }
     }
 
-    /// Closes the books. `said` is what the timeline had to say.
+    /// Closes the books. `said` is what the timeline had to say; `watch` is told
+    /// of what is charged only now.
     ///
     /// # Errors
     ///
     /// `Internal` if the books do not balance.
-    pub fn finish(mut self, said: Vec<Caveat>) -> Result<Attributed> {
+    pub fn finish(mut self, said: Vec<Caveat>, watch: &mut dyn Watch) -> Result<Attributed> {
         let idle_sd: BTreeMap<_, _> = self
             .books
             .iter()
@@ -302,7 +311,7 @@ impl Attribution {
             threads,
             processes,
             ledger,
-            stacks: self.stacks.finish(),
+            stacks: self.stacks.finish(watch),
             cpus: self
                 .cpus
                 .into_iter()

@@ -29,6 +29,7 @@ mod split;
 mod stretch;
 mod survey;
 pub mod uncertainty;
+mod watch;
 mod weigh;
 
 pub use attribution::Attribution;
@@ -41,6 +42,7 @@ pub use process::{Processes, UNNAMED};
 pub use settings::{Settings, Weights};
 pub use split::apportion;
 pub use stretch::Stretch;
+pub use watch::Watch;
 
 use crate::caveat::Caveat;
 use crate::error::Result;
@@ -66,11 +68,10 @@ pub fn attribute<I>(
 where
     I: IntoIterator<Item = Result<IntervalRecord>>,
 {
-    attribute_watched(header, tasks, records, settings, &mut |_| {})
+    attribute_watched(header, tasks, records, settings, &mut ())
 }
 
-/// The same; `watch` is told of every stretch of known energy as it is
-/// charged, in order of time for each meter.
+/// The same; `watch` is told how the books grow.
 ///
 /// # Errors
 ///
@@ -80,7 +81,7 @@ pub fn attribute_watched<I>(
     tasks: &[Task],
     mut records: impl FnMut() -> Result<I>,
     settings: &Settings,
-    watch: &mut dyn FnMut(&Stretch<'_>),
+    watch: &mut dyn Watch,
 ) -> Result<Attributed>
 where
     I: IntoIterator<Item = Result<IntervalRecord>>,
@@ -93,12 +94,13 @@ where
     let mut attribution = Attribution::new(header, tasks, look.choose(header, settings), settings);
     let said = stream(header, records()?, |record, intervals| {
         if let Some(record) = record {
+            watch.record(record);
             attribution.count(record);
         }
         let intervals = intervals.iter();
         intervals.for_each(|of| attribution.charge(of, watch));
     })?;
-    attribution.finish(said)
+    attribution.finish(said, watch)
 }
 
 /// Passes on each record with the stretches that it settles, and at the end

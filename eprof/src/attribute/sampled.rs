@@ -5,10 +5,11 @@ use std::collections::BTreeMap;
 use crate::kernel::TaskId;
 use crate::recording::{SampleCount, StackId};
 use crate::source::MeterId;
-use crate::unit::Microjoules;
+use crate::unit::{Microjoules, Timestamp};
 
 use super::ledger::{Price, StackCharge};
 use super::split::apportion;
+use super::watch::Watch;
 
 /// How often one stack was seen, and how heavy that was.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -18,6 +19,13 @@ pub(super) struct Seen {
     pub(super) weight: u64,
 }
 
+impl Seen {
+    /// The same, where the samples themselves are told of already.
+    fn again(&self) -> Self {
+        Self { count: 0, ..*self }
+    }
+}
+
 /// How each stack of one thread was seen in one stretch.
 pub(super) type Counts = Vec<Seen>;
 
@@ -25,12 +33,16 @@ pub(super) type Counts = Vec<Seen>;
 /// a stretch weighs so much.
 const HEAVIEST: f64 = 1e12;
 
+/// From when to when.
+pub(super) type During = (Timestamp, Timestamp);
+
 #[derive(Clone, Debug, Default)]
 struct Thread {
     /// Energy of stretches in which the thread was not sampled.
     carried: Price,
-    /// The stacks of the last stretch in which it was.
+    /// The stacks of the last stretch in which it was, and when that was.
     last: Counts,
+    last_at: During,
     /// Σ e²/n over stretches of energy e and n samples, µJ², by pool of
     /// meters and by meter.
     squares: BTreeMap<(usize, MeterId), f64>,
@@ -98,13 +110,15 @@ impl Stacks {
 
     /// Splits a thread's price for one stretch of meter `meter`, in the pool
     /// `pool`, over the stacks with which it was sampled in it. Without
-    /// samples, the energy waits for the thread's next sampled stretch.
+    /// samples, the energy waits for the thread's next sampled stretch. `tell`
+    /// is told of what each stack is charged with.
     pub(super) fn charge(
         &mut self,
         task: TaskId,
         (pool, meter): (usize, MeterId),
         price: Price,
-        counts: Counts,
+        (during, counts): (During, Counts),
+        tell: &mut dyn FnMut(&StackCharge),
     ) {
         let thread = self.threads.entry(task).or_default();
         let taken: u64 = counts.iter().map(|seen| seen.count).sum();
@@ -117,8 +131,9 @@ impl Stacks {
         let energy = whole.full.0 as f64;
         thread.sampled += energy;
         *thread.squares.entry((pool, meter)).or_default() += energy * energy / taken as f64;
-        put(&mut self.charges, task, whole, &counts);
+        put(&mut self.charges, task, whole, &counts, tell);
         thread.last = counts;
+        thread.last_at = during;
     }
 
     /// The number of equally heavy samples that would tell as much about a
@@ -144,9 +159,12 @@ impl Stacks {
     /// All stacks. What is still carried goes to a thread's last sampled
     /// stretch; a thread that was never sampled keeps its energy on a row
     /// without a stack.
-    pub(super) fn finish(mut self) -> Vec<StackCharge> {
+    pub(super) fn finish(mut self, watch: &mut dyn Watch) -> Vec<StackCharge> {
         for (&task, thread) in &self.threads {
-            put(&mut self.charges, task, thread.carried, &thread.last);
+            let mut tell = |charge: &StackCharge| watch.stack(thread.last_at, charge);
+            // The samples were told of already.
+            let last: Counts = thread.last.iter().map(Seen::again).collect();
+            put(&mut self.charges, task, thread.carried, &last, &mut tell);
         }
         self.charges
             .into_iter()
@@ -165,10 +183,20 @@ fn put(
     task: TaskId,
     price: Price,
     counts: &Counts,
+    tell: &mut dyn FnMut(&StackCharge),
 ) {
+    let mut charge = |stack, price, samples| {
+        charges.entry((task, stack)).or_default().0 += price;
+        tell(&StackCharge {
+            task,
+            stack,
+            price,
+            samples,
+        });
+    };
     if counts.is_empty() {
         if price != Price::default() {
-            charges.entry((task, None)).or_default().0 += price;
+            charge(None, price, 0);
         }
         return;
     }
@@ -178,10 +206,11 @@ fn put(
     let base = Microjoules(price.full.0.saturating_sub(price.marginal.0));
     let bases = apportion(base, &weights);
     for ((seen, marginal), base) in counts.iter().zip(marginals).zip(bases) {
-        charges.entry((task, Some(seen.stack))).or_default().0 += Price {
+        let price = Price {
             full: marginal + base,
             marginal,
         };
+        charge(Some(seen.stack), price, seen.count);
     }
 }
 
@@ -190,6 +219,12 @@ mod tests {
     use super::*;
 
     const TASK: TaskId = TaskId(3);
+
+    /// Charges a stretch of the first meter, or of another.
+    fn charge(stacks: &mut Stacks, meter: u16, price: Price, counts: Counts) {
+        let counts = (During::default(), counts);
+        stacks.charge(TASK, (0, MeterId(meter)), price, counts, &mut |_| {});
+    }
 
     fn price(full: u64, marginal: u64) -> Price {
         Price {
@@ -207,7 +242,7 @@ mod tests {
     }
 
     fn rows(stacks: Stacks) -> Vec<(Option<u32>, u64, u64)> {
-        let charges = stacks.finish().into_iter();
+        let charges = stacks.finish(&mut ()).into_iter();
         charges
             .map(|of| {
                 let stack = of.stack.map(|stack| stack.0);
@@ -219,28 +254,23 @@ mod tests {
     #[test]
     fn energy_waits_for_the_next_sample() {
         let mut stacks = Stacks::default();
-        stacks.charge(TASK, (0, MeterId(0)), price(10, 4), Vec::new());
-        stacks.charge(
-            TASK,
-            (0, MeterId(0)),
-            price(10, 4),
-            vec![on(1, 1), on(2, 3)],
-        );
+        charge(&mut stacks, 0, price(10, 4), Vec::new());
+        charge(&mut stacks, 0, price(10, 4), vec![on(1, 1), on(2, 3)]);
         assert_eq!(rows(stacks), [(Some(1), 5, 2), (Some(2), 15, 6)]);
     }
 
     #[test]
     fn the_last_energy_goes_back_to_the_last_sample() {
         let mut stacks = Stacks::default();
-        stacks.charge(TASK, (0, MeterId(0)), price(10, 4), vec![on(1, 1)]);
-        stacks.charge(TASK, (0, MeterId(0)), price(7, 7), Vec::new());
+        charge(&mut stacks, 0, price(10, 4), vec![on(1, 1)]);
+        charge(&mut stacks, 0, price(7, 7), Vec::new());
         assert_eq!(rows(stacks), [(Some(1), 17, 11)]);
     }
 
     #[test]
     fn a_thread_that_was_never_sampled_has_no_stack() {
         let mut stacks = Stacks::default();
-        stacks.charge(TASK, (0, MeterId(0)), price(10, 4), Vec::new());
+        charge(&mut stacks, 0, price(10, 4), Vec::new());
         assert_eq!(rows(stacks), [(None, 10, 4)]);
     }
 
@@ -248,16 +278,16 @@ mod tests {
     fn equally_heavy_samples_are_all_effective() {
         let mut stacks = Stacks::default();
         for _ in 0..50 {
-            stacks.charge(TASK, (0, MeterId(0)), price(100, 0), vec![on(1, 2)]);
+            charge(&mut stacks, 0, price(100, 0), vec![on(1, 2)]);
         }
         assert!((stacks.effective(TASK) - 100.0).abs() < 1e-9);
         // A second meter, split by the same samples, tells nothing new.
         for _ in 0..50 {
-            stacks.charge(TASK, (0, MeterId(1)), price(30, 0), vec![on(1, 2)]);
+            charge(&mut stacks, 1, price(30, 0), vec![on(1, 2)]);
         }
         assert!((stacks.effective(TASK) - 100.0).abs() < 1e-9);
         // One heavy stretch with one sample spoils it.
-        stacks.charge(TASK, (0, MeterId(0)), price(10_000, 0), vec![on(1, 1)]);
+        charge(&mut stacks, 0, price(10_000, 0), vec![on(1, 1)]);
         assert!(stacks.effective(TASK) < 10.0);
     }
 }

@@ -1,7 +1,10 @@
 //! The profile: the one neutral model from which every output is made.
 
+mod bins;
 mod build;
 mod commands;
+mod consumers;
+mod course;
 mod detail;
 mod functions;
 mod kind;
@@ -9,6 +12,9 @@ pub mod model;
 mod names;
 mod width;
 
+pub use bins::{Bins, Grain};
+pub use consumers::{Consumer, Group};
+pub use course::{Course, CourseWatch, MeterCourse};
 pub use detail::Detail;
 pub use kind::{FrameKind, kinds};
 pub use model::{

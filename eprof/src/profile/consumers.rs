@@ -1,0 +1,194 @@
+//! Whom a picture names: the threads, processes or commands that took most.
+
+use std::cmp::Reverse;
+use std::collections::{BTreeMap, HashMap};
+
+use crate::attribute::{Attributed, Processes};
+use crate::kernel::{Task, TaskId};
+use crate::recording::Catalog;
+use crate::unit::{Microjoules, Timestamp};
+
+/// What consumers are.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, clap::ValueEnum)]
+pub enum Group {
+    /// Threads.
+    Thread,
+    /// Processes.
+    Process,
+    /// All processes of a name.
+    Command,
+}
+
+/// With more processes than this, their names say more.
+const FEW: usize = 12;
+
+impl Group {
+    /// Threads where there is one process, processes where there are few, else
+    /// their names.
+    pub(super) fn fitting(catalog: &Catalog, attributed: &Attributed) -> Self {
+        let people = People::of(catalog);
+        match attributed.processes.len() {
+            0 | 1 => Self::Thread,
+            2..=FEW => Self::Process,
+            many => {
+                let charges = attributed.processes.iter();
+                let mut names: Vec<&str> = charges.map(|of| people.comm(of.leader)).collect();
+                names.sort_unstable();
+                names.dedup();
+                if names.len() < many {
+                    Self::Command
+                } else {
+                    Self::Process
+                }
+            }
+        }
+    }
+
+    /// What many of them are called.
+    pub fn plural(self) -> &'static str {
+        match self {
+            Self::Thread => "threads",
+            Self::Process => "processes",
+            Self::Command => "commands",
+        }
+    }
+}
+
+/// One of the largest.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Consumer {
+    /// Its last name, as it called itself.
+    pub comm: String,
+    /// Its process or thread id; `None` for a command.
+    pub id: Option<u32>,
+    /// How many processes a command has; else 1.
+    pub members: u64,
+    /// Full price over all disjoint meters.
+    pub energy: Microjoules,
+    /// 90 % half width (of a command: an upper bound).
+    pub ci90: Microjoules,
+    /// When the first of it began.
+    pub born: Option<Timestamp>,
+    /// Whether it began by an exec, not by a fork.
+    pub by_exec: bool,
+    /// When the last of it ended; `None` where that was not seen.
+    pub gone: Option<Timestamp>,
+}
+
+/// Who is whose.
+pub(super) struct Grouped {
+    /// Most energy first.
+    pub(super) largest: Vec<Consumer>,
+    /// Where in `largest` a thread's consumer is.
+    pub(super) of_task: HashMap<TaskId, usize>,
+    /// How many are not, and their energy in microjoules.
+    pub(super) others: (usize, u64),
+}
+
+/// What makes a consumer: a name, or who leads it.
+#[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord)]
+enum Key {
+    Task(TaskId),
+    Name(String),
+}
+
+struct People<'a> {
+    tasks: HashMap<TaskId, &'a Task>,
+    renamed: HashMap<TaskId, &'a str>,
+    processes: Processes,
+}
+
+impl<'a> People<'a> {
+    fn of(catalog: &'a Catalog) -> Self {
+        let renames = catalog.renames.iter();
+        Self {
+            tasks: catalog.tasks.iter().map(|task| (task.id, task)).collect(),
+            renamed: renames.map(|of| (of.task, of.comm.as_str())).collect(),
+            processes: Processes::of(&catalog.tasks),
+        }
+    }
+
+    fn comm(&self, task: TaskId) -> &'a str {
+        let first = self.tasks.get(&task).map(|task| task.comm.as_str());
+        let last = self.renamed.get(&task).copied();
+        last.or(first).unwrap_or("[unnamed]")
+    }
+
+    fn key(&self, task: TaskId, group: Group) -> Key {
+        match group {
+            Group::Thread => Key::Task(task),
+            Group::Process => Key::Task(self.processes.leader(task)),
+            Group::Command => Key::Name(self.comm(self.processes.leader(task)).to_owned()),
+        }
+    }
+}
+
+/// The `most` largest consumers with any energy.
+pub(super) fn consumers(
+    catalog: &Catalog,
+    attributed: &Attributed,
+    group: Group,
+    most: usize,
+) -> Grouped {
+    let people = People::of(catalog);
+    let mut found: BTreeMap<Key, Consumer> = BTreeMap::new();
+    let mut add = |of: TaskId, energy: Microjoules, ci90: Microjoules| {
+        let task = people.tasks.get(&of);
+        let gone = catalog.gone.get(of.0 as usize).copied().flatten();
+        let born = task.map(|task| task.born);
+        let one = found.entry(people.key(of, group));
+        let one = one.or_insert_with(|| Consumer {
+            comm: people.comm(of).to_owned(),
+            id: match group {
+                Group::Thread => task.map(|task| task.tid),
+                Group::Process => task.map(|task| task.pid),
+                Group::Command => None,
+            },
+            members: 0,
+            energy: Microjoules::ZERO,
+            ci90: Microjoules::ZERO,
+            born,
+            by_exec: task.is_some_and(|task| task.generation > 0),
+            gone,
+        });
+        if born < one.born {
+            one.born = born;
+            one.by_exec = task.is_some_and(|task| task.generation > 0);
+        }
+        // As long as one has no end, there is none.
+        one.gone = one.gone.zip(gone).map(|(a, b)| a.max(b));
+        one.members += 1;
+        one.energy += energy;
+        // As in the report by command: the plain sum is an upper bound.
+        one.ci90 += ci90;
+    };
+    match group {
+        Group::Thread => {
+            for of in &attributed.threads {
+                add(of.task, of.price.full, of.width.total());
+            }
+        }
+        Group::Process | Group::Command => {
+            for of in &attributed.processes {
+                add(of.leader, of.price.full, of.width.total());
+            }
+        }
+    }
+    let mut order: Vec<(Key, Consumer)> = found.into_iter().collect();
+    order.retain(|(_, of)| of.energy.0 > 0);
+    // Stable: ties stay in the order of their keys.
+    order.sort_by_key(|(_, of)| Reverse(of.energy));
+    let others = order.get(most..).unwrap_or_default();
+    let others = (others.len(), others.iter().map(|(_, of)| of.energy.0).sum());
+    order.truncate(most);
+    let place: BTreeMap<&Key, usize> = order.iter().map(|(key, _)| key).zip(0..).collect();
+    let threads = attributed.threads.iter();
+    let of_task = threads
+        .filter_map(|of| Some((of.task, *place.get(&people.key(of.task, group))?)))
+        .collect();
+    Grouped {
+        largest: order.into_iter().map(|(_, of)| of).collect(),
+        of_task,
+        others,
+    }
+}
