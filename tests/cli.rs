@@ -40,6 +40,7 @@ fn golden() -> PathBuf {
 fn every_command_has_help_with_examples() {
     for command in [
         "run",
+        "stat",
         "report",
         "flamegraph",
         "export",
@@ -101,6 +102,11 @@ fn garbage_in_an_option_is_a_usage_error_in_words() {
         &["run", "--format", "xml", "--", "true"],
         &["run", "--idle-power", "12 parsecs", "--", "true"],
         &["run", "--idle-power", "package=-1W", "--", "true"],
+        &["stat"],
+        &["stat", "-r", "0", "--", "true"],
+        &["stat", "--", "true", "--"],
+        &["stat", "-n", "a/b", "--", "true"],
+        &["stat", "-n", "a", "-n", "b", "--", "true"],
         &["report", "--by", "colour"],
         &["report", "--limit", "-3"],
         &["report", "--sort", "taste"],

@@ -29,6 +29,7 @@ pub mod pipeline;
 pub mod power;
 pub mod profile;
 pub mod recording;
+pub mod repeat;
 pub mod session;
 pub mod source;
 pub mod symbol;

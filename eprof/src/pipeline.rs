@@ -14,12 +14,14 @@ use crate::kernel::{Counter, Probe, Sideband};
 use crate::profile::{Course, CourseWatch, Detail, Group, Profile};
 use crate::recording::{Capture, Catalog, Header, RecordingFile};
 use crate::session::{Moment, Plan, Recorder, header};
-use crate::source::{self, baseline};
+use crate::source::idle::Idling;
+use crate::source::{self, KnownIdle, Selected, baseline};
 use crate::symbol::{self, Search};
 use crate::target::{
     self, Account, Child, Command, ExitStatus, Follow, Identity, InheritedFiles, Limits,
     OutputFile, Signals,
 };
+use crate::unit::Nanos;
 
 /// How long an idle machine is watched before the run, where its idle power
 /// is not known otherwise.
@@ -34,6 +36,11 @@ pub struct Recorded {
     pub owner: Option<Account>,
     /// Why the recording is not whole, where it is not.
     pub failure: Option<Error>,
+    /// How long the target ran while it was measured; eprof's own beginning and
+    /// end are not in it. `None` where the measurement never began.
+    pub ran: Option<Nanos>,
+    /// Whether somebody asked eprof to come to an end.
+    pub interrupted: bool,
 }
 
 /// How a run goes.
@@ -58,13 +65,12 @@ pub fn record(plan: &Plan, search: &Search, watch: &mut dyn FnMut(News<'_>)) -> 
     let limits = Limits::now();
     let mut selected = source::select(&plan.root, plan.source, plan.calibration.as_deref())?;
     let mut caveats = std::mem::take(&mut selected.caveats);
-    let mut idle = baseline::find(
-        selected.source.as_mut(),
-        &plan.root,
-        plan.idle_power.as_ref(),
-        plan.calibration.as_deref(),
-        IDLE_WATCH,
-    )?;
+    let known = plan.known_idle.as_ref();
+    let known = known.and_then(|known| known.of(selected.source.meters()));
+    let mut idle = match known {
+        Some(idle) => idle,
+        None => look_at_idle(plan, &mut selected)?,
+    };
     caveats.append(&mut idle.caveats);
     let mut probe = Probe::load(&plan.kernel(&selected.zones))?;
     if plan.cycles_required && !probe.counters().contains(&Counter::Cycles) {
@@ -81,7 +87,8 @@ pub fn record(plan: &Plan, search: &Search, watch: &mut dyn FnMut(News<'_>)) -> 
     let command = Command::new(&plan.program, &plan.arguments)
         .signal_mask(signals.original_mask())
         .limits(limits)
-        .inherited(inherited);
+        .inherited(inherited)
+        .streams(plan.streams.clone());
     let prepared = target::prepare(command, follow.cgroup(), &identity)?;
     let file = OutputFile::create(&plan.output, identity.files.as_ref())?;
     let header = header::describe(plan, &selected, idle, &probe, &follow, caveats);
@@ -109,13 +116,39 @@ pub fn record(plan: &Plan, search: &Search, watch: &mut dyn FnMut(News<'_>)) -> 
     if let Follow::Cgroup(cgroup) = follow {
         recorder.left_running(cgroup.remove().moved);
     }
+    let ran = recorder.ran();
+    let interrupted = recorder.interrupted();
     let mut naming = |progress| watch(News::Naming(progress));
     let failure = recorder.finish(exit, ended, search, &mut naming)?;
     Ok(Recorded {
         exit,
         owner: identity.files,
         failure,
+        ran,
+        interrupted,
     })
+}
+
+/// Finds idle power once, for several runs that go by `plan` otherwise; they
+/// get it as [`Plan::known_idle`].
+///
+/// # Errors
+///
+/// As [`record`], for a source that cannot be had.
+pub fn idle_power(plan: &Plan) -> Result<KnownIdle> {
+    let mut selected = source::select(&plan.root, plan.source, plan.calibration.as_deref())?;
+    let idle = look_at_idle(plan, &mut selected)?;
+    Ok(KnownIdle::new(selected.source.meters(), idle))
+}
+
+fn look_at_idle(plan: &Plan, selected: &mut Selected) -> Result<Idling> {
+    baseline::find(
+        selected.source.as_mut(),
+        &plan.root,
+        plan.idle_power.as_ref(),
+        plan.calibration.as_deref(),
+        IDLE_WATCH,
+    )
 }
 
 /// Attributes the energy of a recording, and gives the rows their names.

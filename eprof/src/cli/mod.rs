@@ -14,8 +14,10 @@ mod export;
 mod flamegraph;
 mod machine;
 mod naming;
+mod plan;
 mod report;
 mod run;
+mod stat;
 mod translate;
 
 use crate::error::Result;
@@ -32,6 +34,7 @@ pub fn execute(cli: Cli) -> Result<u8> {
     let root = SysRoot::find(cli.sysroot.as_deref());
     match cli.command {
         Command::Run(args) => run::execute(&args, root),
+        Command::Stat(args) => stat::execute(&args, root),
         Command::Report(args) => report::execute(&args),
         Command::Flamegraph(args) => flamegraph::execute(&args),
         Command::Export(args) => export::execute(&args),

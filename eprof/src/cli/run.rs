@@ -3,21 +3,19 @@
 use std::io;
 use std::path::Path;
 
-use super::args::{RunArgs, Weights};
+use super::args::RunArgs;
 use super::attribution;
 use super::naming::Watch;
-use crate::error::{Error, ErrorKind, Result};
+use super::plan::{self, Asked};
+use crate::error::Result;
 use crate::host::SysRoot;
-use crate::kernel::{Counter, Unwinding};
 use crate::output::{self, Format, Look, Progress, View};
 use crate::pipeline::{self, Names, News};
 use crate::profile::Profile;
-use crate::session::Plan;
-use crate::source::calibration;
-use crate::target::{Account, RunAs, output_file};
+use crate::target::{Account, output_file};
 
 pub(super) fn execute(args: &RunArgs, root: SysRoot) -> Result<u8> {
-    let plan = plan(args, root)?;
+    let plan = plan::plan(&asked(args), root)?;
     let mut progress = Progress::stderr(args.quiet);
     let mut watch = Watch::default();
     let recorded = pipeline::record(&plan, &args.symbols.search(), &mut |news| match news {
@@ -90,59 +88,19 @@ fn report(
     Ok(())
 }
 
-/// How stacks are walked, where the environment says so.
-fn unwinding() -> Result<Unwinding> {
-    let Some(name) = std::env::var_os("EPROF_UNWINDING") else {
-        return Ok(Unwinding::default());
-    };
-    let known = name.to_str().and_then(Unwinding::named);
-    known.ok_or_else(|| {
-        Error::new(
-            ErrorKind::Usage,
-            format!("EPROF_UNWINDING={} is unknown", name.to_string_lossy()),
-        )
-        .remedy("set it to tables, copies or pointers, or not at all")
-    })
-}
-
-fn plan(args: &RunArgs, root: SysRoot) -> Result<Plan> {
-    let mut words = args.target.iter().cloned();
-    let program = words.next().ok_or_else(|| {
-        Error::new(ErrorKind::Usage, "there is no command to run")
-            .remedy("eprof run -- COMMAND [ARGUMENT…]")
-    })?;
-    let run_as = match (&args.user, args.as_root) {
-        (Some(user), _) => RunAs::User(user.clone()),
-        (None, true) => RunAs::Root,
-        (None, false) => RunAs::Caller,
-    };
-    Ok(Plan {
-        root,
-        source: args.source.into(),
-        idle_power: args
-            .attribution
-            .idle_power
-            .as_deref()
-            .map(str::parse)
-            .transpose()?,
-        calibration: calibration::path(
-            std::env::var("XDG_CONFIG_HOME").ok().as_deref(),
-            std::env::var("HOME").ok().as_deref(),
-        ),
-        frequency_hz: args.frequency,
-        interval: args.interval.into(),
-        duration: args.duration.map(Into::into),
-        delay: args.delay.map(Into::into),
-        counters: args.counters.or(match args.attribution.attribution {
-            Weights::Time => &[],
-            Weights::Auto | Weights::Cycles | Weights::Model => &Counter::ALL,
-        }),
-        cycles_required: args.attribution.attribution == Weights::Cycles,
-        unwinding: unwinding()?,
-        no_btf: std::env::var_os("EPROF_NO_BTF").is_some_and(|value| value == "1"),
-        run_as,
-        program,
-        arguments: words.collect(),
-        output: args.output.clone(),
-    })
+/// What the options say about the measurement.
+fn asked(args: &RunArgs) -> Asked<'_> {
+    Asked {
+        source: args.source,
+        attribution: &args.attribution,
+        frequency: args.frequency,
+        interval: args.interval,
+        duration: args.duration,
+        delay: args.delay,
+        counters: &args.counters,
+        user: args.user.as_deref(),
+        as_root: args.as_root,
+        target: &args.target,
+        output: &args.output,
+    }
 }

@@ -1,6 +1,7 @@
 //! What follows the tables: eprof's own cost, what was lost, and caveats.
 
 use crate::attribute::Account;
+use crate::caveat::Caveat;
 use crate::profile::{Profile, StackShare};
 
 use super::claim::Claim;
@@ -44,7 +45,17 @@ pub(super) fn lines(profile: &Profile, claim: Claim, look: Look) -> Vec<String> 
     if !profile.caveats.is_empty() {
         lines.push(look.dim("caveats"));
     }
-    for caveat in &profile.caveats {
+    lines.extend(caveats(&profile.caveats, look));
+    lines
+}
+
+/// The lines about caveats, each with its hint.
+pub(super) fn caveats<'c>(
+    caveats: impl IntoIterator<Item = &'c Caveat>,
+    look: Look,
+) -> Vec<String> {
+    let mut lines = Vec::new();
+    for caveat in caveats {
         let sentence = wrapped(&visible(&caveat.sentence), look.width.saturating_sub(4));
         for (at, line) in sentence.into_iter().enumerate() {
             let mark = if at == 0 { "! " } else { "  " };

@@ -25,6 +25,7 @@ pub mod json;
 pub mod look;
 pub mod progress;
 mod sharing;
+pub mod stat;
 pub mod table;
 pub mod view;
 
@@ -77,6 +78,11 @@ pub fn report(
         Format::Csv => csv::write(profile, view, &mut out),
     };
     settle(written.and_then(|()| out.flush()))
+}
+
+/// Text of others with every character escaped that a terminal might obey.
+pub fn harmless(text: &str) -> std::borrow::Cow<'_, str> {
+    visible::visible_text(text)
 }
 
 /// Turns the result of writing into one of eprof's own. That the reader has

@@ -50,6 +50,11 @@ impl Clockwork {
         }
     }
 
+    /// When the measurement began.
+    pub(super) fn began(&self) -> Timestamp {
+        self.began
+    }
+
     /// Takes in a closed interval.
     pub(super) fn advance(&mut self, record: &IntervalRecord, threads: u64) -> Moment {
         let stretches = self.timeline.push(record);

@@ -7,8 +7,8 @@ use std::path::PathBuf;
 use crate::host::SysRoot;
 use crate::kernel::{Counter, Settings, Unwinding};
 use crate::recording::Zone;
-use crate::source::{Choice, IdlePower};
-use crate::target::RunAs;
+use crate::source::{Choice, IdlePower, KnownIdle};
+use crate::target::{RunAs, Streams};
 use crate::unit::Nanos;
 
 /// A run to be recorded.
@@ -20,6 +20,9 @@ pub struct Plan {
     pub source: Choice,
     /// Idle power, where the user knows it.
     pub idle_power: Option<IdlePower>,
+    /// What an earlier look at the idle machine gave, which makes another one
+    /// unnecessary.
+    pub known_idle: Option<KnownIdle>,
     /// Where a saved calibration would be.
     pub calibration: Option<PathBuf>,
     /// Stack samples per second and busy CPU; zero for none.
@@ -44,6 +47,8 @@ pub struct Plan {
     pub program: OsString,
     /// Its arguments.
     pub arguments: Vec<OsString>,
+    /// Where the target's standard streams lead.
+    pub streams: Streams,
     /// The recording.
     pub output: PathBuf,
 }

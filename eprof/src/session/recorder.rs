@@ -60,6 +60,12 @@ pub struct Recorder<W: Write> {
     caveats: Vec<Caveat>,
     /// Whether the target was let go.
     released: bool,
+    /// When that was.
+    released_at: Option<Timestamp>,
+    /// When its end was seen.
+    exited_at: Option<Timestamp>,
+    /// Whether a signal asked for an end.
+    interrupted: bool,
     /// Whether the measurement failed on the way; the target still runs.
     broken: bool,
 }
@@ -99,6 +105,9 @@ impl<W: Write> Recorder<W> {
             cpu_before: Nanos::ZERO,
             caveats,
             released: false,
+            released_at: None,
+            exited_at: None,
+            interrupted: false,
             broken: false,
         }
     }
@@ -119,6 +128,19 @@ impl<W: Write> Recorder<W> {
     /// Whether the target was let go, so that there is something to keep.
     pub fn released(&self) -> bool {
         self.released
+    }
+
+    /// Whether a signal asked eprof to come to an end.
+    pub fn interrupted(&self) -> bool {
+        self.interrupted
+    }
+
+    /// How long the target was measured: from when it was let go, or the
+    /// measurement began, to its end.
+    pub fn ran(&self) -> Option<Nanos> {
+        let began = self.clockwork.as_ref()?.began();
+        let from = self.released_at?.max(began);
+        Some(self.exited_at?.since(from))
     }
 
     /// Lets the target go and records it until its root process has ended.
@@ -146,6 +168,7 @@ impl<W: Write> Recorder<W> {
         let now = clock::now();
         child.release()?;
         self.released = true;
+        self.released_at = Some(now);
         let end = plan
             .duration
             .map(|duration| begin.unwrap_or(now) + duration);
@@ -158,8 +181,12 @@ impl<W: Write> Recorder<W> {
                 _ => Vec::new(),
             };
             match waiter.next(child, signals, &readable)? {
-                Event::Exited => break,
+                Event::Exited => {
+                    self.exited_at = Some(clock::now());
+                    break;
+                }
                 Event::Signal(received) => {
+                    self.interrupted = true;
                     strike(stop.on_signal(received, clock::now()), child, cgroup)?;
                 }
                 Event::Deadline => {

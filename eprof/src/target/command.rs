@@ -1,7 +1,8 @@
 //! What is to be run, and what it takes along from eprof's own caller.
 
 use std::ffi::{OsStr, OsString};
-use std::fs;
+use std::fs::{self, File};
+use std::sync::Arc;
 
 use nix::sys::resource::{Resource, getrlimit};
 use nix::sys::signal::SigSet;
@@ -15,6 +16,7 @@ pub struct Command {
     pub(super) mask: SigSet,
     pub(super) limits: Limits,
     pub(super) inherited: InheritedFiles,
+    pub(super) streams: Streams,
 }
 
 impl Command {
@@ -31,6 +33,7 @@ impl Command {
             mask: SigSet::empty(),
             limits: Limits::default(),
             inherited: InheritedFiles::default(),
+            streams: Streams::default(),
         }
     }
 
@@ -60,10 +63,28 @@ impl Command {
         self
     }
 
+    /// Replaces standard streams.
+    pub fn streams(mut self, streams: Streams) -> Self {
+        self.streams = streams;
+        self
+    }
+
     /// What the user typed as the program.
     pub fn program(&self) -> &OsStr {
         &self.program
     }
+}
+
+/// Where the standard streams of the target lead; those without a file are
+/// eprof's own.
+#[derive(Clone, Debug, Default)]
+pub struct Streams {
+    /// Standard input.
+    pub input: Option<Arc<File>>,
+    /// Standard output.
+    pub output: Option<Arc<File>>,
+    /// Standard error.
+    pub errors: Option<Arc<File>>,
 }
 
 /// Resource limits that a profiler raises for itself and the target must not

@@ -2,12 +2,12 @@
 //! it needs until it execs, since it may not allocate (see [`super::life`]).
 
 use std::ffi::{CString, OsStr, OsString, c_char, c_int, c_uint};
-use std::os::fd::RawFd;
+use std::os::fd::{AsRawFd as _, RawFd};
 use std::os::unix::ffi::{OsStrExt as _, OsStringExt as _};
 
 use nix::errno::Errno;
 
-use super::command::Command;
+use super::command::{Command, Streams};
 use super::user::Account;
 use crate::error::{Error, ErrorKind, Result};
 
@@ -100,6 +100,10 @@ pub(super) struct Image {
     pub(super) limits: Vec<(c_int, libc::rlimit64)>,
     pub(super) account: Option<Account>,
     pub(super) pipes: Pipes,
+    /// Files that become standard streams: the file, the stream.
+    pub(super) redirected: Vec<(RawFd, RawFd)>,
+    /// Keeps those files open.
+    _streams: Streams,
     /// Ranges of file descriptors to close, both ends included.
     pub(super) close: Vec<(c_uint, c_uint)>,
 }
@@ -156,6 +160,8 @@ impl Image {
                 .collect(),
             account,
             pipes,
+            redirected: redirected(&command.streams),
+            _streams: command.streams.clone(),
             close: all_but(kept),
         })
     }
@@ -164,6 +170,15 @@ impl Image {
     pub(super) fn account(&self) -> Option<&Account> {
         self.account.as_ref()
     }
+}
+
+/// The files of `streams`, each with the number of its stream.
+fn redirected(streams: &Streams) -> Vec<(RawFd, RawFd)> {
+    [&streams.input, &streams.output, &streams.errors]
+        .into_iter()
+        .zip(0..)
+        .filter_map(|(file, stream)| Some((file.as_ref()?.as_raw_fd(), stream)))
+        .collect()
 }
 
 /// The files that `execvp` would try for `program`: itself where it has a

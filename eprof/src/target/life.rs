@@ -37,6 +37,7 @@ impl Image {
             Err(errno) => (Step::Cgroup, errno),
             Ok(()) => {
                 reset_signals(&self.mask);
+                redirect(&self.redirected);
                 close_files(&self.close);
                 if !wait_for_go(self.pipes.go) {
                     exit();
@@ -145,6 +146,15 @@ fn reset_signals(mask: &libc::sigset_t) {
     }
     // SAFETY: the mask is initialised; the thread is the only one.
     unsafe { libc::sigprocmask(libc::SIG_SETMASK, mask, std::ptr::null_mut()) };
+}
+
+/// Makes files standard streams. It fails for no file that is open.
+fn redirect(files: &[(RawFd, RawFd)]) {
+    for &(file, stream) in files {
+        // SAFETY: the files are kept open by the image; nothing in this process
+        // uses the standard streams before the exec.
+        unsafe { libc::dup2(file, stream) };
+    }
 }
 
 fn close_files(ranges: &[(c_uint, c_uint)]) {

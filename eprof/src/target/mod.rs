@@ -28,6 +28,7 @@ pub mod follow;
 mod image;
 mod life;
 pub mod mountinfo;
+pub mod output_directory;
 pub mod output_file;
 pub mod signal;
 pub mod spawn;
@@ -38,7 +39,7 @@ pub mod user;
 pub mod wait;
 
 pub use cgroup::Cgroup;
-pub use command::{Command, InheritedFiles, Limits};
+pub use command::{Command, InheritedFiles, Limits, Streams};
 pub use follow::{Follow, follow};
 pub use output_file::OutputFile;
 pub use signal::{Origin, Received, Signals};

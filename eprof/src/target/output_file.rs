@@ -128,7 +128,7 @@ pub fn replace(path: &Path, owner: Option<&Account>, contents: &[u8]) -> Result<
 
 /// Does `work` with the file-system identity of `owner`, in a thread of its
 /// own; with eprof's where there is no owner.
-fn as_owner<T: Send>(
+pub(super) fn as_owner<T: Send>(
     owner: Option<&Account>,
     work: impl FnOnce() -> io::Result<T> + Send,
 ) -> io::Result<T> {
@@ -195,7 +195,12 @@ fn draft_name(path: &Path) -> PathBuf {
     path.with_file_name(name)
 }
 
-fn refused(doing: &str, path: &Path, owner: Option<&Account>, error: &io::Error) -> Error {
+pub(super) fn refused(
+    doing: &str,
+    path: &Path,
+    owner: Option<&Account>,
+    error: &io::Error,
+) -> Error {
     match owner {
         Some(owner) if error.kind() == IoErrorKind::PermissionDenied => Error::new(
             ErrorKind::Permission,

@@ -5,6 +5,7 @@ mod export;
 mod flamegraph;
 mod report;
 mod run;
+mod stat;
 
 use std::path::PathBuf;
 
@@ -15,6 +16,7 @@ pub use export::{ExportArgs, ExportFormat};
 pub use flamegraph::FlamegraphArgs;
 pub use report::ReportArgs;
 pub use run::RunArgs;
+pub use stat::StatArgs;
 
 /// Exit codes and environment, told where people look for them.
 const EXIT_CODES: &str = "\
@@ -59,6 +61,9 @@ pub enum Command {
     /// Run a command and show where its energy went
     #[command(after_help = run::EXAMPLES)]
     Run(Box<RunArgs>),
+    /// Run commands again and again, and tell how much they differ
+    #[command(after_help = stat::EXAMPLES)]
+    Stat(Box<StatArgs>),
     /// Break a recorded run down
     #[command(after_help = report::EXAMPLES)]
     Report(ReportArgs),

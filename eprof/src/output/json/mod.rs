@@ -62,7 +62,7 @@ pub fn write(profile: &Profile, view: &View, mut out: impl Write) -> io::Result<
 
 /// `text` with the characters escaped that JSON allows in strings but that a
 /// terminal might obey. They can only be inside strings.
-fn printable(text: &str) -> String {
+pub(super) fn printable(text: &str) -> String {
     let mut safe = String::with_capacity(text.len());
     for c in text.chars() {
         // The report's own line feeds are outside strings.

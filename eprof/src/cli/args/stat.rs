@@ -1,0 +1,116 @@
+//! What can be typed after `eprof stat`.
+
+use std::ffi::OsString;
+use std::path::PathBuf;
+use std::time::Duration;
+
+use clap::Args;
+
+use super::{AttributionArgs, ShortFormat, SourceChoice};
+use crate::cli::counters::{self, CounterChoice};
+use crate::cli::duration;
+
+pub(super) const EXAMPLES: &str = "\
+Examples:
+  eprof stat -- ./benchmark                       # ten runs: mean, interval, range
+  eprof stat -r 20 -- ./old -- ./new              # interleaved; ratio and verdict
+  eprof stat -n old -n new --save runs -- ./old -- ./new
+  eprof stat --warmup 2 --prepare 'sync; sleep 5' -- ./benchmark
+  eprof stat --separator ++ -- git log -- a.c ++ git log -- b.c
+  eprof stat -r 30 --format json -o stat.json -- ./benchmark
+
+What the commands write to stdout is thrown away, stdin is empty, and stderr is
+shown only of a command that fails; --show-output lets everything through.";
+
+/// Options of `eprof stat`.
+#[derive(Debug, Args)]
+pub struct StatArgs {
+    /// Measured runs of each command
+    #[arg(short, long, value_name = "N", default_value_t = 10, value_parser = clap::value_parser!(u32).range(1..=100_000))]
+    pub runs: u32,
+
+    /// Runs of each command before these, unmeasured
+    #[arg(long, value_name = "K", default_value_t = 0, value_parser = clap::value_parser!(u32).range(0..=100_000))]
+    pub warmup: u32,
+
+    /// Shell command before each run, unmeasured; once for all commands, or
+    /// once for each
+    #[arg(long, value_name = "CMD")]
+    pub prepare: Vec<String>,
+
+    /// What a command is called; the first name for the first command, …
+    #[arg(short, long, value_name = "NAME")]
+    pub name: Vec<String>,
+
+    /// What the random order of the runs is drawn from [default: the time]
+    #[arg(long, value_name = "NUMBER")]
+    pub seed: Option<u64>,
+
+    /// The word between two commands
+    #[arg(long, value_name = "WORD", default_value = "--")]
+    pub separator: OsString,
+
+    /// Go on when a command fails (exit code other than 0)
+    #[arg(short, long)]
+    pub ignore_failure: bool,
+
+    /// Let the commands read stdin and write to stdout and stderr
+    #[arg(long)]
+    pub show_output: bool,
+
+    /// Keep the recordings as DIR/COMMAND/NNN.data (COMMAND: its name, else its
+    /// number)
+    #[arg(long, value_name = "DIR")]
+    pub save: Option<PathBuf>,
+
+    /// Stack samples per second and busy CPU (0: none, which is the cheapest)
+    #[arg(short = 'F', long, value_name = "HZ", default_value_t = 0, value_parser = clap::value_parser!(u32).range(0..=49_999))]
+    pub frequency: u32,
+
+    /// Time between two readings of the meters
+    #[arg(long, value_name = "TIME", default_value = "50ms", value_parser = duration::parse_interval)]
+    pub interval: Duration,
+
+    /// Where energy readings come from
+    #[arg(long, value_enum, default_value_t)]
+    pub source: SourceChoice,
+
+    /// Hardware counters to read at every switch: `auto`, `none`, or a list of
+    /// cycles, reference-cycles, instructions, cache-misses
+    #[arg(long, value_name = "LIST", default_value = "auto", value_parser = counters::parse)]
+    pub counters: CounterChoice,
+
+    /// How energy is attributed.
+    #[command(flatten)]
+    pub attribution: AttributionArgs,
+
+    /// Run the commands as this user (name or uid); under sudo the default is
+    /// the calling user
+    #[arg(long, value_name = "USER", conflicts_with = "as_root")]
+    pub user: Option<String>,
+
+    /// Run the commands as root, even under sudo
+    #[arg(long)]
+    pub as_root: bool,
+
+    /// No progress
+    #[arg(short, long)]
+    pub quiet: bool,
+
+    /// How the result is written
+    #[arg(long, value_enum, default_value_t)]
+    pub format: ShortFormat,
+
+    /// Where the result goes [default: stdout, with --show-output stderr]
+    #[arg(short, long, value_name = "FILE")]
+    pub output: Option<PathBuf>,
+
+    /// The command to run, with its arguments; further ones after another `--`
+    #[arg(
+        required = true,
+        trailing_var_arg = true,
+        allow_hyphen_values = true,
+        value_name = "COMMAND"
+    )]
+    pub target: Vec<OsString>,
+}

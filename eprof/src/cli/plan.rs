@@ -1,0 +1,90 @@
+//! What is measured and how, from what was typed.
+
+use std::ffi::OsString;
+use std::path::Path;
+use std::time::Duration;
+
+use super::args::{AttributionArgs, SourceChoice, Weights};
+use super::counters::CounterChoice;
+use crate::error::{Error, ErrorKind, Result};
+use crate::host::SysRoot;
+use crate::kernel::{Counter, Unwinding};
+use crate::session::Plan;
+use crate::source::calibration;
+use crate::target::{RunAs, Streams};
+
+/// The options of a measurement.
+#[derive(Clone, Copy, Debug)]
+pub(super) struct Asked<'a> {
+    pub(super) source: SourceChoice,
+    pub(super) attribution: &'a AttributionArgs,
+    pub(super) frequency: u32,
+    pub(super) interval: Duration,
+    pub(super) duration: Option<Duration>,
+    pub(super) delay: Option<Duration>,
+    pub(super) counters: &'a CounterChoice,
+    pub(super) user: Option<&'a str>,
+    pub(super) as_root: bool,
+    pub(super) target: &'a [OsString],
+    pub(super) output: &'a Path,
+}
+
+/// The plan that the options make.
+///
+/// # Errors
+///
+/// Options that make no sense, in words.
+pub(super) fn plan(asked: &Asked<'_>, root: SysRoot) -> Result<Plan> {
+    let mut words = asked.target.iter().cloned();
+    let program = words.next().ok_or_else(|| {
+        Error::new(ErrorKind::Usage, "there is no command to run")
+            .remedy("eprof run -- COMMAND [ARGUMENT…]")
+    })?;
+    let run_as = match (asked.user, asked.as_root) {
+        (Some(user), _) => RunAs::User(user.to_owned()),
+        (None, true) => RunAs::Root,
+        (None, false) => RunAs::Caller,
+    };
+    let idle_power = asked.attribution.idle_power.as_deref();
+    Ok(Plan {
+        root,
+        source: asked.source.into(),
+        idle_power: idle_power.map(str::parse).transpose()?,
+        known_idle: None,
+        calibration: calibration::path(
+            std::env::var("XDG_CONFIG_HOME").ok().as_deref(),
+            std::env::var("HOME").ok().as_deref(),
+        ),
+        frequency_hz: asked.frequency,
+        interval: asked.interval.into(),
+        duration: asked.duration.map(Into::into),
+        delay: asked.delay.map(Into::into),
+        counters: asked.counters.or(match asked.attribution.attribution {
+            Weights::Time => &[],
+            Weights::Auto | Weights::Cycles | Weights::Model => &Counter::ALL,
+        }),
+        cycles_required: asked.attribution.attribution == Weights::Cycles,
+        unwinding: unwinding()?,
+        no_btf: std::env::var_os("EPROF_NO_BTF").is_some_and(|value| value == "1"),
+        run_as,
+        program,
+        arguments: words.collect(),
+        streams: Streams::default(),
+        output: asked.output.to_owned(),
+    })
+}
+
+/// How stacks are walked, where the environment says so.
+fn unwinding() -> Result<Unwinding> {
+    let Some(name) = std::env::var_os("EPROF_UNWINDING") else {
+        return Ok(Unwinding::default());
+    };
+    let known = name.to_str().and_then(Unwinding::named);
+    known.ok_or_else(|| {
+        Error::new(
+            ErrorKind::Usage,
+            format!("EPROF_UNWINDING={} is unknown", name.to_string_lossy()),
+        )
+        .remedy("set it to tables, copies or pointers, or not at all")
+    })
+}

@@ -1,0 +1,203 @@
+//! `eprof stat`.
+
+use std::io;
+use std::path::Path;
+
+use super::args::{ShortFormat, StatArgs};
+use super::attribution;
+use super::deliver::deliver;
+use super::plan::{self, Asked};
+use crate::clock;
+use crate::error::Result;
+use crate::host::SysRoot;
+use crate::output::{self, Look, Progress};
+use crate::pipeline::Names;
+use crate::repeat::session::Keep;
+use crate::repeat::{self, Failed, News, Plan, Results, Subject, subject};
+use crate::symbol::Search;
+use crate::unit::{Nanos, Timestamp};
+
+/// What shells make of a SIGINT.
+const INTERRUPTED: u8 = 130;
+
+pub(super) fn execute(args: &StatArgs, root: SysRoot) -> Result<u8> {
+    let subjects = subject::subjects(&args.target, &args.separator, &args.name, &args.prepare)?;
+    let seed = args.seed.unwrap_or_else(any_seed);
+    let base = plan::plan(&asked(args, &subjects), root)?;
+    let plan = Plan {
+        base,
+        subjects,
+        rounds: args.runs as usize,
+        warmup: args.warmup as usize,
+        seed,
+        ignore_failure: args.ignore_failure,
+        attached: args.show_output,
+        keep: keep(args),
+    };
+    let mut progress = Progress::stderr(args.quiet);
+    let mut line = Line::default();
+    let repeated = repeat::repeat(
+        &plan,
+        &Search::of_environment(&[]),
+        &Names::default(),
+        &|header| attribution::settings(&args.attribution, &header.meters),
+        &mut |news| line.show(&mut progress, news),
+    );
+    progress.clear();
+    drop(progress);
+    let mut repeated = repeated?;
+    let failed = repeated.failed.take();
+    let interrupted = repeated.interrupted;
+    if !repeated.runs.is_empty() {
+        let results = Results::of(&plan.subjects, plan.rounds, seed, repeated);
+        write(args, &results)?;
+    }
+    if let Some(failed) = failed {
+        report_failure(&failed);
+        return Ok(failed.exit.code);
+    }
+    Ok(if interrupted { INTERRUPTED } else { 0 })
+}
+
+/// Another one each time, short enough to be typed again.
+fn any_seed() -> u64 {
+    let now = std::time::SystemTime::now();
+    let since = now.duration_since(std::time::UNIX_EPOCH);
+    let nanos = since.map_or(0, |since| since.as_nanos() as u64);
+    (nanos ^ u64::from(std::process::id()) << 20) % 1_000_000
+}
+
+fn keep(args: &StatArgs) -> Option<Keep> {
+    let directory = args.save.clone()?;
+    Some(Keep::Directory(directory, args.name.clone()))
+}
+
+/// What the options say about the measurement.
+fn asked<'a>(args: &'a StatArgs, subjects: &'a [Subject]) -> Asked<'a> {
+    Asked {
+        source: args.source,
+        attribution: &args.attribution,
+        frequency: args.frequency,
+        interval: args.interval,
+        duration: None,
+        delay: None,
+        counters: &args.counters,
+        user: args.user.as_deref(),
+        as_root: args.as_root,
+        target: subjects.first().map_or(&[], |subject| &subject.words),
+        output: Path::new(""),
+    }
+}
+
+fn write(args: &StatArgs, results: &Results) -> Result<()> {
+    let to = args.output.as_deref();
+    let stdout = io::stdout();
+    let stderr = io::stderr();
+    let beside = args.show_output && to.is_none();
+    let look = match to {
+        _ if beside => Look::of_stderr(&stderr),
+        None => Look::of_stdout(&stdout),
+        Some(to) if to == Path::new("-") => Look::of_stdout(&stdout),
+        Some(_) => Look::PLAIN,
+    };
+    let mut bytes = Vec::new();
+    output::settle(match args.format {
+        ShortFormat::Table => output::stat::table(results, look, &mut bytes),
+        ShortFormat::Json => output::stat::json(results, &mut bytes),
+    })?;
+    if beside {
+        return output::settle(io::Write::write_all(&mut stderr.lock(), &bytes));
+    }
+    deliver(to.filter(|to| *to != Path::new("-")), &bytes)
+}
+
+/// Says which command failed, how, and what it said itself.
+pub(super) fn report_failure(failed: &Failed) {
+    let how = match failed.exit.signal {
+        Some(_) => match failed.exit.signal_name() {
+            Some(name) => format!("was killed by {name}"),
+            None => "was killed by a signal".to_owned(),
+        },
+        None => format!("failed with exit code {}", failed.exit.code),
+    };
+    let when = match failed.round {
+        Some(round) => format!("in round {}", round + 1),
+        None => "while warming up".to_owned(),
+    };
+    eprintln!("error: {} {how} {when}", failed.name);
+    if !failed.last_words.is_empty() {
+        eprintln!("its last words:");
+        for line in failed.last_words.lines() {
+            eprintln!("  {}", output::harmless(line));
+        }
+    }
+    if failed.measured {
+        eprintln!("hint: --ignore-failure measures it all the same");
+    }
+}
+
+/// The live line.
+#[derive(Default)]
+pub(super) struct Line {
+    began: Option<Timestamp>,
+    what: String,
+    done: usize,
+    all: usize,
+    warming: bool,
+}
+
+impl Line {
+    pub(super) fn show<W: io::Write>(&mut self, progress: &mut Progress<W>, news: News<'_>) {
+        let now = clock::now();
+        match news {
+            News::Begins {
+                subject,
+                round,
+                done,
+                all,
+            } => {
+                let warming = round.is_none();
+                if self.began.is_none() || (self.warming && !warming) {
+                    self.began = Some(now);
+                }
+                self.warming = warming;
+                self.what.clone_from(&subject.name);
+                (self.done, self.all) = (done, all);
+            }
+            News::Moment(_) => {}
+            News::Ended(_) => self.done += 1,
+        }
+        progress.say(now, || self.text(now));
+    }
+
+    fn text(&self, now: Timestamp) -> String {
+        let what = if self.warming { "warm-up" } else { "run" };
+        let at = (self.done + 1).min(self.all);
+        let mut text = format!("{what} {at} of {}", self.all);
+        if let Some(began) = self.began.filter(|_| self.done > 0) {
+            let each = now.since(began).0 / self.done as u64;
+            let left = Nanos(each.saturating_mul((self.all - self.done.min(self.all)) as u64));
+            text.push_str(&format!("  about {:.0} s left", left.seconds()));
+        }
+        text.push_str(&format!("  {}", output::harmless(&self.what)));
+        text
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn the_line_tells_how_much_is_left() {
+        let line = Line {
+            began: Some(Timestamp(0)),
+            what: "./x".into(),
+            done: 3,
+            all: 10,
+            warming: false,
+        };
+        let text = line.text(Timestamp(6_000_000_000));
+        assert_eq!(text, "run 4 of 10  about 14 s left  ./x");
+    }
+}

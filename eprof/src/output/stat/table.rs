@@ -1,0 +1,211 @@
+//! The table of repeated runs.
+
+use std::io::{self, Write};
+
+use crate::caveat::Caveat;
+use crate::compare::{Summary, Verdict};
+use crate::repeat::results::{Comparison, Subjected};
+use crate::repeat::{Measure, Results};
+
+use super::super::closing;
+use super::super::figures::{Figure, counted, figure};
+use super::super::grid::{Column, Give, Grid, Weight};
+use super::super::look::Look;
+use super::super::visible::{shorten, visible, wrapped};
+
+/// Writes the table.
+///
+/// # Errors
+///
+/// What `out` said.
+pub fn table(results: &Results, look: Look, mut out: impl Write) -> io::Result<()> {
+    let mut parts = vec![heading(results, look)];
+    for subject in &results.subjects {
+        parts.push(of_subject(results, subject, look));
+    }
+    if !results.comparisons.is_empty() {
+        parts.push(comparisons(results, look));
+    }
+    let all = results.subjects.iter().flat_map(|of| &of.caveats);
+    let caveats: Vec<&Caveat> = all.chain(&results.caveats).collect();
+    if !caveats.is_empty() {
+        let mut lines = vec![look.dim("caveats")];
+        lines.extend(closing::caveats(caveats, look));
+        parts.push(lines);
+    }
+    for (at, part) in parts.iter().enumerate() {
+        if at > 0 {
+            writeln!(out)?;
+        }
+        for line in part {
+            writeln!(out, "{line}")?;
+        }
+    }
+    out.flush()
+}
+
+fn heading(results: &Results, look: Look) -> Vec<String> {
+    let rounds = counted(results.rounds as u64, "run", "runs");
+    let commands = results.subjects.len() as u64;
+    let what = if commands == 1 {
+        format!("{rounds} of 1 command")
+    } else {
+        format!(
+            "{rounds} of each of {commands} commands, interleaved at random (--seed {})",
+            results.seed
+        )
+    };
+    let mut lines = vec![format!("{}{what}", look.dim("eprof stat: "))];
+    let source = visible(&results.source);
+    let how = if results.is_estimated() {
+        "estimated"
+    } else {
+        "measured"
+    };
+    lines.push(format!("{}{how}: {source}", look.dim("  source    ")));
+    if results.is_estimated() {
+        let band = results.band.map_or_else(String::new, |(low, high)| {
+            format!(" (90 %: × {low:.2} to × {high:.2})")
+        });
+        let sentence = format!(
+            "The joules are estimated from CPU time, not measured: all of them may be off by the \
+             same factor{band}. How runs and commands differ is how their CPU times do."
+        );
+        for line in wrapped(&sentence, look.width.saturating_sub(2)) {
+            lines.push(look.warn(&format!("  {line}")));
+        }
+    }
+    lines
+}
+
+fn of_subject(results: &Results, of: &Subjected, look: Look) -> Vec<String> {
+    let name = shorten(&visible(&of.subject.name), look.width.saturating_sub(16)).into_owned();
+    let runs = counted(of.runs.len() as u64, "run", "runs");
+    let mut lines = vec![format!("{}  {}", look.bold(&name), look.dim(&runs))];
+    if of.summaries.is_empty() {
+        return lines;
+    }
+    let [mean, half, unit] = Column::energy("mean", "±90 %");
+    let mut grid = Grid::new(vec![
+        Column::name("", Give::End),
+        mean,
+        half,
+        unit,
+        Column::number("median"),
+        Column::number("min"),
+        Column::number("max"),
+    ]);
+    for (measure, summary) in &of.summaries {
+        let guess = results.is_estimated() && measure.is_energy();
+        grid.row(cells(*measure, summary, guess), Weight::Plain);
+    }
+    lines.extend(grid.lines(look, 2));
+    lines
+}
+
+/// The cells of a measure; all with the digits that the interval of the mean
+/// allows.
+fn cells(measure: Measure, summary: &Summary, guess: bool) -> Vec<String> {
+    let half = summary.interval.map(|interval| interval.half());
+    let unit = measure.unit();
+    let Figure {
+        value,
+        half: shown,
+        unit: mean_unit,
+    } = figure(summary.mean, half, unit);
+    let mark = if guess { "~" } else { "" };
+    let other = |value: f64| {
+        let mut figure = figure(value, half.or(Some(value / 300.0)), unit);
+        figure.half = None;
+        format!("{mark}{}", figure.text())
+    };
+    vec![
+        measure.name().to_owned(),
+        format!("{mark}{value}"),
+        shown.map_or_else(String::new, |half| format!("±{half}")),
+        mean_unit,
+        other(summary.median),
+        other(summary.min),
+        other(summary.max),
+    ]
+}
+
+fn comparisons(results: &Results, look: Look) -> Vec<String> {
+    let name = |at: usize| {
+        let subject = results.subjects.get(at);
+        let name = subject.map_or("", |of| of.subject.name.as_str());
+        shorten(&visible(name), look.width.saturating_sub(24)).into_owned()
+    };
+    let base = look.bold(&name(0));
+    let mut lines = vec![format!("{} {base}", look.dim("against"))];
+    for at in 1..results.subjects.len() {
+        lines.push(format!("  {}", look.bold(&name(at))));
+        let of = results.comparisons.iter().filter(|of| of.subject == at);
+        for comparison in of {
+            let lead = format!("    {:<14}", comparison.measure.name());
+            let text = told(comparison);
+            let room = look.width.saturating_sub(18);
+            for (line_number, line) in wrapped(&text, room).into_iter().enumerate() {
+                let lead = match line_number {
+                    0 => look.dim(&lead),
+                    _ => " ".repeat(18),
+                };
+                lines.push(format!("{lead}{line}"));
+            }
+        }
+    }
+    lines
+}
+
+/// A ratio with its interval, and what may be said.
+fn told(of: &Comparison) -> String {
+    let decimals = decimals(of.interval.half());
+    let number = |x: f64| match x {
+        x if x >= 100.0 => "100 and more".to_owned(),
+        x => format!("{x:.decimals$}"),
+    };
+    let ratio = format!(
+        "× {} ({}: {} to {})",
+        number(of.ratio),
+        of.confidence,
+        number(of.interval.low),
+        number(of.interval.high)
+    );
+    let change = (of.ratio - 1.0) * 100.0;
+    match of.verdict {
+        Verdict::Better => format!("{ratio}  better: {:.1} % less", -change),
+        Verdict::Worse => format!("{ratio}  worse: {change:.1} % more"),
+        Verdict::Undetected => format!("{ratio}  {}", undetected(of, change)),
+    }
+}
+
+fn undetected(of: &Comparison, change: f64) -> String {
+    let runs = counted(of.contrast.runs.0 as u64, "run", "runs");
+    let mut text = format!("no detectable difference with {runs}");
+    // With a few runs that scatter, not even a doubling.
+    if let Some(detectable) = of.detectable.filter(|detectable| *detectable < 1.0) {
+        text.push_str(&format!(
+            "; one of {:.1} % would probably be seen",
+            detectable * 100.0
+        ));
+    }
+    match of.needed {
+        Some(needed) => text.push_str(&format!(
+            ", and to tell {change:+.1} % from none takes about {}",
+            counted(needed as u64, "run", "runs")
+        )),
+        None => text.push_str(&format!(
+            ", and {change:+.1} % in no reasonable number of runs"
+        )),
+    }
+    text
+}
+
+/// Decimals of a ratio whose interval is ± `half`: to a tenth of that.
+fn decimals(half: f64) -> usize {
+    if half > 0.0 && half < 1.0 {
+        (1.0 - half.log10().floor()).clamp(2.0, 5.0) as usize
+    } else {
+        2
+    }
+}

@@ -1,0 +1,248 @@
+//! What the runs say together.
+
+use serde::Serialize;
+
+use crate::caveat::Caveat;
+use crate::compare::{Confidence, Contrast, Interval, Summary, USUAL_POWER, Verdict, holm};
+use crate::source::Provenance;
+
+use super::caveats;
+use super::run::Run;
+use super::session::Repeated;
+use super::subject::Subject;
+
+/// How sure a verdict is, over all commands together.
+pub const VERDICTS: Confidence = Confidence::NINETY_NINE;
+
+/// What is told of a run.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Serialize)]
+#[serde(rename_all = "snake_case")]
+pub enum Measure {
+    /// Energy of the target, J.
+    Energy,
+    /// The same above idle, J.
+    AboveIdle,
+    /// How long it ran, s.
+    Time,
+    /// Mean power, W.
+    Power,
+    /// Energy times time, J·s.
+    EnergyDelay,
+}
+
+impl Measure {
+    /// All, in the order of reports.
+    pub const ALL: [Self; 5] = [
+        Self::Energy,
+        Self::AboveIdle,
+        Self::Time,
+        Self::Power,
+        Self::EnergyDelay,
+    ];
+
+    /// Those by which commands are compared. (Less power is not better where
+    /// it takes longer.)
+    pub const COMPARED: [Self; 3] = [Self::Energy, Self::Time, Self::EnergyDelay];
+
+    /// The name in reports.
+    pub fn name(self) -> &'static str {
+        match self {
+            Self::Energy => "energy",
+            Self::AboveIdle => "above idle",
+            Self::Time => "time",
+            Self::Power => "power",
+            Self::EnergyDelay => "energy × time",
+        }
+    }
+
+    /// The unit.
+    pub fn unit(self) -> &'static str {
+        match self {
+            Self::Energy | Self::AboveIdle => "J",
+            Self::Time => "s",
+            Self::Power => "W",
+            Self::EnergyDelay => "Js",
+        }
+    }
+
+    /// Whether it has joules in it, and so may be an estimate.
+    pub fn is_energy(self) -> bool {
+        self != Self::Time
+    }
+
+    /// What `run` gave; `None` where that is not known.
+    pub fn of(self, run: &Run) -> Option<f64> {
+        match self {
+            Self::Energy => run.joules(),
+            Self::AboveIdle => run.above_idle.map(|energy| energy.joules()),
+            Self::Time => Some(run.time.seconds()),
+            Self::Power => run.watts(),
+            Self::EnergyDelay => run.energy_delay(),
+        }
+    }
+}
+
+/// One command and its runs.
+#[derive(Clone, Debug)]
+pub struct Subjected {
+    /// The command.
+    pub subject: Subject,
+    /// Its runs, in the order in which they were made.
+    pub runs: Vec<Run>,
+    /// What they say; measures that are not known of all runs are missing.
+    pub summaries: Vec<(Measure, Summary)>,
+    /// What makes that less true.
+    pub caveats: Vec<Caveat>,
+}
+
+impl Subjected {
+    fn new(subject: Subject, runs: Vec<Run>) -> Self {
+        let summary = |measure: Measure| {
+            let values: Option<Vec<f64>> = runs.iter().map(|run| measure.of(run)).collect();
+            Some((measure, Summary::of(&values?, Confidence::NINETY)?))
+        };
+        let summaries: Vec<_> = Measure::ALL.into_iter().filter_map(summary).collect();
+        Self {
+            caveats: caveats::of_subject(&subject.name, &runs, &summaries),
+            subject,
+            runs,
+            summaries,
+        }
+    }
+
+    /// What the runs say of one measure.
+    pub fn summary(&self, measure: Measure) -> Option<&Summary> {
+        let mut all = self.summaries.iter();
+        all.find(|(of, _)| *of == measure).map(|(_, of)| of)
+    }
+}
+
+/// A command against the first one.
+#[derive(Clone, Debug)]
+pub struct Comparison {
+    /// Position of the command.
+    pub subject: usize,
+    /// What is compared.
+    pub measure: Measure,
+    /// The comparison, round by round.
+    pub contrast: Contrast,
+    /// How sure the verdict and the interval are, so that all commands
+    /// together make [`VERDICTS`].
+    pub confidence: Confidence,
+    /// The command's mean divided by the first one's.
+    pub ratio: f64,
+    /// What holds the true ratio.
+    pub interval: Interval,
+    /// What may be said.
+    pub verdict: Verdict,
+    /// The smallest change that so many runs find in nine of ten cases
+    /// (0.03: 3 %).
+    pub detectable: Option<f64>,
+    /// Rounds that would find the difference that was seen, likewise.
+    pub needed: Option<usize>,
+}
+
+/// Everything that is reported.
+#[derive(Clone, Debug)]
+pub struct Results {
+    /// The commands.
+    pub subjects: Vec<Subjected>,
+    /// Each command but the first against the first, by measure.
+    pub comparisons: Vec<Comparison>,
+    /// Rounds that were to be made.
+    pub rounds: usize,
+    /// What the order was drawn from.
+    pub seed: u64,
+    /// The weakest claim of all meters.
+    pub provenance: Provenance,
+    /// For estimates: the factors between which the truth lies in 90 % of
+    /// cases.
+    pub band: Option<(f64, f64)>,
+    /// Which meters were read.
+    pub source: String,
+    /// What makes all of it less true.
+    pub caveats: Vec<Caveat>,
+}
+
+impl Results {
+    /// What the runs of `subjects` say, of which there were to be `rounds`.
+    pub fn of(subjects: &[Subject], rounds: usize, seed: u64, repeated: Repeated) -> Self {
+        let runs = &repeated.runs;
+        let mut all = repeated.caveats;
+        all.extend(caveats::of_all(runs, rounds * subjects.len()));
+        let bands = runs.iter().filter_map(|run| run.band);
+        let weakest = runs.iter().map(|run| run.provenance).max();
+        let source = runs.first().map(|run| run.source.clone());
+        let of = |at: usize| runs.iter().filter(move |run| run.subject == at).cloned();
+        let with =
+            |(at, subject): (usize, &Subject)| Subjected::new(subject.clone(), of(at).collect());
+        let subjects: Vec<Subjected> = subjects.iter().enumerate().map(with).collect();
+        Self {
+            comparisons: comparisons(&subjects),
+            rounds,
+            seed,
+            provenance: weakest.unwrap_or(Provenance::Estimated),
+            band: bands.reduce(|a, b| (a.0.min(b.0), a.1.max(b.1))),
+            source: source.unwrap_or_default(),
+            caveats: all,
+            subjects,
+        }
+    }
+
+    /// Whether the joules are estimated.
+    pub fn is_estimated(&self) -> bool {
+        self.provenance == Provenance::Estimated
+    }
+}
+
+fn comparisons(subjects: &[Subjected]) -> Vec<Comparison> {
+    let Some((base, others)) = subjects.split_first() else {
+        return Vec::new();
+    };
+    let mut comparisons = Vec::new();
+    for measure in Measure::COMPARED {
+        let contrasts: Vec<(usize, Contrast)> = others
+            .iter()
+            .enumerate()
+            .filter_map(|(at, other)| Some((at + 1, contrast(measure, base, other)?)))
+            .collect();
+        let p: Vec<f64> = contrasts.iter().map(|(_, contrast)| contrast.p()).collect();
+        let levels = holm(&p, VERDICTS.alpha());
+        for ((subject, contrast), level) in contrasts.into_iter().zip(levels) {
+            let confidence = Confidence::of_alpha(level).unwrap_or(VERDICTS);
+            let known = contrast.ratio().zip(contrast.ratio_interval(confidence));
+            let Some((ratio, interval)) = known else {
+                continue;
+            };
+            let verdict = contrast.verdict(confidence);
+            let open = verdict == Verdict::Undetected;
+            let needed = contrast.runs_for_observed(confidence, USUAL_POWER);
+            comparisons.push(Comparison {
+                subject,
+                measure,
+                confidence,
+                ratio,
+                interval,
+                verdict,
+                detectable: contrast.detectable(confidence, USUAL_POWER),
+                needed: needed.filter(|_| open),
+                contrast,
+            });
+        }
+    }
+    comparisons
+}
+
+/// Two commands, by the rounds of which both are known.
+fn contrast(measure: Measure, base: &Subjected, other: &Subjected) -> Option<Contrast> {
+    let mut values = (Vec::new(), Vec::new());
+    for run in &base.runs {
+        let pair = other.runs.iter().find(|of| of.round == run.round);
+        let pair = pair.and_then(|of| measure.of(of));
+        if let Some((a, b)) = measure.of(run).zip(pair) {
+            values.0.push(a);
+            values.1.push(b);
+        }
+    }
+    Contrast::blocked(&values.0, &values.1)
+}
