@@ -156,6 +156,7 @@ impl Synthetic {
         let header = self.header();
         let ledger = self.ledger();
         let key = |pid| ProcessKey {
+            member: 0,
             pid,
             start: Timestamp(1_000_000_000 + u64::from(pid)),
             generation: 1,
@@ -247,7 +248,7 @@ impl Synthetic {
                 }
                 stacks.push(StackRow {
                     thread: index,
-                    frames,
+                    frames: frames.into(),
                     price,
                     samples: *samples,
                 });
@@ -277,6 +278,7 @@ impl Synthetic {
             .collect();
         modules.sort_by_key(|row| std::cmp::Reverse(row.own.full));
         Profile {
+            members: Vec::new(),
             summary: Summary {
                 header,
                 duration: Nanos(5_021_334_871),

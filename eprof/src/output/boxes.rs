@@ -107,7 +107,7 @@ impl<'a> Boxes<'a> {
     fn looks(&self, stack: Option<usize>) -> Vec<(FrameKind, &'a str)> {
         let profile = self.profile;
         let row = stack.and_then(|at| profile.stacks.get(at));
-        let frames = row.map(|row| row.frames.as_slice()).unwrap_or_default();
+        let frames = row.map(|row| &*row.frames).unwrap_or_default();
         if frames.is_empty() {
             return vec![(FrameKind::Marker, "")];
         }

@@ -118,7 +118,7 @@ impl Stacks {
                 }
                 None => vec![UNKNOWN.to_owned(); LEVELS],
             };
-            for frame in &row.frames {
+            for frame in row.frames.iter() {
                 let name = inner.entry(frame).or_insert_with(|| frame_name(frame));
                 names.push(name.clone());
             }

@@ -42,6 +42,7 @@ impl Profile {
             stacks,
         } = by_code(&attributed.stacks, &charges, &threads, &names);
         Self {
+            members: Vec::new(),
             summary: summary(catalog, attributed),
             ledger: attributed.ledger.clone(),
             processes: processes(attributed, &charges, &people),
@@ -101,11 +102,13 @@ impl<'a> People<'a> {
     fn key(&self, leader: TaskId) -> ProcessKey {
         match self.tasks.get(&leader) {
             Some(task) => ProcessKey {
+                member: 0,
                 pid: task.pid,
                 start: task.start,
                 generation: task.generation,
             },
             None => ProcessKey {
+                member: 0,
                 pid: 0,
                 start: Timestamp(0),
                 generation: 0,

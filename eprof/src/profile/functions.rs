@@ -1,11 +1,12 @@
 //! Rows by code: functions, modules, stacks.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, HashMap};
+use std::sync::Arc;
 
 use crate::attribute::{Price, StackCharge, ThreadCharge, UNNAMED};
 use crate::kernel::TaskId;
 
-use super::model::{FunctionKey, FunctionRow, ModuleRow, StackRow, ThreadRow};
+use super::model::{FunctionKey, FunctionRow, ModuleRow, StackRow, SymbolFrame, ThreadRow};
 use super::names::{Code, Names};
 use super::width::{Parts, of_parts};
 
@@ -95,13 +96,26 @@ pub(super) fn by_code(
     });
     let mut modules: Vec<_> = modules.collect();
     modules.sort_by_key(|row| std::cmp::Reverse(row.own.full));
+    // Threads that do the same have the same stacks.
+    let mut shared: HashMap<Vec<Code>, Arc<[SymbolFrame]>> = HashMap::new();
     let stacks = stacks
         .into_iter()
-        .map(|((thread, codes), (price, samples))| StackRow {
-            thread,
-            frames: codes.iter().map(|&code| names.frame(code)).collect(),
-            price,
-            samples,
+        .map(|((thread, codes), (price, samples))| {
+            let frames = || codes.iter().map(|&code| names.frame(code)).collect();
+            let frames = match shared.get(&codes) {
+                Some(frames) => Arc::clone(frames),
+                None => {
+                    let frames: Arc<[SymbolFrame]> = frames();
+                    shared.insert(codes, Arc::clone(&frames));
+                    frames
+                }
+            };
+            StackRow {
+                thread,
+                frames,
+                price,
+                samples,
+            }
         });
     ByCode {
         functions,

@@ -18,8 +18,8 @@ pub use course::{Course, CourseWatch, MeterCourse};
 pub use detail::Detail;
 pub use kind::{FrameKind, kinds};
 pub use model::{
-    CommandRow, CpuRow, FunctionKey, FunctionRow, ModuleRow, ProcessKey, ProcessRow, Profile,
-    StackRow, StackShare, Summary, SymbolFrame, ThreadRow,
+    CommandRow, CpuRow, FunctionKey, FunctionRow, MemberRow, ModuleRow, ProcessKey, ProcessRow,
+    Profile, StackRow, StackShare, Summary, SymbolFrame, ThreadRow,
 };
 pub use names::{GENERATED, INTERRUPT, KERNEL, TRUNCATED, UNKNOWN, UNSAMPLED};
 pub use width::Parts;

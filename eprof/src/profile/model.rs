@@ -2,6 +2,7 @@
 //! account in the ledger, except where said otherwise.
 
 use std::collections::BTreeMap;
+use std::sync::Arc;
 
 use crate::attribute::{HalfWidth, Ledger, Price, Weighing};
 use crate::caveat::Caveat;
@@ -10,9 +11,12 @@ use crate::recording::{Footprint, Header};
 use crate::source::{MeterId, Provenance};
 use crate::unit::{Microjoules, Nanos, Timestamp};
 
-/// Identity of a process: a reused PID or an exec makes another one.
+/// Identity of a process: a reused PID or an exec makes another one, and so
+/// does another run.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub struct ProcessKey {
+    /// Position in [`Profile::members`]; 0 where there are none.
+    pub member: usize,
     /// Process id.
     pub pid: u32,
     /// When its leader was forked.
@@ -191,10 +195,40 @@ pub struct SymbolFrame {
 pub struct StackRow {
     /// Index into [`Profile::threads`].
     pub thread: usize,
-    /// Root first, without the process and thread levels.
-    pub frames: Vec<SymbolFrame>,
+    /// Root first, without the process and thread levels. Rows with the same
+    /// frames share them.
+    pub frames: Arc<[SymbolFrame]>,
     /// Energy.
     pub price: Price,
+    /// Samples.
+    pub samples: u64,
+}
+
+/// One of the runs whose profiles were added up.
+#[derive(Clone, Debug, PartialEq)]
+pub struct MemberRow {
+    /// What tells it from the others: host, rank, or the name of its file.
+    pub name: String,
+    /// The host that it ran on.
+    pub host: String,
+    /// Its other labels: `rank`, `file`, ….
+    pub labels: BTreeMap<String, String>,
+    /// What was run.
+    pub argv: Vec<String>,
+    /// When it started, nanoseconds since 1970.
+    pub started_unix_ns: u64,
+    /// From the start of the target to its end.
+    pub duration: Nanos,
+    /// The target's exit code; `None` when the recording was cut off.
+    pub exit_code: Option<i32>,
+    /// What its meters said.
+    pub total: Microjoules,
+    /// Energy of the target.
+    pub price: Price,
+    /// 90 % half width of `price.full`.
+    pub ci90: Microjoules,
+    /// The target's CPU time.
+    pub cpu: Nanos,
     /// Samples.
     pub samples: u64,
 }
@@ -202,6 +236,8 @@ pub struct StackRow {
 /// Everything an output needs, and nothing it has to compute.
 #[derive(Clone, Debug)]
 pub struct Profile {
+    /// The runs that this is the sum of; empty where it is one run's.
+    pub members: Vec<MemberRow>,
     /// What was run.
     pub summary: Summary,
     /// Where the energy went, per meter.
