@@ -92,7 +92,10 @@ pub fn record(plan: &Plan, search: &Search, watch: &mut dyn FnMut(News<'_>)) -> 
     let prepared = target::prepare(command, follow.cgroup(), &identity)?;
     let file = OutputFile::create(&plan.output, identity.files.as_ref())?;
     let header = header::describe(plan, &selected, idle, &probe, &follow, caveats);
-    let capture = Capture::new(file.file(), header)?;
+    let mut capture = Capture::new(file.file(), header)?;
+    if let Some(rank) = plan.rank {
+        capture.labels([("rank".to_owned(), rank.to_string())].into())?;
+    }
 
     // The hooks see the target's birth, and so everything after it.
     let mut child = probe.adopting(|| prepared.spawn())??;

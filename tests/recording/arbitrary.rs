@@ -114,7 +114,7 @@ fn one(dice: &mut Dice, defined: &mut Defined, meters: u32) -> Option<Record> {
         ..
     } = *defined;
     let some = |n: u32| (n > 0).then_some(n);
-    Some(match dice.below(11) {
+    Some(match dice.below(12) {
         0 => {
             defined.tasks += 1;
             let start = dice.magnitude() / 2;
@@ -176,6 +176,12 @@ fn one(dice: &mut Dice, defined: &mut Defined, meters: u32) -> Option<Record> {
                 length: dice.any(),
                 address: dice.any(),
             }),
+        },
+        9 => Record::Labels {
+            labels: dice
+                .list(3, |dice| (dice.text(), dice.text()))
+                .into_iter()
+                .collect(),
         },
         _ => Record::Interval(interval(dice, defined, meters)),
     })

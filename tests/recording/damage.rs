@@ -80,11 +80,6 @@ fn any_flipped_bit_is_noticed_and_costs_only_what_follows() {
         for bit in 0..8 {
             let mut flipped = bytes.clone();
             flipped[index] ^= 1 << bit;
-            if (index, bit) == (8, 0) {
-                // Version 3 becomes 2, all of which is in 3: nothing is lost.
-                assert_eq!(load(&flipped).unwrap(), whole);
-                continue;
-            }
             if index < PROLOGUE as usize {
                 assert_eq!(load(&flipped).unwrap_err().kind(), ErrorKind::Data);
                 continue;

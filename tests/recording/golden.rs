@@ -30,11 +30,17 @@ fn the_committed_recording_is_still_read() {
 }
 
 #[test]
-fn a_recording_of_version_2_is_still_read() {
-    let golden = Path::new(env!("CARGO_MANIFEST_DIR")).join("../tests/golden/recording-2.data");
-    let bytes = std::fs::read(golden).unwrap();
-    let reader = Reader::new(bytes.as_slice(), Some(bytes.len() as u64)).unwrap();
-    let read: Vec<Record> = reader.map(Result::unwrap).collect();
-    assert_eq!(read, sample::records_of_version_2());
-    assert_eq!(super::stranger::read(&bytes), read);
+fn recordings_of_older_versions_are_still_read() {
+    for (version, expected) in [
+        (2, sample::records_of_version_2()),
+        (3, sample::records_of_version_3()),
+    ] {
+        let golden = Path::new(env!("CARGO_MANIFEST_DIR"))
+            .join(format!("../tests/golden/recording-{version}.data"));
+        let bytes = std::fs::read(golden).unwrap();
+        let reader = Reader::new(bytes.as_slice(), Some(bytes.len() as u64)).unwrap();
+        let read: Vec<Record> = reader.map(Result::unwrap).collect();
+        assert_eq!(read, expected, "version {version}");
+        assert_eq!(super::stranger::read(&bytes), read);
+    }
 }

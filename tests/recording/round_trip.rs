@@ -33,6 +33,7 @@ proptest! {
         let (mut objects, mut frames) = (catalog.objects.into_iter(), catalog.frames.into_iter());
         let (mut stacks, mut symbols) = (catalog.stacks.into_iter(), catalog.symbols.into_iter());
         let (mut lines, mut segments) = (BTreeMap::new(), BTreeMap::new());
+        let mut labels = BTreeMap::new();
         let mut end = None;
         for record in records {
             match record {
@@ -54,10 +55,12 @@ proptest! {
                 Record::Segments { object, segments: of } => {
                     segments.insert(object, of);
                 }
+                Record::Labels { labels: of } => labels.extend(of),
                 Record::End(it) => end = Some(*it),
             }
         }
         prop_assert_eq!((catalog.lines, catalog.segments), (lines, segments));
+        prop_assert_eq!(catalog.labels, labels);
         prop_assert_eq!(catalog.gone, gone);
         prop_assert_eq!(catalog.end.is_none(), !catalog.caveats.is_empty());
         prop_assert_eq!(catalog.end, end);

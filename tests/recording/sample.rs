@@ -343,13 +343,23 @@ pub(crate) fn records() -> Vec<Record> {
                 address: 0x40_1000,
             }],
         },
+        Record::Labels {
+            labels: [("rank".to_owned(), "7".to_owned())].into(),
+        },
         Record::End(Box::new(end())),
     ]
 }
 
+/// The same without what version 4 of the format added.
+pub(crate) fn records_of_version_3() -> Vec<Record> {
+    let mut records = records();
+    records.retain(|record| !matches!(record, Record::Labels { .. }));
+    records
+}
+
 /// The same without what version 3 of the format added.
 pub(crate) fn records_of_version_2() -> Vec<Record> {
-    let mut records = records();
+    let mut records = records_of_version_3();
     records.retain(|record| match record {
         Record::Frame(Frame::Generated { .. }) | Record::Lines(_) | Record::Segments { .. } => {
             false

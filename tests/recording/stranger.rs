@@ -359,6 +359,12 @@ impl Bytes<'_> {
                     address: b.varint(),
                 }),
             },
+            12 => Record::Labels {
+                labels: self
+                    .list(|b| (b.string(), b.string()))
+                    .into_iter()
+                    .collect(),
+            },
             other => panic!("record {other}"),
         }
     }
@@ -378,9 +384,9 @@ pub(crate) fn read(file: &[u8]) -> Vec<Record> {
     let rest = file
         .strip_prefix(b"\x45\x50\x52\x4F\x46\x00\x0D\x0A")
         .unwrap();
-    // Version 3 only added alternatives.
+    // Versions 3 and 4 only added alternatives.
     let version = |of: u8| rest.strip_prefix(&[of, 0, 0, 0]);
-    let mut rest = version(3).or_else(|| version(2)).unwrap();
+    let mut rest = [4, 3, 2].into_iter().find_map(version).unwrap();
     let mut records = Vec::new();
     while !rest.is_empty() {
         let word = |at: usize| u32::from_le_bytes(rest[at..at + 4].try_into().unwrap());

@@ -7,7 +7,7 @@ use std::time::Duration;
 use super::args::{AttributionArgs, SourceChoice, Weights};
 use super::counters::CounterChoice;
 use crate::error::{Error, ErrorKind, Result};
-use crate::host::SysRoot;
+use crate::host::{SysRoot, rank};
 use crate::kernel::{Counter, Unwinding};
 use crate::session::Plan;
 use crate::source::calibration;
@@ -70,6 +70,7 @@ pub(super) fn plan(asked: &Asked<'_>, root: SysRoot) -> Result<Plan> {
         program,
         arguments: words.collect(),
         streams: Streams::default(),
+        rank: rank::of_environment(),
         output: asked.output.to_owned(),
     })
 }

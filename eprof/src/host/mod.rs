@@ -13,6 +13,7 @@ pub mod energy_filter;
 pub mod kernel;
 pub mod load;
 pub mod processor;
+pub mod rank;
 pub mod root;
 pub mod trial;
 

@@ -1,7 +1,7 @@
 //! A recording while it is made: interns what repeats, counts samples, and
 //! writes a frame per interval.
 
-use std::collections::HashMap;
+use std::collections::{BTreeMap, HashMap};
 use std::io::Write;
 
 use crate::error::{Error, ErrorKind, Result};
@@ -86,6 +86,15 @@ impl<W: Write> Capture<W> {
         capture.writer.push(&Record::Header(Box::new(header)))?;
         capture.writer.flush()?;
         Ok(capture)
+    }
+
+    /// Takes in what tells the run from others of the same job.
+    ///
+    /// # Errors
+    ///
+    /// `Internal` if that is absurdly much.
+    pub fn labels(&mut self, labels: BTreeMap<String, String>) -> Result<()> {
+        self.push(Record::Labels { labels })
     }
 
     /// Takes in a thread's birth, renaming or end; samples and mappings must

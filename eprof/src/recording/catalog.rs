@@ -50,6 +50,8 @@ pub struct Catalog {
     pub lines: BTreeMap<FrameId, Vec<Option<Line>>>,
     /// The code segments of objects, where known.
     pub segments: BTreeMap<ObjectId, Vec<Segment>>,
+    /// What tells the run from others of the same job: `rank`.
+    pub labels: BTreeMap<String, String>,
     /// What was known when the target had ended; `None` where the recording
     /// was cut off.
     pub end: Option<End>,
@@ -72,6 +74,7 @@ impl Catalog {
             symbols: Vec::new(),
             lines: BTreeMap::new(),
             segments: BTreeMap::new(),
+            labels: BTreeMap::new(),
             end: None,
             caveats: Vec::new(),
         }
@@ -104,6 +107,7 @@ impl Catalog {
             Record::Segments { object, segments } => {
                 self.segments.insert(object, segments);
             }
+            Record::Labels { labels } => self.labels.extend(labels),
         }
         None
     }

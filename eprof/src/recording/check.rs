@@ -25,6 +25,9 @@ pub const MAX_INLINED: usize = 1024;
 /// Most code segments of one object.
 pub const MAX_SEGMENTS: usize = 1024;
 
+/// Most labels of one recording.
+pub const MAX_LABELS: usize = 64;
+
 /// Largest time and length of time: 36 years of uptime in nanoseconds. Sums
 /// of many stay exact.
 pub const MAX_TIME: u64 = 1 << 60;
@@ -144,6 +147,15 @@ impl Checker {
                 if segments.len() > MAX_SEGMENTS {
                     return Err(format!("has an object of {} segments", segments.len()));
                 }
+            }
+            Record::Labels { labels } => {
+                if labels.len() > MAX_LABELS {
+                    return Err(format!("has {} labels", labels.len()));
+                }
+                labels.iter().try_for_each(|(name, value)| {
+                    string(name)?;
+                    string(value)
+                })?;
             }
             Record::End(end) => {
                 check_end::end(end)?;

@@ -7,14 +7,14 @@
 //! | offset | bytes | what                                                     |
 //! |-------:|------:|----------------------------------------------------------|
 //! |      0 |     8 | magic: `45 50 52 4F 46 00 0D 0A` (`EPROF`, NUL, CR, LF)   |
-//! |      8 |     4 | version of the format, a `u32`; this text describes 3    |
+//! |      8 |     4 | version of the format, a `u32`; this text describes 4    |
 //! |     12 |     – | frames, one after the other, up to the end of the file   |
 //!
 //! (The magic has a NUL and a line end so that a transfer as text shows, as in
 //! PNG.) A reader refuses a version that it does not know: a new record raises
-//! the version, and nothing in a frame can be skipped. Version 3 added
-//! alternatives and changed none, so that a recording of version 2 is read as
-//! one of version 3.
+//! the version, and nothing in a frame can be skipped. Versions 3 and 4 added
+//! alternatives and changed none, so that older recordings are read as ones of
+//! version 4.
 //!
 //! # Frame
 //!
@@ -77,6 +77,7 @@
 //!             peak_rss: u64, programs: [name: string, runs: u64, mean_ns: f64?], caveats: [Caveat]
 //! 10 Lines    frame: u32, lines: [Line?]
 //! 11 Segments object: u32, segments: [Segment]
+//! 12 Labels   labels: {string: string}
 //!
 //! Line           file: string, number: u32
 //! Segment        offset: u64, length: u64, address: u64
@@ -122,7 +123,7 @@
 pub const MAGIC: [u8; 8] = *b"EPROF\0\r\n";
 
 /// The version of the format that this eprof writes.
-pub const VERSION: u32 = 3;
+pub const VERSION: u32 = 4;
 
 /// The oldest version that this eprof reads.
 pub const OLDEST: u32 = 2;

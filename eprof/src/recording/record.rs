@@ -1,6 +1,8 @@
 //! The records of a recording, in the order in which they may appear:
 //! [`Header`] first, [`End`] last, each definition before its first use.
 
+use std::collections::BTreeMap;
+
 use serde::{Deserialize, Serialize};
 
 use crate::caveat::Caveat;
@@ -326,5 +328,10 @@ pub enum Record {
         object: ObjectId,
         /// Its executable segments, in the order of the file.
         segments: Vec<Segment>,
+    },
+    /// What tells this run from others that belong to the same job.
+    Labels {
+        /// `rank`: the number of the process in a parallel job.
+        labels: BTreeMap<String, String>,
     },
 }

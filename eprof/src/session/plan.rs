@@ -49,6 +49,9 @@ pub struct Plan {
     pub arguments: Vec<OsString>,
     /// Where the target's standard streams lead.
     pub streams: Streams,
+    /// Number of the process in a parallel job, where it is of one; see
+    /// [`crate::host::rank`].
+    pub rank: Option<u32>,
     /// The recording.
     pub output: PathBuf,
 }
