@@ -21,6 +21,7 @@ pub mod caveat;
 pub mod cli;
 pub mod clock;
 pub mod compare;
+pub mod diff;
 pub mod error;
 pub mod host;
 pub mod kernel;

@@ -250,6 +250,28 @@ pub fn watch(
     attributed(&recording, settings, &mut watch).map(drop)
 }
 
+/// What the target counted of `counter` in the recording at `path`; `None`
+/// where that was not counted, or cannot be trusted.
+///
+/// # Errors
+///
+/// A file that is not a recording.
+pub fn counted(path: &Path, counter: Counter) -> Result<Option<u64>> {
+    let recording = RecordingFile::open(path)?;
+    let end = recording.catalog.end.as_ref();
+    let distrusted = end.is_none_or(|end| end.distrusted.contains(&counter));
+    if distrusted || !recording.catalog.header.counts(counter) {
+        return Ok(None);
+    }
+    let mut sum = 0u64;
+    for interval in recording.intervals()? {
+        for cpu in interval?.cpus {
+            sum = sum.saturating_add(cpu.target.counts[counter as usize]);
+        }
+    }
+    Ok(Some(sum))
+}
+
 /// The header, without the counters that cannot be trusted: only at the end is
 /// it known whether they ran all the time.
 fn trusted(catalog: &Catalog) -> Header {

@@ -9,6 +9,7 @@ mod calibrate;
 mod complete;
 mod counters;
 mod deliver;
+mod diff;
 mod duration;
 mod export;
 mod flamegraph;
@@ -38,6 +39,7 @@ pub fn execute(cli: Cli) -> Result<u8> {
         Command::Report(args) => report::execute(&args),
         Command::Flamegraph(args) => flamegraph::execute(&args),
         Command::Export(args) => export::execute(&args),
+        Command::Diff(args) => diff::execute(&args),
         Command::Calibrate(args) => calibrate::execute(&args, root),
         Command::List(args) => machine::list(&args, &root),
         Command::Doctor(args) => machine::doctor(&args, &root),

@@ -2,6 +2,8 @@
 
 use std::collections::{BTreeSet, HashMap};
 
+use inferno::flamegraph::color::Color;
+
 use crate::profile::{FrameKind, KERNEL, Parts, ProcessKey, Profile, kinds};
 use crate::unit::Microjoules;
 
@@ -9,7 +11,8 @@ use super::balance::target_half;
 use super::claim::Claim;
 use super::figures::{count, percent};
 use super::folded::{LEVELS, Stacks, unmarked};
-use super::palette::Kind;
+use super::palette::{Kind, colour};
+use super::retouch::Paint;
 use super::visible::visible;
 
 /// Boxes that are narrower than this part of the picture are not drawn: they
@@ -26,8 +29,7 @@ pub(super) struct Drawn {
     /// Its name, which decides its shade.
     pub(super) name: String,
     pub(super) kind: Kind,
-    /// The tooltip. Ends in the only parentheses that count: a zoom shows
-    /// what is before them.
+    /// The tooltip, see [`Paint::title`].
     pub(super) title: String,
 }
 
@@ -60,6 +62,23 @@ impl<'a> Boxes<'a> {
         };
         boxes.lay(stacks);
         boxes
+    }
+
+    /// What they look like.
+    pub(super) fn paint(&self) -> HashMap<Place, Paint> {
+        let paint = |of: &Drawn| Paint {
+            fill: colour(&of.name, of.kind),
+            title: of.title.clone(),
+        };
+        let drawn = self.drawn.iter();
+        drawn.map(|(place, of)| (*place, paint(of))).collect()
+    }
+
+    /// The kinds of boxes that there are, in the order of the legend.
+    pub(super) fn legend(&self) -> Vec<(Color, &'static str)> {
+        let there: BTreeSet<Kind> = self.drawn.values().map(|drawn| drawn.kind).collect();
+        let kinds = Kind::ALL.into_iter().filter(|kind| there.contains(kind));
+        kinds.map(|kind| (kind.colour(), kind.label())).collect()
     }
 
     fn lay(&mut self, stacks: &Stacks) {

@@ -25,11 +25,11 @@ use super::visible::{shorten, visible};
 
 /// More than this is not exact in the picture, which computes in `f64`:
 /// 9 007 199 254 J, a power station for some seconds.
-const MOST_UJ: u64 = 1 << 53;
+pub(super) const MOST_UJ: u64 = 1 << 53;
 
 /// Characters of title and subtitle that fit into the picture.
-const TITLE_WIDTH: usize = 105;
-const SUBTITLE_WIDTH: usize = 150;
+pub(super) const TITLE_WIDTH: usize = 105;
+pub(super) const SUBTITLE_WIDTH: usize = 150;
 
 /// Writes the flamegraph. Where there is no energy, the picture says why.
 ///
@@ -51,15 +51,37 @@ pub fn write(profile: &Profile, mut out: impl Write) -> io::Result<()> {
             ));
         }
     }
-    let mut palette = palette(&stacks);
-    let mut options = Options::default();
-    options.title = format!("Energy of {title}");
-    options.subtitle = Some(shorten(&subtitle(profile, claim), SUBTITLE_WIDTH).into_owned());
+    let mut palette = palette(&stacks.names);
+    let subtitle = shorten(&subtitle(profile, claim), SUBTITLE_WIDTH).into_owned();
+    let mut options = options(format!("Energy of {title}"), subtitle, &mut palette);
     options.count_name = if claim.estimated {
         "µJ estimated".to_owned()
     } else {
         "µJ".to_owned()
     };
+    let lines: Vec<String> = stacks.lines().rev().collect();
+    let mut svg = Vec::new();
+    flamegraph::from_lines(&mut options, lines.iter().map(String::as_str), &mut svg)?;
+    let boxes = Boxes::of(profile, &stacks);
+    let svg = retouch(
+        &String::from_utf8_lossy(&svg),
+        &boxes.paint(),
+        &boxes.legend(),
+    );
+    out.write_all(svg.as_bytes())?;
+    out.flush()
+}
+
+/// How all flamegraphs look. Lines are given in the order of their frames,
+/// last line first.
+pub(super) fn options<'p>(
+    title: String,
+    subtitle: String,
+    palette: &'p mut PaletteMap,
+) -> Options<'p> {
+    let mut options = Options::default();
+    options.title = title;
+    options.subtitle = Some(subtitle);
     options.name_type = "Frame:".to_owned();
     let background = Color {
         r: 252,
@@ -68,7 +90,7 @@ pub fn write(profile: &Profile, mut out: impl Write) -> io::Result<()> {
     };
     options.bgcolors = Some(BackgroundColor::Flat(background));
     options.stroke_color = StrokeColor::Color(background);
-    options.palette_map = Some(&mut palette);
+    options.palette_map = Some(palette);
     options.min_width = NARROWEST * 100.0;
     options.text_truncate_direction = TextTruncateDirection::Right;
     // The lines are in the order of their frames, which is not the order of
@@ -76,12 +98,7 @@ pub fn write(profile: &Profile, mut out: impl Write) -> io::Result<()> {
     // sorted as text, one function's stacks may be torn apart. This option
     // takes the order as it is, last line first.
     options.flame_chart = true;
-    let lines: Vec<String> = stacks.lines().rev().collect();
-    let mut svg = Vec::new();
-    flamegraph::from_lines(&mut options, lines.iter().map(String::as_str), &mut svg)?;
-    let svg = retouch(&String::from_utf8_lossy(&svg), &Boxes::of(profile, &stacks));
-    out.write_all(svg.as_bytes())?;
-    out.flush()
+    options
 }
 
 fn subtitle(profile: &Profile, claim: Claim) -> String {
@@ -103,10 +120,10 @@ fn subtitle(profile: &Profile, claim: Claim) -> String {
 
 /// A colour for every name, so that nothing is left to chance. The boxes get
 /// others later.
-fn palette(stacks: &Stacks) -> PaletteMap {
+pub(super) fn palette(names: &[String]) -> PaletteMap {
     let mut palette = PaletteMap::default();
     palette.insert("", colour("", Kind::Task));
-    for name in &stacks.names {
+    for name in names {
         palette.insert(name, colour(name, Kind::Task));
     }
     palette

@@ -56,11 +56,11 @@ pub fn write(profile: &Profile, out: impl Write) -> io::Result<()> {
 
 /// A name that fits between semicolons: hostile characters are escaped, and
 /// `;` becomes `:` (as in `stackcollapse-perf.pl`).
-fn level(name: &str) -> String {
+pub(super) fn level(name: &str) -> String {
     visible(name).trim().replace(';', ":")
 }
 
-fn frame_name(frame: &SymbolFrame) -> String {
+pub(super) fn frame_name(frame: &SymbolFrame) -> String {
     let name = level(&frame.key.function);
     if frame.key.module == KERNEL && !name.starts_with('[') {
         format!("{name}_[k]")
@@ -92,7 +92,7 @@ pub(super) fn comms(profile: &Profile) -> HashMap<ProcessKey, &str> {
 
 /// A leaf that ends in a number would be read as a second count: the space
 /// before the number becomes `_`.
-fn leaf_name(name: String) -> String {
+pub(super) fn leaf_name(name: String) -> String {
     match name.rsplit_once(' ') {
         Some((head, tail)) if tail.chars().all(|c| c.is_ascii_digit() || c == '.') => {
             format!("{head}_{tail}")

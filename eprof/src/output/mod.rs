@@ -13,11 +13,13 @@
 //! - [`folded`]: folded stacks, `process;thread;frame;… µJ`
 //! - [`flame`]: the energy flamegraph, an interactive SVG
 //! - [`export`]: pprof, speedscope, OpenMetrics, energy over time
+//! - [`diff`]: two profiles against each other
 //! - [`calibration`]: what `eprof calibrate` found out
 //! - [`progress`]: the live line while the target runs
 
 pub mod calibration;
 pub mod csv;
+pub mod diff;
 pub mod export;
 pub mod flame;
 pub mod folded;

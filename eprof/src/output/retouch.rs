@@ -1,11 +1,12 @@
 //! What inferno's picture lacks: a colour and a tooltip for each box, not for
 //! each name, and a legend.
 
-use std::collections::BTreeSet;
+use std::collections::HashMap;
 use std::fmt::Write as _;
 
-use super::boxes::{Boxes, Place};
-use super::palette::{Kind, colour};
+use inferno::flamegraph::color::Color;
+
+use super::boxes::Place;
 
 /// Height of a box and the room below the lowest one, in pixels: what inferno
 /// takes unless told otherwise.
@@ -18,15 +19,29 @@ const LEGEND: usize = 22;
 /// What a box begins with.
 const BOX: &str = "<g><title>";
 
-/// Retouches the picture `svg`. What does not look as expected stays as it is.
-pub(super) fn retouch(svg: &str, boxes: &Boxes<'_>) -> String {
+/// What a box looks like and says.
+#[derive(Clone, Debug)]
+pub(super) struct Paint {
+    pub(super) fill: Color,
+    /// The tooltip. Ends in the only parentheses that count: a zoom shows
+    /// what is before them.
+    pub(super) title: String,
+}
+
+/// Retouches the picture `svg`: the boxes by their places, and a legend of
+/// colours. What does not look as expected stays as it is.
+pub(super) fn retouch(
+    svg: &str,
+    boxes: &HashMap<Place, Paint>,
+    colours: &[(Color, &str)],
+) -> String {
     let Some(height) = between(svg, "height=\"", "\"").and_then(|text| text.parse().ok()) else {
         return svg.to_owned();
     };
     let mut parts = svg.split(BOX);
     let head = parts.next().unwrap_or_default();
     let mut out = String::with_capacity(svg.len() * 5 / 4);
-    out.push_str(&taller(head, height, boxes));
+    out.push_str(&taller(head, height, colours));
     for part in parts {
         out.push_str(BOX);
         match one(part, height, boxes) {
@@ -38,15 +53,14 @@ pub(super) fn retouch(svg: &str, boxes: &Boxes<'_>) -> String {
 }
 
 /// A box with its own colour and tooltip.
-fn one(part: &str, height: usize, boxes: &Boxes<'_>) -> Option<String> {
+fn one(part: &str, height: usize, boxes: &HashMap<Place, Paint>) -> Option<String> {
     let (_, rest) = part.split_once("</title>")?;
     let place = place(rest, height)?;
-    let drawn = boxes.drawn.get(&place)?;
+    let paint = boxes.get(&place)?;
     let (before, after) = rest.split_once("fill=\"")?;
     let (_, after) = after.split_once('"')?;
-    let fill = colour(&drawn.name, drawn.kind);
-    let title = escaped(&drawn.title);
-    let (r, g, b) = (fill.r, fill.g, fill.b);
+    let title = escaped(&paint.title);
+    let Color { r, g, b } = paint.fill;
     Some(format!(
         "{title}</title>{before}fill=\"rgb({r},{g},{b})\"{after}"
     ))
@@ -67,7 +81,7 @@ fn between<'t>(text: &'t str, begin: &str, end: &str) -> Option<&'t str> {
 
 /// What precedes the boxes, with room for the legend at the bottom, and thin
 /// lines between the boxes.
-fn taller(head: &str, height: usize, boxes: &Boxes<'_>) -> String {
+fn taller(head: &str, height: usize, colours: &[(Color, &str)]) -> String {
     let new = height + LEGEND;
     let head = head
         .replacen(
@@ -79,22 +93,18 @@ fn taller(head: &str, height: usize, boxes: &Boxes<'_>) -> String {
         .replacen("stroke-width:1;", "stroke-width:0.5;", 1);
     match head.rsplit_once("<svg id=\"frames\"") {
         Some((before, frames)) => {
-            let legend = legend(height, boxes);
+            let legend = legend(height, colours);
             format!("{before}{legend}<svg id=\"frames\"{frames}")
         }
         None => head,
     }
 }
 
-/// One square per kind of box that there is.
-fn legend(top: usize, boxes: &Boxes<'_>) -> String {
-    let there: BTreeSet<Kind> = boxes.drawn.values().map(|drawn| drawn.kind).collect();
+/// One square per colour.
+fn legend(top: usize, colours: &[(Color, &str)]) -> String {
     let mut x = 10;
     let mut legend = String::from("<g id=\"legend\">");
-    for kind in Kind::ALL.into_iter().filter(|kind| there.contains(kind)) {
-        let fill = kind.colour();
-        let (r, g, b) = (fill.r, fill.g, fill.b);
-        let label = kind.label();
+    for &(Color { r, g, b }, label) in colours {
         // Writing to a string cannot fail.
         let _ = write!(
             legend,

@@ -1,6 +1,7 @@
 //! What can be typed. No IO happens here.
 
 mod calibrate;
+mod diff;
 mod export;
 mod flamegraph;
 mod report;
@@ -12,6 +13,7 @@ use std::path::PathBuf;
 use clap::{Args, Parser, Subcommand, ValueEnum};
 
 pub use calibrate::CalibrateArgs;
+pub use diff::DiffArgs;
 pub use export::{ExportArgs, ExportFormat};
 pub use flamegraph::FlamegraphArgs;
 pub use report::ReportArgs;
@@ -26,11 +28,13 @@ Exit codes:
   be read or written, 69 this machine cannot do it, 70 internal error, 77 missing
   permission, 126 the target cannot be run, 127 the target was not found.
   eprof doctor: 0 energy can be measured, 3 only estimated, 4 eprof run cannot work.
+  eprof diff: 0 compared, 5 something rose by more than --fail-above allows.
 
 Environment:
   EPROF_SYSROOT  read /sys and /proc about the machine below this directory
   EPROF_UNWINDING  how stacks are walked: tables, copies (on AArch64) or pointers
   EPROF_NO_BTF   set to 1: do without BTF, as on a kernel that lacks it
+  GITHUB_STEP_SUMMARY  the file that eprof diff --github-summary appends to
   NO_COLOR       no colours, even on a terminal
   DEBUGINFOD_URLS, DEBUGINFOD_CACHE_PATH, DEBUGINFOD_TIMEOUT, DEBUGINFOD_MAXSIZE
                  fetch missing debug information from these servers, see
@@ -73,6 +77,9 @@ pub enum Command {
     /// Write a recorded run in the format of another tool
     #[command(after_help = export::EXAMPLES)]
     Export(ExportArgs),
+    /// Compare two recordings, or directories of repeated runs
+    #[command(after_help = diff::EXAMPLES)]
+    Diff(Box<DiffArgs>),
     /// Measure idle power and a power model of this machine, once
     #[command(after_help = calibrate::EXAMPLES)]
     Calibrate(CalibrateArgs),
@@ -206,6 +213,10 @@ mod tests {
             vec!["eprof", "calibrate", "--target", "power"],
             vec!["eprof", "calibrate", "--from", "a.csv", "--strict"],
             vec!["eprof", "calibrate", "--idle-only", "--signals", "time"],
+            vec!["eprof", "diff", "a"],
+            vec!["eprof", "diff", "a", "b", "--fail-above", "-3%"],
+            vec!["eprof", "diff", "a", "b", "--function", "f"],
+            vec!["eprof", "diff", "a", "b", "--confidence", "100%"],
             vec!["eprof", "frobnicate"],
         ] {
             assert!(Cli::try_parse_from(&line).is_err(), "{line:?}");

@@ -1,0 +1,123 @@
+//! What can be typed after `eprof diff`.
+
+use std::path::PathBuf;
+
+use clap::Args;
+
+use super::{AttributionArgs, SymbolArgs};
+use crate::compare::Confidence;
+use crate::diff::{By, MetricChoice};
+use crate::error::{Error, ErrorKind};
+use crate::output::diff::DiffFormat;
+
+pub(super) const EXAMPLES: &str = "\
+Examples:
+  eprof diff old.data new.data                  # one run each: a first look
+  eprof diff old/ new/                          # directories of repeated runs
+  eprof diff old/ new/ --by stack --limit 50
+  eprof diff old/ new/ --flamegraph diff.svg --reverse gone.svg
+  eprof diff old/ new/ --fail-above 3%          # exit code 5 if energy rose by more
+  eprof diff old/ new/ --fail-above 5% --function parse --function render
+  eprof diff old/ new/ --fail-above 3% --metric cpu-time --format markdown --github-summary
+
+Repeated runs, interleaved:
+  for n in 01 02 03 04 05 06 07 08 09 10; do
+    eprof run -o old/$n.data -- ./old; eprof run -o new/$n.data -- ./new
+  done";
+
+/// Options of `eprof diff`.
+#[derive(Debug, Args)]
+pub struct DiffArgs {
+    /// A recording, or a directory of recordings (*.data) of repeated runs
+    #[arg(value_name = "BASE")]
+    pub base: PathBuf,
+
+    /// The same of what is compared with it
+    #[arg(value_name = "NEW")]
+    pub new: PathBuf,
+
+    /// One table of all rows of a kind, instead of the overview
+    #[arg(long, value_enum)]
+    pub by: Option<By>,
+
+    /// At most this many rows of a kind (JSON always has all)
+    #[arg(long, value_name = "N")]
+    pub limit: Option<usize>,
+
+    /// How it is written
+    #[arg(long, value_enum, default_value_t)]
+    pub format: DiffFormat,
+
+    /// Where to write [default: stdout]
+    #[arg(short, long, value_name = "FILE")]
+    pub output: Option<PathBuf>,
+
+    /// What is compared
+    #[arg(long, value_enum, default_value_t)]
+    pub metric: MetricChoice,
+
+    /// How sure "changed" is, over all rows of a kind together
+    #[arg(long, value_name = "PERCENT", default_value = "99%")]
+    pub confidence: Confidence,
+
+    /// Exit with code 5 if it certainly rose by more than this: the whole
+    /// interval of the increase lies above it
+    #[arg(long, value_name = "PERCENT", value_parser = percent)]
+    pub fail_above: Option<f64>,
+
+    /// Gate this function, with what it calls, instead of the target (may be
+    /// given several times)
+    #[arg(long, value_name = "NAME", requires = "fail_above")]
+    pub function: Vec<String>,
+
+    /// Also append it as Markdown to the file $GITHUB_STEP_SUMMARY, if that
+    /// is set
+    #[arg(long)]
+    pub github_summary: bool,
+
+    /// Also draw a differential flamegraph: as wide as NEW, coloured by change
+    #[arg(long, value_name = "FILE")]
+    pub flamegraph: Option<PathBuf>,
+
+    /// The same the other way round: as wide as BASE, which shows what is gone
+    #[arg(long, value_name = "FILE")]
+    pub reverse: Option<PathBuf>,
+
+    /// How energy is attributed.
+    #[command(flatten)]
+    pub attribution: AttributionArgs,
+
+    /// What code is called.
+    #[command(flatten)]
+    pub symbols: SymbolArgs,
+}
+
+/// `3%`, `3` or `2.5%` as a part: 0.03.
+fn percent(text: &str) -> Result<f64, Error> {
+    let number = text.trim().trim_end_matches('%').trim();
+    let percent = number.parse::<f64>().ok();
+    let usable = percent.filter(|percent| (0.0..=1e6).contains(percent));
+    usable.map(|percent| percent / 100.0).ok_or_else(|| {
+        Error::new(
+            ErrorKind::Usage,
+            format!("`{text}` is not a percentage from 0%"),
+        )
+        .remedy("write it as 3% or 2.5%")
+    })
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn percentages_are_read() {
+        let read = |text| percent(text).ok();
+        assert_eq!(read("3%"), Some(0.03));
+        assert_eq!(read("2.5"), Some(0.025));
+        assert_eq!(read("0 %"), Some(0.0));
+        for text in ["", "%", "-1%", "x", "nan", "inf"] {
+            assert_eq!(read(text), None, "{text}");
+        }
+    }
+}

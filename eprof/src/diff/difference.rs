@@ -1,0 +1,227 @@
+//! The whole comparison.
+
+use crate::caveat::Caveat;
+use crate::compare::{Confidence, Contrast};
+use crate::error::{Error, ErrorKind, Result};
+
+use super::caveats;
+use super::gate::{Gate, Outcome};
+use super::key::{By, Key};
+use super::metric::{Metric, MetricChoice};
+use super::rows::{Pairing, Row, Table, contrast, row, table, test};
+use super::side::{Side, Values};
+
+/// Fewest blocks for which comparing within blocks is worth the degrees of
+/// freedom that it costs.
+const FEWEST_BLOCKS: usize = 6;
+
+/// What is asked of two sides.
+#[derive(Clone, Debug)]
+pub struct Question {
+    /// What is compared.
+    pub metric: MetricChoice,
+    /// How sure "changed" is, over all rows of a kind together.
+    pub confidence: Confidence,
+    /// What is gated: an increase above this part (0.03: 3 %).
+    pub fail_above: Option<f64>,
+    /// Functions whose increase is gated, each with what it calls; none: the
+    /// whole target.
+    pub functions: Vec<String>,
+}
+
+/// Two sides, compared.
+#[derive(Clone, Debug)]
+pub struct Difference {
+    /// What was compared.
+    pub metric: Metric,
+    /// Why that and not energy, where nobody asked for it.
+    pub why: Option<&'static str>,
+    /// How sure "changed" is.
+    pub confidence: Confidence,
+    /// Whether the runs were interleaved, and compared block by block.
+    pub blocked: bool,
+    /// The base, all of it.
+    pub base: Side,
+    /// The new side.
+    pub new: Side,
+    /// The target by the metric. Tested by itself.
+    pub total: Row,
+    /// For energy: the target on the meters of each domain, tested together.
+    pub domains: Table,
+    /// The target's other figures, not tested: CPU time, energy.
+    pub others: Vec<(Metric, Row)>,
+    /// The time from start to end, in nanoseconds.
+    pub duration: Row,
+    /// Commands, threads, functions, functions with callees, stacks. None
+    /// where the metric is not known of them.
+    pub tables: Vec<Table>,
+    /// What is gated, and with what result.
+    pub gates: Vec<Gate>,
+    /// What makes the comparison less true.
+    pub caveats: Vec<Caveat>,
+}
+
+impl Difference {
+    /// Compares two sides.
+    ///
+    /// # Errors
+    ///
+    /// `Data` where a side has no run or not what is asked for, `Usage` where
+    /// a gate is asked for that single runs cannot decide.
+    pub fn of(base: Side, new: Side, question: &Question) -> Result<Self> {
+        let (metric, why) = Metric::choose(question.metric, &base, &new);
+        check(metric, &base, &new)?;
+        let pairing = pairing(&base, &new);
+        let runs = (base.runs, new.runs);
+        let confidence = question.confidence;
+        let whole = |metric: Metric| {
+            let values = (base.total(&Key::Target), new.total(&Key::Target));
+            row(&Key::Target, metric, values, runs, pairing)
+        };
+        let mut total = whole(metric);
+        test(std::slice::from_mut(&mut total), confidence, 0.0);
+        let mut others = Vec::new();
+        for other in [Metric::Energy, Metric::CpuTime, Metric::Instructions] {
+            let known = match other {
+                Metric::Energy => base.energy && new.energy,
+                Metric::CpuTime => true,
+                Metric::Instructions => base.counted_instructions() && new.counted_instructions(),
+            };
+            if other != metric && known {
+                let mut row = whole(other);
+                test(std::slice::from_mut(&mut row), confidence, 0.0);
+                others.push((other, row));
+            }
+        }
+        let mut domains: Vec<Row> = Vec::new();
+        if metric == Metric::Energy {
+            let keys: std::collections::BTreeSet<_> = base.domains().chain(new.domains()).collect();
+            domains.extend(keys.into_iter().filter_map(|key| {
+                // A meter that one side lacks was not read there.
+                let values = (base.total(key)?, new.total(key)?);
+                Some(row(
+                    key,
+                    metric,
+                    (Some(values.0), Some(values.1)),
+                    runs,
+                    pairing,
+                ))
+            }));
+        }
+        let tested = test(&mut domains, confidence, 0.0);
+        let tables = if metric == Metric::Instructions {
+            Vec::new()
+        } else {
+            let both = total.base + total.new;
+            let table = |by| table(by, metric, (&base, &new), both, confidence, pairing);
+            By::ALL.into_iter().map(table).collect()
+        };
+        let gates = match question.fail_above {
+            Some(limit) => Gate::all(limit, metric, &total, (&base, &new), question, pairing)?,
+            None => Vec::new(),
+        };
+        let caveats = caveats::of(metric, &base, &new, pairing);
+        let duration = duration(&base, &new, confidence, pairing);
+        Ok(Self {
+            metric,
+            why,
+            confidence,
+            blocked: pairing == Pairing::Blocked,
+            total,
+            domains: Table {
+                by: None,
+                rows: domains,
+                tested,
+            },
+            others,
+            duration,
+            tables,
+            gates,
+            caveats,
+            base,
+            new,
+        })
+    }
+
+    /// The rows of a kind.
+    pub fn table(&self, by: By) -> Option<&Table> {
+        self.tables.iter().find(|table| table.by == Some(by))
+    }
+
+    /// How two rows compare by the metric; not corrected for many rows.
+    pub fn contrast(&self, base: &Values, new: &Values) -> Option<Contrast> {
+        let pairing = match self.blocked {
+            true => Pairing::Blocked,
+            false => Pairing::Independent,
+        };
+        contrast(self.metric, (base, new), pairing)
+    }
+
+    /// Whether anything was found to have changed: the target or any row.
+    pub fn anything_changed(&self) -> bool {
+        let rows = self.tables.iter().flat_map(|table| &table.rows);
+        let mut rows = rows.chain(&self.domains.rows).chain([&self.total]);
+        rows.any(Row::changed)
+    }
+
+    /// Whether a gate was exceeded.
+    pub fn exceeded(&self) -> bool {
+        let mut gates = self.gates.iter();
+        gates.any(|gate| gate.outcome() == Outcome::Exceeded)
+    }
+}
+
+fn check(metric: Metric, base: &Side, new: &Side) -> Result<()> {
+    for (side, name) in [(base, "base"), (new, "new")] {
+        let missing = match metric {
+            _ if side.runs == 0 => "recordings",
+            Metric::Energy if !side.energy => "known energy",
+            Metric::Instructions if !side.counted_instructions() => "counted instructions",
+            _ => continue,
+        };
+        let sentence = format!("not all runs of the {name} side have {missing}");
+        let sentence = match side.runs {
+            0 => format!("the {name} side has no recordings"),
+            _ => sentence,
+        };
+        return Err(Error::new(ErrorKind::Data, sentence).remedy(match metric {
+            Metric::Instructions => {
+                "record with eprof run --counters all, on a processor that counts them; \
+                 or choose --metric cpu-time"
+            }
+            _ => "choose --metric cpu-time",
+        }));
+    }
+    Ok(())
+}
+
+/// Runs are in blocks where, in order of time, each pair has one of each side.
+fn pairing(base: &Side, new: &Side) -> Pairing {
+    if base.runs != new.runs || base.runs < FEWEST_BLOCKS {
+        return Pairing::Independent;
+    }
+    let sorted = |side: &Side| side.began.windows(2).all(|pair| pair[0] < pair[1]);
+    let mut ends: Vec<(u64, u64)> = Vec::new();
+    for (a, b) in base.began.iter().zip(&new.began) {
+        ends.push((*a.min(b), *a.max(b)));
+    }
+    let apart = ends.windows(2).all(|pair| pair[0].1 < pair[1].0);
+    if sorted(base) && sorted(new) && apart {
+        Pairing::Blocked
+    } else {
+        Pairing::Independent
+    }
+}
+
+fn duration(base: &Side, new: &Side, confidence: Confidence, pairing: Pairing) -> Row {
+    let values = |side: &Side| Values {
+        cpu: side.durations.clone(),
+        ..Default::default()
+    };
+    let (old, fresh) = (values(base), values(new));
+    let runs = (base.runs, new.runs);
+    let values = (Some(&old), Some(&fresh));
+    let mut row = row(&Key::Target, Metric::CpuTime, values, runs, pairing);
+    test(std::slice::from_mut(&mut row), confidence, 0.0);
+    row
+}

@@ -1,0 +1,25 @@
+//! Two programs, or two versions of one, against each other: rows of their
+//! profiles, matched by name, with the statistics of [`compare`](crate::compare).
+//! Pure: profiles in, a [`Difference`] out.
+//!
+//! ```text
+//! Profile, Profile, … ──► Side (base) ─┐
+//! Profile, Profile, … ──► Side (new) ──┴─► Difference ──► output::diff
+//!                                           │
+//!                                          Gate: pass, undecided, exceeded
+//! ```
+
+mod caveats;
+mod difference;
+mod gate;
+mod key;
+mod metric;
+mod rows;
+mod side;
+
+pub use difference::{Difference, Question};
+pub use gate::{Gate, Outcome};
+pub use key::{By, Key};
+pub use metric::{Metric, MetricChoice};
+pub use rows::{LEAST_SHARE, Row, Table};
+pub use side::{Side, Values};
