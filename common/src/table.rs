@@ -19,7 +19,7 @@ pub const PAGE_BITS: u32 = 16;
 pub const CHUNK_ROWS: usize = 1 << 18;
 
 /// Most chunks: with four bytes a row, 128 MiB. `librustc_driver` and LLVM
-/// together have ten.
+/// together would have ten.
 pub const MAX_CHUNKS: usize = 128;
 
 /// Most pages of code: 4 GiB.
@@ -54,8 +54,35 @@ pub struct Chunk {
 pub struct Page {
     /// Number of the first row.
     pub from: u32,
-    /// How many; zero where the page has no unwind information at all.
+    /// How many; zero where the page has no unwind information at all,
+    /// [`Page::UNKNOWN`] where it is not compiled yet.
     pub rows: u32,
+}
+
+impl Page {
+    /// The number of rows of a page that is not compiled yet.
+    pub const UNKNOWN: u32 = u32::MAX;
+
+    /// A page that is not compiled yet: the stack is to be copied.
+    pub const PENDING: Self = Self {
+        from: 0,
+        rows: Self::UNKNOWN,
+    };
+
+    /// As one word, for it changes while it is being read.
+    #[inline(always)]
+    pub const fn word(self) -> u64 {
+        self.from as u64 | (self.rows as u64) << 32
+    }
+
+    /// Of a word.
+    #[inline(always)]
+    pub const fn of(word: u64) -> Self {
+        Self {
+            from: word as u32,
+            rows: (word >> 32) as u32,
+        }
+    }
 }
 
 /// What is mapped between two addresses of a process.
@@ -79,7 +106,7 @@ impl Region {
     /// Code without unwind information, such as that of a run-time compiler:
     /// frame pointers may help.
     pub const NO_TABLE: u32 = 0;
-    /// Code whose table is not compiled yet: the stack is to be copied.
+    /// Code whose file is not opened yet: the stack is to be copied.
     pub const PENDING: u32 = 1;
 }
 

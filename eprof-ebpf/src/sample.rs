@@ -6,7 +6,7 @@
 
 use aya_ebpf::{
     EbpfContext,
-    bindings::{BPF_F_USER_STACK, BPF_RB_NO_WAKEUP},
+    bindings::{BPF_F_USER_STACK, BPF_RB_FORCE_WAKEUP, BPF_RB_NO_WAKEUP},
     helpers::{
         bpf_get_current_pid_tgid,
         generated::{bpf_get_stack, bpf_ringbuf_output},
@@ -62,7 +62,9 @@ pub fn sample_tables(ctx: PerfEventContext) -> u32 {
         } else {
             end
         };
-        finish(scratch, end);
+        // Until user space knows that code, its stacks may be cut.
+        let copied = (*scratch).header.pieces > 0;
+        finish(scratch, end, copied);
     }
     0
 }
@@ -79,7 +81,7 @@ pub fn sample_copies(ctx: PerfEventContext) -> u32 {
         } else {
             WalkEnd::ABSENT
         };
-        finish(scratch, end);
+        finish(scratch, end, false);
     }
     0
 }
@@ -101,7 +103,7 @@ pub fn sample_pointers(ctx: PerfEventContext) -> u32 {
             (*scratch).header.user_bytes = bytes as i32;
         }
         (*scratch).frames = length(bytes) / 8;
-        finish(scratch, WalkEnd::BY_POINTERS);
+        finish(scratch, WalkEnd::BY_POINTERS, false);
     }
     0
 }
@@ -152,12 +154,12 @@ fn begin(ctx: &PerfEventContext) -> Option<Begun> {
     Some(Begun { scratch, link })
 }
 
-/// Hands the sample over.
+/// Hands the sample over; if it is urgent, eprof is woken up.
 ///
 /// # Safety
 /// `scratch` belongs to this CPU.
 #[inline(always)]
-unsafe fn finish(scratch: *mut Scratch, end: WalkEnd) {
+unsafe fn finish(scratch: *mut Scratch, end: WalkEnd, urgent: bool) {
     // SAFETY: by the caller; the lengths have bounds that the verifier sees.
     unsafe {
         let frames = (*scratch).frames;
@@ -171,7 +173,11 @@ unsafe fn finish(scratch: *mut Scratch, end: WalkEnd) {
             (&raw const map::SAMPLES).cast_mut().cast(),
             (&raw mut (*scratch).header).cast(),
             u64::from(HEADER) + words * 8 + pieces * PIECE as u64,
-            u64::from(BPF_RB_NO_WAKEUP),
+            u64::from(if urgent {
+                BPF_RB_FORCE_WAKEUP
+            } else {
+                BPF_RB_NO_WAKEUP
+            }),
         );
         if status != 0 {
             map::lost(Outcome::RING_FULL);

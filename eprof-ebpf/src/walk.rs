@@ -1,9 +1,9 @@
 //! Walking up a user stack by unwind tables, one frame per call of `step`.
 
 use aya_ebpf::{Global, helpers::generated::bpf_loop};
-use core::ffi::c_void;
+use core::{ffi::c_void, ptr::read_volatile};
 use eprof_common::{
-    Region, Rule, Space, WalkEnd, rule,
+    Page, Region, Rule, Space, WalkEnd, rule,
     sample::{INTERRUPTED, MAX_USER_FRAMES},
     table::{CHUNK_ROWS, PAGE_BITS, REGION_STEPS},
 };
@@ -78,6 +78,12 @@ unsafe fn frame(scratch: *mut Scratch) -> WalkEnd {
         if region.pages == 0 && region.page == Region::PENDING {
             return WalkEnd::PENDING;
         }
+        let rule = match find(&region, place) {
+            Found::Rule(rule) => rule,
+            // Without any, frame pointers are followed.
+            Found::None => Rule::of(Rule::NONE),
+            Found::Unknown => return WalkEnd::PENDING,
+        };
         let pc = (*scratch).registers.pc;
         let frames = (*scratch).frames;
         let interrupted = frames > 0 && (*scratch).registers.is_exact();
@@ -86,7 +92,6 @@ unsafe fn frame(scratch: *mut Scratch) -> WalkEnd {
             if interrupted { pc | INTERRUPTED } else { pc };
         (*scratch).frames = frames + 1;
 
-        let rule = rule_at(&region, place);
         let mut registers = (*scratch).registers;
         let end = rule::step(&mut registers, &rule, CODE_MASK.load(), |at| {
             user::word(at).ok_or(WalkEnd::FAULT)
@@ -135,23 +140,40 @@ pub extern "C" fn last_region(first: u32, count: u32, place: u64) -> u32 {
     low as u32
 }
 
-/// The rule for an address in a region. Without any, frame pointers are
-/// followed.
-#[inline(always)]
-fn rule_at(region: &Region, place: u64) -> Rule {
-    find(region, place).unwrap_or(Rule::of(Rule::NONE))
+/// What the tables say of an address.
+enum Found {
+    Rule(Rule),
+    None,
+    /// The page is not compiled yet.
+    Unknown,
 }
 
+/// The rule for an address in a region.
 #[inline(always)]
-fn find(region: &Region, place: u64) -> Option<Rule> {
+fn find(region: &Region, place: u64) -> Found {
     let relative = place.wrapping_sub(region.bias);
-    let page = relative >> PAGE_BITS;
-    if page >= u64::from(region.pages) {
-        return None;
+    let number = relative >> PAGE_BITS;
+    if number >= u64::from(region.pages) {
+        return Found::None;
     }
-    let page = map::PAGES.get_ptr(region.page.wrapping_add(page as u32))?;
-    // SAFETY: `page` is an element of PAGES.
-    let (from, rows) = unsafe { ((*page).from, (*page).rows) };
+    let Some(page) = map::PAGES.get_ptr(region.page.wrapping_add(number as u32)) else {
+        return Found::None;
+    };
+    // SAFETY: `page` is an element of PAGES, of eight bytes. One load, for it
+    // becomes known at any time.
+    let Page { from, rows } = Page::of(unsafe { read_volatile(page.cast::<u64>()) });
+    if rows == Page::UNKNOWN {
+        return Found::Unknown;
+    }
+    match rule(from, rows, relative) {
+        Some(rule) => Found::Rule(rule),
+        None => Found::None,
+    }
+}
+
+/// The rule for a byte of a page that has `rows` rows from number `from` on.
+#[inline(always)]
+fn rule(from: u32, rows: u32, relative: u64) -> Option<Rule> {
     if rows == 0 {
         return None;
     }

@@ -5,10 +5,11 @@
 //!    tables, copied, and left to the kernel and frame pointers (which see a
 //!    few frames only). The same without a user stack to walk is the leaf of
 //!    the last. Run time and memory of eprof beside it.
-//! 2. `tables`: the time to compile and store the table of a file, and its
-//!    size, also per megabyte of code: of the C library, of this program, and
-//!    of the largest libraries of the Rust compiler; or of the files named
-//!    after `tables`.
+//! 2. `tables`: the time to open a file, to compile one page of its code
+//!    (64 KiB; the mean of 64 all over the file) and all of them, and the size
+//!    of the rows, also per megabyte of code: of the C library, of this
+//!    program, and of the largest libraries of the Rust compiler; or of the
+//!    files named after `tables`.
 #![allow(
     clippy::unwrap_used,
     clippy::expect_used,
@@ -22,8 +23,8 @@ use std::process::{Command, Stdio};
 use std::time::Instant;
 
 use aya::sys::Stats;
-use eprof::unwind::table::Table;
-use object::ReadCache;
+use eprof::unwind::bytes::Unchanged;
+use eprof::unwind::store::Store;
 
 /// Rounds, of which the median is told.
 const ROUNDS: usize = 5;
@@ -130,38 +131,61 @@ fn run(directory: &Path, program: &Path, way: &str) -> [f64; 4] {
     ]
 }
 
+/// Pages of which the mean is told.
+const PAGES: u32 = 64;
+
 fn tables(files: &[PathBuf]) {
     println!("unwind tables, median of {ROUNDS}");
     println!(
-        "  {:<34} {:>9} {:>9} {:>9} {:>9} {:>12}",
-        "file", "file", "code", "compiled", "rows", "table / code"
+        "  {:<34} {:>9} {:>9} {:>9} {:>10} {:>9} {:>9} {:>12}",
+        "file", "file", "code", "opened", "a page", "all", "rows", "rows / code"
     );
     for path in files {
-        let mut times = Vec::new();
-        let mut compiled = None;
-        for _ in 0..ROUNDS {
-            let file = std::fs::File::open(path).unwrap();
-            let begin = Instant::now();
-            compiled = Table::compile(&ReadCache::new(file));
-            times.push(begin.elapsed().as_secs_f64() * 1e3);
-        }
-        times.sort_by(f64::total_cmp);
         let name = path.file_name().unwrap_or_default().to_string_lossy();
         let size = std::fs::metadata(path).unwrap().len() >> 20;
-        let Some(table) = compiled else {
+        let Some(mut costs) = (0..ROUNDS).map(|_| cost(path)).collect::<Option<Vec<_>>>() else {
             println!("  {name:<34} {size:>5} MiB no unwind information");
             continue;
         };
-        let code: u64 = table.code().iter().map(|segment| segment.length).sum();
+        let (code, rows) = (costs[0].1, costs[0].2);
+        let mut median = |column: usize| {
+            costs.sort_by(|a, b| a.0[column].total_cmp(&b.0[column]));
+            costs[ROUNDS / 2].0[column]
+        };
         let mib = code as f64 / f64::from(1 << 20);
-        let bytes = table.rows() * 4 + table.pages().1 as usize * 8;
         println!(
-            "  {name:<34} {size:>5} MiB {mib:>5.0} MiB {:>6.1} ms {:>9} {:>6.0} KiB/MiB",
-            times[ROUNDS / 2],
-            table.rows(),
-            bytes as f64 / 1024.0 / mib
+            "  {name:<34} {size:>5} MiB {mib:>5.0} MiB {:>6.2} ms {:>7.3} ms {:>6.1} ms {rows:>9} {:>6.0} KiB/MiB",
+            median(0) * 1e3,
+            median(1) * 1e3,
+            median(2) * 1e3,
+            rows as f64 * 4.0 / 1024.0 / mib
         );
     }
+}
+
+/// Seconds to open a file, to compile a page of it, to compile all of them;
+/// bytes of code; rows.
+fn cost(path: &Path) -> Option<([f64; 3], u64, usize)> {
+    let mut store = Store::new(None);
+    let file = Unchanged::new(std::fs::File::open(path).unwrap()).unwrap();
+    let begin = Instant::now();
+    let table = store.open(Box::new(file)).ok()?;
+    let opened = begin.elapsed().as_secs_f64();
+    let (_, count) = table.pages();
+    let step = (count / PAGES).max(1);
+    let some = (0..count).step_by(step as usize);
+    let pages = some.clone().count();
+    let begin = Instant::now();
+    some.for_each(|number| store.compile(&table, number));
+    let page = begin.elapsed().as_secs_f64() / pages as f64;
+    let mut store = Store::new(None);
+    let file = Unchanged::new(std::fs::File::open(path).unwrap()).unwrap();
+    let begin = Instant::now();
+    let table = store.open(Box::new(file)).ok()?;
+    (0..count).for_each(|number| store.compile(&table, number));
+    let all = begin.elapsed().as_secs_f64();
+    let code = table.code().iter().map(|segment| segment.length).sum();
+    Some(([opened, page, all], code, store.rows()))
 }
 
 /// The C library, this program, and large libraries.

@@ -5,7 +5,7 @@
 pub const PENDING: &[(&str, &str)] = &[
     (
         "signal handler, own stack",
-        "now and then: until its tables are ready a stack is copied, and that is the handler's only",
+        "now and then: until a page of code is known the stack is copied, and that is the handler's only",
     ),
     (
         "Go, stripped",
@@ -13,11 +13,11 @@ pub const PENDING: &[(&str, &str)] = &[
     ),
     (
         "gcc",
-        "now and then: some stacks are deeper than a copy before the tables are ready",
+        "some stacks are deeper than a copy before the pages of their code are known",
     ),
     (
         "rustc",
-        "its tables take a while, longer in a debug build, and its stacks are too large to be copied",
+        "its stacks are too large to be copied, before the pages of their code are known",
     ),
 ];
 

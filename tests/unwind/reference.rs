@@ -1,6 +1,7 @@
 //! gimli's own search by address must say what the compiled table says.
 
-use eprof::unwind::table::Table;
+use eprof::unwind::compile::Source;
+use eprof::unwind::store::Store;
 use eprof_common::Rule;
 use gimli::{BaseAddresses, CfaRule, EhFrame, LittleEndian, Register, RegisterRule};
 use gimli::{UnwindContext, UnwindSection as _};
@@ -18,7 +19,8 @@ const REGISTERS: (Register, Register, Register) = if cfg!(target_arch = "aarch64
 /// Looks up addresses all over the code of `path`; gives how many it compared.
 fn compare(path: &std::path::Path) -> usize {
     let data = std::fs::read(path).unwrap();
-    let table = Table::compile(data.as_slice()).unwrap();
+    let mut store = Store::new(None);
+    let table = store.open(Box::new(data.clone())).unwrap();
     let file = object::File::parse(data.as_slice()).unwrap();
     let section = file.section_by_name(".eh_frame").unwrap();
     let mut frames = EhFrame::new(section.data().unwrap(), LittleEndian);
@@ -34,9 +36,8 @@ fn compare(path: &std::path::Path) -> usize {
     for address in (text.address()..text.address() + text.size()).step_by(step as usize) {
         let row =
             frames.unwind_info_for_address(&bases, &mut context, address, EhFrame::cie_from_offset);
-        let rule = table.rule(address - table.base());
+        let rule = store.rule(&table, address - table.base());
         let Ok(row) = row else { continue };
-        let rule = rule.unwrap();
         if address == file.entry() || matches!(row.register(ra), Some(RegisterRule::Undefined)) {
             assert_eq!(rule.ra, Rule::RA_ROOT, "{address:#x}");
             continue;
@@ -84,4 +85,35 @@ fn tables_say_what_the_unwind_information_says() {
         return skip("/bin/sh has no unwind information");
     }
     assert!(compare(&shell) > 100);
+}
+
+/// Functions are found by the linker's search table. Without its header, all
+/// descriptions are listed; the pages must be the same.
+#[test]
+fn pages_are_the_same_by_search_and_by_list() {
+    let libc = std::fs::read_to_string("/proc/self/maps").unwrap();
+    let libc = libc
+        .lines()
+        .find(|line| line.contains("libc.so.6"))
+        .and_then(|line| line.split_whitespace().nth(5))
+        .map(std::path::PathBuf::from);
+    for path in libc.into_iter().chain([std::env::current_exe().unwrap()]) {
+        let mut data = std::fs::read(&path).unwrap();
+        let file = object::File::parse(data.as_slice()).unwrap();
+        let header = file.section_by_name(".eh_frame_hdr").unwrap();
+        let (begin, _) = header.file_range().unwrap();
+        let mut searched = Source::open(Box::new(data.clone())).unwrap();
+        // Its version.
+        assert_eq!(data[begin as usize], 1);
+        data[begin as usize] = 77;
+        let mut listed = Source::open(Box::new(data)).unwrap();
+        assert!(searched.pages() > 10);
+        assert_eq!(searched.pages(), listed.pages());
+        for number in 0..searched.pages() {
+            let (searched, listed) = (searched.page(number), listed.page(number));
+            let differ = searched.iter().zip(&listed).position(|(a, b)| a != b);
+            assert_eq!(differ, None, "{}: page {number}", path.display());
+            assert_eq!(searched.len(), listed.len());
+        }
+    }
 }

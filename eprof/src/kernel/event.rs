@@ -297,6 +297,8 @@ pub struct StackCopy {
 pub struct Sample {
     /// The thread; `None` when it has no slot (counted as a loss).
     pub task: Option<TaskId>,
+    /// The number of the process, in the initial PID namespace.
+    pub process: u32,
     /// When.
     pub at: Timestamp,
     /// Which CPU.

@@ -3,7 +3,7 @@
 
 use std::fs::File;
 use std::mem::offset_of;
-use std::os::fd::{AsFd as _, AsRawFd as _};
+use std::os::fd::{AsFd as _, AsRawFd as _, BorrowedFd};
 use std::sync::atomic::Ordering::SeqCst;
 
 use aya::Ebpf;
@@ -13,6 +13,7 @@ use eprof_common::table::MAX_REGIONS;
 use eprof_common::{Control, CpuState, Region, Space};
 use perf_event::Counter as PerfCounter;
 
+use super::doorbell::Doorbell;
 use super::event::{Counter, IntervalAccounts, KernelEvent, Loss, Sample, TaskId};
 use super::load::{self, Loaded, refusal};
 use super::pmu::{self, Counters};
@@ -34,6 +35,7 @@ pub struct Probe {
     cpus: Shared<CpuState>,
     roster: Roster,
     ring: RingBuf<MapData>,
+    doorbell: Option<Doorbell>,
     online: Vec<u32>,
     frequency_hz: u32,
     unwinding: Unwinding,
@@ -98,6 +100,7 @@ impl Probe {
             control,
             cpus,
             roster,
+            doorbell: Doorbell::of(ring.as_fd()),
             ring,
             online,
             frequency_hz: settings.frequency_hz,
@@ -251,6 +254,7 @@ impl Probe {
             }
             take(KernelEvent::Sample(Sample {
                 task,
+                process: raw.process,
                 at: raw.at,
                 cpu: raw.cpu,
                 spent: raw.spent,
@@ -265,6 +269,19 @@ impl Probe {
         }
         self.roster.review(&self.control, self.epoch);
         self.roster.events.drain(..).for_each(&mut *take);
+    }
+
+    /// Becomes readable when there is a sample whose stack is not walked to its
+    /// end, though the kernel could have.
+    pub fn copies(&self) -> Option<BorrowedFd<'_>> {
+        self.doorbell.as_ref().map(Doorbell::descriptor)
+    }
+
+    /// Makes that unreadable, until the next such sample.
+    pub fn hear(&self) {
+        if let Some(doorbell) = &self.doorbell {
+            doorbell.answer();
+        }
     }
 
     /// The maps for unwind tables; `None` where the kernel does not walk by

@@ -12,6 +12,7 @@ use crate::unit::{Nanos, Timestamp};
 pub(super) struct RawSample {
     pub(super) at: Timestamp,
     pub(super) serial: u64,
+    pub(super) process: u32,
     pub(super) cpu: u32,
     pub(super) spent: Nanos,
     pub(super) counts: [u64; COUNTERS],
@@ -55,6 +56,7 @@ pub(super) fn decode(record: &[u8], pieces: usize) -> Option<RawSample> {
     Some(RawSample {
         at: Timestamp(u64_at(header, offset_of!(SampleHeader, at))?),
         serial: u64_at(header, offset_of!(SampleHeader, serial))?,
+        process: u32_at(header, offset_of!(SampleHeader, tgid))?,
         cpu: u32_at(header, offset_of!(SampleHeader, cpu))?,
         spent: Nanos(u64_at(header, offset_of!(SampleHeader, spent))?),
         counts,
@@ -171,8 +173,8 @@ mod tests {
     fn both_stacks_are_taken_apart() {
         let sample = walked(16, 8, WalkEnd::ROOT, &[1, 2, 3]).unwrap();
         assert_eq!(
-            (sample.at, sample.serial, sample.cpu),
-            (Timestamp(7), 42, 3)
+            (sample.at, sample.serial, sample.process, sample.cpu),
+            (Timestamp(7), 42, 99, 3)
         );
         assert_eq!((sample.spent, sample.counts), (Nanos(11), [21, 22, 23, 24]));
         assert_eq!(

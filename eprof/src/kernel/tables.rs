@@ -15,8 +15,9 @@ use super::load;
 use super::shared::Shared;
 use crate::error::{Error, ErrorKind, Result};
 
-/// Pages, rules and chunks of rows. What was stored once is never changed, for
-/// the sampling program may be reading it.
+/// Pages, rules and chunks of rows. Rows and rules that were stored once are
+/// never changed, for the sampling program may be reading them; a page is one
+/// word, and becomes known after its rows are.
 pub struct KernelTables {
     pages: Shared<Page>,
     rules: Shared<Rule>,
@@ -49,9 +50,7 @@ impl KernelTables {
     /// exist.
     pub fn set_page(&self, index: usize, page: Page) {
         if index < self.pages.len() {
-            let word = |offset| self.pages.u32(index, offset);
-            word(offset_of!(Page, from)).store(page.from, Relaxed);
-            word(offset_of!(Page, rows)).store(page.rows, Release);
+            self.pages.u64(index, 0).store(page.word(), Release);
         }
     }
 

@@ -1,17 +1,14 @@
-//! Samples on their way into the recording: some wait for an unwind table, and
-//! their interval with them.
+//! Samples on their way into the recording: some wait for the rest of their
+//! stack, and their interval with them.
 
-use std::collections::VecDeque;
+use std::collections::{HashMap, VecDeque};
 
 use crate::kernel::{COUNTERS, IntervalAccounts, Sample, TaskId};
 use crate::recording::Frame;
 use crate::source::Reading;
 use crate::symbol::{Objects, Place, stack};
 use crate::unit::{Nanos, Timestamp};
-use crate::unwind::Unwinder;
-
-/// Most samples that wait, each with a copy of a stack of some 16 KiB.
-const MOST_WAITING: usize = 4096;
+use crate::unwind::{self, Ticket, Unwinder, Walked};
 
 /// A sample that was taken.
 pub(super) struct Taken {
@@ -25,53 +22,54 @@ pub(super) struct Taken {
 
 enum Stack {
     Whole(Vec<Frame>),
-    /// What was sampled, and where.
-    Part(Box<(Sample, Option<Place>)>),
+    /// What was sampled, and where; and who walks the rest.
+    Part(Box<(Sample, Option<Place>, Ticket)>),
 }
 
 impl Taken {
     /// `sample` of `task`, taken at `place`.
     pub(super) fn new(
         task: TaskId,
-        sample: Sample,
+        mut sample: Sample,
         place: Option<Place>,
         unwinder: &mut Unwinder,
         objects: &Objects,
     ) -> Self {
-        let mut taken = Self {
+        let nothing = Place::default();
+        let space = &place.as_ref().unwrap_or(&nothing).space;
+        let ticket = unwinder.begin(&mut sample, space, objects);
+        Self {
             at: sample.at,
             task,
             cpu: sample.cpu,
             spent: sample.spent,
             counts: sample.counts,
-            stack: Stack::Part(Box::new((sample, place))),
-        };
-        taken.retry(unwinder, objects);
-        taken
+            stack: match ticket {
+                Some(ticket) => Stack::Part(Box::new((sample, place, ticket))),
+                None => Stack::Whole(stack::frames_in(&sample, place.as_ref())),
+            },
+        }
     }
 
     fn is_whole(&self) -> bool {
         matches!(self.stack, Stack::Whole(_))
     }
 
-    /// Tries to walk the rest of the stack.
-    fn retry(&mut self, unwinder: &mut Unwinder, objects: &Objects) {
+    /// Takes the rest of the stack out of `walked`, if it is there.
+    fn complete(&mut self, walked: &mut HashMap<Ticket, Walked>) {
         if let Stack::Part(part) = &mut self.stack {
-            let (sample, place) = &mut **part;
-            let nothing = Place::default();
-            let known = place.as_ref().unwrap_or(&nothing);
-            if unwinder.complete(sample, &known.space, objects) {
+            let (sample, place, ticket) = &mut **part;
+            if let Some(walked) = walked.remove(ticket) {
+                unwind::finish(sample, &walked);
                 self.stack = Stack::Whole(stack::frames_in(sample, place.as_ref()));
             }
         }
     }
 
-    /// Walks as far as the tables that there are allow.
-    fn abandon(&mut self, unwinder: &Unwinder) {
-        if let Stack::Part(part) = &mut self.stack {
-            let (sample, place) = &mut **part;
-            let nothing = Place::default();
-            unwinder.abandon(sample, &place.as_ref().unwrap_or(&nothing).space);
+    /// Leaves the stack as it is.
+    fn abandon(&mut self) {
+        if let Stack::Part(part) = &self.stack {
+            let (sample, place, _) = &**part;
             self.stack = Stack::Whole(stack::frames_in(sample, place.as_ref()));
         }
     }
@@ -133,33 +131,31 @@ impl Backlog {
         });
     }
 
-    /// Tries again to complete what waits.
-    pub(super) fn retry(&mut self, unwinder: &mut Unwinder, objects: &Objects) {
+    /// Completes what waited for `walked`.
+    pub(super) fn complete(&mut self, mut walked: HashMap<Ticket, Walked>) {
         let ended = self.ended.iter_mut().flat_map(|ended| &mut ended.samples);
         for sample in ended.chain(&mut self.early) {
-            sample.retry(unwinder, objects);
+            if walked.is_empty() {
+                return;
+            }
+            sample.complete(&mut walked);
         }
     }
 
-    /// The next interval, if all its samples are complete. Where too much
-    /// waits, or with `now`, they are taken as they are.
-    pub(super) fn next(&mut self, now: bool, unwinder: &Unwinder) -> Option<Ended> {
-        let waiting = |samples: &[Taken]| samples.iter().filter(|one| !one.is_whole()).count();
-        let all: usize = self.ended.iter().map(|ended| waiting(&ended.samples)).sum();
+    /// The next interval, if all its samples are complete; with `now`, they
+    /// are taken as they are.
+    pub(super) fn next(&mut self, now: bool) -> Option<Ended> {
         let first = self.ended.front_mut()?;
-        if waiting(&first.samples) > 0 {
-            if !now && all + waiting(&self.early) <= MOST_WAITING {
+        if !first.samples.iter().all(Taken::is_whole) {
+            if !now {
                 return None;
             }
-            first
-                .samples
-                .iter_mut()
-                .for_each(|sample| sample.abandon(unwinder));
+            first.samples.iter_mut().for_each(Taken::abandon);
         }
         self.ended.pop_front()
     }
 
-    /// Whether an interval waits for a table.
+    /// Whether an interval waits for a stack.
     pub(super) fn is_waiting(&self) -> bool {
         !self.ended.is_empty()
     }

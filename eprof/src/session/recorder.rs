@@ -2,6 +2,7 @@
 //! and writes down what the meters, the kernel and the mappings say.
 
 use std::io::Write;
+use std::os::fd::BorrowedFd;
 
 use super::backlog::{Backlog, Taken};
 use super::moment::Clockwork;
@@ -26,8 +27,9 @@ const NOTICE: Nanos = Nanos(30_000);
 /// The first readings are this close to the first border, if they can be.
 const NEAR: Nanos = Nanos(1_200_000);
 
-/// How long after something was mapped the rings are emptied: a program that
-/// begins maps several files one after the other.
+/// How long after something was mapped, or a stack could not be walked, the
+/// rings are emptied: a program that begins maps several files one after the
+/// other.
 const SETTLING: Nanos = Nanos(3_000_000);
 
 /// How often that is tried.
@@ -176,11 +178,7 @@ impl<W: Write> Recorder<W> {
         loop {
             waiter.set_deadline(begin.into_iter().chain(stop.deadline()).min())?;
             waiter.set_alarm((!self.broken).then(|| self.rhythm.next()))?;
-            let readable: Vec<_> = match &self.sideband {
-                Some(sideband) if !self.broken => sideband.descriptors().collect(),
-                _ => Vec::new(),
-            };
-            match waiter.next(child, signals, &readable)? {
+            match waiter.next(child, signals, &self.readable())? {
                 Event::Exited => {
                     self.exited_at = Some(clock::now());
                     break;
@@ -199,7 +197,10 @@ impl<W: Write> Recorder<W> {
                     strike(stop.on_time(now), child, cgroup)?;
                 }
                 Event::Alarm => self.wake(watch),
-                Event::Ready(_) => self.rhythm.hasten(clock::now() + SETTLING),
+                Event::Ready(_) => {
+                    self.probe.hear();
+                    self.rhythm.hasten(clock::now() + SETTLING);
+                }
             }
         }
         // The target ended before the measurement was to begin.
@@ -216,6 +217,17 @@ impl<W: Write> Recorder<W> {
         }
         self.end(watch);
         Ok(())
+    }
+
+    /// What is looked at soon: new mappings, and stacks through code that is
+    /// not known yet.
+    fn readable(&self) -> Vec<BorrowedFd<'_>> {
+        if self.broken {
+            return Vec::new();
+        }
+        let copies = self.probe.copies().filter(|_| self.unwinder.is_learning());
+        let mappings = self.sideband.iter().flat_map(Sideband::descriptors);
+        mappings.chain(copies).collect()
     }
 
     /// Does what is due.
@@ -269,12 +281,11 @@ impl<W: Write> Recorder<W> {
         }
     }
 
-    /// Waits for the unwind tables that are still being compiled, and writes
-    /// down the last intervals.
+    /// Waits for the stacks that are still being walked, and writes down the
+    /// last intervals.
     fn settle(&mut self) -> Result<Vec<Moment>> {
         while self.backlog.is_waiting() && self.unwinder.is_busy() {
-            self.unwinder.take_in(true);
-            self.backlog.retry(&mut self.unwinder, self.atlas.objects());
+            self.backlog.complete(self.unwinder.take_in(true));
         }
         self.write_down(true)
     }
@@ -401,7 +412,7 @@ impl<W: Write> Recorder<W> {
     /// `now`.
     fn write_down(&mut self, now: bool) -> Result<Vec<Moment>> {
         let mut moments = Vec::new();
-        while let Some(ended) = self.backlog.next(now, &self.unwinder) {
+        while let Some(ended) = self.backlog.next(now) {
             for sample in ended.samples {
                 let Taken {
                     task,
@@ -445,9 +456,7 @@ impl<W: Write> Recorder<W> {
         }
         self.record_objects()?;
         self.atlas.settle();
-        if self.unwinder.take_in(false) {
-            self.backlog.retry(&mut self.unwinder, self.atlas.objects());
-        }
+        self.backlog.complete(self.unwinder.take_in(false));
         let (spaces, objects) = self.atlas.spaces();
         self.unwinder.publish(&mut self.probe, spaces, objects);
         Ok(())

@@ -1,18 +1,14 @@
-//! Compiles the call frame information of a file into rows of rules.
-
-use std::collections::HashMap;
+//! Compiles the call frame information of a file into rows of rules, one page
+//! of code at a time.
 
 use eprof_common::Rule;
 use eprof_common::table::PAGE_BITS;
-use gimli::{
-    BaseAddresses, CieOrFde, DebugFrame, EhFrame, EndianSlice, LittleEndian, UnwindContext,
-    UnwindOffset, UnwindSection, Vendor,
-};
-use object::ReadRef;
+use gimli::UnwindContext;
 
-use super::cfi;
+use super::bytes::{Blocks, Bytes};
 use super::guess;
-use super::image::{Frames, Image, Machine, Segment};
+use super::image::{self, Image, Segment};
+use super::index::{Function, Index};
 
 /// A gap of fewer bytes between two functions is padding.
 const PADDING: u64 = 16;
@@ -20,386 +16,330 @@ const PADDING: u64 = 16;
 /// The longest entry of a program without unwind information, in bytes.
 const LONGEST_ENTRY: u64 = 80;
 
-/// How many bytes of code without unwind information are searched for the
-/// ends of signal handlers.
+/// So many bytes are looked at beyond the page, where there is no unwind
+/// information.
+const BEYOND: u64 = 64;
+
+/// Where there is no unwind information at all, so many bytes of code are
+/// searched for the ends of signal handlers.
 const MOST_SEARCHED: u64 = 16 << 20;
 
-/// Most rows of one file: ten times those of the largest known.
-const MOST_ROWS: usize = 16 << 20;
-
-/// Unwind information of one file, in order of address.
-#[derive(Clone, Debug, Default, PartialEq, Eq)]
-pub struct Compiled {
-    /// The address that rows are relative to: that of the first page of code.
-    pub base: u64,
-    /// Executable segments.
-    pub code: Vec<Segment>,
-    /// From this address (relative to `base`) on, this rule, by position.
-    pub rows: Vec<(u32, u16)>,
-    /// The rules, each once.
-    pub rules: Vec<Rule>,
-}
+/// Most pages of one file: 2 GiB of code.
+const MOST_PAGES: u64 = 1 << 15;
 
 /// The rule for code that has no caller.
-const ROOT: Rule = Rule {
+pub(super) const ROOT: Rule = Rule {
     ra: Rule::RA_ROOT,
     ..Rule::of(Rule::UNSUPPORTED)
 };
 
-type Slice<'a> = EndianSlice<'a, LittleEndian>;
-
-/// A function, or a part of one, that has unwind information.
-struct Function {
-    begin: u64,
-    end: u64,
-    /// Where its description is, in which section.
-    offset: usize,
-    debug: bool,
-    /// Whether a signal handler returns to it.
-    signal: bool,
+/// A file of code whose unwind information can be compiled.
+pub struct Source {
+    blocks: Blocks,
+    image: Image,
+    index: Index,
+    /// The address that pages are counted from: that of the first one.
+    base: u64,
+    pages: u32,
+    /// For code without unwind information.
+    none: Rule,
+    /// Whether such code begins the program: then other code of the C library
+    /// may have none either.
+    beginning: bool,
+    /// The code that begins programs and threads, where it has names.
+    beginnings: Vec<(u64, u64)>,
+    /// Whether it is the C library, which is where signal handlers return to;
+    /// `None` before the first page.
+    library: Option<bool>,
+    context: Box<UnwindContext<usize>>,
 }
 
-/// Compiles an ELF file for a 64-bit machine; `None` for anything else, and
-/// where there is no unwind information. Total: whatever is malformed is left
-/// out.
-pub fn compile<'data, R: ReadRef<'data>>(data: R) -> Option<Compiled> {
-    let image = Image::parse(data)?;
-    let base = image.code.first()?.address >> PAGE_BITS << PAGE_BITS;
-    let eh_frame = image.eh_frame.as_ref().map(|frames| {
-        let mut section = EhFrame::new(&frames.data, LittleEndian);
-        section.set_address_size(8);
-        section.set_vendor(vendor(image.machine));
-        (section, frames)
-    });
-    let debug_frame = image.debug_frame.as_ref().map(|frames| {
-        let mut section = DebugFrame::new(&frames.data, LittleEndian);
-        section.set_address_size(8);
-        section.set_vendor(vendor(image.machine));
-        (section, frames)
-    });
-    let mut functions = Vec::new();
-    if let Some((section, frames)) = &eh_frame {
-        collect(section, frames, false, &image.code, &mut functions);
-    }
-    if let Some((section, frames)) = &debug_frame {
-        collect(section, frames, true, &image.code, &mut functions);
-    }
-    // Where both sections describe a function, `.eh_frame` is maintained by
-    // the linker.
-    functions.sort_by_key(|function| (function.begin, function.debug, function.offset));
+/// The rows of one page: from this byte of it on, this rule. The first one is
+/// at its first byte.
+pub type PageRows = Vec<(u16, Rule)>;
 
-    let described = functions
-        .iter()
-        .any(|function| (function.begin..function.end).contains(&image.entry));
-    let mut rows = Rows::new(base, image.entry != 0 && !described);
-    // Where signal handlers return to is in the C library.
-    let library = functions.iter().any(|function| function.signal);
-    let mut context = Box::new(UnwindContext::new());
-    let mut cies = [HashMap::new(), HashMap::new()];
-    let mut end = image.code.first()?.address;
-    let mut searched = 0;
-    let [eh_cies, debug_cies] = &mut cies;
-    for function in &functions {
-        if function.begin < end {
-            continue;
+impl Source {
+    /// An ELF file for a 64-bit machine; `None` for anything else, and where
+    /// there is no unwind information. Total: whatever is malformed is left
+    /// out.
+    pub fn open(bytes: Box<dyn Bytes>) -> Option<Self> {
+        let mut image = Image::parse(&*bytes)?;
+        let index = Index::new(&mut image);
+        let base = image.code.first()?.address >> PAGE_BITS << PAGE_BITS;
+        let last = image.code.last()?.end() - 1;
+        let pages = ((last - base) >> PAGE_BITS).saturating_add(1);
+        let mut source = Self {
+            blocks: Blocks::new(bytes),
+            image,
+            index,
+            base,
+            pages: u32::try_from(pages.min(MOST_PAGES)).ok()?,
+            none: Rule::of(Rule::NONE),
+            beginning: false,
+            beginnings: Vec::new(),
+            library: None,
+            context: Box::new(UnwindContext::new()),
+        };
+        if source.index.is_empty() && !source.ends_handlers() {
+            return None;
         }
-        gap(&image, end, function.begin, &mut searched, &mut rows);
-        if library && end < function.begin {
-            // No call precedes the first byte of a function, so who returns to
-            // it was made to: makecontext(3) writes such an address at the
-            // root of a new stack.
-            rows.add(function.begin - 1, ROOT);
+        let entry = source.image.entry;
+        source.beginning = entry != 0 && !source.is_described(entry);
+        source.none.add = i32::from(source.beginning);
+        if source.beginning {
+            source.beginnings = image::beginnings(source.blocks.bytes());
         }
-        match (&eh_frame, &debug_frame) {
-            (Some((section, frames)), _) if !function.debug => {
-                describe(
-                    (image.machine, image.entry),
-                    section,
-                    frames,
-                    function,
-                    &mut context,
-                    eh_cies,
-                    &mut rows,
-                );
+        source.blocks.forget();
+        Some(source)
+    }
+
+    /// The address that pages are counted from.
+    pub fn base(&self) -> u64 {
+        self.base
+    }
+
+    /// The executable segments.
+    pub fn code(&self) -> &[Segment] {
+        &self.image.code
+    }
+
+    /// How many pages there are.
+    pub fn pages(&self) -> u32 {
+        self.pages
+    }
+
+    /// Compiles page `number`. None of it where the file was written to.
+    pub fn page(&mut self, number: u32) -> PageRows {
+        let from = self
+            .base
+            .saturating_add(u64::from(number.min(self.pages)) << PAGE_BITS);
+        let to = from.saturating_add(1 << PAGE_BITS);
+        let rows = if self.blocks.is_unchanged() {
+            self.rows(from, to)
+        } else {
+            Rows::default()
+        };
+        self.blocks.forget();
+        rows.between(from, to)
+    }
+
+    fn rows(&mut self, from: u64, to: u64) -> Rows {
+        let mut rows = Rows::default();
+        let functions = self.index.around(&mut self.blocks, from, to);
+        let first = self.image.code.first().map_or(from, |code| code.address);
+        let last = self.image.code.last().map_or(to, Segment::end);
+        // What lies before the function before the page is none of it.
+        let before = functions.first().filter(|function| function.begin <= from);
+        let mut end = before.map_or(first, |function| function.begin);
+        let mut next = last;
+        for function in &functions {
+            if function.begin >= to {
+                next = function.begin;
+                break;
             }
-            (_, Some((section, frames))) => {
-                describe(
-                    (image.machine, image.entry),
-                    section,
-                    frames,
-                    function,
-                    &mut context,
-                    debug_cies,
-                    &mut rows,
-                );
+            if function.begin < end {
+                continue;
             }
-            _ => {}
+            end = self.function(function, end, (from, to), &mut rows).max(end);
         }
-        if rows.beginning {
-            let code = image.bytes(function.begin, function.end - function.begin);
-            let new = guess::new_thread(image.machine, code.unwrap_or_default());
-            if let Some(new) = new {
+        self.gap(end, next, (from, to), &mut rows);
+        if next == last {
+            rows.add(last, self.none);
+        } else {
+            self.before(end, next, &mut rows);
+        }
+        rows
+    }
+
+    /// Adds a function, and what lies between `end` and it. Gives its own end.
+    fn function(
+        &mut self,
+        function: &Function,
+        end: u64,
+        page: (u64, u64),
+        rows: &mut Rows,
+    ) -> u64 {
+        let Self {
+            blocks,
+            image,
+            index,
+            context,
+            ..
+        } = self;
+        let Some(described) = index.describe(blocks, image, function, context) else {
+            return end;
+        };
+        self.gap(end, function.begin, page, rows);
+        self.before(end, function.begin, rows);
+        for (address, rule) in described.rows {
+            rows.add(address, rule);
+        }
+        let length = described.end - function.begin;
+        if self.beginning && length <= guess::LONGEST as u64 {
+            let code = self.bytes(function.begin, length);
+            if let Some(new) = guess::new_thread(self.image.machine, &code) {
                 rows.replace(function.begin + new as u64, ROOT);
             }
         }
-        end = function.end;
+        described.end
     }
-    let last = image.code.last()?.end();
-    gap(&image, end, last, &mut searched, &mut rows);
-    rows.none(last);
-    (!functions.is_empty() || rows.found).then_some(Compiled {
-        base,
-        code: image.code,
-        rows: rows.rows,
-        rules: rows.rules,
-    })
-}
 
-const fn vendor(machine: Machine) -> Vendor {
-    match machine {
-        Machine::X86_64 => Vendor::Default,
-        Machine::Aarch64 => Vendor::AArch64,
+    /// The byte before a function at `begin`, if it belongs to no other.
+    fn before(&mut self, end: u64, begin: u64, rows: &mut Rows) {
+        let Self {
+            blocks,
+            image,
+            index,
+            library,
+            ..
+        } = self;
+        // No call precedes the first byte of a function, so who returns to it
+        // was made to: makecontext(3) writes such an address at the root of a
+        // new stack.
+        if end < begin && *library.get_or_insert_with(|| index.has_signal(blocks, image)) {
+            rows.add(begin - 1, ROOT);
+        }
     }
-}
 
-/// Finds the functions that `section` describes.
-fn collect<'a, S>(
-    section: &S,
-    frames: &Frames<'_>,
-    debug: bool,
-    code: &[Segment],
-    functions: &mut Vec<Function>,
-) where
-    S: UnwindSection<Slice<'a>>,
-{
-    let mut cies = HashMap::new();
-    let mut entries = section.entries(&frames.bases);
-    while let Ok(Some(entry)) = entries.next() {
-        let CieOrFde::Fde(partial) = entry else {
-            continue;
+    /// Code between two functions that are described, of which `page` is of
+    /// interest.
+    fn gap(&mut self, begin: u64, end: u64, (from, to): (u64, u64), rows: &mut Rows) {
+        if end < begin.saturating_add(PADDING) {
+            return;
+        }
+        rows.add(begin, self.none);
+        let mut known = Vec::new();
+        if self.beginning {
+            // The program begins here; what else begins it is told by its
+            // name.
+            let entry = self.image.entry;
+            let entry = (entry, entry.saturating_add(LONGEST_ENTRY));
+            let all = self.beginnings.iter().copied().chain([entry]);
+            known.extend(
+                all.filter(|&(from, to)| begin <= from && from < to.min(end))
+                    .map(|(from, to)| vec![(from, Some(ROOT)), (to.min(end), None)]),
+            );
+        }
+        let machine = self.image.machine;
+        if begin.saturating_add(2 * guess::LONGEST as u64) > from {
+            let length = (end - begin).min(2 * guess::LONGEST as u64);
+            let bytes = self.bytes(begin, length);
+            known.push(guess::function(machine, begin, &bytes));
+        }
+        let near = begin.max(from.saturating_sub(BEYOND));
+        let far = end.min(to.saturating_add(BEYOND));
+        let bytes = self.bytes(near, far.saturating_sub(near));
+        if self.beginning {
+            let calls = guess::first_calls(machine, near, &bytes);
+            known.extend(calls.map(|(from, to)| vec![(from, Some(ROOT)), (to, None)]));
+        }
+        let wanted = machine.sigreturn();
+        if let Some(place) = bytes
+            .windows(wanted.len())
+            .position(|bytes| bytes == wanted)
+        {
+            // One byte before, for a handler returns to the first byte, and
+            // return addresses are looked up one byte before.
+            let place = near + place as u64;
+            let from = place.saturating_sub(1).max(begin);
+            let to = place + wanted.len() as u64;
+            known.push(vec![(from, Some(machine.signal())), (to, None)]);
+        }
+        known.sort_by_key(|known| known.first().map(|&(address, _)| address));
+        for (address, rule) in known.into_iter().flatten() {
+            rows.add(address, rule.unwrap_or(self.none));
+        }
+    }
+
+    /// The code at `address`, `length` bytes at most.
+    fn bytes(&mut self, address: u64, length: u64) -> Vec<u8> {
+        let mut bytes = Vec::new();
+        let length = self.image.code_at(address, length);
+        if let (Some(offset), Ok(length)) = (self.image.offset(address), usize::try_from(length)) {
+            let _ = self.blocks.read(offset, length, &mut bytes);
+        }
+        bytes
+    }
+
+    fn is_described(&mut self, address: u64) -> bool {
+        let functions = self
+            .index
+            .around(&mut self.blocks, address, address.saturating_add(1));
+        let Some(function) = functions.first().filter(|first| first.begin <= address) else {
+            return false;
         };
-        let offset = partial.offset();
-        let fde = partial.parse(|section, bases, offset| cie(&mut cies, section, bases, offset));
-        let Ok(fde) = fde else { continue };
-        let (begin, end) = (fde.initial_address(), fde.end_address());
-        // What the linker threw away stays behind at address zero.
-        let inside = code
-            .iter()
-            .any(|segment| segment.address <= begin && end <= segment.end());
-        if begin < end && inside && functions.len() < MOST_ROWS {
-            functions.push(Function {
-                begin,
-                end,
-                offset,
-                debug,
-                signal: fde.is_signal_trampoline(),
-            });
+        self.index
+            .describe(&mut self.blocks, &self.image, function, &mut self.context)
+            .is_some_and(|described| address < described.end)
+    }
+
+    /// Whether there is code anywhere that ends signal handlers.
+    fn ends_handlers(&mut self) -> bool {
+        let wanted = self.image.machine.sigreturn();
+        let mut left = MOST_SEARCHED;
+        for segment in self.image.code.clone() {
+            let mut at = segment.address;
+            while at < segment.end() && left > 0 {
+                let length = left.min(1 << PAGE_BITS);
+                let bytes = self.bytes(at, length + BEYOND);
+                if bytes.is_empty() {
+                    break;
+                }
+                if bytes.windows(wanted.len()).any(|bytes| bytes == wanted) {
+                    return true;
+                }
+                at += length;
+                left -= length;
+            }
         }
-    }
-}
-
-type Cies<'a> = HashMap<usize, gimli::CommonInformationEntry<Slice<'a>>>;
-
-fn cie<'a, S>(
-    cies: &mut Cies<'a>,
-    section: &S,
-    bases: &BaseAddresses,
-    offset: S::Offset,
-) -> gimli::Result<gimli::CommonInformationEntry<Slice<'a>>>
-where
-    S: UnwindSection<Slice<'a>>,
-{
-    let key = UnwindOffset::into(offset);
-    if let Some(known) = cies.get(&key) {
-        return Ok(known.clone());
-    }
-    let cie = section.cie_from_offset(bases, offset)?;
-    cies.insert(key, cie.clone());
-    Ok(cie)
-}
-
-/// Adds the rows of one function.
-fn describe<'a, S>(
-    (machine, entry): (Machine, u64),
-    section: &S,
-    frames: &Frames<'_>,
-    function: &Function,
-    context: &mut UnwindContext<usize>,
-    cies: &mut Cies<'a>,
-    rows: &mut Rows,
-) where
-    S: UnwindSection<Slice<'a>>,
-{
-    rows.add(function.begin, Rule::of(Rule::UNSUPPORTED));
-    if function.begin == entry {
-        // Whatever is said of it, a program's entry has no caller.
-        return rows.add(function.begin, ROOT);
-    }
-    let fde = section.fde_from_offset(
-        &frames.bases,
-        S::Offset::from(function.offset),
-        |section, bases, offset| cie(cies, section, bases, offset),
-    );
-    let Ok(fde) = fde else { return };
-    if fde.is_signal_trampoline() {
-        return rows.add(function.begin, machine.signal());
-    }
-    let Ok(mut table) = fde.rows(section, &frames.bases, context) else {
-        return;
-    };
-    let mut at = function.begin;
-    while let Ok(Some(row)) = table.next_row() {
-        let begin = row.start_address();
-        if begin < at || begin >= function.end {
-            break;
-        }
-        at = begin;
-        rows.add(begin, cfi::rule(machine, section, row));
-    }
-}
-
-/// Code between two functions that are described.
-fn gap<'data, R: ReadRef<'data>>(
-    image: &Image<'data, R>,
-    begin: u64,
-    end: u64,
-    searched: &mut u64,
-    rows: &mut Rows,
-) {
-    if end < begin.saturating_add(PADDING) {
-        return;
-    }
-    rows.none(begin);
-    let mut known = Vec::new();
-    if rows.beginning {
-        // The program begins here; what else begins it is told by its name.
-        let entry = (image.entry, image.entry.saturating_add(LONGEST_ENTRY));
-        let all = image.beginnings.iter().copied().chain([entry]);
-        known.extend(
-            all.filter(|&(from, to)| begin <= from && from < to.min(end))
-                .map(|(from, to)| vec![(from, Some(ROOT)), (to.min(end), None)]),
-        );
-    }
-    let length = (end - begin).min(MOST_SEARCHED.saturating_sub(*searched));
-    *searched += length;
-    let bytes = image.bytes(begin, length).unwrap_or_default();
-    known.push(guess::function(image.machine, begin, bytes));
-    if rows.beginning {
-        let calls = guess::first_calls(image.machine, begin, bytes);
-        known.extend(calls.map(|(from, to)| vec![(from, Some(ROOT)), (to, None)]));
-    }
-    let wanted = image.machine.sigreturn();
-    let places = bytes.windows(wanted.len());
-    if let Some(place) = places.into_iter().position(|window| window == wanted) {
-        // One byte before, for a handler returns to the first byte, and return
-        // addresses are looked up one byte before.
-        let place = begin + place as u64;
-        let from = place.saturating_sub(1).max(begin);
-        let to = place + wanted.len() as u64;
-        known.push(vec![(from, Some(image.machine.signal())), (to, None)]);
-        rows.found = true;
-    }
-    known.sort_by_key(|known| known.first().map(|&(address, _)| address));
-    for (address, rule) in known.into_iter().flatten() {
-        match rule {
-            Some(rule) => rows.add(address, rule),
-            None => rows.none(address),
-        }
+        false
     }
 }
 
 /// Rows in order of address.
-struct Rows {
-    base: u64,
-    /// For code without unwind information.
-    none: Rule,
-    /// Whether that begins the program.
-    beginning: bool,
-    rows: Vec<(u32, u16)>,
-    rules: Vec<Rule>,
-    numbers: HashMap<Rule, u16>,
-    /// Whether there is anything but what functions say.
-    found: bool,
-}
+#[derive(Default)]
+struct Rows(Vec<(u64, Rule)>);
 
 impl Rows {
-    /// Rows relative to `base`. In files whose `beginning` has no unwind
-    /// information, other code of the C library may have none either.
-    fn new(base: u64, beginning: bool) -> Self {
-        Self {
-            base,
-            beginning,
-            none: Rule {
-                add: i32::from(beginning),
-                ..Rule::of(Rule::NONE)
-            },
-            rows: Vec::new(),
-            rules: Vec::new(),
-            numbers: HashMap::new(),
-            found: false,
-        }
-    }
-
-    fn none(&mut self, address: u64) {
-        self.add(address, self.none);
-    }
-
     /// From `address` on, `rule`. A row at the same address is replaced; one
     /// below the last is ignored.
     fn add(&mut self, address: u64, rule: Rule) {
-        let Some(relative) = address
-            .checked_sub(self.base)
-            .and_then(|relative| u32::try_from(relative).ok())
-        else {
-            return;
-        };
-        if self.rows.len() >= MOST_ROWS {
-            return;
-        }
-        let number = self.number(rule);
-        if let Some(&(last, _)) = self.rows.last() {
-            if relative < last {
+        if let Some(&(last, _)) = self.0.last() {
+            if address < last {
                 return;
             }
-            if relative == last {
-                self.rows.pop();
+            if address == last {
+                self.0.pop();
             }
         }
-        if self.rows.last().is_none_or(|&(_, before)| before != number) {
-            self.rows.push((relative, number));
+        if self.0.last().is_none_or(|(_, before)| *before != rule) {
+            self.0.push((address, rule));
         }
     }
 
     /// As [`add`](Self::add), in place of what was added from there on.
     fn replace(&mut self, address: u64, rule: Rule) {
-        let from = address.saturating_sub(self.base);
-        while self
-            .rows
-            .last()
-            .is_some_and(|&(at, _)| u64::from(at) >= from)
-        {
-            self.rows.pop();
+        while self.0.last().is_some_and(|&(at, _)| at >= address) {
+            self.0.pop();
         }
         self.add(address, rule);
     }
 
-    fn number(&mut self, rule: Rule) -> u16 {
-        if let Some(&number) = self.numbers.get(&rule) {
-            return number;
-        }
-        // One place is left for what does not fit.
-        let full = self.rules.len() >= usize::from(u16::MAX) - 1;
-        let rule = if full {
-            Rule::of(Rule::UNSUPPORTED)
-        } else {
-            rule
-        };
-        if let Some(&number) = self.numbers.get(&rule) {
-            return number;
-        }
-        let number = u16::try_from(self.rules.len()).unwrap_or(u16::MAX);
-        self.rules.push(rule);
-        self.numbers.insert(rule, number);
-        number
+    /// What holds on a page.
+    fn between(&self, from: u64, to: u64) -> PageRows {
+        let first = self.0.partition_point(|&(address, _)| address <= from);
+        let last = self.0.partition_point(|&(address, _)| address < to);
+        let before = first.checked_sub(1).and_then(|before| self.0.get(before));
+        let none = Rule::of(Rule::NONE);
+        let carried = before.map_or(none, |&(_, rule)| rule);
+        let inside = self.0.get(first..last).unwrap_or_default();
+        [(0, carried)]
+            .into_iter()
+            .chain(
+                inside
+                    .iter()
+                    .map(|&(address, rule)| ((address - from) as u16, rule)),
+            )
+            .collect()
     }
 }

@@ -9,7 +9,7 @@ use super::image::Machine;
 const ALIGNMENT: u64 = 16;
 
 /// The longest function that is recognised, in bytes.
-const LONGEST: usize = 256;
+pub(super) const LONGEST: usize = 256;
 
 /// Rows for the first function in `bytes`, which are at `begin`, if it is one
 /// that moves the stack pointer once at its beginning and once at its end:

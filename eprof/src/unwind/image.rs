@@ -1,6 +1,5 @@
 //! What an ELF file says of its code: where it lies, and how to unwind it.
 
-use std::borrow::Cow;
 use std::io::Read as _;
 
 use gimli::{BaseAddresses, EhFrameHdr, LittleEndian};
@@ -8,11 +7,13 @@ use object::elf::{
     self, CompressionHeader64, EM_AARCH64, EM_X86_64, FileHeader64, ProgramHeader64,
     SectionHeader64,
 };
+use object::read::elf::Sym as _;
 use object::read::elf::{
     CompressionHeader as _, FileHeader as _, ProgramHeader as _, SectionHeader as _,
 };
-use object::read::elf::{SectionTable, Sym as _};
-use object::{Endianness, ReadRef};
+use object::{Endianness, ReadCache, ReadRef};
+
+use super::bytes::{Bytes, InOrder};
 
 /// Most bytes of unwind information that are read of one file.
 const MOST_FRAMES: u64 = 256 << 20;
@@ -58,40 +59,70 @@ impl Segment {
 }
 
 /// One section of call frame information.
-pub(super) struct Frames<'data> {
-    pub(super) data: Cow<'data, [u8]>,
+pub(super) struct Frames {
+    pub(super) data: Vec<u8>,
     pub(super) bases: BaseAddresses,
 }
 
+/// The search table of `.eh_frame_hdr` (Linux Standard Base 5.0, 10.6.2): pairs
+/// of the address of a function and that of its description, ascending, both
+/// as signed 32 bits relative to the header.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) struct SearchTable {
+    /// Offset in the file.
+    pub(super) offset: u64,
+    /// How many pairs.
+    pub(super) count: u64,
+    /// The address of the header.
+    pub(super) header: u64,
+    /// The address of `.eh_frame`.
+    pub(super) frames: u64,
+}
+
 /// An ELF file, as far as unwinding needs it.
-pub(super) struct Image<'data, R: ReadRef<'data>> {
-    data: R,
+pub(super) struct Image {
     pub(super) machine: Machine,
     /// Executable segments, in order of address, none overlapping.
     pub(super) code: Vec<Segment>,
+    /// All segments that are mapped.
+    loaded: Vec<Segment>,
     /// Where the program begins; zero for none.
     pub(super) entry: u64,
-    /// The code that begins programs and threads, where it has names: first
-    /// address, one past the last.
-    pub(super) beginnings: Vec<(u64, u64)>,
-    pub(super) eh_frame: Option<Frames<'data>>,
-    pub(super) debug_frame: Option<Frames<'data>>,
+    /// Whether it is run by itself, without an interpreter: a static program.
+    pub(super) is_static: bool,
+    /// The address of `.text`.
+    pub(super) text: u64,
+    /// Where there is one, and no `.debug_frame` beside it.
+    pub(super) table: Option<SearchTable>,
+    /// Only where there is no table.
+    pub(super) eh_frame: Option<Frames>,
+    /// Likewise.
+    pub(super) debug_frame: Option<Frames>,
 }
 
-impl<'data, R: ReadRef<'data>> Image<'data, R> {
-    /// Reads the headers and the unwind information of a 64-bit ELF file;
-    /// `None` for anything else.
-    pub(super) fn parse(data: R) -> Option<Self> {
-        let header = FileHeader64::<Endianness>::parse(data).ok()?;
-        let endian = header.endian().ok()?;
-        if endian != Endianness::Little {
-            return None;
-        }
-        let machine = match header.e_machine(endian) {
-            EM_X86_64 => Machine::X86_64,
-            EM_AARCH64 => Machine::Aarch64,
-            _ => return None,
-        };
+type Header = FileHeader64<Endianness>;
+
+fn header<'data, R: ReadRef<'data>>(data: R) -> Option<(&'data Header, Machine)> {
+    let header = Header::parse(data).ok()?;
+    let endian = header.endian().ok()?;
+    if endian != Endianness::Little {
+        return None;
+    }
+    let machine = match header.e_machine(endian) {
+        EM_X86_64 => Machine::X86_64,
+        EM_AARCH64 => Machine::Aarch64,
+        _ => return None,
+    };
+    Some((header, machine))
+}
+
+impl Image {
+    /// Reads the headers of a 64-bit ELF file; `None` for anything else.
+    pub(super) fn parse(bytes: &dyn Bytes) -> Option<Self> {
+        let cache = ReadCache::new(InOrder::new(bytes));
+        let data = &cache;
+        let (header, machine) = header(data)?;
+        let endian = Endianness::Little;
         let segments = header.program_headers(endian, data).ok()?;
         let sections = header.sections(endian, data).ok();
         let section = |name: &[u8]| {
@@ -100,42 +131,56 @@ impl<'data, R: ReadRef<'data>> Image<'data, R> {
         };
         let text = section(b".text").map_or(0, |section| section.sh_addr(endian));
         let bases = BaseAddresses::default().set_text(text);
-        let mut eh_frame = section(b".eh_frame").and_then(|section| {
-            let data = contents(section, endian, data)?;
-            let bases = bases.clone().set_eh_frame(section.sh_addr(endian));
-            (!data.is_empty()).then_some(Frames { data, bases })
-        });
-        if eh_frame.is_none() {
-            eh_frame = by_segment(segments, endian, data, bases.clone());
-        }
         let debug_frame = section(b".debug_frame").and_then(|section| {
             let data = contents(section, endian, data)?;
+            let bases = bases.clone();
             (!data.is_empty()).then_some(Frames { data, bases })
         });
+        let table = if debug_frame.is_none() {
+            search_table(segments, endian, data)
+        } else {
+            None
+        };
+        let mut eh_frame = None;
+        if table.is_none() {
+            eh_frame = section(b".eh_frame").and_then(|section| {
+                let data = contents(section, endian, data)?;
+                let bases = bases.clone().set_eh_frame(section.sh_addr(endian));
+                (!data.is_empty()).then_some(Frames { data, bases })
+            });
+            if eh_frame.is_none() {
+                eh_frame = by_segment(segments, endian, data, bases);
+            }
+        }
+        let interpreted = segments
+            .iter()
+            .any(|segment| segment.p_type(endian) == elf::PT_INTERP);
+        let entry = header.e_entry(endian);
         Some(Self {
-            data,
             machine,
-            code: code(segments, endian),
-            entry: header.e_entry(endian),
-            beginnings: sections
-                .as_ref()
-                .map(|sections| beginnings(sections, endian, data))
-                .unwrap_or_default(),
+            code: loaded(segments, endian, true),
+            loaded: loaded(segments, endian, false),
+            entry,
+            is_static: entry != 0 && !interpreted,
+            text,
+            table,
             eh_frame,
             debug_frame,
         })
     }
 
-    /// The bytes of the file that are mapped at `address`, at most `length` of
-    /// them.
-    pub(super) fn bytes(&self, address: u64, length: u64) -> Option<&'data [u8]> {
-        let segment = self
-            .code
-            .iter()
-            .find(|segment| segment.address <= address && address < segment.end())?;
-        let length = length.min(segment.end() - address);
-        let offset = segment.offset.checked_add(address - segment.address)?;
-        self.data.read_bytes_at(offset, length).ok()
+    /// Where in the file the byte at `address` is.
+    pub(super) fn offset(&self, address: u64) -> Option<u64> {
+        let mut segments = self.loaded.iter();
+        let segment = segments.find(|one| one.address <= address && address < one.end())?;
+        segment.offset.checked_add(address - segment.address)
+    }
+
+    /// How many bytes of code lie at `address`, `length` at most.
+    pub(super) fn code_at(&self, address: u64, length: u64) -> u64 {
+        let mut segments = self.code.iter();
+        let segment = segments.find(|one| one.address <= address && address < one.end());
+        segment.map_or(0, |segment| length.min(segment.end() - address))
     }
 }
 
@@ -160,11 +205,16 @@ const STAGE_2: u64 = 64;
 /// Most bytes of a symbol table that is searched.
 const MOST_SYMBOLS: u64 = 16 << 20;
 
-fn beginnings<'data, R: ReadRef<'data>>(
-    sections: &SectionTable<'data, FileHeader64<Endianness>, R>,
-    endian: Endianness,
-    data: R,
-) -> Vec<(u64, u64)> {
+/// The code that begins programs and threads, where it has names: first
+/// address, one past the last.
+pub(super) fn beginnings(bytes: &dyn Bytes) -> Vec<(u64, u64)> {
+    let cache = ReadCache::new(InOrder::new(bytes));
+    let data = &cache;
+    let endian = Endianness::Little;
+    let sections = header(data).and_then(|(header, _)| header.sections(endian, data).ok());
+    let Some(sections) = sections else {
+        return Vec::new();
+    };
     let mut found = Vec::new();
     for kind in [elf::SHT_SYMTAB, elf::SHT_DYNSYM] {
         let small = sections
@@ -200,11 +250,18 @@ fn beginnings<'data, R: ReadRef<'data>>(
     found
 }
 
-fn code(segments: &[ProgramHeader64<Endianness>], endian: Endianness) -> Vec<Segment> {
-    let mut code: Vec<_> = segments
+/// The segments that are mapped, those with code only if asked to: in order of
+/// address, none overlapping.
+fn loaded(
+    segments: &[ProgramHeader64<Endianness>],
+    endian: Endianness,
+    code: bool,
+) -> Vec<Segment> {
+    let mut loaded: Vec<_> = segments
         .iter()
         .filter(|segment| {
-            segment.p_type(endian) == elf::PT_LOAD && segment.p_flags(endian).contains(elf::PF_X)
+            let executable = segment.p_flags(endian).contains(elf::PF_X);
+            segment.p_type(endian) == elf::PT_LOAD && (executable || !code)
         })
         .map(|segment| Segment {
             offset: segment.p_offset(endian),
@@ -215,16 +272,45 @@ fn code(segments: &[ProgramHeader64<Endianness>], endian: Endianness) -> Vec<Seg
             segment.length > 0 && segment.address.checked_add(segment.length).is_some()
         })
         .collect();
-    code.sort_by_key(|segment| segment.address);
+    loaded.sort_by_key(|segment| segment.address);
     let mut end = 0;
-    code.retain(|segment| {
+    loaded.retain(|segment| {
         let after = segment.address >= end;
         if after {
             end = segment.end();
         }
         after
     });
-    code
+    loaded
+}
+
+/// The search table, in the one form that linkers make.
+fn search_table<'data, R: ReadRef<'data>>(
+    segments: &[ProgramHeader64<Endianness>],
+    endian: Endianness,
+    data: R,
+) -> Option<SearchTable> {
+    /// Version 1; the address of `.eh_frame` as signed 32 bits from here, the
+    /// number of pairs as unsigned 32 bits, the pairs as signed 32 bits from
+    /// the header.
+    const FORM: [u8; 4] = [1, 0x1b, 0x03, 0x3b];
+    /// Of all that precedes the pairs.
+    const HEAD: u64 = 12;
+    let mut segments = segments.iter();
+    let segment = segments.find(|segment| segment.p_type(endian) == elf::PT_GNU_EH_FRAME)?;
+    let (offset, header) = (segment.p_offset(endian), segment.p_vaddr(endian));
+    let head = data.read_bytes_at(offset, HEAD).ok()?;
+    let (form, numbers) = head.split_first_chunk::<4>()?;
+    let (frames, count) = numbers.split_first_chunk::<4>()?;
+    let frames = i64::from(i32::from_le_bytes(*frames));
+    let count = u64::from(u32::from_le_bytes(*count.first_chunk()?));
+    let room = segment.p_filesz(endian).saturating_sub(HEAD) / 8;
+    (*form == FORM && 0 < count && count <= room).then_some(SearchTable {
+        offset: offset.checked_add(HEAD)?,
+        count,
+        header,
+        frames: header.wrapping_add(4).wrapping_add_signed(frames),
+    })
 }
 
 /// The bytes of a section, inflated if need be; `None` where they cannot be
@@ -233,12 +319,12 @@ fn contents<'data, R: ReadRef<'data>>(
     section: &SectionHeader64<Endianness>,
     endian: Endianness,
     data: R,
-) -> Option<Cow<'data, [u8]>> {
+) -> Option<Vec<u8>> {
     if section.sh_size(endian) > MOST_FRAMES {
         return None;
     }
     let Some((header, offset, size)) = section.compression(endian, data).ok()? else {
-        return section.data(endian, data).ok().map(Cow::Borrowed);
+        return section.data(endian, data).ok().map(<[u8]>::to_vec);
     };
     let header: &CompressionHeader64<Endianness> = header;
     let inflated = header.ch_size(endian);
@@ -251,7 +337,7 @@ fn contents<'data, R: ReadRef<'data>>(
         .take(inflated)
         .read_to_end(&mut bytes)
         .ok()?;
-    Some(Cow::Owned(bytes))
+    Some(bytes)
 }
 
 /// `.eh_frame` of a file without section headers: its header is a segment of
@@ -261,7 +347,7 @@ fn by_segment<'data, R: ReadRef<'data>>(
     endian: Endianness,
     data: R,
     bases: BaseAddresses,
-) -> Option<Frames<'data>> {
+) -> Option<Frames> {
     let find = |wanted: elf::ProgramType| {
         segments
             .iter()
@@ -284,7 +370,7 @@ fn by_segment<'data, R: ReadRef<'data>>(
     let offset = segment.p_offset(endian).checked_add(skipped)?;
     let frames = data.read_bytes_at(offset, length.min(MOST_FRAMES)).ok()?;
     Some(Frames {
-        data: Cow::Borrowed(frames),
+        data: frames.to_vec(),
         bases: bases.set_eh_frame(start),
     })
 }

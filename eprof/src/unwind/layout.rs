@@ -50,9 +50,9 @@ impl Layouts {
     }
 
     /// Objects whose table is missing.
-    pub(super) fn missing(&self) -> Vec<ObjectId> {
+    pub(super) fn missing(&self) -> impl Iterator<Item = ObjectId> + '_ {
         let missing = self.layouts.values().flat_map(|layout| &layout.missing);
-        missing.copied().collect()
+        missing.copied()
     }
 
     /// Tells the kernel of all that changed. `table` gives the table of an

@@ -1,41 +1,51 @@
 //! From an interrupted thread to its callers, without frame pointers.
 //!
 //! ```text
-//!  object ─► image ─► cfi ─► compile ─► store ─► table        (worker's thread)
-//!                                         │        │
-//!                    kernel's maps ◄──────┘        ▼
-//!  address spaces ─► layout ─► kernel's maps     walk ◄── samples with a copy
+//!  object ─► bytes ─► image ─► index ─► compile ─► store      (worker's thread)
+//!                                                 │    ▲
+//!                    kernel's maps ◄──────────────┘    │ pages, as they are met
+//!  address spaces ─► layout ─► kernel's maps         walk ◄── samples with a copy
 //! ```
 //!
 //! The sampling program walks by the same tables and the same rules
-//! (`eprof_common::rule`). What it cannot walk, because a table is not there
-//! yet, it hands over as a copy of the stack.
+//! (`eprof_common::rule`). What it cannot walk, because a page of a table is
+//! not compiled yet, it hands over as a copy of the stack. The walk through
+//! that copy compiles the pages that it meets, so that only code that was ever
+//! on a sampled stack costs anything.
 
+pub mod bytes;
 mod cfi;
 pub mod compile;
 mod guess;
 pub mod image;
+mod index;
 mod layout;
-mod store;
+mod live;
+pub mod store;
 pub mod table;
 pub mod walk;
 mod worker;
 
-use std::cell::Cell;
-use std::collections::HashMap;
+use std::collections::{HashMap, HashSet};
 use std::sync::Arc;
-use std::time::Duration;
 
 use eprof_common::WalkEnd;
 
 use crate::caveat::Caveat;
 use crate::kernel::{KernelTables, Probe, Sample, StackEnd};
 use crate::recording::ObjectId;
-use crate::symbol::{AddressSpace, Location, Objects, Spaces};
+use crate::symbol::{AddressSpace, Objects, Spaces};
 use layout::Layouts;
+use store::Refusal;
 use table::Table;
-use walk::{Code, Step};
-use worker::{Outcome, Worker};
+use walk::Step;
+use worker::{Done, Job, Walk, Worker};
+
+/// Most walks that wait, each with a copy of a stack of some 31 KiB.
+const MOST_WAITING: usize = 1024;
+
+/// After so many walks that met no new page, no sample is worth waking up for.
+const USELESS: u32 = 16;
 
 /// What is known of the table of an object.
 enum State {
@@ -44,17 +54,15 @@ enum State {
     Without,
 }
 
-/// What tables cost.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
-pub struct Cost {
-    /// Tables that were compiled.
-    pub tables: u64,
-    /// Their rows, in bytes.
-    pub bytes: u64,
-    /// Time that the compiling took.
-    pub time: Duration,
-    /// Time of the one that took longest.
-    pub longest: Duration,
+/// A walk that is to be continued.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+pub struct Ticket(u64);
+
+/// The rest of a walk.
+#[derive(Debug)]
+pub struct Walked {
+    steps: Vec<Step>,
+    end: WalkEnd,
 }
 
 /// Knows the tables of all objects, tells the kernel of them, and walks where
@@ -62,10 +70,12 @@ pub struct Cost {
 pub struct Unwinder {
     worker: Worker,
     states: HashMap<ObjectId, State>,
-    mask: u64,
     layouts: Layouts,
-    cost: Cost,
-    full: u64,
+    /// Objects for which there was no room, and pages.
+    full: (u64, u64),
+    tickets: u64,
+    /// Walks since a page was compiled last.
+    useless: u32,
 }
 
 impl Unwinder {
@@ -73,109 +83,54 @@ impl Unwinder {
     /// the bits that an address of code can have.
     pub fn new(kernel: Option<KernelTables>, mask: u64) -> Self {
         Self {
-            worker: Worker::new(kernel),
+            worker: Worker::new(kernel, mask),
             states: HashMap::new(),
-            mask,
             layouts: Layouts::default(),
-            cost: Cost::default(),
-            full: 0,
+            full: (0, 0),
+            tickets: 0,
+            useless: 0,
         }
     }
 
-    /// Walks the rest of a sample's stack, if there is one. `space` is what
-    /// was mapped when it was taken. `false` where a table is missing, which
-    /// is then being compiled: to be called again when
-    /// [`take_in`](Self::take_in) had something.
-    pub fn complete(
+    /// Begins to walk the rest of a sample's stack, if there is one. `space`
+    /// is what was mapped when it was taken. [`take_in`](Self::take_in) will
+    /// have the rest; `None` where the sample is complete.
+    pub fn begin(
         &mut self,
         sample: &mut Sample,
         space: &AddressSpace,
         objects: &Objects,
-    ) -> bool {
-        let Some(copy) = &sample.copy else {
-            return true;
-        };
-        let mut steps = Vec::new();
-        loop {
-            let missing = Cell::new(None);
-            let leaf = Cell::new(sample.user.is_empty());
-            steps.clear();
-            let end = walk::walk(
-                copy,
-                self.mask,
-                |address| self.code(space, address, leaf.replace(false), &missing),
-                &mut steps,
-            );
-            match missing.get() {
-                Some(object) if end == WalkEnd::PENDING => {
-                    if !self.request(object, objects) {
-                        continue;
-                    }
-                    return false;
-                }
-                _ => {
-                    finish(sample, &steps, end);
-                    return true;
-                }
+    ) -> Option<Ticket> {
+        let copy = sample.copy.take()?;
+        for (_, _, code) in space.regions() {
+            if let Some((object, _)) = code {
+                self.request(object, objects);
             }
         }
-    }
-
-    /// Gives up on tables that are still missing.
-    pub fn abandon(&self, sample: &mut Sample, space: &AddressSpace) {
-        let Some(copy) = &sample.copy else {
-            return;
-        };
-        let mut steps = Vec::new();
-        let leaf = Cell::new(sample.user.is_empty());
-        let end = walk::walk(
+        self.tickets += 1;
+        let walk = Walk {
+            ticket: self.tickets,
             copy,
-            self.mask,
-            |address| match self.code(space, address, leaf.replace(false), &Cell::new(None)) {
-                Code::Pending => Code::NoTable,
-                code => code,
-            },
-            &mut steps,
-        );
-        finish(sample, &steps, end);
-    }
-
-    fn code(
-        &self,
-        space: &AddressSpace,
-        address: u64,
-        leaf: bool,
-        missing: &Cell<Option<ObjectId>>,
-    ) -> Code {
-        match space.locate(address) {
-            Location::File { object, offset } => match self.states.get(&object) {
-                Some(State::Ready(table)) => match table.relative(offset) {
-                    Some(relative) => Code::Table(Arc::clone(table), relative),
-                    None => Code::NoTable,
-                },
-                Some(State::Without) => Code::NoTable,
-                Some(State::Requested) | None => {
-                    missing.set(Some(object));
-                    Code::Pending
-                }
-            },
-            Location::Anonymous => Code::NoTable,
-            // Where nothing is known, or the leaf is nowhere, frame pointers
-            // are better than nothing.
-            Location::Unmapped if leaf || space.is_empty() => Code::NoTable,
-            Location::Unmapped => Code::Unknown,
+            space: space.clone(),
+            leaf: sample.user.is_empty(),
+            process: sample.process,
+        };
+        let room = self.worker.open() < MOST_WAITING;
+        if room && self.worker.ask(Job::Walk(Box::new(walk))) {
+            return Some(Ticket(self.tickets));
         }
+        sample.user_end = StackEnd::of(WalkEnd::PENDING);
+        None
     }
 
-    /// Sees to it that the table of an object is compiled; `false` where that
-    /// cannot be.
-    fn request(&mut self, object: ObjectId, objects: &Objects) -> bool {
-        if matches!(self.states.get(&object), Some(State::Requested)) {
-            return true;
+    /// Sees to it that an object has a table, if it can.
+    fn request(&mut self, object: ObjectId, objects: &Objects) {
+        if self.states.contains_key(&object) {
+            return;
         }
         let requested = objects
             .open(object)
-            .is_some_and(|file| self.worker.request(object, file));
+            .is_some_and(|file| self.worker.ask(Job::Open(object, file)));
         let state = if requested {
             State::Requested
         } else {
@@ -183,40 +138,50 @@ impl Unwinder {
             State::Without
         };
         self.states.insert(object, state);
-        requested
     }
 
-    /// Takes in the tables that were finished meanwhile; waits for one if
-    /// asked to. Tells whether there was any.
-    pub fn take_in(&mut self, wait: bool) -> bool {
-        let finished = self.worker.finished(wait);
-        for done in &finished {
-            self.cost.bytes = self.cost.bytes.max(done.bytes);
-            self.cost.time += done.took;
-            self.cost.longest = self.cost.longest.max(done.took);
-        }
-        let any = !finished.is_empty();
-        for done in finished {
-            let state = match done.outcome {
-                Outcome::Ready(table) => {
-                    self.cost.tables += 1;
-                    State::Ready(Arc::new(table))
+    /// Takes in what was done meanwhile; waits for something if asked to.
+    /// Gives the walks that came to their end.
+    pub fn take_in(&mut self, wait: bool) -> HashMap<Ticket, Walked> {
+        let mut walks = HashMap::new();
+        for done in self.worker.done(wait) {
+            match done {
+                Done::Opened(object, opened) => {
+                    self.useless = 0;
+                    self.full.0 += u64::from(opened == Err(Refusal::Full));
+                    let state = opened.map_or(State::Without, State::Ready);
+                    self.states.insert(object, state);
+                    self.layouts.known(object);
                 }
-                Outcome::Without => State::Without,
-                Outcome::Full => {
-                    self.full += 1;
-                    State::Without
+                Done::Walked {
+                    ticket,
+                    steps,
+                    end,
+                    compiled,
+                    refused,
+                } => {
+                    self.full.1 = refused;
+                    self.useless = match compiled {
+                        0 => self.useless.saturating_add(1),
+                        _ => 0,
+                    };
+                    walks.insert(Ticket(ticket), Walked { steps, end });
                 }
-            };
-            self.states.insert(done.object, state);
-            self.layouts.known(done.object);
+            }
         }
-        any
+        walks
     }
 
-    /// Whether tables are being compiled.
+    /// Whether walks are to come to their end.
     pub fn is_busy(&self) -> bool {
-        self.worker.is_busy()
+        self.worker.open() > 0
+    }
+
+    /// Whether the next sample that the kernel could not walk is likely to be
+    /// through code that is not known yet: then the kernel had better be told
+    /// of it soon.
+    pub fn is_learning(&self) -> bool {
+        self.useless < USELESS
     }
 
     /// Tells the kernel what is mapped where by now. To be called after each
@@ -230,30 +195,23 @@ impl Unwinder {
             Some(State::Without) => Some(None),
             Some(State::Requested) | None => None,
         });
-        // Before the first sample finds a table missing: until the kernel has
-        // it, stacks are only known as far as they are copied.
-        for object in self.layouts.missing() {
-            if !self.states.contains_key(&object) {
-                self.request(object, objects);
-            }
+        // Before the first sample is taken there.
+        let missing: HashSet<ObjectId> = self.layouts.missing().collect();
+        for object in missing {
+            self.request(object, objects);
         }
-    }
-
-    /// What the tables cost so far.
-    pub fn cost(&self) -> Cost {
-        self.cost
     }
 
     /// What kept stacks from being whole.
     pub fn caveats(&self) -> Vec<Caveat> {
         let mut caveats = Vec::new();
-        if self.full > 0 {
+        let (objects, pages) = self.full;
+        if objects + pages > 0 {
             caveats.push(Caveat::new(
                 "tables-full",
                 format!(
-                    "there was no room for the unwind tables of {} files; stacks through \
-                     their code are not whole",
-                    self.full
+                    "there was no room for the unwind tables of {objects} files and of {pages} \
+                     pages of code of others; stacks through their code are not whole"
                 ),
             ));
         }
@@ -262,12 +220,12 @@ impl Unwinder {
 }
 
 /// Adds what was walked to what the kernel walked.
-fn finish(sample: &mut Sample, steps: &[Step], end: WalkEnd) {
+pub fn finish(sample: &mut Sample, walked: &Walked) {
+    let Walked { steps, end } = walked;
     // A thread in the kernel whose stack is gone: its image is being replaced.
     let leaf_only = sample.user.is_empty() && steps.len() == 1;
-    if end == WalkEnd::FAULT && leaf_only && !sample.kernel.is_empty() {
+    if *end == WalkEnd::FAULT && leaf_only && !sample.kernel.is_empty() {
         sample.user_end = StackEnd::Absent;
-        sample.copy = None;
         return;
     }
     for step in steps {
@@ -276,6 +234,5 @@ fn finish(sample: &mut Sample, steps: &[Step], end: WalkEnd) {
         }
         sample.user.push(step.address);
     }
-    sample.user_end = StackEnd::of(end);
-    sample.copy = None;
+    sample.user_end = StackEnd::of(*end);
 }

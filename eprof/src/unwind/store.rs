@@ -1,171 +1,258 @@
-//! Where rows and rules are kept: in maps that the sampling program reads, or
-//! in eprof's own memory where the kernel does not walk.
+//! Where pages of rows and rules are kept: in maps that the sampling program
+//! reads, or in eprof's own memory where the kernel does not walk. A page is
+//! compiled when it is asked for.
 
 use std::collections::HashMap;
-use std::sync::atomic::{AtomicU32, Ordering::Relaxed};
-use std::sync::{Arc, PoisonError, RwLock};
+use std::sync::Arc;
 
 use eprof_common::table::{CHUNK_ROWS, MAX_CHUNKS, MAX_PAGES, MAX_RULES, PAGE_BITS};
 use eprof_common::{Page, Rule};
 
-use super::compile::Compiled;
+use super::bytes::Bytes;
+use super::compile::Source;
 use super::table::Table;
 use crate::kernel::{KernelChunk, KernelTables};
 
-/// All rules, by number; grows at the end only.
-#[derive(Debug, Default)]
-pub(super) struct Rules(RwLock<Vec<Rule>>);
+/// Most files that are kept open.
+const MOST_OPEN: usize = 256;
 
-impl Rules {
-    pub(super) fn get(&self, number: u16) -> Option<Rule> {
-        let rules = self.0.read().unwrap_or_else(PoisonError::into_inner);
-        rules.get(usize::from(number)).copied()
-    }
-
-    fn push(&self, rule: Rule) {
-        self.0
-            .write()
-            .unwrap_or_else(PoisonError::into_inner)
-            .push(rule);
-    }
-}
+/// Files of no more pages are compiled as a whole before they are closed.
+const FEW_PAGES: u32 = 32;
 
 /// A block of rows.
-pub(super) enum Rows {
+enum Rows {
     Kernel(KernelChunk),
-    Own(Box<[AtomicU32]>),
+    Own(Box<[u32]>),
 }
 
 impl Rows {
-    fn own() -> Self {
-        Self::Own((0..CHUNK_ROWS).map(|_| AtomicU32::new(0)).collect())
-    }
-
-    pub(super) fn get(&self, place: usize) -> u32 {
+    fn get(&self, place: usize) -> u32 {
         match self {
             Self::Kernel(chunk) => chunk.row(place),
-            Self::Own(rows) => rows.get(place).map_or(0, |row| row.load(Relaxed)),
+            Self::Own(rows) => rows.get(place).copied().unwrap_or(0),
         }
     }
 
-    fn set(&self, place: usize, row: u32) {
+    fn set(&mut self, place: usize, row: u32) {
         match self {
             Self::Kernel(chunk) => chunk.set_row(place, row),
             Self::Own(rows) => {
-                if let Some(at) = rows.get(place) {
-                    at.store(row, Relaxed);
+                if let Some(at) = rows.get_mut(place) {
+                    *at = row;
                 }
             }
         }
     }
 }
 
+/// A file whose pages are not all compiled.
+struct Open {
+    source: Source,
+    table: Arc<Table>,
+    /// When it was last of use, on `Store::clock`.
+    used: u64,
+}
+
+/// Why there is no table.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Refusal {
+    /// The file has no unwind information.
+    Without,
+    /// There is no room for it.
+    Full,
+}
+
 /// Keeps the tables of all objects.
-pub(super) struct Store {
+pub struct Store {
     kernel: Option<KernelTables>,
-    chunks: Vec<Arc<Rows>>,
+    chunks: Vec<Rows>,
     /// Rows of the last chunk that are in use.
     used: usize,
-    pages: usize,
-    rules: Arc<Rules>,
+    pages: Vec<Page>,
+    rules: Vec<Rule>,
     numbers: HashMap<Rule, u16>,
+    /// By first page.
+    open: HashMap<u32, Open>,
+    clock: u64,
+    /// Pages that were compiled.
+    compiled: u64,
+    /// Pages that could not be.
+    refused: u64,
 }
 
 impl Store {
     /// An empty store, whose tables the kernel can read if it is given its
     /// own.
-    pub(super) fn new(kernel: Option<KernelTables>) -> Self {
+    pub fn new(kernel: Option<KernelTables>) -> Self {
         let mut store = Self {
             kernel,
             chunks: Vec::new(),
             used: CHUNK_ROWS,
-            pages: 0,
-            rules: Arc::default(),
+            pages: Vec::new(),
+            rules: Vec::new(),
             numbers: HashMap::new(),
+            open: HashMap::new(),
+            clock: 0,
+            compiled: 0,
+            refused: 0,
         };
         // There is always room for this one.
         store.number(Rule::of(Rule::UNSUPPORTED));
         store
     }
 
-    /// Bytes of rows in use.
-    pub(super) fn bytes(&self) -> u64 {
-        let full = self.chunks.len().saturating_sub(1) * CHUNK_ROWS;
-        let last = if self.chunks.is_empty() { 0 } else { self.used };
-        (full + last) as u64 * 4
-    }
-
-    /// Takes in what was compiled; `None` where there is no room for it.
-    pub(super) fn add(&mut self, compiled: &Compiled) -> Option<Table> {
-        let numbers: Vec<u16> = compiled
-            .rules
-            .iter()
-            .map(|rule| self.number(*rule))
-            .collect();
-        let last = compiled.rows.last()?.0;
-        let count = (last >> PAGE_BITS) as usize + 1;
-        let first_page = self.pages;
-        if first_page + count > MAX_PAGES {
-            return None;
+    /// Takes in a file, of which nothing is compiled yet.
+    ///
+    /// # Errors
+    /// Why it has no table.
+    pub fn open(&mut self, bytes: Box<dyn Bytes>) -> Result<Arc<Table>, Refusal> {
+        let source = Source::open(bytes).ok_or(Refusal::Without)?;
+        let count = source.pages();
+        let first = self.pages.len();
+        if first + count as usize > MAX_PAGES {
+            return Err(Refusal::Full);
         }
-        let mut pages = Vec::with_capacity(count);
-        let mut first_chunk = None;
-        let mut rest = compiled.rows.as_slice();
-        let mut before = None;
-        for page in 0..count {
-            let begin = (page as u64) << PAGE_BITS;
-            let end = begin + (1 << PAGE_BITS);
-            let here = rest.partition_point(|&(at, _)| u64::from(at) < end);
-            let (rows, after) = rest.split_at(here);
-            rest = after;
-            // What holds at the page's first byte.
-            let carried = match rows.first() {
-                Some(&(at, _)) if u64::from(at) == begin => None,
-                _ => before,
-            };
-            before = rows.last().map(|&(_, rule)| rule).or(before);
-            let packed: Vec<u32> = carried
-                .map(|rule| (0, rule))
-                .into_iter()
-                .chain(rows.iter().map(|&(at, rule)| (at & 0xffff, rule)))
-                .map(|(low, rule)| {
-                    let number = numbers.get(usize::from(rule)).copied().unwrap_or(0);
-                    low | u32::from(number) << 16
-                })
-                .collect();
-            // The first page may begin with nothing.
-            let holds_at_begin = packed.first().is_none_or(|row| row & 0xffff == 0);
-            let none =
-                (!holds_at_begin).then(|| u32::from(self.number(Rule::of(Rule::NONE))) << 16);
-            let packed: Vec<u32> = none.into_iter().chain(packed).collect();
-            let from = self.put(&packed)?;
-            first_chunk.get_or_insert(from / CHUNK_ROWS);
-            pages.push(Page {
-                from: u32::try_from(from).ok()?,
-                rows: u32::try_from(packed.len()).ok()?,
-            });
-        }
-        self.pages += count;
-        let first_chunk = first_chunk?;
-        if let Some(kernel) = &self.kernel {
-            for (place, page) in pages.iter().enumerate() {
-                kernel.set_page(first_page + place, *page);
+        self.make_room();
+        for number in first..first + count as usize {
+            self.pages.push(Page::PENDING);
+            if let Some(kernel) = &self.kernel {
+                kernel.set_page(number, Page::PENDING);
             }
         }
-        Some(Table {
-            base: compiled.base,
-            code: compiled.code.clone(),
-            first_page: u32::try_from(first_page).ok()?,
-            pages,
-            first_chunk,
-            chunks: self.chunks.get(first_chunk..)?.to_vec(),
-            rules: Arc::clone(&self.rules),
-        })
+        let table = Arc::new(Table {
+            base: source.base(),
+            code: source.code().to_vec(),
+            first: u32::try_from(first).map_err(|_| Refusal::Full)?,
+            count,
+        });
+        self.clock += 1;
+        let open = Open {
+            source,
+            table: Arc::clone(&table),
+            used: self.clock,
+        };
+        self.open.insert(table.first, open);
+        Ok(table)
     }
 
-    /// Stores the rows of a page, all in one chunk; gives the number of the
-    /// first.
-    fn put(&mut self, rows: &[u32]) -> Option<usize> {
+    /// Pages that were compiled.
+    pub fn compiled(&self) -> u64 {
+        self.compiled
+    }
+
+    /// Pages for which there was no room, or whose file could not be kept
+    /// open.
+    pub fn refused(&self) -> u64 {
+        self.refused
+    }
+
+    /// How many rows there are.
+    pub fn rows(&self) -> usize {
+        let full = self.chunks.len().saturating_sub(1) * CHUNK_ROWS;
+        let last = if self.chunks.is_empty() { 0 } else { self.used };
+        full + last
+    }
+
+    /// The rule for the code at `relative` of a table of this store, compiled
+    /// if need be.
+    pub fn rule(&mut self, table: &Table, relative: u64) -> Rule {
+        let none = Rule::of(Rule::NONE);
+        let number = u32::try_from(relative >> PAGE_BITS).unwrap_or(u32::MAX);
+        let Some(mut page) = self.page(table, number) else {
+            return none;
+        };
+        if page == Page::PENDING {
+            self.compile(table, number);
+            page = self.page(table, number).unwrap_or_default();
+        }
+        self.find(page, relative as u16).unwrap_or(none)
+    }
+
+    fn page(&self, table: &Table, number: u32) -> Option<Page> {
+        let inside = number < table.count;
+        let place = table.first as usize + number as usize;
+        inside.then(|| self.pages.get(place)).flatten().copied()
+    }
+
+    fn find(&self, page: Page, low_bits: u16) -> Option<Rule> {
+        let (from, rows) = (page.from as usize, page.rows as usize);
+        let chunk = self.chunks.get(from / CHUNK_ROWS)?;
+        let from = from % CHUNK_ROWS;
+        let (mut low, mut high) = (0, rows);
+        while low < high {
+            let middle = low.midpoint(high);
+            if chunk.get(from + middle) as u16 <= low_bits {
+                low = middle + 1;
+            } else {
+                high = middle;
+            }
+        }
+        let row = chunk.get(from + low.checked_sub(1)?);
+        self.rules.get((row >> 16) as usize).copied()
+    }
+
+    /// Compiles a page. One that cannot be is without unwind information from
+    /// now on.
+    pub fn compile(&mut self, table: &Table, number: u32) {
+        self.clock += 1;
+        let rows = match self.open.get_mut(&table.first) {
+            Some(open) => {
+                open.used = self.clock;
+                open.source.page(number)
+            }
+            None => Vec::new(),
+        };
+        let nothing = rows.iter().all(|(_, rule)| *rule == Rule::of(Rule::NONE));
+        let stored = if nothing {
+            Some(Page::default())
+        } else {
+            let packed: Vec<u32> = rows
+                .into_iter()
+                .map(|(low, rule)| u32::from(low) | u32::from(self.number(rule)) << 16)
+                .collect();
+            self.put(&packed)
+        };
+        self.compiled += u64::from(stored.is_some());
+        self.refused += u64::from(stored.is_none());
+        self.set(table, number, stored.unwrap_or_default());
+    }
+
+    fn set(&mut self, table: &Table, number: u32, page: Page) {
+        let place = table.first as usize + number as usize;
+        if let Some(known) = self.pages.get_mut(place) {
+            *known = page;
+            if let Some(kernel) = &self.kernel {
+                kernel.set_page(place, page);
+            }
+        }
+    }
+
+    /// Closes the file that was of no use for the longest time, if there are
+    /// too many.
+    fn make_room(&mut self) {
+        if self.open.len() < MOST_OPEN {
+            return;
+        }
+        let oldest = self.open.values().min_by_key(|open| open.used);
+        let Some(table) = oldest.map(|open| Arc::clone(&open.table)) else {
+            return;
+        };
+        for number in 0..table.count {
+            if self.page(&table, number) != Some(Page::PENDING) {
+                continue;
+            }
+            if table.count <= FEW_PAGES {
+                self.compile(&table, number);
+            } else {
+                self.refused += 1;
+                self.set(&table, number, Page::default());
+            }
+        }
+        self.open.remove(&table.first);
+    }
+
+    /// Stores the rows of a page, all in one chunk.
+    fn put(&mut self, rows: &[u32]) -> Option<Page> {
         if rows.len() > CHUNK_ROWS {
             return None;
         }
@@ -175,18 +262,22 @@ impl Store {
             }
             let chunk = match &mut self.kernel {
                 Some(kernel) => Rows::Kernel(kernel.add_chunk(self.chunks.len()).ok()?),
-                None => Rows::own(),
+                None => Rows::Own(vec![0; CHUNK_ROWS].into_boxed_slice()),
             };
-            self.chunks.push(Arc::new(chunk));
+            self.chunks.push(chunk);
             self.used = 0;
         }
-        let chunk = self.chunks.last()?;
+        let number = self.chunks.len() - 1;
+        let chunk = self.chunks.last_mut()?;
         for (place, row) in (self.used..).zip(rows) {
             chunk.set(place, *row);
         }
-        let from = (self.chunks.len() - 1) * CHUNK_ROWS + self.used;
+        let from = number * CHUNK_ROWS + self.used;
         self.used += rows.len();
-        Some(from)
+        Some(Page {
+            from: u32::try_from(from).ok()?,
+            rows: u32::try_from(rows.len()).ok()?,
+        })
     }
 
     /// The number of a rule; that of the unsupported where there are too many.
@@ -194,7 +285,7 @@ impl Store {
         if let Some(&number) = self.numbers.get(&rule) {
             return number;
         }
-        let next = self.numbers.len();
+        let next = self.rules.len();
         let Ok(number) = u16::try_from(next) else {
             return 0;
         };

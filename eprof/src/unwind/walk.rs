@@ -1,25 +1,9 @@
 //! Walking up a stack that was copied when the sample was taken.
 
-use std::sync::Arc;
-
 use eprof_common::sample::MAX_USER_FRAMES;
-use eprof_common::{Rule, WalkEnd, rule};
+use eprof_common::{Registers, Rule, WalkEnd, rule};
 
-use super::table::Table;
 use crate::kernel::StackCopy;
-
-/// What lies at an address.
-#[derive(Clone, Debug)]
-pub enum Code {
-    /// Code with unwind information, and the place in it.
-    Table(Arc<Table>, u64),
-    /// Code without.
-    NoTable,
-    /// Code whose table is still being compiled.
-    Pending,
-    /// No code.
-    Unknown,
-}
 
 /// A frame of a walk.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -30,39 +14,40 @@ pub struct Step {
     pub exact: bool,
 }
 
-/// Continues the walk of a sample through its copy of the stack. Appends the
-/// frames, leaf first, and tells how it ended: [`WalkEnd::PENDING`] where a
-/// table is missing so far, and nothing may be kept of the frames.
-///
-/// `mask` has the bits that an address of code can have.
+/// Continues a walk from `at`. Appends the frames, leaf first, and tells how it
+/// ended; `at` is then where it did. `code` gives the rule at an address of
+/// code, `None` where there is no code; `read` the word at an address of the
+/// stack. `mask` has the bits that an address of code can have.
 pub fn walk(
-    copy: &StackCopy,
+    at: &mut Registers,
     mask: u64,
-    code: impl Fn(u64) -> Code,
+    mut code: impl FnMut(u64) -> Option<Rule>,
+    read: impl Fn(u64) -> Result<u64, WalkEnd>,
     frames: &mut Vec<Step>,
 ) -> WalkEnd {
-    let mut at = copy.registers;
     while frames.len() < MAX_USER_FRAMES {
-        let rule = match code(at.place()) {
-            Code::Table(table, relative) => table.rule(relative).unwrap_or(Rule::of(Rule::NONE)),
-            Code::NoTable => Rule::of(Rule::NONE),
-            Code::Pending => return WalkEnd::PENDING,
-            Code::Unknown => return WalkEnd::LEFT_CODE,
+        let Some(rule) = code(at.place()) else {
+            return WalkEnd::LEFT_CODE;
         };
         frames.push(Step {
             address: at.pc,
             exact: at.is_exact(),
         });
-        match rule::step(&mut at, &rule, mask, |address| word(copy, address)) {
-            WalkEnd::ON => {}
+        let mut next = *at;
+        match rule::step(&mut next, &rule, mask, &read) {
+            WalkEnd::ON => *at = next,
             end => return end,
         }
     }
     WalkEnd::DEEP
 }
 
-/// The word at an address of the copy.
-fn word(copy: &StackCopy, address: u64) -> Result<u64, WalkEnd> {
+/// The word at an address of a copy.
+///
+/// # Errors
+/// Where the copy does not have it: whether it is too short, or has all that
+/// could be read.
+pub fn word(copy: &StackCopy, address: u64) -> Result<u64, WalkEnd> {
     let outside = if copy.whole {
         WalkEnd::FAULT
     } else {

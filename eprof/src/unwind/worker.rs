@@ -1,132 +1,208 @@
-//! Compiles tables beside everything else, so that the next border need not
-//! wait for a large library.
+//! Walks through copies of stacks beside everything else, and compiles the
+//! pages that they lead through, so that the kernel can walk through these.
 
+use std::cell::Cell;
+use std::collections::HashMap;
 use std::fs::File;
+use std::sync::Arc;
 use std::sync::mpsc::{Receiver, Sender, channel};
-use std::sync::{Arc, Mutex, PoisonError};
-use std::time::{Duration, Instant};
 
-use object::ReadCache;
+use eprof_common::{Rule, WalkEnd};
 
-use super::compile::compile;
-use super::store::Store;
+use super::bytes::Unchanged;
+use super::live::Live;
+use super::store::{Refusal, Store};
 use super::table::Table;
-use crate::kernel::KernelTables;
+use super::walk::{self, Step};
+use crate::kernel::{KernelTables, StackCopy};
 use crate::recording::ObjectId;
+use crate::symbol::{AddressSpace, Location};
 
-/// What became of a file.
-pub(super) enum Outcome {
-    /// It has a table.
-    Ready(Table),
-    /// It has no unwind information.
-    Without,
-    /// There was no room for its table.
-    Full,
+/// Something to be done.
+pub(super) enum Job {
+    /// To open the file of an object.
+    Open(ObjectId, File),
+    /// To walk through a copy.
+    Walk(Box<Walk>),
 }
 
-/// One file that was dealt with.
-pub(super) struct Done {
-    pub(super) object: ObjectId,
-    pub(super) outcome: Outcome,
-    /// How long that took.
-    pub(super) took: Duration,
-    /// Bytes of rows of all files so far.
-    pub(super) bytes: u64,
+/// A walk that is to be continued in a copy.
+pub(super) struct Walk {
+    pub(super) ticket: u64,
+    pub(super) copy: Box<StackCopy>,
+    /// What was mapped then.
+    pub(super) space: AddressSpace,
+    /// Whether it has no frame yet.
+    pub(super) leaf: bool,
+    /// Whose stack it is.
+    pub(super) process: u32,
 }
 
-/// How many files are compiled at a time.
-const THREADS: usize = 2;
+/// What was done.
+pub(super) enum Done {
+    /// An object has a table, or none.
+    Opened(ObjectId, Result<Arc<Table>, Refusal>),
+    /// A walk came to an end.
+    Walked {
+        ticket: u64,
+        steps: Vec<Step>,
+        end: WalkEnd,
+        /// Pages that were compiled for it.
+        compiled: u64,
+        /// Pages so far that could not be.
+        refused: u64,
+    },
+}
 
-/// Threads that compile one file after the other. They begin with the first
-/// and end with the last.
+/// A thread that does one thing after the other. It begins with the first.
 pub(super) struct Worker {
     store: Option<Store>,
-    requests: Option<Sender<(ObjectId, File)>>,
+    mask: u64,
+    jobs: Option<Sender<Job>>,
     results: Option<Receiver<Done>>,
-    /// Requests that were not answered yet.
+    /// Jobs that are not done yet.
     open: usize,
 }
 
 impl Worker {
-    pub(super) fn new(kernel: Option<KernelTables>) -> Self {
+    pub(super) fn new(kernel: Option<KernelTables>, mask: u64) -> Self {
         Self {
             store: Some(Store::new(kernel)),
-            requests: None,
+            mask,
+            jobs: None,
             results: None,
             open: 0,
         }
     }
 
-    /// Asks for the table of a file; `false` where there can be none.
-    pub(super) fn request(&mut self, object: ObjectId, file: File) -> bool {
+    /// Has something done; `false` where that cannot be.
+    pub(super) fn ask(&mut self, job: Job) -> bool {
         if let Some(store) = self.store.take() {
-            let (requests, next) = channel();
+            let (jobs, next) = channel();
             let (done, results) = channel();
-            let shared = Arc::new((Mutex::new(store), Mutex::new(next)));
-            for _ in 0..THREADS {
-                let (shared, done) = (Arc::clone(&shared), done.clone());
-                let thread = std::thread::Builder::new().name("eprof-tables".to_owned());
-                if thread
-                    .spawn(move || run(&shared.0, &shared.1, &done))
-                    .is_ok()
-                {
-                    self.requests = Some(requests.clone());
+            let mut bench = Bench {
+                store,
+                tables: HashMap::new(),
+                mask: self.mask,
+            };
+            let run = move || {
+                for job in next {
+                    if done.send(bench.work(job)).is_err() {
+                        return;
+                    }
                 }
+            };
+            let thread = std::thread::Builder::new().name("eprof-tables".to_owned());
+            if thread.spawn(run).is_ok() {
+                self.jobs = Some(jobs);
+                self.results = Some(results);
             }
-            self.results = Some(results);
         }
-        let sent = self
-            .requests
-            .as_ref()
-            .is_some_and(|requests| requests.send((object, file)).is_ok());
+        let jobs = self.jobs.as_ref();
+        let sent = jobs.is_some_and(|jobs| jobs.send(job).is_ok());
         self.open += usize::from(sent);
         sent
     }
 
-    /// What was finished since the last time. Waits for the next one if asked
+    /// What was done since the last time. Waits for the next thing if asked
     /// to, and there is one to wait for.
-    pub(super) fn finished(&mut self, wait: bool) -> Vec<Done> {
+    pub(super) fn done(&mut self, wait: bool) -> Vec<Done> {
         let Some(results) = &self.results else {
             return Vec::new();
         };
-        let first = if wait && self.open > 0 {
-            results.recv().ok()
-        } else {
-            None
-        };
-        let done: Vec<_> = first.into_iter().chain(results.try_iter()).collect();
+        let mut done = Vec::new();
+        if wait && self.open > 0 {
+            match results.recv() {
+                Ok(first) => done.push(first),
+                // The thread is gone, and nothing will come any more.
+                Err(_) => self.open = 0,
+            }
+        }
+        done.extend(results.try_iter());
         self.open = self.open.saturating_sub(done.len());
         done
     }
 
-    /// Whether something is still to come.
-    pub(super) fn is_busy(&self) -> bool {
-        self.open > 0
+    /// Jobs that are not done yet.
+    pub(super) fn open(&self) -> usize {
+        self.open
     }
 }
 
-fn run(store: &Mutex<Store>, next: &Mutex<Receiver<(ObjectId, File)>>, done: &Sender<Done>) {
-    loop {
-        let request = next.lock().unwrap_or_else(PoisonError::into_inner).recv();
-        let Ok((object, file)) = request else { return };
-        let begin = Instant::now();
-        let compiled = compile(&ReadCache::new(file));
-        let mut store = store.lock().unwrap_or_else(PoisonError::into_inner);
-        let outcome = match compiled {
-            None => Outcome::Without,
-            Some(compiled) => match store.add(&compiled) {
-                Some(table) => Outcome::Ready(table),
-                None => Outcome::Full,
-            },
-        };
-        let answer = Done {
-            object,
-            outcome,
-            took: begin.elapsed(),
-            bytes: store.bytes(),
-        };
-        if done.send(answer).is_err() {
-            return;
+/// What the thread works with.
+struct Bench {
+    store: Store,
+    tables: HashMap<ObjectId, Arc<Table>>,
+    mask: u64,
+}
+
+impl Bench {
+    fn work(&mut self, job: Job) -> Done {
+        match job {
+            Job::Open(object, file) => {
+                let opened = Unchanged::new(file)
+                    .ok_or(Refusal::Without)
+                    .and_then(|file| self.store.open(Box::new(file)));
+                if let Ok(table) = &opened {
+                    self.tables.insert(object, Arc::clone(table));
+                }
+                Done::Opened(object, opened)
+            }
+            Job::Walk(walk) => self.walk(&walk),
+        }
+    }
+
+    fn walk(&mut self, job: &Walk) -> Done {
+        let before = self.store.compiled();
+        let leaf = Cell::new(job.leaf);
+        let mut at = job.copy.registers;
+        let mut steps = Vec::new();
+        let end = walk::walk(
+            &mut at,
+            self.mask,
+            |address| self.code(&job.space, address, leaf.replace(false)),
+            |address| walk::word(&job.copy, address),
+            &mut steps,
+        );
+        // Of a stack that goes on elsewhere, or deeper than it was copied, the
+        // rest is not known. But the next samples will find it again.
+        let goes_on = matches!(end, WalkEnd::COPY_ENDS | WalkEnd::FAULT);
+        if let Some(live) = Live::of(job.process).filter(|_| goes_on) {
+            let here = |address| match walk::word(&job.copy, address) {
+                Ok(word) => Ok(word),
+                Err(_) => live.word(address),
+            };
+            walk::walk(
+                &mut at,
+                self.mask,
+                |address| self.code(&job.space, address, leaf.replace(false)),
+                here,
+                &mut Vec::new(),
+            );
+        }
+        Done::Walked {
+            ticket: job.ticket,
+            steps,
+            end,
+            compiled: self.store.compiled() - before,
+            refused: self.store.refused(),
+        }
+    }
+
+    /// The rule for the code at an address; `None` where there is no code.
+    fn code(&mut self, space: &AddressSpace, address: u64, leaf: bool) -> Option<Rule> {
+        let none = Rule::of(Rule::NONE);
+        match space.locate(address) {
+            Location::File { object, offset } => {
+                let table = self.tables.get(&object);
+                let known = table.and_then(|table| Some((table, table.relative(offset)?)));
+                Some(known.map_or(none, |(table, relative)| self.store.rule(table, relative)))
+            }
+            Location::Anonymous => Some(none),
+            // Where nothing is known, or the leaf is nowhere, frame pointers
+            // are better than nothing.
+            Location::Unmapped if leaf || space.is_empty() => Some(none),
+            Location::Unmapped => None,
         }
     }
 }
