@@ -32,3 +32,54 @@ impl Caveat {
         self
     }
 }
+
+/// The caveats of several runs: those of one code once (as often as a single run
+/// has it), in the order in which they came, with the number of runs.
+#[derive(Clone, Debug, Default)]
+pub struct Tally {
+    runs: usize,
+    told: Vec<Told>,
+}
+
+#[derive(Clone, Debug)]
+struct Told {
+    caveat: Caveat,
+    /// As the how-manieth of its code in a run.
+    ordinal: usize,
+    /// In how many runs.
+    runs: usize,
+}
+
+impl Tally {
+    /// Adds the caveats of one run.
+    pub fn add(&mut self, caveats: &[Caveat]) {
+        self.runs += 1;
+        for (at, caveat) in caveats.iter().enumerate() {
+            let alike = |of: &Caveat| of.code == caveat.code;
+            let ordinal = caveats.iter().take(at).filter(|of| alike(of)).count();
+            let mut told = self.told.iter_mut();
+            match told.find(|told| told.ordinal == ordinal && alike(&told.caveat)) {
+                Some(told) => told.runs += 1,
+                None => self.told.push(Told {
+                    caveat: caveat.clone(),
+                    ordinal,
+                    runs: 1,
+                }),
+            }
+        }
+    }
+
+    /// All of them. The words are those of the first run that said so.
+    pub fn finish(self) -> Vec<Caveat> {
+        let all = self.runs;
+        let told = self.told.into_iter();
+        told.map(|Told { caveat, runs, .. }| match runs {
+            runs if runs == all => caveat,
+            runs => Caveat {
+                sentence: format!("{} (so or alike in {runs} of {all} runs)", caveat.sentence),
+                ..caveat
+            },
+        })
+        .collect()
+    }
+}

@@ -17,6 +17,7 @@
 
 pub mod attribute;
 pub mod calibrate;
+pub mod carbon;
 pub mod caveat;
 pub mod cli;
 pub mod clock;

@@ -3,7 +3,7 @@
 //! only.
 
 use std::fs::File;
-use std::path::Path;
+use std::path::{Path, PathBuf};
 use std::time::Duration;
 
 use crate::attribute::{self, Attributed, Settings, Stretch, Watch};
@@ -11,8 +11,9 @@ use crate::caveat::Caveat;
 use crate::clock;
 use crate::error::{Error, ErrorKind, Result};
 use crate::kernel::{Counter, Probe, Sideband};
-use crate::profile::{Course, CourseWatch, Detail, Group, Profile};
-use crate::recording::{Capture, Catalog, Header, RecordingFile};
+use crate::profile::{Course, CourseWatch, Detail, Group, Profile, Sum};
+use crate::recording::merged::Labels;
+use crate::recording::{Capture, Catalog, Header, Merged, RecordingFile};
 use crate::session::{Moment, Plan, Recorder, header};
 use crate::source::idle::Idling;
 use crate::source::{self, KnownIdle, Selected, baseline};
@@ -154,13 +155,14 @@ fn look_at_idle(plan: &Plan, selected: &mut Selected) -> Result<Idling> {
     )
 }
 
-/// Attributes the energy of a recording, and gives the rows their names.
+/// Attributes the energy of a recording, and gives the rows their names. Of a
+/// file of several recordings, the sum of their profiles.
 ///
 /// # Errors
 ///
 /// A file that is not a recording, settings that do not fit it, or (a defect)
 /// a ledger that does not balance.
-pub fn analyse(path: &Path, settings: impl FnOnce(&Header) -> Result<Settings>) -> Result<Profile> {
+pub fn analyse(path: &Path, settings: impl Fn(&Header) -> Result<Settings>) -> Result<Profile> {
     analyse_in_detail(path, &Names::default(), settings, &mut |_| {})
 }
 
@@ -182,10 +184,62 @@ pub struct Names {
 pub fn analyse_in_detail(
     path: &Path,
     names: &Names,
-    settings: impl FnOnce(&Header) -> Result<Settings>,
+    settings: impl Fn(&Header) -> Result<Settings>,
     naming: &mut dyn FnMut(symbol::Progress),
 ) -> Result<Profile> {
-    let recording = open(path, names, naming)?;
+    let Some(merged) = Merged::open(path)? else {
+        return profile(RecordingFile::open(path)?, names, &settings, naming);
+    };
+    let mut sum = Sum::new();
+    for member in &merged.members {
+        // One recording at a time is in memory.
+        let recording = merged.recording(member)?;
+        let profile = profile(recording, names, &settings, naming)?;
+        sum.add(profile, member.labels.clone());
+    }
+    sum.finish(merged.caveats).ok_or_else(|| {
+        let sentence = format!("{} holds no recording", path.display());
+        Error::new(ErrorKind::Data, sentence)
+    })
+}
+
+/// The sum of the profiles of the recordings at `paths`, each labelled with
+/// its file's name.
+///
+/// # Errors
+///
+/// As [`analyse`]; `Usage` for no recording.
+pub fn analyse_all(
+    paths: &[PathBuf],
+    names: &Names,
+    settings: impl Fn(&Header) -> Result<Settings>,
+) -> Result<Profile> {
+    let mut sum = Sum::new();
+    for path in paths {
+        let recording = RecordingFile::open(path)?;
+        let labels = labels(&recording.catalog, path);
+        sum.add(profile(recording, names, &settings, &mut |_| {})?, labels);
+    }
+    let nothing = || Error::new(ErrorKind::Usage, "there is no recording to be added up");
+    sum.finish(Vec::new()).ok_or_else(nothing)
+}
+
+/// What the recording at `path` is told from others by.
+pub fn labels(catalog: &Catalog, path: &Path) -> Labels {
+    let mut labels = catalog.labels.clone();
+    labels.insert("host".to_owned(), catalog.header.host.clone());
+    let file = path.file_name().unwrap_or(path.as_os_str());
+    labels.insert("file".to_owned(), file.to_string_lossy().into_owned());
+    labels
+}
+
+fn profile(
+    mut recording: RecordingFile,
+    names: &Names,
+    settings: &impl Fn(&Header) -> Result<Settings>,
+    naming: &mut dyn FnMut(symbol::Progress),
+) -> Result<Profile> {
+    name(&mut recording, names, naming);
     let attributed = attributed(&recording, settings, &mut ())?;
     let catalog = &recording.catalog;
     Ok(Profile::in_detail(catalog, &attributed, names.detail))
@@ -220,6 +274,12 @@ fn open(
     naming: &mut dyn FnMut(symbol::Progress),
 ) -> Result<RecordingFile> {
     let mut recording = RecordingFile::open(path)?;
+    name(&mut recording, names, naming);
+    Ok(recording)
+}
+
+/// Finds the names that a recording lacks.
+fn name(recording: &mut RecordingFile, names: &Names, naming: &mut dyn FnMut(symbol::Progress)) {
     if let Some(search) = &names.search {
         let lines = names.detail.lines;
         let found = symbol::late(&recording.catalog, search, lines, naming);
@@ -229,25 +289,34 @@ fn open(
         catalog.lines.extend(lines.map(|of| (of.frame, of.lines)));
         catalog.caveats.extend(found.caveats);
     }
-    Ok(recording)
 }
 
 /// Attributes the energy of a recording; `watch` is told of every stretch of
 /// known energy as it is charged, in order of time for each meter, with the
-/// recording's header.
+/// recording's header and labels. Several recordings in one file follow each
+/// other.
 ///
 /// # Errors
 ///
 /// As [`analyse`].
 pub fn watch(
     path: &Path,
-    settings: impl FnOnce(&Header) -> Result<Settings>,
-    watch: &mut dyn FnMut(&Header, &Stretch<'_>),
+    settings: impl Fn(&Header) -> Result<Settings>,
+    watch: &mut dyn FnMut(&Header, &Labels, &Stretch<'_>),
 ) -> Result<()> {
-    let recording = RecordingFile::open(path)?;
-    let header = trusted(&recording.catalog);
-    let mut watch = |stretch: &Stretch<'_>| watch(&header, stretch);
-    attributed(&recording, settings, &mut watch).map(drop)
+    let mut each = |recording: &RecordingFile, labels: &Labels| {
+        let header = trusted(&recording.catalog);
+        let mut watch = |stretch: &Stretch<'_>| watch(&header, labels, stretch);
+        attributed(recording, &settings, &mut watch).map(drop)
+    };
+    let Some(merged) = Merged::open(path)? else {
+        let recording = RecordingFile::open(path)?;
+        return each(&recording, &recording.catalog.labels);
+    };
+    for member in &merged.members {
+        each(&merged.recording(member)?, &member.labels)?;
+    }
+    Ok(())
 }
 
 /// What the target counted of `counter` in the recording at `path`; `None`

@@ -280,6 +280,7 @@ impl Synthetic {
         Profile {
             members: Vec::new(),
             summary: Summary {
+                carbon: None,
                 header,
                 duration: Nanos(5_021_334_871),
                 exit_code: self.exit_code,

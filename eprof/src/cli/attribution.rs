@@ -29,10 +29,12 @@ pub(super) fn settings(args: &AttributionArgs, meters: &[Meter]) -> Result<Setti
 pub(super) fn profile(path: &Path, args: &AttributionArgs, names: &Names) -> Result<Profile> {
     let mut progress = Progress::stderr(false);
     let mut watch = Watch::default();
-    pipeline::analyse_in_detail(
+    let mut profile = pipeline::analyse_in_detail(
         path,
         names,
         |header| settings(args, &header.meters),
         &mut |so_far| watch.show(&mut progress, so_far),
-    )
+    )?;
+    profile.summary.carbon.clone_from(&args.carbon);
+    Ok(profile)
 }

@@ -51,9 +51,9 @@ fn series(args: &ExportArgs, out: &mut Vec<u8>) -> Result<()> {
     pipeline::watch(
         &args.file,
         |header| attribution::settings(&args.attribution, &header.meters),
-        &mut |header, stretch| {
+        &mut |header, labels, stretch| {
             if failed.is_none() {
-                failed = series.push(header, stretch).err();
+                failed = series.push(header, labels, stretch).err();
             }
         },
     )?;

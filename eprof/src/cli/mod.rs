@@ -14,6 +14,7 @@ mod duration;
 mod export;
 mod flamegraph;
 mod machine;
+mod merge;
 mod naming;
 mod plan;
 mod report;
@@ -40,6 +41,7 @@ pub fn execute(cli: Cli) -> Result<u8> {
         Command::Flamegraph(args) => flamegraph::execute(&args),
         Command::Export(args) => export::execute(&args),
         Command::Diff(args) => diff::execute(&args),
+        Command::Merge(args) => merge::execute(&args),
         Command::Calibrate(args) => calibrate::execute(&args, root),
         Command::List(args) => machine::list(&args, &root),
         Command::Doctor(args) => machine::doctor(&args, &root),

@@ -10,7 +10,7 @@ use crate::unit::Microjoules;
 use super::balance::target_half;
 use super::claim::Claim;
 use super::figures::{count, percent};
-use super::folded::{LEVELS, Stacks, unmarked};
+use super::folded::{LEVELS, Stacks, levels, unmarked};
 use super::palette::{Kind, colour};
 use super::retouch::Paint;
 use super::visible::visible;
@@ -82,6 +82,7 @@ impl<'a> Boxes<'a> {
     }
 
     fn lay(&mut self, stacks: &Stacks) {
+        let levels = levels(self.profile);
         let mut left: u64 = 0;
         let mut open = vec![Open::new(0, Kind::Task, "")];
         let mut path: Vec<u32> = Vec::new();
@@ -98,7 +99,7 @@ impl<'a> Boxes<'a> {
             close(self, &mut path, &mut open, same);
             let looks = self.looks(folded.of.first().copied());
             for (depth, &name) in stack.iter().enumerate().skip(same) {
-                let look = depth.checked_sub(LEVELS).and_then(|at| looks.get(at));
+                let look = depth.checked_sub(levels).and_then(|at| looks.get(at));
                 let (kind, module) = match look {
                     Some((kind, module)) => (Kind::Frame(*kind), *module),
                     None => (Kind::Task, ""),
@@ -180,7 +181,13 @@ impl<'a> Boxes<'a> {
             let parts = done.parts.keys();
             parts.filter_map(|&at| self.profile.threads.get(at))
         };
-        match depth {
+        let runs = levels(self.profile) - LEVELS;
+        if depth > 0 && depth <= runs {
+            let runs: BTreeSet<usize> = threads().map(|thread| thread.process.member).collect();
+            let members = runs.iter().filter_map(|&at| self.profile.members.get(at));
+            return Some(members.map(|run| run.ci90).sum());
+        }
+        match depth.saturating_sub(runs) {
             0 => target_half(self.profile).map(Microjoules),
             1 => {
                 let keys: BTreeSet<ProcessKey> = threads().map(|thread| thread.process).collect();

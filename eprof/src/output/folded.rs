@@ -8,7 +8,9 @@
 use std::collections::{BTreeMap, BTreeSet, HashMap};
 use std::io::{self, Write};
 
-use crate::profile::{GENERATED, KERNEL, ProcessKey, Profile, SymbolFrame, UNKNOWN, UNSAMPLED};
+use crate::profile::{
+    GENERATED, KERNEL, MemberRow, ProcessKey, Profile, SymbolFrame, UNKNOWN, UNSAMPLED,
+};
 
 use super::visible::visible;
 
@@ -31,8 +33,13 @@ pub(super) struct Folded {
     pub(super) of: Vec<usize>,
 }
 
-/// How many levels lie below the frames: process and thread.
+/// How many levels lie below the frames in one run: process and thread.
 pub(super) const LEVELS: usize = 2;
+
+/// How many levels lie below the frames: one more where there are several runs.
+pub(super) fn levels(profile: &Profile) -> usize {
+    LEVELS + usize::from(!profile.members.is_empty())
+}
 
 /// A name without the mark of its kind.
 pub(super) fn unmarked(name: &str) -> &str {
@@ -90,6 +97,15 @@ pub(super) fn comms(profile: &Profile) -> HashMap<ProcessKey, &str> {
         .collect()
 }
 
+/// The name of one of several runs.
+fn run_name(run: &MemberRow) -> String {
+    let name = level(&run.name);
+    match name.strip_prefix("# ") {
+        Some(rest) => format!("#_{rest}"),
+        None => name,
+    }
+}
+
 /// A leaf that ends in a number would be read as a second count: the space
 /// before the number becomes `_`.
 pub(super) fn leaf_name(name: String) -> String {
@@ -114,9 +130,13 @@ impl Stacks {
                 Some(thread) => {
                     let comm = comms.get(&thread.process).copied();
                     let process = process_name(comm.unwrap_or(&thread.comm), thread.process);
-                    vec![process, format!("{}/{}", level(&thread.comm), thread.tid)]
+                    let run = profile.members.get(thread.process.member);
+                    let mut names: Vec<String> = run.map(run_name).into_iter().collect();
+                    names.push(process);
+                    names.push(format!("{}/{}", level(&thread.comm), thread.tid));
+                    names
                 }
-                None => vec![UNKNOWN.to_owned(); LEVELS],
+                None => vec![UNKNOWN.to_owned(); levels(profile)],
             };
             for frame in row.frames.iter() {
                 let name = inner.entry(frame).or_insert_with(|| frame_name(frame));

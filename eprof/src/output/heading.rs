@@ -3,13 +3,15 @@
 use std::collections::BTreeMap;
 
 use crate::attribute::{Account, MeterLedger};
+use crate::carbon::Carbon;
 use crate::profile::Profile;
 use crate::source::{Domain, SourceKind};
 
 use super::balance::{coarsest_half, target_half};
 use super::claim::{Claim, spoke};
-use super::figures::{count, counted, time};
+use super::figures::{count, counted, estimate, figure, time};
 use super::look::Look;
+use super::members;
 use super::sharing;
 use super::visible::{shorten, visible, visible_text, wrapped};
 
@@ -72,6 +74,24 @@ pub(super) fn source(profile: &Profile) -> String {
     }
 }
 
+/// What the energy stands for in greenhouse gas.
+fn emitted(carbon: &Carbon, profile: &Profile, claim: Claim) -> String {
+    let target = profile.ledger.account(Account::Target).full;
+    let grams = |energy| {
+        let grams = carbon.grams(energy);
+        match claim.estimated {
+            true => estimate(grams, None, "gCO2e").0.text(),
+            false => figure(grams, None, "gCO2e").text(),
+        }
+    };
+    format!(
+        "{} in the target, {} in all, by {}",
+        grams(target),
+        grams(profile.ledger.total()),
+        visible(&carbon.to_string())
+    )
+}
+
 /// The sentence without which an estimate would be a lie.
 const ESTIMATE: &str = "The joules are estimated from CPU time, not measured: they may be off by \
 the whole range. The shares between rows stay valid.";
@@ -116,6 +136,9 @@ pub(super) fn lines(profile: &Profile, claim: Claim, look: Look) -> Vec<String> 
     }
     fact("ran", &ran.join(", "));
 
+    if !profile.members.is_empty() {
+        fact("sum of", &members::what(profile));
+    }
     let target = profile.ledger.account(Account::Target);
     let half = target_half(profile);
     let duration = Some(summary.duration.0);
@@ -134,14 +157,23 @@ pub(super) fn lines(profile: &Profile, claim: Claim, look: Look) -> Vec<String> 
             ),
         );
         let (total, coarsest) = (profile.ledger.total(), coarsest_half(profile));
-        fact(
-            "machine",
-            &format!(
+        // Runs side by side on a host have each read all of it.
+        let shared = profile.members.iter().any(|run| run.overlaps);
+        let machine = match shared {
+            true => format!(
+                "{} in all, counted by each run that shared a host",
+                claim.short(Some(total.0), coarsest)
+            ),
+            false => format!(
                 "{} in all, {} mean",
                 claim.short(Some(total.0), coarsest),
                 claim.watts(Some(total.0), coarsest, duration)
             ),
-        );
+        };
+        fact("machine", &machine);
+        if let Some(carbon) = &summary.carbon {
+            fact("carbon", &emitted(carbon, profile, claim));
+        }
     } else {
         fact("energy", "unknown: no meter said anything usable");
     }

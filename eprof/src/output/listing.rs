@@ -4,7 +4,7 @@
 use std::cmp::Reverse;
 
 use crate::attribute::Price;
-use crate::profile::Profile;
+use crate::profile::{ProcessKey, Profile};
 use crate::unit::{Microjoules, Nanos};
 
 use super::claim::Claim;
@@ -16,6 +16,8 @@ use super::visible::visible;
 pub(super) struct Entry {
     /// Harmless in a terminal.
     pub(super) name: String,
+    /// Its run, where there are several, likewise.
+    pub(super) run: Option<String>,
     /// Object file of a function, likewise.
     pub(super) module: Option<String>,
     pub(super) pid: Option<u32>,
@@ -33,6 +35,11 @@ pub(super) struct Entry {
     pub(super) samples: Option<u64>,
 }
 
+fn run(profile: &Profile, key: ProcessKey) -> Option<String> {
+    let run = profile.members.get(key.member)?;
+    Some(visible(&run.name).into_owned())
+}
+
 /// The entries of a kind, in the profile's order.
 fn entries(profile: &Profile, by: By) -> Vec<Entry> {
     match by {
@@ -41,6 +48,7 @@ fn entries(profile: &Profile, by: By) -> Vec<Entry> {
             .iter()
             .map(|row| Entry {
                 name: visible(&row.comm).into_owned(),
+                run: run(profile, row.key),
                 pid: Some(row.key.pid),
                 threads: Some(row.threads),
                 price: row.price,
@@ -68,6 +76,7 @@ fn entries(profile: &Profile, by: By) -> Vec<Entry> {
             .iter()
             .map(|row| Entry {
                 name: visible(&row.comm).into_owned(),
+                run: run(profile, row.process),
                 pid: Some(row.process.pid),
                 tid: Some(row.tid),
                 price: row.price,

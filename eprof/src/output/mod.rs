@@ -39,6 +39,7 @@ mod figures;
 mod grid;
 mod heading;
 mod listing;
+mod members;
 mod palette;
 mod retouch;
 mod visible;

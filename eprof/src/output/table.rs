@@ -16,12 +16,15 @@ use super::listing::{Entry, Listing, Rest};
 use super::look::Look;
 use super::view::{By, Sort, View};
 use super::visible::shorten_middle;
-use super::{balance, closing, heading};
+use super::{balance, closing, heading, members};
 
 /// Columns that a module's name may take beside a function's: in a narrow
 /// terminal, and in one of at least [`BROAD`] columns.
 const MODULE_WIDTH: (usize, usize) = (13, 20);
 const BROAD: usize = 100;
+
+/// Columns that the name of a run may take beside a process or thread.
+const RUN_WIDTH: usize = 20;
 
 /// Writes the summary, or the breakdown that `view` asks for.
 ///
@@ -38,6 +41,11 @@ pub fn write(profile: &Profile, view: &View, look: Look, mut out: impl Write) ->
             let ledger = balance::lines(profile, claim, look);
             if !ledger.is_empty() {
                 parts.push(titled("where the energy went", ledger, look));
+            }
+            if !profile.members.is_empty() {
+                let most = view.limit.unwrap_or(few);
+                let lines = members::lines(profile, claim, most, look);
+                parts.push(titled("runs", lines, look));
             }
             // A build or a loop has more processes than anyone wants to read,
             // of few names.
@@ -142,6 +150,7 @@ impl Rows {
         let mut columns = match self.by {
             By::Process => vec![
                 Column::name("command", Give::End),
+                Column::number("run").left().spare(1),
                 Column::number("pid"),
                 Column::number("threads").spare(4),
             ],
@@ -151,6 +160,7 @@ impl Rows {
             ],
             By::Thread => vec![
                 Column::name("thread", Give::End),
+                Column::number("run").left().spare(1),
                 Column::number("tid"),
                 Column::number("pid").spare(3),
             ],
@@ -206,11 +216,15 @@ impl Rows {
 
     fn cells(&self, entry: &Entry) -> Vec<String> {
         let mut cells = vec![entry.name.clone()];
+        let run = || {
+            let run = entry.run.as_deref().unwrap_or_default();
+            shorten_middle(run, RUN_WIDTH).into_owned()
+        };
         let number = |n: Option<u32>| n.map_or_else(String::new, |n| n.to_string());
         match self.by {
-            By::Process => cells.extend([number(entry.pid), number(entry.threads)]),
+            By::Process => cells.extend([run(), number(entry.pid), number(entry.threads)]),
             By::Command => cells.push(entry.processes.map_or_else(String::new, count)),
-            By::Thread => cells.extend([number(entry.tid), number(entry.pid)]),
+            By::Thread => cells.extend([run(), number(entry.tid), number(entry.pid)]),
             By::Function => {
                 let module = entry.module.as_deref().unwrap_or_default();
                 let (narrow, broad) = MODULE_WIDTH;
@@ -261,7 +275,7 @@ impl Rows {
     fn rest(&self, rest: &Rest) -> Vec<String> {
         let mut cells = vec![format!("… and {} more", counted_rows(rest.rows))];
         match self.by {
-            By::Process | By::Thread => cells.extend([String::new(), String::new()]),
+            By::Process | By::Thread => cells.extend([const { String::new() }; 3]),
             By::Command => cells.push(count(rest.processes)),
             By::Function => cells.push(String::new()),
             By::Module | By::Cpu => {}

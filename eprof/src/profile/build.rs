@@ -208,6 +208,7 @@ fn summary(catalog: &Catalog, attributed: &Attributed) -> Summary {
         samples: attributed.threads.iter().map(|thread| thread.samples).sum(),
         stacks: stacks(catalog, attributed),
         weighings: attributed.weighings.clone(),
+        carbon: None,
     }
 }
 

@@ -10,6 +10,7 @@ mod functions;
 mod kind;
 pub mod model;
 mod names;
+mod sum;
 mod width;
 
 pub use bins::{Bins, Grain};
@@ -22,4 +23,5 @@ pub use model::{
     Profile, StackRow, StackShare, Summary, SymbolFrame, ThreadRow,
 };
 pub use names::{GENERATED, INTERRUPT, KERNEL, TRUNCATED, UNKNOWN, UNSAMPLED};
+pub use sum::Sum;
 pub use width::Parts;

@@ -5,6 +5,7 @@ use std::collections::BTreeMap;
 use std::sync::Arc;
 
 use crate::attribute::{HalfWidth, Ledger, Price, Weighing};
+use crate::carbon::Carbon;
 use crate::caveat::Caveat;
 use crate::kernel::Loss;
 use crate::recording::{Footprint, Header};
@@ -46,6 +47,8 @@ pub struct Summary {
     pub stacks: StackShare,
     /// What the energy of each meter was shared by.
     pub weighings: Vec<Weighing>,
+    /// What the energy is converted to greenhouse gas by, if it is.
+    pub carbon: Option<Carbon>,
 }
 
 /// How many stacks are whole, and why the others are not.
@@ -221,6 +224,9 @@ pub struct MemberRow {
     pub duration: Nanos,
     /// The target's exit code; `None` when the recording was cut off.
     pub exit_code: Option<i32>,
+    /// Whether another of the runs went on at the same time on the same host,
+    /// so that both have read the same meters.
+    pub overlaps: bool,
     /// What its meters said.
     pub total: Microjoules,
     /// Energy of the target.

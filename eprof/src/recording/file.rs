@@ -19,7 +19,9 @@ pub struct RecordingFile {
     pub catalog: Catalog,
     path: PathBuf,
     file: File,
-    /// How many bytes of the file are sound.
+    /// Where the recording begins in the file, in bytes.
+    begin: u64,
+    /// How many bytes of it are sound.
     accepted: u64,
 }
 
@@ -32,6 +34,12 @@ impl RecordingFile {
     /// a recording, is in another format, holds not even a header, or breaks a
     /// rule of the format. Mere damage is a caveat in the catalogue.
     pub fn open(path: &Path) -> Result<Self> {
+        Self::open_part(path, 0, u64::MAX)
+    }
+
+    /// The same for a recording that is `length` bytes of the file, from
+    /// `begin` on (fewer, where the file ends before).
+    pub(super) fn open_part(path: &Path, begin: u64, length: u64) -> Result<Self> {
         let failed = |error: io::Error| Error::io("read", path, &error);
         // Asked before opening, which would wait for the writer of a FIFO.
         let metadata = path.metadata().map_err(failed)?;
@@ -42,9 +50,11 @@ impl RecordingFile {
             ));
         }
         let file = File::open(path).map_err(failed)?;
-        let length = file.metadata().map_err(failed)?.len();
-        let mut reader = Reader::new(Positioned::new(&file, u64::MAX), Some(length))
-            .map_err(|error| name(path, error))?;
+        let there = file.metadata().map_err(failed)?.len().saturating_sub(begin);
+        let limit = begin.saturating_add(length);
+        let input = Positioned::new(&file, begin, limit);
+        let mut reader =
+            Reader::new(input, Some(there.min(length))).map_err(|error| name(path, error))?;
         let catalog = Catalog::read(&mut reader, drop).map_err(|error| name(path, error))?;
         let accepted = reader.accepted();
         drop(reader);
@@ -52,6 +62,7 @@ impl RecordingFile {
             catalog,
             path: path.to_owned(),
             file,
+            begin,
             accepted,
         })
     }
@@ -62,7 +73,8 @@ impl RecordingFile {
     ///
     /// If the file was changed since it was opened.
     pub fn intervals(&self) -> Result<Intervals<'_>> {
-        let input = Positioned::new(&self.file, self.accepted);
+        let limit = self.begin.saturating_add(self.accepted);
+        let input = Positioned::new(&self.file, self.begin, limit);
         let reader = Reader::new(input, None).map_err(|error| name(&self.path, error))?;
         Ok(Intervals {
             reader,
@@ -123,7 +135,7 @@ impl Intervals<'_> {
     }
 }
 
-/// Reads a file from its start up to a limit, at a position of its own.
+/// Reads a file from somewhere up to a limit, at a position of its own.
 #[derive(Debug)]
 struct Positioned<'a> {
     file: &'a File,
@@ -132,12 +144,12 @@ struct Positioned<'a> {
 }
 
 impl<'a> Positioned<'a> {
-    fn new(file: &'a File, limit: u64) -> BufReader<Self> {
+    fn new(file: &'a File, position: u64, limit: u64) -> BufReader<Self> {
         BufReader::with_capacity(
             64 << 10,
             Self {
                 file,
-                position: 0,
+                position,
                 limit,
             },
         )
@@ -146,7 +158,7 @@ impl<'a> Positioned<'a> {
 
 impl Read for Positioned<'_> {
     fn read(&mut self, buffer: &mut [u8]) -> io::Result<usize> {
-        let left = usize::try_from(self.limit - self.position).unwrap_or(usize::MAX);
+        let left = usize::try_from(self.limit.saturating_sub(self.position)).unwrap_or(usize::MAX);
         let wanted = buffer.len().min(left);
         let got = self.file.read_at(&mut buffer[..wanted], self.position)?;
         self.position += got as u64;

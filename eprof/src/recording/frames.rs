@@ -7,6 +7,7 @@ use flate2::read::DeflateDecoder;
 use crate::error::{Error, ErrorKind, Result};
 
 use super::format::{FRAME_HEAD, FrameHead, MAGIC, OLDEST, PROLOGUE, VERSION};
+use super::merged;
 
 /// Why a recording cannot be read any further.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -36,6 +37,13 @@ impl<R: Read> Frames<R> {
             .take(PROLOGUE)
             .read_to_end(&mut prologue)
             .map_err(|error| Error::new(ErrorKind::Input, format!("cannot be read: {error}")))?;
+        if prologue.starts_with(&merged::MAGIC) {
+            return Err(Error::new(
+                ErrorKind::Data,
+                "holds several recordings, which have no common time line",
+            )
+            .remedy("give one of the recordings that were merged"));
+        }
         let Some(version) = prologue.strip_prefix(&MAGIC) else {
             return Err(Error::new(
                 ErrorKind::Data,

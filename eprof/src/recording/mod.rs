@@ -20,6 +20,7 @@ pub mod file;
 pub mod format;
 mod frames;
 pub mod load;
+pub mod merged;
 pub mod read;
 pub mod record;
 pub mod stack;
@@ -29,6 +30,7 @@ pub use capture::{Capture, Finished};
 pub use catalog::{Catalog, Rename};
 pub use file::{Intervals, RecordingFile};
 pub use load::Recording;
+pub use merged::{Merged, MergedWriter};
 pub use read::Reader;
 pub use record::{
     Baseline, Command, End, Footprint, Frame, FrameId, Header, IntervalRecord, Line, Lines, Object,

@@ -1,9 +1,9 @@
 //! What makes repeated measurements less true, each with what helps.
 
 use std::borrow::Cow;
-use std::collections::{BTreeMap, BTreeSet};
+use std::collections::BTreeSet;
 
-use crate::caveat::Caveat;
+use crate::caveat::{Caveat, Tally};
 use crate::compare::Summary;
 
 use super::results::Measure;
@@ -82,7 +82,9 @@ pub fn of_all(runs: &[Run], planned: usize) -> Vec<Caveat> {
                 .hint("keep the recordings with --save DIR, and see what with eprof report"),
         );
     }
-    caveats.extend(common(runs));
+    let mut common = Tally::default();
+    runs.iter().for_each(|run| common.add(&run.caveats));
+    caveats.extend(common.finish());
     caveats
 }
 
@@ -126,37 +128,6 @@ fn heat(runs: &[Run]) -> Vec<Caveat> {
         caveats.push(Caveat::new("temperature-changed", sentence).hint(hint));
     }
     caveats
-}
-
-/// What each run says of itself: once, with the number of runs.
-fn common(runs: &[Run]) -> Vec<Caveat> {
-    let mut by_code: BTreeMap<&str, (usize, &Caveat)> = BTreeMap::new();
-    let mut order = Vec::new();
-    for run in runs {
-        let codes: BTreeSet<&str> = run.caveats.iter().map(|of| of.code.as_str()).collect();
-        for code in codes {
-            let found = run.caveats.iter().find(|of| of.code == code);
-            let Some(caveat) = found else { continue };
-            let entry = by_code.entry(code).or_insert_with(|| {
-                order.push(code);
-                (0, caveat)
-            });
-            entry.0 += 1;
-        }
-    }
-    let told = order.into_iter().filter_map(|code| by_code.get(code));
-    let told = told.map(|(count, caveat)| match *count == runs.len() {
-        true => (*caveat).clone(),
-        false => Caveat {
-            sentence: format!(
-                "{} (so or alike in {count} of {} runs)",
-                caveat.sentence,
-                runs.len()
-            ),
-            ..(*caveat).clone()
-        },
-    });
-    told.collect()
 }
 
 fn unknown(name: &str, runs: &[Run]) -> Option<Caveat> {

@@ -109,13 +109,38 @@ impl OutputFile {
 ///
 /// Where the owner may not write there, or the disk is full.
 pub fn replace(path: &Path, owner: Option<&Account>, contents: &[u8]) -> Result<()> {
+    replaced(path, owner, SHARED, |file| {
+        io::Write::write_all(file, contents)
+    })
+}
+
+/// The same for a file that tells what ran when, which `write` writes bit by
+/// bit, as `owner`.
+///
+/// # Errors
+///
+/// As [`replace`], and what `write` said.
+pub fn replace_private(
+    path: &Path,
+    owner: Option<&Account>,
+    write: impl FnOnce(&mut File) -> io::Result<()> + Send,
+) -> Result<()> {
+    replaced(path, owner, PRIVATE, write)
+}
+
+fn replaced(
+    path: &Path,
+    owner: Option<&Account>,
+    mode: u32,
+    write: impl FnOnce(&mut File) -> io::Result<()> + Send,
+) -> Result<()> {
     as_owner(owner, || {
         if is_special(path)? {
-            return fs::write(path, contents);
+            return write(&mut OpenOptions::new().write(true).open(path)?);
         }
         let draft = draft_name(path);
-        let written = new_file(&draft, SHARED)
-            .and_then(|mut file| io::Write::write_all(&mut file, contents))
+        let written = new_file(&draft, mode)
+            .and_then(|mut file| write(&mut file))
             .and_then(|()| fs::rename(&draft, path));
         if written.is_err() {
             // Nothing but a draft has that name, perhaps of a dead process.

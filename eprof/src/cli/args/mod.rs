@@ -4,6 +4,7 @@ mod calibrate;
 mod diff;
 mod export;
 mod flamegraph;
+mod merge;
 mod report;
 mod run;
 mod stat;
@@ -12,10 +13,13 @@ use std::path::PathBuf;
 
 use clap::{Args, Parser, Subcommand, ValueEnum};
 
+use crate::carbon::Carbon;
+
 pub use calibrate::CalibrateArgs;
 pub use diff::DiffArgs;
 pub use export::{ExportArgs, ExportFormat};
 pub use flamegraph::FlamegraphArgs;
+pub use merge::MergeArgs;
 pub use report::ReportArgs;
 pub use run::RunArgs;
 pub use stat::StatArgs;
@@ -80,6 +84,9 @@ pub enum Command {
     /// Compare two recordings, or directories of repeated runs
     #[command(after_help = diff::EXAMPLES)]
     Diff(Box<DiffArgs>),
+    /// Put several recordings into one file: ranks, hosts, repeats
+    #[command(after_help = merge::EXAMPLES)]
+    Merge(MergeArgs),
     /// Measure idle power and a power model of this machine, once
     #[command(after_help = calibrate::EXAMPLES)]
     Calibrate(CalibrateArgs),
@@ -166,6 +173,19 @@ pub struct AttributionArgs {
     /// What energy is shared by
     #[arg(long, value_enum, default_value_t, alias = "weights")]
     pub attribution: Weights,
+
+    /// Tell energy as greenhouse gas, too, by this factor:
+    /// `380gCO2e/kWh,source=TEXT`
+    #[arg(long, value_name = "FACTOR", value_parser = carbon)]
+    pub carbon: Option<Carbon>,
+}
+
+/// A factor, or why it is none.
+fn carbon(text: &str) -> Result<Carbon, String> {
+    text.parse::<Carbon>().map_err(|error| match error.hint() {
+        Some(hint) => format!("{error}; {hint}"),
+        None => error.to_string(),
+    })
 }
 
 /// Options of `eprof list` and `eprof doctor`.

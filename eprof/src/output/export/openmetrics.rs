@@ -68,6 +68,7 @@ pub fn write(profile: &Profile, mut out: impl Write) -> io::Result<()> {
     let out = &mut out;
     meters(profile, out)?;
     commands(profile, out)?;
+    members(profile, out)?;
     run(profile, out)?;
     writeln!(out, "# EOF")
 }
@@ -153,6 +154,29 @@ fn commands(profile: &Profile, out: &mut impl Write) -> io::Result<()> {
     )?;
     for row in &rows {
         family.sample(&[("command", &row.comm)], &seconds(row.cpu))?;
+    }
+    Ok(())
+}
+
+/// The runs that were added up.
+fn members(profile: &Profile, out: &mut impl Write) -> io::Result<()> {
+    if profile.members.is_empty() || !Claim::of(profile).energy {
+        return Ok(());
+    }
+    let mut family = Family::begin(
+        out,
+        "eprof_member_energy_joules",
+        Some("joules"),
+        "Energy of the target by run; the runs add up to the target.",
+    )?;
+    for row in &profile.members {
+        let rank = row.labels.get("rank").map_or("", String::as_str);
+        let labels = [
+            ("run", row.name.as_str()),
+            ("host", &row.host),
+            ("rank", rank),
+        ];
+        family.sample(&labels, &joules(row.price.full))?;
     }
     Ok(())
 }

@@ -305,6 +305,13 @@ fn proto(profile: &Profile) -> Proto {
         }
         let mut labels = Vec::new();
         if let Some((thread, process)) = stack.thread {
+            if let Some(run) = profile.members.get(thread.process.member) {
+                labels.push(builder.label("run", &run.name));
+                labels.push(builder.label("host", &run.host));
+                if let Some(rank) = run.labels.get("rank") {
+                    labels.push(builder.label("rank", rank));
+                }
+            }
             labels.push(builder.label("process", process));
             labels.push(builder.number("pid", thread.process.pid));
             labels.push(builder.label("thread", &thread.comm));

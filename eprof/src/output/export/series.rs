@@ -2,18 +2,20 @@
 //!
 //! The accounts of a row add up to `meter_uj`, and a column's sum over a
 //! meter's rows is that account in the report, both to the microjoule. Time in
-//! which a meter's energy is unknown has no row.
+//! which a meter's energy is unknown has no row. Recordings that were merged
+//! follow each other, told apart by `host`, `rank` and `file`.
 
 use std::io::{self, Write};
 
 use crate::attribute::{Account, Stretch};
 use crate::kernel::{Counter, Signals};
 use crate::recording::Header;
+use crate::recording::merged::Labels;
 
 /// The columns; energies in microjoules, times in nanoseconds since the start.
 /// Activity is the target's on the CPUs of the meter; a counter that was not
 /// read is empty.
-const HEAD: [&str; 25] = [
+const HEAD: [&str; 28] = [
     "begin_ns",
     "end_ns",
     "meter",
@@ -39,6 +41,9 @@ const HEAD: [&str; 25] = [
     "cache_misses",
     "samples",
     "threads",
+    "host",
+    "rank",
+    "file",
 ];
 
 /// Writes rows as they come.
@@ -65,7 +70,12 @@ impl<W: Write> Series<W> {
     /// # Errors
     ///
     /// What the output said.
-    pub fn push(&mut self, header: &Header, stretch: &Stretch<'_>) -> io::Result<()> {
+    pub fn push(
+        &mut self,
+        header: &Header,
+        labels: &Labels,
+        stretch: &Stretch<'_>,
+    ) -> io::Result<()> {
         let interval = stretch.interval;
         let Some((meter, energy)) = header
             .meters
@@ -88,6 +98,7 @@ impl<W: Write> Series<W> {
             true => target.counts[counter as usize].to_string(),
             false => String::new(),
         };
+        let label = |name: &str| labels.get(name).cloned().unwrap_or_default();
         let length = interval.end.since(interval.begin);
         let samples: u64 = interval.samples.iter().map(|of| u64::from(of.count)).sum();
         let watts = energy.over(length);
@@ -119,6 +130,9 @@ impl<W: Write> Series<W> {
             counted(Counter::CacheMisses),
             samples.to_string(),
             stretch.threads().count().to_string(),
+            header.host.clone(),
+            label("rank"),
+            label("file"),
         ];
         Ok(self.out.write_record(fields)?)
     }

@@ -42,7 +42,7 @@ pub fn write(profile: &Profile, mut out: impl Write) -> io::Result<()> {
     };
     let samples: Vec<Vec<usize>> = stacks
         .iter()
-        .map(|stack| path(stack).into_iter().map(&mut number).collect())
+        .map(|stack| path(profile, stack).into_iter().map(&mut number).collect())
         .collect();
     let name = visible(&profile.summary.header.command.argv.join(" ")).into_owned();
     let one = |what: &str, unit: &str, value: &dyn Fn(&Stack<'_>) -> u64| -> Value {
@@ -76,10 +76,13 @@ pub fn write(profile: &Profile, mut out: impl Write) -> io::Result<()> {
     writeln!(out)
 }
 
-/// Root first: process, thread, functions.
-fn path(stack: &Stack<'_>) -> Vec<Frame> {
+/// Root first: run (where there are several), process, thread, functions.
+fn path(profile: &Profile, stack: &Stack<'_>) -> Vec<Frame> {
     let mut path = Vec::new();
     if let Some((thread, process)) = stack.thread {
+        if let Some(run) = profile.members.get(thread.process.member) {
+            path.push((visible(&run.name).into_owned(), String::new()));
+        }
         let process = format!("{} ({})", visible(process), thread.process.pid);
         path.push((process, String::new()));
         let thread = format!("{}/{}", visible(&thread.comm), thread.tid);

@@ -14,6 +14,8 @@ use super::super::balance::target_half;
 use super::super::claim::Claim;
 use super::super::listing::Listing;
 use super::super::view::{By, View};
+use super::carbon::Emitted;
+use super::members::Member;
 use super::meters::{Entry, Source, ledger, source};
 use super::origin::{Footprint, Recording, footprint, recording};
 use super::rows::{Cpu, Function, Module, Process, Thread};
@@ -27,6 +29,8 @@ pub(super) struct Report<'p> {
     source: Source<'p>,
     energy_uj: Option<u64>,
     target: Energy,
+    carbon: Option<Emitted<'p>>,
+    members: Vec<Member<'p>>,
     ledger: Vec<Entry<'p>>,
     processes: Vec<Process<'p>>,
     threads: Vec<Thread<'p>>,
@@ -120,19 +124,28 @@ impl<'p> Report<'p> {
             source: source(profile, claim),
             energy_uj: claim.energy.then(|| profile.ledger.total().0),
             target: target_energy,
+            carbon: summary
+                .carbon
+                .as_ref()
+                .map(|carbon| Emitted::new(carbon, profile, claim)),
+            members: profile
+                .members
+                .iter()
+                .map(|row| Member::new(row, energy(row.price, row.ci90.0), claim.energy))
+                .collect(),
             ledger: ledger(profile, claim),
             processes: pick(
                 all,
                 By::Process,
                 &profile.processes,
-                |row| Process::new(row, energy(row.price, row.ci90.0)),
+                |row| Process::new(row, energy(row.price, row.ci90.0), profile),
                 &mut omitted,
             ),
             threads: pick(
                 all,
                 By::Thread,
                 &profile.threads,
-                |row| Thread::new(row, energy(row.price, row.ci90.0), &profile.ledger),
+                |row| Thread::new(row, energy(row.price, row.ci90.0), profile),
                 &mut omitted,
             ),
             functions: pick(

@@ -11,6 +11,8 @@
 //! | `source` | `kind` (`perf`, `powercap`, … or `null`), `provenance` (`measured` or `estimated`), `band` (for estimates: the factors `low` and `high` between which the truth lies in 90 % of cases), `weights`, and the `meters` |
 //! | `energy_uj` | the total of all meters that no other meter contains |
 //! | `target` | the target's account over those meters |
+//! | `carbon` | what `energy_uj` and `target` stand for in grams of CO₂ equivalent, with the factor and its source; `null` unless it was asked for |
+//! | `members` | the runs that were added up (see `eprof merge`), empty for a single one; they add up to `target` and, in `total_uj`, to `energy_uj` |
 //! | `ledger` | per meter and account; per meter, `uj` adds up to the meter's `total_uj`, and so does `marginal_uj` |
 //! | `processes`, `threads`, `modules`, `cpus` | each adds up to `target`, in `uj` and in `marginal_uj` |
 //! | `functions` | `self_uj` adds up to `target`; `total_uj` includes callees and does not |
@@ -27,7 +29,9 @@
 //! at least as wide as the model's band, which is common to all rows and so
 //! does not touch their shares.
 
+mod carbon;
 mod document;
+mod members;
 mod meters;
 mod origin;
 mod rows;

@@ -4,14 +4,14 @@ use std::collections::BTreeMap;
 
 use serde::Serialize;
 
-use crate::attribute::Ledger;
-use crate::profile::{ProcessRow, ThreadRow};
+use crate::profile::{ProcessKey, ProcessRow, Profile, ThreadRow};
 
 use super::super::claim::spoke;
 use super::document::Energy;
 
 #[derive(Serialize)]
 pub(super) struct Process<'p> {
+    member: Option<usize>,
     pid: u32,
     start_ns: u64,
     generation: u32,
@@ -26,6 +26,7 @@ pub(super) struct Process<'p> {
 
 #[derive(Serialize)]
 pub(super) struct Thread<'p> {
+    member: Option<usize>,
     pid: u32,
     tid: u32,
     start_ns: u64,
@@ -66,9 +67,15 @@ pub(super) struct Cpu {
     pub(super) cpu_ns: u64,
 }
 
+/// Position of the run in `members`, where there are several.
+fn member(key: ProcessKey, profile: &Profile) -> Option<usize> {
+    (key.member < profile.members.len()).then_some(key.member)
+}
+
 impl<'p> Process<'p> {
-    pub(super) fn new(row: &'p ProcessRow, energy: Energy) -> Self {
+    pub(super) fn new(row: &'p ProcessRow, energy: Energy, profile: &Profile) -> Self {
         Self {
+            member: member(row.key, profile),
             pid: row.key.pid,
             start_ns: row.key.start.0,
             generation: row.key.generation,
@@ -83,7 +90,8 @@ impl<'p> Process<'p> {
 }
 
 impl<'p> Thread<'p> {
-    pub(super) fn new(row: &'p ThreadRow, energy: Energy, ledger: &Ledger) -> Self {
+    pub(super) fn new(row: &'p ThreadRow, energy: Energy, profile: &Profile) -> Self {
+        let ledger = &profile.ledger;
         let mut domains: BTreeMap<&str, u64> = BTreeMap::new();
         for (id, price) in &row.meters {
             let meter = ledger.meters.iter().find(|m| m.meter == *id);
@@ -93,6 +101,7 @@ impl<'p> Thread<'p> {
             }
         }
         Self {
+            member: member(row.process, profile),
             pid: row.process.pid,
             tid: row.tid,
             start_ns: row.start.0,

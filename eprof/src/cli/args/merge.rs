@@ -1,0 +1,28 @@
+//! What can be typed after `eprof merge`.
+
+use std::path::PathBuf;
+
+use clap::Args;
+
+pub(super) const EXAMPLES: &str = "\
+Examples:
+  mpirun eprof run -q -o out.%h.%r.data -- ./app   # a recording per rank
+  eprof merge out.*.data -o all.data
+  eprof report all.data                            # the sum, and a table of runs
+  eprof flamegraph all.data -o all.svg             # run, process, thread, functions
+  eprof export --format pprof all.data -o all.pb.gz
+
+Recordings are kept whole, with labels (host, rank, file). A merged file can be
+merged again.";
+
+/// Options of `eprof merge`.
+#[derive(Debug, Args)]
+pub struct MergeArgs {
+    /// Recordings, or files that were merged before
+    #[arg(value_name = "FILE", required = true)]
+    pub files: Vec<PathBuf>,
+
+    /// The file that holds them all; `-` is stdout. An older one is replaced
+    #[arg(short, long, value_name = "FILE")]
+    pub output: PathBuf,
+}
