@@ -8,7 +8,7 @@ use crate::attribute::Settings;
 use crate::error::Result;
 use crate::output::Progress;
 use crate::pipeline::{self, Names};
-use crate::profile::Profile;
+use crate::profile::{Course, Group, Profile};
 use crate::source::{IdlePower, Meter};
 
 /// The settings that `args` ask for, for a recording of `meters`.
@@ -37,4 +37,26 @@ pub(super) fn profile(path: &Path, args: &AttributionArgs, names: &Names) -> Res
     )?;
     profile.summary.carbon.clone_from(&args.carbon);
     Ok(profile)
+}
+
+/// The same, with power over time: at most so many consumers of a kind.
+///
+/// # Errors
+///
+/// As [`profile`].
+pub(super) fn over_time(
+    path: &Path,
+    args: &AttributionArgs,
+    names: &Names,
+    consumers: (Option<Group>, usize),
+) -> Result<(Profile, Course)> {
+    let mut progress = Progress::stderr(false);
+    let mut watch = Watch::default();
+    pipeline::analyse_over_time(
+        path,
+        names,
+        consumers,
+        |header| settings(args, &header.meters),
+        &mut |so_far| watch.show(&mut progress, so_far),
+    )
 }

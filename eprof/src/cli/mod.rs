@@ -17,6 +17,7 @@ mod machine;
 mod merge;
 mod naming;
 mod plan;
+mod plot;
 mod report;
 mod run;
 mod stat;
@@ -39,6 +40,7 @@ pub fn execute(cli: Cli) -> Result<u8> {
         Command::Stat(args) => stat::execute(&args, root),
         Command::Report(args) => report::execute(&args),
         Command::Flamegraph(args) => flamegraph::execute(&args),
+        Command::Plot(args) => plot::execute(&args),
         Command::Export(args) => export::execute(&args),
         Command::Diff(args) => diff::execute(&args),
         Command::Merge(args) => merge::execute(&args),

@@ -1,13 +1,18 @@
 //! `eprof report`.
 
 use std::io;
+use std::path::Path;
 
 use super::args::ReportArgs;
 use super::attribution;
+use super::deliver::deliver;
 use crate::error::Result;
 use crate::output::{self, Look, View};
 
 pub(super) fn execute(args: &ReportArgs) -> Result<u8> {
+    if let Some(path) = &args.html {
+        return page(args, path);
+    }
     let view = View {
         by: args.by,
         sort: args.sort,
@@ -18,5 +23,16 @@ pub(super) fn execute(args: &ReportArgs) -> Result<u8> {
     let stdout = io::stdout();
     let look = Look::of_stdout(&stdout);
     output::report(&profile, &view, args.format, look, stdout)?;
+    Ok(0)
+}
+
+/// The report as a page.
+fn page(args: &ReportArgs, path: &Path) -> Result<u8> {
+    let (names, consumers) = (args.symbols.names(), (None, output::plot::MOST_CONSUMERS));
+    let (profile, course) =
+        attribution::over_time(&args.file, &args.attribution, &names, consumers)?;
+    let mut bytes = Vec::new();
+    output::settle(output::html::write(&profile, &course, &mut bytes))?;
+    deliver(Some(path).filter(|path| *path != Path::new("-")), &bytes)?;
     Ok(0)
 }

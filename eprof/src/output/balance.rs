@@ -56,7 +56,7 @@ impl Pool {
 }
 
 /// The name of an account in the table.
-fn label(account: Account) -> &'static str {
+pub(super) fn label(account: Account) -> &'static str {
     match account {
         Account::Target => "target",
         Account::Other => "other processes",
@@ -77,6 +77,11 @@ fn all(profile: &Profile) -> Pool {
 /// known.
 pub(super) fn target_half(profile: &Profile) -> Option<u64> {
     all(profile).half(Account::Target)
+}
+
+/// The same of any account.
+pub(super) fn half(profile: &Profile, account: Account) -> Option<u64> {
+    all(profile).half(account)
 }
 
 /// The largest half width of an account over all disjoint meters: what the

@@ -28,19 +28,8 @@ fn paragraph(label: &str, text: &str, look: Look, lines: &mut Vec<String>) {
 /// The lines about eprof's own cost, losses and caveats.
 pub(super) fn lines(profile: &Profile, claim: Claim, look: Look) -> Vec<String> {
     let mut lines = Vec::new();
-    paragraph("eprof itself", &footprint(profile, claim), look, &mut lines);
-    let losses = &profile.losses.0;
-    let lost = if losses.is_empty() {
-        "nothing".to_owned()
-    } else {
-        let losses = losses
-            .iter()
-            .map(|(reason, n)| format!("{} {}", count(*n), visible(reason)));
-        losses.collect::<Vec<_>>().join(", ")
-    };
-    paragraph("lost", &lost, look, &mut lines);
-    if let Some(stacks) = stacks(&profile.summary.stacks) {
-        paragraph("stacks", &stacks, look, &mut lines);
+    for (label, text) in facts(profile, claim) {
+        paragraph(label, &text, look, &mut lines);
     }
     if !profile.caveats.is_empty() {
         lines.push(look.dim("caveats"));
@@ -69,6 +58,22 @@ pub(super) fn caveats<'c>(
         }
     }
     lines
+}
+
+/// What eprof itself cost, and what was lost: labels and sentences.
+pub(super) fn facts(profile: &Profile, claim: Claim) -> Vec<(&'static str, String)> {
+    let losses = &profile.losses.0;
+    let lost = if losses.is_empty() {
+        "nothing".to_owned()
+    } else {
+        let losses = losses
+            .iter()
+            .map(|(reason, n)| format!("{} {}", count(*n), visible(reason)));
+        losses.collect::<Vec<_>>().join(", ")
+    };
+    let mut facts = vec![("eprof itself", footprint(profile, claim)), ("lost", lost)];
+    facts.extend(stacks(&profile.summary.stacks).map(|text| ("stacks", text)));
+    facts
 }
 
 /// Which share of the stacks is whole; `None` where all are, or there is none.

@@ -101,7 +101,8 @@ pub(super) fn options<'p>(
     options
 }
 
-fn subtitle(profile: &Profile, claim: Claim) -> String {
+/// How much, for how long, and where that is from.
+pub(super) fn subtitle(profile: &Profile, claim: Claim) -> String {
     let target = profile.ledger.account(Account::Target);
     let half = target_half(profile);
     let duration = profile.summary.duration.0;

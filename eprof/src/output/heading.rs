@@ -93,26 +93,35 @@ fn emitted(carbon: &Carbon, profile: &Profile, claim: Claim) -> String {
 }
 
 /// The sentence without which an estimate would be a lie.
-const ESTIMATE: &str = "The joules are estimated from CPU time, not measured: they may be off by \
+pub(super) const ESTIMATE: &str = "The joules are estimated from CPU time, not measured: they may be off by \
 the whole range. The shares between rows stay valid.";
 
 /// What stands in the first lines.
 pub(super) fn lines(profile: &Profile, claim: Claim, look: Look) -> Vec<String> {
-    let summary = &profile.summary;
     let name = "eprof: ";
     let command = command(profile);
     let command = shorten(&command, look.width.saturating_sub(name.len()));
     let mut lines = vec![format!("{}{}", look.dim(name), look.bold(&command))];
-    let mut fact = |label: &str, text: &str| {
-        for (at, line) in wrapped(text, look.width.saturating_sub(12))
-            .into_iter()
-            .enumerate()
-        {
+    for (label, text) in facts(profile, claim) {
+        let text = wrapped(&text, look.width.saturating_sub(12));
+        for (at, line) in text.into_iter().enumerate() {
             let label = format!("  {:<10}", if at == 0 { label } else { "" });
             lines.push(format!("{}{line}", look.dim(&label)).trim_end().to_owned());
         }
-    };
+    }
+    if claim.estimated {
+        for line in wrapped(ESTIMATE, look.width.saturating_sub(2)) {
+            lines.push(look.warn(&format!("  {line}")));
+        }
+    }
+    lines
+}
 
+/// What ran, what it used, and where that is from: labels and sentences.
+pub(super) fn facts(profile: &Profile, claim: Claim) -> Vec<(&'static str, String)> {
+    let summary = &profile.summary;
+    let mut facts = Vec::new();
+    let mut fact = |label: &'static str, text: &str| facts.push((label, text.to_owned()));
     let mut ran = vec![time(summary.duration.0)];
     match summary.exit_code {
         Some(0) => {}
@@ -189,10 +198,5 @@ pub(super) fn lines(profile: &Profile, claim: Claim, look: Look) -> Vec<String> 
             fact("shared", &sentence);
         }
     }
-    if claim.estimated {
-        for line in wrapped(ESTIMATE, look.width.saturating_sub(2)) {
-            lines.push(look.warn(&format!("  {line}")));
-        }
-    }
-    lines
+    facts
 }

@@ -12,6 +12,8 @@
 //! - [`csv`]: one breakdown, RFC 4180
 //! - [`folded`]: folded stacks, `process;thread;frame;… µJ`
 //! - [`flame`]: the energy flamegraph, an interactive SVG
+//! - [`html`]: the report as one page for a browser
+//! - [`plot`]: power over time, an SVG
 //! - [`export`]: pprof, speedscope, OpenMetrics, energy over time
 //! - [`diff`]: two profiles against each other
 //! - [`calibration`]: what `eprof calibrate` found out
@@ -23,8 +25,10 @@ pub mod diff;
 pub mod export;
 pub mod flame;
 pub mod folded;
+pub mod html;
 pub mod json;
 pub mod look;
+pub mod plot;
 pub mod progress;
 mod sharing;
 pub mod stat;

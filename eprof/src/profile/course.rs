@@ -47,10 +47,12 @@ impl MeterCourse {
 pub struct Course {
     /// The bins.
     pub grain: Grain,
+    /// When it began: the target, or the first stretch, whichever was first.
+    pub begin: Timestamp,
+    /// When it began to be measured.
+    pub measured: Timestamp,
     /// When it was over: the end of the target, or of the last stretch.
     pub end: Timestamp,
-    /// When the target began, if that was before it was measured.
-    pub unmeasured: Option<Timestamp>,
     /// By meter, in the order of the ledger.
     pub meters: Vec<MeterCourse>,
     /// Whom the energy went to, most first: at most as many as were asked for.
@@ -66,6 +68,7 @@ pub struct Course {
 #[derive(Debug)]
 pub struct CourseWatch {
     grain: Grain,
+    first: Option<Timestamp>,
     end: Timestamp,
     known: BTreeMap<MeterId, Bins>,
     threads: BTreeMap<(MeterId, TaskId), Bins>,
@@ -77,6 +80,7 @@ impl CourseWatch {
     pub fn new(header: &Header) -> Self {
         Self {
             grain: Grain::new(header.started, MOST_BINS),
+            first: None,
             end: header.started,
             known: BTreeMap::new(),
             threads: BTreeMap::new(),
@@ -122,10 +126,12 @@ impl CourseWatch {
         // The first that is the command itself, after its exec.
         let born = catalog.tasks.iter().find(|task| task.generation > 0);
         let born = born.map(|task| task.born);
+        let measured = self.first.unwrap_or(header.started);
         Course {
             grain: self.grain,
+            begin: born.map_or(measured, |born| born.min(measured)),
+            measured,
             end: ended.max(self.end),
-            unmeasured: born.filter(|born| *born < header.started),
             meters,
             consumers: grouped.largest,
             others: grouped.others,
@@ -137,6 +143,8 @@ impl CourseWatch {
 impl Watch for CourseWatch {
     fn stretch(&mut self, stretch: &Stretch<'_>) {
         let interval = stretch.interval;
+        let first = self.first.get_or_insert(interval.begin);
+        *first = interval.begin.min(*first);
         self.end = self.end.max(interval.end);
         let times = self.grain.reach(interval.end);
         if times > 0 {

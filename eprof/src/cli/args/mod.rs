@@ -5,6 +5,7 @@ mod diff;
 mod export;
 mod flamegraph;
 mod merge;
+mod plot;
 mod report;
 mod run;
 mod stat;
@@ -20,6 +21,7 @@ pub use diff::DiffArgs;
 pub use export::{ExportArgs, ExportFormat};
 pub use flamegraph::FlamegraphArgs;
 pub use merge::MergeArgs;
+pub use plot::PlotArgs;
 pub use report::ReportArgs;
 pub use run::RunArgs;
 pub use stat::StatArgs;
@@ -78,6 +80,9 @@ pub enum Command {
     /// Draw the energy flamegraph of a recorded run
     #[command(after_help = flamegraph::EXAMPLES)]
     Flamegraph(FlamegraphArgs),
+    /// Draw power over time, and whose it was
+    #[command(after_help = plot::EXAMPLES)]
+    Plot(PlotArgs),
     /// Write a recorded run in the format of another tool
     #[command(after_help = export::EXAMPLES)]
     Export(ExportArgs),

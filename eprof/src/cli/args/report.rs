@@ -13,6 +13,7 @@ Examples:
   eprof report --by function --limit 30
   eprof report --by process --sort cpu --format csv eprof.data.old
   eprof report --format json | jq '.ledger'
+  eprof report --html energy.html              # everything, as one page
   eprof report --idle-power 10W                # attribute again, another baseline
   eprof report --by function --lines           # by source line
   eprof report --symbol-path ./debug           # names that the recording lacks";
@@ -39,6 +40,10 @@ pub struct ReportArgs {
     /// How it is written
     #[arg(long, value_enum, default_value_t)]
     pub format: Format,
+
+    /// Write the whole report as a page for a browser, `-` for stdout
+    #[arg(long, value_name = "FILE", conflicts_with_all = ["by", "sort", "limit", "format"])]
+    pub html: Option<PathBuf>,
 
     /// How energy is attributed.
     #[command(flatten)]

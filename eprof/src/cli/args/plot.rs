@@ -1,0 +1,39 @@
+//! What can be typed after `eprof plot`.
+
+use std::path::PathBuf;
+
+use clap::Args;
+
+use super::AttributionArgs;
+use crate::output::plot::MOST_CONSUMERS;
+use crate::profile::Group;
+
+pub(super) const EXAMPLES: &str = "\
+Examples:
+  eprof plot -o power.svg
+  eprof plot --by thread eprof.data.old
+  eprof plot --by command --top 4 -o - | rsvg-convert > power.png";
+
+/// Options of `eprof plot`.
+#[derive(Debug, Args)]
+pub struct PlotArgs {
+    /// The recording
+    #[arg(value_name = "FILE", default_value = "eprof.data")]
+    pub file: PathBuf,
+
+    /// Where to write, `-` for stdout
+    #[arg(short, long, value_name = "FILE", default_value = "eprof-power.svg")]
+    pub output: PathBuf,
+
+    /// What is told apart [default: what fits the run]
+    #[arg(long, value_enum)]
+    pub by: Option<Group>,
+
+    /// How many of them, at most 10
+    #[arg(long, value_name = "N", default_value_t = MOST_CONSUMERS)]
+    pub top: usize,
+
+    /// How energy is attributed.
+    #[command(flatten)]
+    pub attribution: AttributionArgs,
+}

@@ -1,0 +1,23 @@
+//! `eprof plot`.
+
+use std::path::Path;
+
+use super::args::PlotArgs;
+use super::attribution;
+use super::deliver::deliver;
+use crate::error::Result;
+use crate::output::{self, plot};
+use crate::pipeline::Names;
+
+pub(super) fn execute(args: &PlotArgs) -> Result<u8> {
+    let consumers = (args.by, args.top.min(plot::MOST_CONSUMERS));
+    // No code is named, so no names are looked for.
+    let names = Names::default();
+    let (profile, course) =
+        attribution::over_time(&args.file, &args.attribution, &names, consumers)?;
+    let mut bytes = Vec::new();
+    output::settle(plot::write(&profile, &course, &mut bytes))?;
+    let path = Some(args.output.as_path()).filter(|path| *path != Path::new("-"));
+    deliver(path, &bytes)?;
+    Ok(0)
+}

@@ -1,0 +1,113 @@
+//! The ledger: meter by meter, where what it said went.
+
+use std::fmt::Write as _;
+
+use crate::attribute::{Account, MeterLedger, Price};
+use crate::profile::Profile;
+
+use super::super::balance::label;
+use super::super::claim::{Claim, spoke};
+use super::super::figures::{percent, time};
+use super::super::retouch::escaped;
+use super::super::visible::visible;
+
+/// The section; nothing where there is no meter.
+pub(super) fn section(profile: &Profile) -> String {
+    let meters = &profile.ledger.meters;
+    if meters.is_empty() {
+        return String::new();
+    }
+    let claim = Claim::of(profile);
+    let error = if claim.estimated {
+        "90 % range"
+    } else {
+        "±90 %"
+    };
+    let mut out = format!(
+        "<section id=\"ledger\"><h2>Ledger<small>every microjoule that the meters told of, once</small></h2>\
+         <div class=\"wide\"><table><thead><tr><th></th><th class=\"n\">energy</th><th>{error}</th>\
+         <th class=\"n\">above idle</th><th class=\"n\">share</th></tr></thead><tbody>\n"
+    );
+    for meter in meters {
+        rows(&mut out, profile, meter, claim);
+    }
+    out.push_str("</tbody></table></div></section>\n");
+    out
+}
+
+fn rows(out: &mut String, profile: &Profile, meter: &MeterLedger, claim: Claim) {
+    let header = &profile.summary.header;
+    let source = header.meters.iter().find(|of| of.id == meter.meter);
+    let source = source.map_or("", |of| of.kind.name());
+    let mut about = format!(
+        "{} by {source} {}",
+        meter.provenance.name(),
+        visible(&meter.name)
+    );
+    if meter.nested {
+        about.push_str("; a part of another meter, never added");
+    }
+    if meter.unknown.0 > 0 {
+        let _ = write!(about, "; unknown for {}", time(meter.unknown.0));
+    }
+    // Writing to a string cannot fail.
+    let _ = writeln!(
+        out,
+        "<tr class=\"meter\"><td colspan=\"5\">{} <small>{}</small></td></tr>",
+        meter.domain.name(),
+        escaped(&about)
+    );
+    if !spoke(meter) {
+        out.push_str("<tr><td colspan=\"5\">unknown: the meter said nothing usable</td></tr>\n");
+        return;
+    }
+    let nested = meter.nested;
+    let mut row = |class: &str,
+                   name: &str,
+                   account: &str,
+                   price: Price,
+                   half: Option<u64>,
+                   known: bool| {
+        let [value, error, unit] = claim.cells(known.then_some(price.full.0), half);
+        let above = (known && meter.baseline.is_some()).then_some(price.marginal.0);
+        let share = percent(price.full.0, meter.total.0).filter(|_| known);
+        let _ = writeln!(
+            out,
+            "<tr class=\"{class}\"><td>{name}</td>\
+             <td class=\"n\" data-account=\"{account}\" data-nested=\"{nested}\" data-v=\"{}\">{value} {unit}</td>\
+             <td class=\"d\">{}</td><td class=\"n\">{}</td><td class=\"n\">{}</td></tr>",
+            price.full.0,
+            if error.is_empty() {
+                String::new()
+            } else {
+                format!("{error}&nbsp;{unit}")
+            },
+            claim.short(above, half),
+            share.map_or_else(|| "–".to_owned(), |text| escaped(&text)),
+        );
+    };
+    for account in Account::ALL {
+        let price = meter.accounts.get(&account).copied().unwrap_or_default();
+        let half = meter.widths.get(&account).map(|width| width.total().0);
+        // Nothing is booked as idle where idle power is unknown: that is not an
+        // idle energy of zero.
+        let known =
+            account != Account::Idle || meter.baseline.is_some() || price != Price::default();
+        let class = if account == Account::Target {
+            "target"
+        } else {
+            ""
+        };
+        row(class, label(account), account.name(), price, half, known);
+    }
+    let total = Price {
+        full: meter.total,
+        marginal: meter.total,
+    };
+    let coarsest = meter.widths.values().map(|width| width.total().0).max();
+    let [value, _, unit] = claim.cells(Some(total.full.0), coarsest);
+    let _ = writeln!(
+        out,
+        "<tr class=\"sum\"><td>= the meter</td><td class=\"n\">{value} {unit}</td><td></td><td></td><td class=\"n\">100.0 %</td></tr>"
+    );
+}

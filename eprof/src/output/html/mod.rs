@@ -1,0 +1,172 @@
+//! The report as one page: summary, caveats, ledger, power over time,
+//! flamegraph and tables.
+//!
+//! The page needs nothing but itself, and its policy (Content Security Policy,
+//! <https://www.w3.org/TR/CSP3/>) lets it load nothing. Names of processes and
+//! functions are foreign: each is made visible, then escaped. Without
+//! JavaScript, all is there but sorting and zooming.
+
+mod ledger;
+mod picture;
+mod tables;
+
+use std::fmt::Write as _;
+use std::io::{self, Write};
+
+use crate::attribute::Account;
+use crate::profile::{Course, Profile};
+
+use super::balance::{coarsest_half, target_half};
+use super::claim::Claim;
+use super::figures::time;
+use super::retouch::escaped;
+use super::view::By;
+use super::visible::visible;
+use super::{closing, heading, plot};
+
+/// Writes the page.
+///
+/// # Errors
+///
+/// What `out` said; [`io::ErrorKind::InvalidData`] for more energy than can be
+/// drawn exactly.
+pub fn write(profile: &Profile, course: &Course, mut out: impl Write) -> io::Result<()> {
+    let claim = Claim::of(profile);
+    let command = escaped(&heading::command(profile));
+    let mut sections: Vec<(&str, &str, String)> = vec![
+        ("summary", "Summary", summary(profile, claim)),
+        ("ledger", "Ledger", ledger::section(profile)),
+        ("timeline", "Power over time", timeline(profile, course)),
+        ("flamegraph", "Flamegraph", flamegraph(profile)?),
+    ];
+    for (by, title) in [
+        (By::Command, "Commands"),
+        (By::Process, "Processes"),
+        (By::Thread, "Threads"),
+        (By::Function, "Functions"),
+        (By::Module, "Modules"),
+        (By::Cpu, "CPUs"),
+    ] {
+        // Names of processes say nothing more where each process has its own.
+        if by != By::Command || profile.commands().len() < profile.processes.len() {
+            sections.push((by.plural(), title, tables::section(profile, by, title)));
+        }
+    }
+    sections.retain(|(_, _, html)| !html.is_empty());
+    write!(
+        out,
+        "<!doctype html>\n<html lang=\"en\">\n<head>\n<meta charset=\"utf-8\">\n\
+         <meta http-equiv=\"Content-Security-Policy\" content=\"default-src 'none'; \
+         style-src 'unsafe-inline'; script-src 'unsafe-inline'; base-uri 'none'; form-action 'none'\">\n\
+         <meta name=\"viewport\" content=\"width=device-width\">\n\
+         <link rel=\"icon\" href=\"data:,\">\n<title>Energy of {command}</title>\n<style>\n{}</style>\n</head>\n<body>\n",
+        include_str!("style.css")
+    )?;
+    write!(
+        out,
+        "<header><div><h1>Energy of <code>{command}</code></h1>{}</div></header>\n<nav><div>",
+        figures(profile, claim)
+    )?;
+    for (id, title, _) in &sections {
+        write!(out, "<a href=\"#{id}\">{title}</a>")?;
+    }
+    writeln!(out, "</div></nav>\n<main>")?;
+    for (_, _, html) in &sections {
+        out.write_all(html.as_bytes())?;
+    }
+    writeln!(
+        out,
+        "</main>\n<footer>{}</footer>\n<script>\n{}</script>\n</body>\n</html>",
+        escaped(&format!(
+            "eprof {}, schema of the numbers: eprof report --format json",
+            visible(&profile.summary.header.eprof)
+        )),
+        include_str!("script.js")
+    )?;
+    out.flush()
+}
+
+/// The few numbers that matter most.
+fn figures(profile: &Profile, claim: Claim) -> String {
+    let target = profile.ledger.account(Account::Target);
+    let half = target_half(profile);
+    let duration = profile.summary.duration.0;
+    let full = claim.full(target);
+    let mut out = String::from("<dl class=\"figures\">");
+    let mut figure = |name: &str, value: &str, error: &str| {
+        // Writing to a string cannot fail.
+        let _ = write!(
+            out,
+            "<div><dt>{name}</dt><dd>{} <small>{}</small></dd></div>",
+            escaped(value),
+            escaped(error)
+        );
+    };
+    let [value, error, unit] = claim.cells(full, half);
+    let energy = format!("{value} {unit}");
+    figure("in the target", &energy, &format!("{error} {unit}"));
+    if let Some(uj) = claim.marginal(target) {
+        figure("of it above idle", &claim.short(Some(uj), half), "");
+    }
+    figure("mean power", &claim.watts(full, half, Some(duration)), "");
+    figure("ran", &time(duration), "");
+    if claim.energy {
+        let total = profile.ledger.total().0;
+        let total = claim.short(Some(total), coarsest_half(profile));
+        figure("the whole machine", &total, "");
+    }
+    let how = if claim.energy {
+        claim.provenance()
+    } else {
+        "unknown"
+    };
+    figure("joules are", how, "");
+    out.push_str("</dl>");
+    out
+}
+
+fn summary(profile: &Profile, claim: Claim) -> String {
+    let mut out = String::from("<section id=\"summary\"><h2>Summary</h2><dl class=\"facts\">");
+    let header = &profile.summary.header;
+    let facts = heading::facts(profile, claim);
+    let host = [&header.host, &header.kernel, &header.cpu_model].map(|text| visible(text));
+    let host: Vec<&str> = host.iter().map(|text| text.as_ref()).collect();
+    let facts = facts.into_iter().chain([("on", host.join(", "))]);
+    for (label, text) in facts.chain(closing::facts(profile, claim)) {
+        let _ = write!(out, "<dt>{label}</dt><dd>{}</dd>", escaped(&text));
+    }
+    out.push_str("</dl>");
+    if claim.estimated {
+        let _ = write!(out, "<p class=\"estimate\">{}</p>", heading::ESTIMATE);
+    }
+    if !profile.caveats.is_empty() {
+        out.push_str("<ul class=\"caveats\">");
+        for caveat in &profile.caveats {
+            let _ = write!(out, "<li>{}", escaped(&visible(&caveat.sentence)));
+            if let Some(hint) = &caveat.hint {
+                let _ = write!(out, "<small>hint: {}</small>", escaped(&visible(hint)));
+            }
+            out.push_str("</li>");
+        }
+        out.push_str("</ul>");
+    }
+    out.push_str("</section>\n");
+    out
+}
+
+fn timeline(profile: &Profile, course: &Course) -> String {
+    format!(
+        "<section id=\"timeline\"><h2>Power over time<small>the {} that took most, under the meter’s line</small></h2>\
+         <div class=\"wide\">{}</div></section>\n",
+        course.group.plural(),
+        plot::element(profile, course)
+    )
+}
+
+fn flamegraph(profile: &Profile) -> io::Result<String> {
+    Ok(format!(
+        "<section id=\"flamegraph\"><h2>Flamegraph<small>width is energy; click to zoom</small></h2>\
+         <div class=\"wide\">{}</div></section>\n",
+        picture::flamegraph(profile)?
+    ))
+}
