@@ -14,6 +14,8 @@ use crate::kernel::{Counter, Probe, Sideband};
 use crate::profile::{Course, CourseWatch, Detail, Group, Profile, Sum};
 use crate::recording::merged::Labels;
 use crate::recording::{Capture, Catalog, Header, Merged, RecordingFile};
+use crate::profile::{Course, CourseWatch, Detail, Group, Moments, MomentsWatch, Profile};
+use crate::recording::{Capture, Catalog, Header, RecordingFile};
 use crate::session::{Moment, Plan, Recorder, header};
 use crate::source::idle::Idling;
 use crate::source::{self, KnownIdle, Selected, baseline};
@@ -265,6 +267,26 @@ pub fn analyse_over_time(
     let course = watch.finish(catalog, &attributed, group, most);
     let profile = Profile::in_detail(catalog, &attributed, names.detail);
     Ok((profile, course))
+}
+
+/// The same, with all samples in time.
+///
+/// # Errors
+///
+/// As [`analyse`].
+pub fn analyse_samples(
+    path: &Path,
+    names: &Names,
+    settings: impl FnOnce(&Header) -> Result<Settings>,
+    naming: &mut dyn FnMut(symbol::Progress),
+) -> Result<(Profile, Moments)> {
+    let recording = open(path, names, naming)?;
+    let catalog = &recording.catalog;
+    let mut watch = MomentsWatch::default();
+    let attributed = attributed(&recording, settings, &mut watch)?;
+    let moments = watch.finish(catalog, &attributed, names.detail);
+    let profile = Profile::in_detail(catalog, &attributed, names.detail);
+    Ok((profile, moments))
 }
 
 /// Opens a recording, and finds the names that it lacks.

@@ -8,7 +8,7 @@ use crate::attribute::Settings;
 use crate::error::Result;
 use crate::output::Progress;
 use crate::pipeline::{self, Names};
-use crate::profile::{Course, Group, Profile};
+use crate::profile::{Course, Group, Moments, Profile};
 use crate::source::{IdlePower, Meter};
 
 /// The settings that `args` ask for, for a recording of `meters`.
@@ -56,6 +56,26 @@ pub(super) fn over_time(
         path,
         names,
         consumers,
+        |header| settings(args, &header.meters),
+        &mut |so_far| watch.show(&mut progress, so_far),
+    )
+}
+
+/// The same, with all samples in time.
+///
+/// # Errors
+///
+/// As [`profile`].
+pub(super) fn samples(
+    path: &Path,
+    args: &AttributionArgs,
+    names: &Names,
+) -> Result<(Profile, Moments)> {
+    let mut progress = Progress::stderr(false);
+    let mut watch = Watch::default();
+    pipeline::analyse_samples(
+        path,
+        names,
         |header| settings(args, &header.meters),
         &mut |so_far| watch.show(&mut progress, so_far),
     )

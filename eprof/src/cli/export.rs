@@ -3,6 +3,9 @@
 use std::io::{self, IsTerminal as _};
 use std::path::Path;
 
+use flate2::Compression;
+use flate2::write::GzEncoder;
+
 use super::args::{ExportArgs, ExportFormat};
 use super::attribution;
 use super::deliver::deliver;
@@ -24,13 +27,14 @@ pub(super) fn execute(args: &ExportArgs) -> Result<u8> {
     let mut bytes = Vec::new();
     match args.format {
         ExportFormat::Csv => series(args, &mut bytes)?,
+        ExportFormat::Firefox => firefox(args, &mut bytes)?,
         format => of_profile(args, format, &mut bytes)?,
     }
     deliver(path, &bytes)?;
     Ok(0)
 }
 
-/// Every format but rows of intervals, which need no profile.
+/// Every format that knows of no time.
 fn of_profile(args: &ExportArgs, format: ExportFormat, out: &mut Vec<u8>) -> Result<()> {
     let profile = attribution::profile(&args.file, &args.attribution, &args.symbols.names())?;
     output::settle(match format {
@@ -38,9 +42,24 @@ fn of_profile(args: &ExportArgs, format: ExportFormat, out: &mut Vec<u8>) -> Res
         ExportFormat::Speedscope => export::speedscope::write(&profile, out),
         ExportFormat::Folded => output::folded::write(&profile, out),
         ExportFormat::Openmetrics => export::openmetrics::write(&profile, out),
-        ExportFormat::Json | ExportFormat::Csv => {
+        ExportFormat::Json | ExportFormat::Csv | ExportFormat::Firefox => {
             return output::report(&profile, &View::default(), Format::Json, Look::PLAIN, out);
         }
+    })
+}
+
+/// Samples in time; as small as the name of the file says.
+fn firefox(args: &ExportArgs, out: &mut Vec<u8>) -> Result<()> {
+    let names = args.symbols.names();
+    let (profile, moments) = attribution::samples(&args.file, &args.attribution, &names)?;
+    let path = args.output.as_deref();
+    let packed = path.is_some_and(|path| path.extension().is_some_and(|of| of == "gz"));
+    output::settle(if packed {
+        let mut packed = GzEncoder::new(out, Compression::default());
+        let written = export::firefox::write(&profile, &moments, &mut packed);
+        written.and_then(|()| packed.finish().map(drop))
+    } else {
+        export::firefox::write(&profile, &moments, out)
     })
 }
 

@@ -31,8 +31,7 @@ impl Profile {
     /// The same, with code told apart as closely as `detail` says.
     pub fn in_detail(catalog: &Catalog, attributed: &Attributed, detail: Detail) -> Self {
         let people = People::of(catalog);
-        let mut charges: Vec<&ThreadCharge> = attributed.threads.iter().collect();
-        charges.sort_by_key(|charge| (Reverse(charge.price.full), people.identity(charge)));
+        let charges = sorted(attributed, &people);
         let stacks = attributed.stacks.iter().filter_map(|of| of.stack);
         let threads: Vec<ThreadRow> = charges.iter().map(|of| thread(of, &people)).collect();
         let names = Names::new(catalog, detail, stacks);
@@ -67,6 +66,20 @@ impl Profile {
             caveats: caveats(catalog, attributed),
         }
     }
+}
+
+/// The threads in the order of [`Profile::threads`].
+pub(super) fn by_energy(catalog: &Catalog, attributed: &Attributed) -> Vec<TaskId> {
+    let people = People::of(catalog);
+    let charges = sorted(attributed, &people);
+    charges.into_iter().map(|charge| charge.task).collect()
+}
+
+/// Most energy first.
+fn sorted<'a>(attributed: &'a Attributed, people: &People<'_>) -> Vec<&'a ThreadCharge> {
+    let mut charges: Vec<&ThreadCharge> = attributed.threads.iter().collect();
+    charges.sort_by_key(|charge| (Reverse(charge.price.full), people.identity(charge)));
+    charges
 }
 
 /// Who is who.

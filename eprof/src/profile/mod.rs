@@ -9,6 +9,7 @@ mod detail;
 mod functions;
 mod kind;
 pub mod model;
+mod moments;
 mod names;
 mod sum;
 mod width;
@@ -22,6 +23,7 @@ pub use model::{
     CommandRow, CpuRow, FunctionKey, FunctionRow, MemberRow, ModuleRow, ProcessKey, ProcessRow,
     Profile, StackRow, StackShare, Summary, SymbolFrame, ThreadRow,
 };
+pub use moments::{Moments, MomentsWatch, Power, Seen, ThreadMoments};
 pub use names::{GENERATED, INTERRUPT, KERNEL, TRUNCATED, UNKNOWN, UNSAMPLED};
 pub use sum::Sum;
 pub use width::Parts;

@@ -10,6 +10,7 @@ pub(super) const EXAMPLES: &str = "\
 Examples:
   eprof export --format pprof -o energy.pb.gz && go tool pprof -http=: energy.pb.gz
   eprof export --format speedscope -o energy.speedscope.json   # www.speedscope.app
+  eprof export --format firefox -o energy.json.gz              # profiler.firefox.com
   eprof export --format csv > power.csv                        # a row per meter and interval
   eprof export --format openmetrics > /var/lib/node_exporter/eprof.prom
   eprof export --format folded run.data | inferno-flamegraph > energy.svg";
@@ -21,6 +22,9 @@ pub enum ExportFormat {
     Pprof,
     /// speedscope (JSON): energy and CPU time by stack
     Speedscope,
+    /// Firefox Profiler (JSON, gzipped where the file's name ends in .gz):
+    /// samples and power in time
+    Firefox,
     /// Folded stacks, `process;thread;frame;frame µJ`
     Folded,
     /// Energy over time: a row per meter and interval

@@ -6,6 +6,7 @@ use crate::attribute::Account;
 use crate::profile::Profile;
 use crate::unit::{Microjoules, Nanos};
 
+use super::super::balance::target_half;
 use super::super::claim::Claim;
 use super::super::figures::{count, percent, time};
 use super::super::listing::{Entry, Listing};
@@ -95,7 +96,7 @@ pub(super) fn section(profile: &Profile, by: By, title: &str) -> String {
     }
     out.push_str("</tbody><tfoot>");
     let mut foot = |name: String, uj: u64, class: &str| {
-        let energy = claim.short(claim.energy.then_some(uj), None);
+        let energy = claim.short(claim.energy.then_some(uj), target_half(profile));
         let at = columns.iter().position(|of| of.head == "energy");
         let (before, after) = (at.unwrap_or(1), columns.len() - at.unwrap_or(1) - 1);
         let share = percent(uj, target).filter(|_| claim.energy);
