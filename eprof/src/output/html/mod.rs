@@ -57,7 +57,7 @@ pub fn write(profile: &Profile, course: &Course, mut out: impl Write) -> io::Res
         out,
         "<!doctype html>\n<html lang=\"en\">\n<head>\n<meta charset=\"utf-8\">\n\
          <meta http-equiv=\"Content-Security-Policy\" content=\"default-src 'none'; \
-         style-src 'unsafe-inline'; script-src 'unsafe-inline'; base-uri 'none'; form-action 'none'\">\n\
+         style-src 'unsafe-inline'; script-src 'unsafe-inline'; img-src data:; base-uri 'none'; form-action 'none'\">\n\
          <meta name=\"viewport\" content=\"width=device-width\">\n\
          <link rel=\"icon\" href=\"data:,\">\n<title>Energy of {command}</title>\n<style>\n{}</style>\n</head>\n<body>\n",
         include_str!("style.css")

@@ -1,0 +1,110 @@
+//! Recordings of the lab, and what can happen to them.
+
+use std::path::{Path, PathBuf};
+
+use eprof::attribute::{Attributed, Settings, attribute_watched};
+use eprof::output::plot::MOST_CONSUMERS;
+use eprof::profile::{Course, CourseWatch, Detail, Group, Moments, MomentsWatch, Profile};
+use eprof::recording::{Recording, RecordingFile};
+
+pub(crate) const RECORDINGS: [&str; 4] = [
+    "twins-and-others+calibrated",
+    "phases-20ms",
+    "uncounted-twins",
+    "side-by-side",
+];
+
+pub(crate) fn path(name: &str) -> PathBuf {
+    Path::new(env!("CARGO_MANIFEST_DIR"))
+        .join("../tests/golden/lab")
+        .join(format!("{name}.data"))
+}
+
+/// All of a recording, to be changed.
+pub(crate) fn recording(name: &str) -> Recording {
+    let file = RecordingFile::open(&path(name)).unwrap();
+    let intervals = file.intervals().unwrap().map(Result::unwrap).collect();
+    Recording {
+        catalog: file.catalog,
+        intervals,
+    }
+}
+
+/// What becomes of it.
+pub(crate) struct Analysed {
+    pub(crate) attributed: Attributed,
+    pub(crate) profile: Profile,
+    pub(crate) course: Course,
+    pub(crate) moments: Moments,
+}
+
+pub(crate) fn analysed(recording: &Recording, group: Option<Group>) -> Analysed {
+    let catalog = &recording.catalog;
+    let records = || Ok(recording.intervals.iter().cloned().map(Ok));
+    let settings = Settings::default();
+    let (header, tasks) = (&catalog.header, &catalog.tasks);
+    let mut watch = CourseWatch::new(header);
+    let attributed = attribute_watched(header, tasks, records, &settings, &mut watch).unwrap();
+    let course = watch.finish(catalog, &attributed, group, MOST_CONSUMERS);
+    let mut watch = MomentsWatch::default();
+    attribute_watched(header, tasks, records, &settings, &mut watch).unwrap();
+    let moments = watch.finish(catalog, &attributed, Detail::default());
+    Analysed {
+        profile: Profile::build(catalog, &attributed),
+        attributed,
+        course,
+        moments,
+    }
+}
+
+/// Names that attack pages, pictures, scripts and whoever reads them.
+pub(crate) const HOSTILE: [&str; 6] = [
+    "</code><script>owned = 1</script>",
+    "\"><img src=x onerror=owned=1>",
+    "]]></script><script>owned=1//",
+    "' onload='owned=1' x='",
+    "\u{202e}&lt;b&gt; \x1b[31m\u{0}",
+    "<!-- {{owned}} ${owned=1} `",
+];
+
+/// The same with hostile names everywhere.
+pub(crate) fn hostile(mut recording: Recording) -> Recording {
+    let mut names = HOSTILE.iter().cycle().map(|name| (*name).to_owned());
+    let mut name = || names.next().unwrap();
+    let catalog = &mut recording.catalog;
+    catalog.tasks.iter_mut().for_each(|of| of.comm = name());
+    catalog.renames.iter_mut().for_each(|of| of.comm = name());
+    catalog.objects.iter_mut().for_each(|of| of.path = name());
+    for of in &mut catalog.symbols {
+        of.functions
+            .iter_mut()
+            .for_each(|function| *function = name());
+    }
+    catalog.header.command.argv = HOSTILE.map(str::to_owned).into();
+    catalog.header.host = name();
+    catalog.header.cpu_model = name();
+    for meter in &mut catalog.header.meters {
+        meter.name = name();
+    }
+    recording
+}
+
+/// The same, whose meters went mad for a while, and so are unknown then.
+pub(crate) fn interrupted(mut recording: Recording) -> Recording {
+    let (begin, end) = (recording.intervals.len() / 3, recording.intervals.len() / 2);
+    for of in &mut recording.intervals[begin..end] {
+        for reading in &mut of.readings {
+            // Far ahead, and back afterwards: neither can be believed.
+            reading.raw = reading.raw.wrapping_add(1 << 40);
+        }
+    }
+    recording
+}
+
+/// The same without any reading.
+pub(crate) fn silent(mut recording: Recording) -> Recording {
+    for of in &mut recording.intervals {
+        of.readings.clear();
+    }
+    recording
+}
