@@ -11,11 +11,9 @@ use crate::caveat::Caveat;
 use crate::clock;
 use crate::error::{Error, ErrorKind, Result};
 use crate::kernel::{Counter, Probe, Sideband};
-use crate::profile::{Course, CourseWatch, Detail, Group, Profile, Sum};
+use crate::profile::{Course, CourseWatch, Detail, Group, Moments, MomentsWatch, Profile, Sum};
 use crate::recording::merged::Labels;
 use crate::recording::{Capture, Catalog, Header, Merged, RecordingFile};
-use crate::profile::{Course, CourseWatch, Detail, Group, Moments, MomentsWatch, Profile};
-use crate::recording::{Capture, Catalog, Header, RecordingFile};
 use crate::session::{Moment, Plan, Recorder, header};
 use crate::source::idle::Idling;
 use crate::source::{self, KnownIdle, Selected, baseline};
@@ -248,7 +246,8 @@ fn profile(
 }
 
 /// The same, with power over time: the `most` largest consumers, grouped as
-/// `group` says (`None`: as fits the run).
+/// `group` says (`None`: as fits the run). Several recordings in one file have
+/// no common time.
 ///
 /// # Errors
 ///
@@ -257,30 +256,40 @@ pub fn analyse_over_time(
     path: &Path,
     names: &Names,
     (group, most): (Option<Group>, usize),
-    settings: impl FnOnce(&Header) -> Result<Settings>,
+    settings: impl Fn(&Header) -> Result<Settings>,
     naming: &mut dyn FnMut(symbol::Progress),
-) -> Result<(Profile, Course)> {
-    let recording = open(path, names, naming)?;
+) -> Result<(Profile, Option<Course>)> {
+    if Merged::open(path)?.is_some() {
+        let profile = analyse_in_detail(path, names, settings, naming)?;
+        return Ok((profile, None));
+    }
+    let mut recording = RecordingFile::open(path)?;
+    name(&mut recording, names, naming);
     let catalog = &recording.catalog;
     let mut watch = CourseWatch::new(&catalog.header);
     let attributed = attributed(&recording, settings, &mut watch)?;
     let course = watch.finish(catalog, &attributed, group, most);
     let profile = Profile::in_detail(catalog, &attributed, names.detail);
-    Ok((profile, course))
+    Ok((profile, Some(course)))
 }
 
 /// The same, with all samples in time.
 ///
 /// # Errors
 ///
-/// As [`analyse`].
+/// As [`analyse`]; `Usage` for several recordings in one file, which have no
+/// common time.
 pub fn analyse_samples(
     path: &Path,
     names: &Names,
-    settings: impl FnOnce(&Header) -> Result<Settings>,
+    settings: impl Fn(&Header) -> Result<Settings>,
     naming: &mut dyn FnMut(symbol::Progress),
 ) -> Result<(Profile, Moments)> {
-    let recording = open(path, names, naming)?;
+    if Merged::open(path)?.is_some() {
+        return Err(several(path));
+    }
+    let mut recording = RecordingFile::open(path)?;
+    name(&mut recording, names, naming);
     let catalog = &recording.catalog;
     let mut watch = MomentsWatch::default();
     let attributed = attributed(&recording, settings, &mut watch)?;
@@ -289,15 +298,13 @@ pub fn analyse_samples(
     Ok((profile, moments))
 }
 
-/// Opens a recording, and finds the names that it lacks.
-fn open(
-    path: &Path,
-    names: &Names,
-    naming: &mut dyn FnMut(symbol::Progress),
-) -> Result<RecordingFile> {
-    let mut recording = RecordingFile::open(path)?;
-    name(&mut recording, names, naming);
-    Ok(recording)
+/// That what was asked for is of one run only.
+pub fn several(path: &Path) -> Error {
+    let sentence = format!(
+        "{} holds several runs, which have no common time",
+        path.display()
+    );
+    Error::new(ErrorKind::Usage, sentence).remedy("name the recording of one run")
 }
 
 /// Finds the names that a recording lacks.

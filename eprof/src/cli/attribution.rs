@@ -39,7 +39,8 @@ pub(super) fn profile(path: &Path, args: &AttributionArgs, names: &Names) -> Res
     Ok(profile)
 }
 
-/// The same, with power over time: at most so many consumers of a kind.
+/// The same, with power over time: at most so many consumers of a kind. Several
+/// runs have none.
 ///
 /// # Errors
 ///
@@ -49,16 +50,18 @@ pub(super) fn over_time(
     args: &AttributionArgs,
     names: &Names,
     consumers: (Option<Group>, usize),
-) -> Result<(Profile, Course)> {
+) -> Result<(Profile, Option<Course>)> {
     let mut progress = Progress::stderr(false);
     let mut watch = Watch::default();
-    pipeline::analyse_over_time(
+    let (mut profile, course) = pipeline::analyse_over_time(
         path,
         names,
         consumers,
         |header| settings(args, &header.meters),
         &mut |so_far| watch.show(&mut progress, so_far),
-    )
+    )?;
+    profile.summary.carbon.clone_from(&args.carbon);
+    Ok((profile, course))
 }
 
 /// The same, with all samples in time.

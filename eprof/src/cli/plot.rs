@@ -7,7 +7,7 @@ use super::attribution;
 use super::deliver::deliver;
 use crate::error::Result;
 use crate::output::{self, plot};
-use crate::pipeline::Names;
+use crate::pipeline::{self, Names};
 
 pub(super) fn execute(args: &PlotArgs) -> Result<u8> {
     let consumers = (args.by, args.top.min(plot::MOST_CONSUMERS));
@@ -15,6 +15,7 @@ pub(super) fn execute(args: &PlotArgs) -> Result<u8> {
     let names = Names::default();
     let (profile, course) =
         attribution::over_time(&args.file, &args.attribution, &names, consumers)?;
+    let course = course.ok_or_else(|| pipeline::several(&args.file))?;
     let mut bytes = Vec::new();
     output::settle(plot::write(&profile, &course, &mut bytes))?;
     let path = Some(args.output.as_path()).filter(|path| *path != Path::new("-"));

@@ -32,7 +32,7 @@ fn page(args: &ReportArgs, path: &Path) -> Result<u8> {
     let (profile, course) =
         attribution::over_time(&args.file, &args.attribution, &names, consumers)?;
     let mut bytes = Vec::new();
-    output::settle(output::html::write(&profile, &course, &mut bytes))?;
+    output::settle(output::html::write(&profile, course.as_ref(), &mut bytes))?;
     deliver(Some(path).filter(|path| *path != Path::new("-")), &bytes)?;
     Ok(0)
 }

@@ -24,19 +24,23 @@ use super::view::By;
 use super::visible::visible;
 use super::{closing, heading, plot};
 
-/// Writes the page.
+/// Writes the page; without a course (of several runs), without a timeline.
 ///
 /// # Errors
 ///
 /// What `out` said; [`io::ErrorKind::InvalidData`] for more energy than can be
 /// drawn exactly.
-pub fn write(profile: &Profile, course: &Course, mut out: impl Write) -> io::Result<()> {
+pub fn write(profile: &Profile, course: Option<&Course>, mut out: impl Write) -> io::Result<()> {
     let claim = Claim::of(profile);
     let command = escaped(&heading::command(profile));
     let mut sections: Vec<(&str, &str, String)> = vec![
         ("summary", "Summary", summary(profile, claim)),
         ("ledger", "Ledger", ledger::section(profile)),
-        ("timeline", "Power over time", timeline(profile, course)),
+        (
+            "timeline",
+            "Power over time",
+            course.map_or_else(String::new, |course| timeline(profile, course)),
+        ),
         ("flamegraph", "Flamegraph", flamegraph(profile)?),
     ];
     for (by, title) in [
