@@ -94,7 +94,8 @@ fn weights_and_tracks_are_the_ledger() {
         assert_eq!(weights, of.profile.ledger.account(Account::Target).full.0);
         // Thread by thread, too.
         for row in &of.profile.threads {
-            let same = |of: &&Value| of["tid"] == row.tid.to_string();
+            let tid = row.tid.to_string();
+            let same = |of: &&Value| of["tid"].as_str() == Some(&tid);
             let thread = threads.iter().find(same).unwrap();
             assert_eq!(check_thread(thread, categories), row.price.full.0);
             let deltas = list(&thread["samples"], "timeDeltas").iter();
