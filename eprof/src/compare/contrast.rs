@@ -207,6 +207,19 @@ impl Contrast {
     }
 }
 
+/// How much two sides of blocks vary together: Pearson's correlation. `None`
+/// where one does not vary, or there are not equally many of both.
+pub fn correlation(base: &[f64], new: &[f64]) -> Option<f64> {
+    let ((m1, s1), (m2, s2)) = (moments(base)?, moments(new)?);
+    if base.len() != new.len() {
+        return None;
+    }
+    let pairs = base.iter().zip(new);
+    let sum: f64 = pairs.map(|(a, b)| (a - m1) * (b - m2)).sum();
+    let r = sum / (base.len() as f64 - 1.0) / (s1? * s2?);
+    r.is_finite().then_some(r)
+}
+
 fn scale(base: &[f64], new: &[f64]) -> Scale {
     let mut values = base.iter().chain(new);
     if values.all(|value| *value > 0.0) {

@@ -19,7 +19,7 @@ mod student;
 mod summary;
 
 pub use confidence::{Confidence, Interval};
-pub use contrast::{Contrast, Design, Verdict};
+pub use contrast::{Contrast, Design, Verdict, correlation};
 pub use drift::{Drift, drift};
 pub use many::holm;
 pub use outlier::{FEWEST as FEWEST_FOR_OUTLIERS, outliers};

@@ -3,12 +3,12 @@
 use crate::caveat::Caveat;
 use crate::compare::{Confidence, Summary};
 
+use super::difference::interleaved;
 use super::key::Key;
 use super::metric::Metric;
-use super::rows::Pairing;
 use super::side::Side;
 
-pub(super) fn of(metric: Metric, base: &Side, new: &Side, pairing: Pairing) -> Vec<Caveat> {
+pub(super) fn of(metric: Metric, base: &Side, new: &Side) -> Vec<Caveat> {
     let mut caveats = Vec::new();
     if base.runs == 1 && new.runs == 1 {
         caveats.push(
@@ -28,14 +28,14 @@ pub(super) fn of(metric: Metric, base: &Side, new: &Side, pairing: Pairing) -> V
             )
             .hint("record as many runs of both"),
         );
-    } else if pairing == Pairing::Independent {
+    } else if !interleaved(base, new) {
         caveats.push(
             Caveat::new(
                 "not-interleaved",
                 "the runs were not interleaved: whatever changed on the machine between the two \
                  sides counts as a difference",
             )
-            .hint("record one run of each side in turn, at least six times"),
+            .hint("record one run of each side in turn"),
         );
     }
     for (side, name) in [(base, "base"), (new, "new")] {

@@ -7,6 +7,7 @@
 //! | `metric` | `energy`, `cpu-time` or `instructions`, with its `unit`, and `why` it is not energy where that was not asked for |
 //! | `confidence` | of the intervals, before the correction for many rows |
 //! | `design` | `interleaved`, `independent` or `single` |
+//! | `paired` | whether interleaved runs were compared in pairs, because those have much in common |
 //! | `base`, `new` | `name`, `runs`, `commands`, and whether energy is `estimated` |
 //! | `verdict` | of the target: `better`, `worse` or `undetected` |
 //! | `total`, `duration` | rows: the target, and the time from start to end (ns) |
@@ -44,7 +45,7 @@ pub fn write(difference: &Difference, names: (&str, &str), mut out: impl Write) 
     let total = &difference.total;
     let contrast = total.contrast.zip(total.tested);
     let design = match (difference.base.runs, difference.new.runs) {
-        _ if difference.blocked => "interleaved",
+        _ if difference.interleaved => "interleaved",
         (1, 1) => "single",
         _ => "independent",
     };
@@ -62,6 +63,7 @@ pub fn write(difference: &Difference, names: (&str, &str), mut out: impl Write) 
         },
         "confidence": difference.confidence.probability(),
         "design": design,
+        "paired": difference.blocked,
         "base": side(&difference.base, names.0),
         "new": side(&difference.new, names.1),
         "verdict": match total.verdict() {

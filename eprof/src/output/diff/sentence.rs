@@ -19,9 +19,10 @@ pub(super) fn method(difference: &Difference) -> String {
     let why = difference.why.map_or_else(String::new, |why| {
         format!(" in place of energy, because {why}")
     });
-    let design = match difference.blocked {
-        true => "; interleaved runs, in pairs",
-        false => "",
+    let design = match (difference.interleaved, difference.blocked) {
+        (_, true) => "; interleaved runs, in pairs",
+        (true, false) => "; interleaved runs",
+        (false, false) => "",
     };
     format!(
         "{how}{why}{design}; a row has changed where its {} interval, corrected for many rows, \
