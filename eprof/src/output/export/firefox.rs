@@ -15,13 +15,14 @@ use std::io::{self, Write};
 
 use fxprof_processed_profile::{
     CategoryColor, CategoryHandle, CategoryPairHandle, CpuDelta, Frame, FrameFlags, FrameInfo,
-    ProcessHandle, Profile as Firefox, ReferenceTimestamp, SamplingInterval, StackHandle,
-    ThreadHandle, Timestamp as At, WeightType,
+    GraphColor, ProcessHandle, Profile as Firefox, ReferenceTimestamp, SamplingInterval,
+    StackHandle, ThreadHandle, Timestamp as At, WeightType,
 };
 
 use crate::attribute::apportion;
 use crate::profile::{FrameKind, Moments, ProcessKey, Profile, Seen, ThreadRow, kinds};
 use crate::recording::StackId;
+use crate::source::Domain;
 use crate::unit::{Microjoules, Timestamp};
 
 use super::super::claim::Claim;
@@ -226,6 +227,7 @@ impl Writer<'_> {
                     let about = format!("{} by {name}{nested}{again}", meter.provenance.name());
                     let name = format!("{domain} {name}{again}");
                     let new = self.firefox.add_counter(process, &name, "power", &about);
+                    self.firefox.set_counter_color(new, colour(meter.domain));
                     let begin = self.at(of.begin);
                     self.firefox.add_counter_sample(new, begin, 0.0, 0);
                     track = Some(new);
@@ -239,6 +241,17 @@ impl Writer<'_> {
                 until = Some(of.end);
             }
         }
+    }
+}
+
+/// Of a domain's tracks.
+fn colour(domain: Domain) -> GraphColor {
+    match domain {
+        Domain::Package => GraphColor::Orange,
+        Domain::Core => GraphColor::Yellow,
+        Domain::Uncore => GraphColor::Teal,
+        Domain::Dram => GraphColor::Purple,
+        Domain::Psys => GraphColor::Blue,
     }
 }
 

@@ -7,6 +7,7 @@
 //! JavaScript, all is there but sorting and zooming.
 
 mod ledger;
+mod members;
 mod picture;
 mod tables;
 
@@ -35,6 +36,7 @@ pub fn write(profile: &Profile, course: Option<&Course>, mut out: impl Write) ->
     let command = escaped(&heading::command(profile));
     let mut sections: Vec<(&str, &str, String)> = vec![
         ("summary", "Summary", summary(profile, claim)),
+        ("runs", "Runs", members::section(profile)),
         ("ledger", "Ledger", ledger::section(profile)),
         (
             "timeline",

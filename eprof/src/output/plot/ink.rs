@@ -2,8 +2,8 @@
 //!
 //! Hues are Okabe and Ito's (see [`super::super::palette`]), dark and light in
 //! turn, so that two areas that touch differ by at least 25 in CIE L* also
-//! where there are no colours; from the seventh on, a pattern tells those apart
-//! that are of like lightness. Who is not the target is grey.
+//! where there are no colours; patterns tell those apart that are of like
+//! lightness. Who is not the target is grey.
 
 use std::fmt::Write as _;
 
@@ -26,8 +26,20 @@ pub(super) const CONSUMERS: [(u8, u8, u8); INKS] = [
     (246, 200, 222),
 ];
 
-/// From here on consumers have a pattern too.
-const PATTERNED: usize = 6;
+/// Strokes of the consumers' patterns, of 8 × 8 pixels: no two of like lightness
+/// have the same.
+const STROKES: [&str; INKS] = [
+    "",
+    "",
+    "M0 8L8 0M-2 2L2 -2M6 10L10 6",
+    "M1.5 2h1M5.5 6h1",
+    "M0 0L8 8M-2 6L2 10M6 -2L10 2",
+    "M0 8L8 0M-2 2L2 -2M6 10L10 6",
+    "M2 0V8M6 0V8",
+    "M0 0L8 8M-2 6L2 10M6 -2L10 2",
+    "M1 2h2M5 6h2",
+    "M2 0V8M6 0V8",
+];
 
 /// The rest of the target.
 const REST: (u8, u8, u8) = (92, 92, 92);
@@ -66,9 +78,7 @@ impl Ink {
 /// The strokes of a pattern of 8 × 8 pixels; empty for none.
 fn strokes(ink: Ink) -> &'static str {
     match ink {
-        Ink::Consumer(at) if at % INKS < PATTERNED => "",
-        Ink::Consumer(at) if at.is_multiple_of(2) => "M0 8L8 0M-2 2L2 -2M6 10L10 6",
-        Ink::Consumer(_) => "M0 0L8 8M-2 6L2 10M6 -2L10 2",
+        Ink::Consumer(at) => STROKES[at % INKS],
         Ink::Rest => "M0 4H8M4 0V8",
         Ink::Account(Account::Other) => "M1 1h1M5 5h1",
         Ink::Account(Account::Kernel) => "M0 4H8",
@@ -103,7 +113,7 @@ const STYLE: &str = "
 .ep .ep-axis { stroke: #6b7076; stroke-width: 1; fill: none }
 .ep .ep-mark { stroke: #6b7076; stroke-width: 1; stroke-dasharray: 3 3 }
 .ep .ep-line { stroke: #000; stroke-width: 1.3; fill: none; stroke-linejoin: round }
-.ep .ep-band { stroke: #fff; stroke-width: 0.6; stroke-linejoin: round }
+.ep .ep-band { stroke: #fff; stroke-width: 0.35; stroke-linejoin: round }
 .ep .ep-on { font-size: 11px; pointer-events: none; text-anchor: middle }
 .ep .ep-on-dark { fill: #fff }
 .ep .ep-mark-exec { fill: #1a1c1f }
@@ -111,8 +121,8 @@ const STYLE: &str = "
 .ep .ep-void { fill: #f1f2f4 }
 .ep .ep-end { text-anchor: end }
 .ep .ep-mid { text-anchor: middle }
-.ep-s { fill: none; stroke: rgba(255,255,255,.75); stroke-width: 1.2 }
-.ep-s-light { fill: none; stroke: rgba(0,0,0,.4); stroke-width: 1 }
+.ep-s { fill: none; stroke: rgba(255,255,255,.55); stroke-width: 1 }
+.ep-s-light { fill: none; stroke: rgba(0,0,0,.33); stroke-width: 1 }
 .ep-f-other { fill: #d4d7da }
 .ep-f-kernel { fill: #b3b8bd }
 .ep-f-eprof { fill: #c6cacd }
@@ -192,6 +202,12 @@ mod tests {
         let all: Vec<f64> = CONSUMERS.into_iter().map(lightness).collect();
         for pair in all.windows(2) {
             assert!((pair[0] - pair[1]).abs() >= 25.0, "{all:?}");
+        }
+        for half in [0, 1] {
+            let mut strokes: Vec<_> = STROKES.into_iter().skip(half).step_by(2).collect();
+            strokes.sort_unstable();
+            strokes.dedup();
+            assert_eq!(strokes.len(), INKS / 2);
         }
         // Whatever is left out between them, dark stays below light.
         let darkest_light = all

@@ -276,10 +276,14 @@ fn marks(
 fn foot(course: &Course) -> String {
     let bars = match course.consumers.is_empty() {
         true => "",
-        false => "; bars: from fork (▏) or exec (▶) to exit",
+        false => "; bars: from fork (|) or exec (▶) to exit",
+    };
+    let step = match course.grain.width.0 {
+        // A power of two of milliseconds.
+        short if short < 1_000_000_000 => format!("{} ms", short / 1_000_000),
+        long => duration(long),
     };
     format!(
-        "Each step is the mean of {}; areas add up to the meter’s line; hatched: not known{bars}",
-        duration(course.grain.width.0)
+        "Each step is the mean of {step}; areas add up to the meter’s line; hatched: not known{bars}"
     )
 }

@@ -1,0 +1,47 @@
+//! The runs that a page is the sum of.
+
+use std::fmt::Write as _;
+
+use crate::profile::Profile;
+
+use super::super::claim::Claim;
+use super::super::figures::time;
+use super::super::retouch::escaped;
+use super::super::visible::visible;
+
+/// The section; nothing for one run.
+pub(super) fn section(profile: &Profile) -> String {
+    if profile.members.is_empty() {
+        return String::new();
+    }
+    let claim = Claim::of(profile);
+    let mut out = String::from(
+        "<section id=\"runs\"><h2>Runs<small>all that follows is their sum</small></h2><div class=\"wide\">\
+         <table class=\"sorts\"><thead><tr><th scope=\"col\"><button>run</button></th>\
+         <th scope=\"col\"><button>host</button></th><th class=\"n\" scope=\"col\"><button>energy</button></th>\
+         <th></th><th class=\"n\" scope=\"col\"><button>ran</button></th>\
+         <th class=\"n\" scope=\"col\"><button>exit code</button></th></tr></thead><tbody>\n",
+    );
+    for row in &profile.members {
+        let half = claim.half(row.price.full, row.ci90);
+        let [value, error, unit] = claim.cells(claim.full(row.price), Some(half));
+        let code = row
+            .exit_code
+            .map_or_else(String::new, |code| code.to_string());
+        // Writing to a string cannot fail.
+        let _ = writeln!(
+            out,
+            "<tr><td class=\"name\"><code>{}</code></td><td>{}</td>\
+             <td class=\"n\" data-v=\"{}\">{value} {unit}</td><td class=\"d\">{error}</td>\
+             <td class=\"n\" data-v=\"{}\">{}</td><td class=\"n\" data-v=\"{}\">{code}</td></tr>",
+            escaped(&visible(&row.name)),
+            escaped(&visible(&row.host)),
+            row.price.full.0,
+            row.duration.0,
+            time(row.duration.0),
+            row.exit_code.unwrap_or(-1),
+        );
+    }
+    out.push_str("</tbody></table></div></section>\n");
+    out
+}
