@@ -20,15 +20,62 @@ pub const PIECE: usize = 1024;
 /// Most pieces.
 pub const MAX_PIECES: usize = 31;
 
+/// Frames of the last walk of a thread that are kept, a power of two.
+pub const ANCHORS: usize = 128;
+
+/// A frame of a walk: its registers, as far as a walk needs them.
+#[repr(C)]
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub struct Anchor {
+    /// Where its call will return to.
+    pub pc: u64,
+    /// Its stack pointer.
+    pub sp: u64,
+    /// Its frame pointer.
+    pub fp: u64,
+}
+
+/// Frames of the walks of one thread, by which a walk goes on beyond code that
+/// is not known.
+#[repr(C)]
+#[derive(Clone, Copy, Debug)]
+pub struct Anchors {
+    /// Whose, a serial number.
+    pub thread: u64,
+    /// Which of the two lists is that of the last walk.
+    pub list: u32,
+    /// Its length.
+    pub known: u32,
+    /// The length of the other one.
+    pub noted: u32,
+    /// Always zero.
+    pub zero: u32,
+    /// Both, each with ascending stack pointers.
+    pub lists: [Anchor; 2 * ANCHORS],
+}
+
+/// Threads whose frames are kept, a power of two: those with the same number
+/// modulo this take the place from each other.
+pub const ANCHORED: usize = 64;
+
+/// Words between the frames and the pieces of a copied stack.
+pub const COPY_WORDS: usize = 9;
+
 /// The head of a record in the ring `SAMPLES`. There follow, in words of eight
 /// bytes:
 ///
 /// 1. `kernel_bytes` of kernel addresses, leaf first;
 /// 2. `user_bytes` of user addresses, leaf first (see [`INTERRUPTED`]);
-/// 3. if `pieces` is not zero, the [`crate::Registers`] with which the walk is
-///    to be continued, and so many pieces of the stack, the first of which is
-///    number `skipped` from `registers.sp`, rounded down to a multiple of
-///    [`PIECE`], on.
+/// 3. if `pieces` is not zero:
+///    1. the [`crate::Registers`] with which the walk is to be continued;
+///    2. the [`Anchor`] from which the kernel has walked on, beyond code that
+///       it does not know; zeros if it has not;
+///    3. how many of the user addresses lie before that gap;
+///    4. so many pieces of the stack, the first of which is number `skipped`
+///       from `registers.sp`, rounded down to a multiple of [`PIECE`], on.
+///
+///    What lies beyond the gap counts only if the walk through the pieces comes
+///    to the anchor.
 #[repr(C)]
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub struct SampleHeader {
@@ -59,4 +106,6 @@ pub struct SampleHeader {
     pub counts: [u64; COUNTERS],
 }
 
+const _: () = assert!(size_of::<Anchor>() == 24);
+const _: () = assert!(COPY_WORDS * 8 == size_of::<crate::Registers>() + size_of::<Anchor>() + 8);
 const _: () = assert!(size_of::<SampleHeader>() == 88 && align_of::<SampleHeader>() == 8);

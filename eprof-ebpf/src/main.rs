@@ -13,6 +13,7 @@
 #![feature(asm_experimental_arch)]
 
 mod account;
+mod anchor;
 mod counter;
 mod follow;
 mod hook;

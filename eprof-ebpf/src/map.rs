@@ -10,7 +10,7 @@ use aya_ebpf::{
 use eprof_common::{
     Cell, Chunk, Control, CpuState, Link, Outcome, Page, Program, Region, Registers, Rule,
     SampleHeader, Slot,
-    sample::{MAX_FRAMES, MAX_PIECES, MAX_USER_FRAMES, PIECE},
+    sample::{ANCHORED, Anchor, Anchors, COPY_WORDS, MAX_FRAMES, MAX_PIECES, MAX_USER_FRAMES, PIECE},
     slot::MAX_SLOTS,
     table::MAX_CHUNKS,
 };
@@ -102,17 +102,24 @@ pub struct Scratch {
     pub extra: u32,
     /// One if the thread was in the kernel.
     pub entered: u32,
-    /// Always zero.
-    pub zero: u32,
+    /// How many of these lie before a gap in the walk.
+    pub before: u32,
+    /// The frame from which the walk went on beyond a gap.
+    pub anchor: Anchor,
     /// The head of the record; all else follows without a gap.
     pub header: SampleHeader,
     /// Both stacks, registers, pieces.
-    pub words: [u64; WORDS + MAX_PIECES * PIECE / 8 + 8],
+    pub words: [u64; WORDS + COPY_WORDS + MAX_PIECES * PIECE / 8],
 }
 
 const _: () = assert!(MAX_FRAMES * 2 + 2 < WORDS);
-const _: () = assert!(MAX_FRAMES + MAX_USER_FRAMES + size_of::<Registers>() / 8 < WORDS);
+const _: () = assert!(MAX_FRAMES + MAX_USER_FRAMES + COPY_WORDS < WORDS);
 const _: () = assert!((MAX_PIECES + 1).is_power_of_two());
+
+/// By serial number of the thread. Where two threads take turns in one entry,
+/// or write to it at a time, what is found in it is refused later.
+#[btf_map]
+pub static ANCHORS_OF: Array<Anchors, { ANCHORED as usize }, MMAPABLE> = Array::new();
 
 /// One per CPU, for sampling programs do not nest; sized at load. (The values
 /// of an array per CPU would be limited to 32 KiB.)

@@ -17,7 +17,7 @@ use aya_ebpf::{
 use core::{ffi::c_void, ptr::read_volatile};
 use eprof_common::{
     COUNTERS, Link, Outcome, Program, SampleHeader, WalkEnd,
-    sample::{MAX_FRAMES, PIECE},
+    sample::{Anchor, MAX_FRAMES, PIECE},
 };
 
 use crate::{
@@ -39,28 +39,32 @@ pub fn sample_tables(ctx: PerfEventContext) -> u32 {
     // SAFETY: `scratch` belongs to this CPU, and sampling programs do not
     // nest; the link lives as long as its task, which is running.
     unsafe {
-        let end = if user::registers(&ctx, scratch) {
+        let (end, gap) = if user::registers(&ctx, scratch) {
             let space = match incarnation::slot_of(&*sample.link) {
                 Some(slot) => read_volatile(&raw const (*slot).space),
                 None => 0,
             };
             (*scratch).space = space;
-            let end = walk::up(scratch);
+            let (end, gap) = walk::up(scratch);
             // A leaf in the kernel whose stack is gone: its image is being
             // replaced.
-            if end == WalkEnd::FAULT && (*scratch).frames == 1 && (*scratch).entered != 0 {
+            let nothing = end == WalkEnd::FAULT && (*scratch).frames == 1;
+            if nothing && !gap && (*scratch).entered != 0 {
                 (*scratch).frames = 0;
-                WalkEnd::ABSENT
+                (WalkEnd::ABSENT, false)
             } else {
-                end
+                (end, gap)
             }
         } else {
-            WalkEnd::ABSENT
+            (WalkEnd::ABSENT, false)
         };
-        let end = if end == WalkEnd::PENDING {
-            user::copy(scratch)
-        } else {
-            end
+        let end = match gap.then(|| user::copy(scratch)) {
+            None | Some(WalkEnd::PENDING) => end,
+            // Without a copy, nothing is known beyond the gap.
+            Some(other) => {
+                (*scratch).frames = (*scratch).before;
+                other
+            }
         };
         // Until user space knows that code, its stacks may be cut.
         let copied = (*scratch).header.pieces > 0;
@@ -135,6 +139,8 @@ fn begin(ctx: &PerfEventContext) -> Option<Begun> {
         }
         (*scratch).kernel = length(kernel) / 8;
         (*scratch).frames = 0;
+        (*scratch).before = 0;
+        (*scratch).anchor = Anchor::default();
         (*scratch).extra = 0;
         (*scratch).header = SampleHeader {
             at,

@@ -11,7 +11,7 @@ use aya_ebpf::{
 use core::ffi::c_void;
 use eprof_common::{
     Registers, WalkEnd,
-    sample::{MAX_PIECES, PIECE},
+    sample::{COPY_WORDS, MAX_PIECES, PIECE},
 };
 
 use crate::{
@@ -136,6 +136,12 @@ fn kernel(at: *const u8) -> Option<u64> {
     (status == 0).then_some(word)
 }
 
+/// Whether a call writes its return address below the caller's stack pointer.
+#[inline(always)]
+pub fn calls_below() -> bool {
+    ARCHITECTURE.load() == X86_64
+}
+
 /// The word at an address of the user's.
 #[inline(always)]
 pub fn word(at: u64) -> Option<u64> {
@@ -154,7 +160,6 @@ pub fn word(at: u64) -> Option<u64> {
 /// `scratch` belongs to this CPU.
 #[inline(always)]
 pub unsafe fn copy(scratch: *mut Scratch) -> WalkEnd {
-    const WORDS: u32 = (size_of::<Registers>() / 8) as u32;
     // SAFETY: by the caller; the index has a bound, and behind it there is
     // room for the registers and all pieces.
     unsafe {
@@ -166,7 +171,12 @@ pub unsafe fn copy(scratch: *mut Scratch) -> WalkEnd {
         *to.add(2) = registers.fp;
         *to.add(3) = registers.lr;
         *to.add(4) = registers.flags;
-        let to = to.add(WORDS as usize).cast::<u8>();
+        let anchor = (*scratch).anchor;
+        *to.add(5) = anchor.pc;
+        *to.add(6) = anchor.sp;
+        *to.add(7) = anchor.fp;
+        *to.add(8) = u64::from((*scratch).before);
+        let to = to.add(COPY_WORDS).cast::<u8>();
         let from = registers.sp & !(PIECE as u64 - 1);
         let wanted = map::PIECES.load();
         let (mut pieces, mut skipped) = (0u32, 0u32);
@@ -190,7 +200,7 @@ pub unsafe fn copy(scratch: *mut Scratch) -> WalkEnd {
             }
             number += 1;
         }
-        (*scratch).extra = if pieces > 0 { WORDS } else { 0 };
+        (*scratch).extra = if pieces > 0 { COPY_WORDS as u32 } else { 0 };
         (*scratch).header.pieces = pieces;
         (*scratch).header.skipped = skipped;
         if pieces > 0 {

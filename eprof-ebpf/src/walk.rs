@@ -4,11 +4,12 @@ use aya_ebpf::{Global, helpers::generated::bpf_loop};
 use core::{ffi::c_void, ptr::read_volatile};
 use eprof_common::{
     Page, Region, Rule, Space, WalkEnd, rule,
-    sample::{INTERRUPTED, MAX_USER_FRAMES},
+    sample::{Anchor, INTERRUPTED, MAX_USER_FRAMES},
     table::{CHUNK_ROWS, PAGE_BITS, REGION_STEPS},
 };
 
 use crate::{
+    anchor,
     map::{self, Scratch},
     user,
 };
@@ -22,17 +23,49 @@ static CODE_MASK: Global<u64> = Global::new(u64::MAX);
 const ROW_STEPS: u32 = PAGE_BITS + 1;
 
 /// Walks from the registers in `scratch` up to the root, or as far as that is
-/// known.
+/// known; where it is not, beyond it if that can be. Gives how the walk ended,
+/// and whether the stack is to be copied: from the registers that are then in
+/// `scratch`.
 ///
 /// # Safety
 /// `scratch` belongs to this CPU.
 #[inline(always)]
-pub unsafe fn up(scratch: *mut Scratch) -> WalkEnd {
-    // SAFETY: by the caller; the callback has the type that the helper wants.
+pub unsafe fn up(scratch: *mut Scratch) -> (WalkEnd, bool) {
+    // SAFETY: by the caller.
     unsafe {
         if (*scratch).space == 0 {
-            return WalkEnd::PENDING;
+            return (WalkEnd::PENDING, true);
         }
+        let thread = (*scratch).header.serial;
+        anchor::begin(thread);
+        let mut end = run(scratch);
+        let gap = end == WalkEnd::PENDING;
+        if gap {
+            let (registers, before) = ((*scratch).registers, (*scratch).frames);
+            (*scratch).before = before;
+            if anchor::resume(scratch) {
+                end = run(scratch);
+                if end == WalkEnd::PENDING {
+                    (*scratch).frames = before;
+                    (*scratch).anchor = Anchor::default();
+                }
+            }
+            (*scratch).registers = registers;
+        }
+        // A walk with a gap has too few frames to go on from.
+        if end == WalkEnd::ROOT && !gap {
+            anchor::end(thread);
+        }
+        (end, gap)
+    }
+}
+
+/// # Safety
+/// `scratch` belongs to this CPU.
+#[inline(always)]
+unsafe fn run(scratch: *mut Scratch) -> WalkEnd {
+    // SAFETY: by the caller; the callback has the type that the helper wants.
+    unsafe {
         (*scratch).end = WalkEnd::DEEP.0;
         bpf_loop(
             MAX_USER_FRAMES as u32,
@@ -86,6 +119,10 @@ unsafe fn frame(scratch: *mut Scratch) -> WalkEnd {
         };
         let pc = (*scratch).registers.pc;
         let frames = (*scratch).frames;
+        if frames >= MAX_USER_FRAMES as u32 {
+            return WalkEnd::DEEP;
+        }
+        anchor::note(scratch);
         let interrupted = frames > 0 && (*scratch).registers.is_exact();
         let slot = map::word((*scratch).kernel + frames);
         *(&raw mut (*scratch).words).cast::<u64>().add(slot) =

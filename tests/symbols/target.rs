@@ -280,7 +280,6 @@ pub fn spawn(cgroup: &Cgroup, script: &str, command: &[&str]) -> Child {
 /// A sample in user mode with nothing but its instruction pointer.
 pub fn sample(task: TaskId, at: Timestamp, address: u64) -> Sample {
     Sample {
-        process: 0,
         spent: Nanos(0),
         counts: [0; 4],
         task: Some(task),

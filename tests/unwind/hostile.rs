@@ -93,10 +93,13 @@ proptest! {
         let [pc, sp, fp, lr, flags] = registers;
         let reach = |value: u64| if near { base + value % 4096 } else { value };
         let copy = StackCopy {
+            process: 0,
+            thread: 0,
             registers: Registers { pc, sp: reach(sp), fp: reach(fp), lr, flags },
             base,
             bytes,
             whole,
+            beyond: None,
         };
         let mut steps = Vec::new();
         let code = |address| match address % 8 {
@@ -105,7 +108,7 @@ proptest! {
             _ => Some(store.rule(&table, address % (1 << 18))),
         };
         let mut at = copy.registers;
-        let end = walk(&mut at, u64::MAX, code, |at| word(&copy, at), &mut steps);
+        let end = walk(&mut at, u64::MAX, code, |at| word(&copy, at), None, &mut steps);
         prop_assert!(steps.len() <= MAX_USER_FRAMES);
         prop_assert_ne!(end, WalkEnd::ON);
     }

@@ -24,9 +24,9 @@ impl Doorbell {
         self.0.0.as_fd()
     }
 
-    /// Makes it unreadable, until the next time.
-    pub(super) fn answer(&self) {
-        // It is tried again where that fails: at once.
-        let _ = self.0.wait(&mut [EpollEvent::empty()], EpollTimeout::ZERO);
+    /// Makes it unreadable, until the next time; tells whether it was readable.
+    pub(super) fn answer(&self) -> bool {
+        let rung = self.0.wait(&mut [EpollEvent::empty()], EpollTimeout::ZERO);
+        rung.is_ok_and(|events| events > 0)
     }
 }

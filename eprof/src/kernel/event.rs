@@ -3,6 +3,7 @@
 use std::collections::BTreeMap;
 
 pub use eprof_common::COUNTERS;
+use eprof_common::sample::Anchor;
 use eprof_common::{Registers, WalkEnd};
 use serde::{Deserialize, Serialize};
 
@@ -282,6 +283,10 @@ impl StackEnd {
 /// A copy of the upper end of a stack, and where the walk through it begins.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct StackCopy {
+    /// The number of the process, in the initial PID namespace.
+    pub process: u32,
+    /// The serial number of the thread's incarnation; zero without a slot.
+    pub thread: u64,
     /// The registers of the first frame that was not walked yet.
     pub registers: Registers,
     /// The address of the first byte.
@@ -290,6 +295,20 @@ pub struct StackCopy {
     pub bytes: Vec<u8>,
     /// Whether it ends where the stack does, as far as could be read.
     pub whole: bool,
+    /// What the kernel walked beyond the code that it did not know.
+    pub beyond: Option<Beyond>,
+}
+
+/// A walk that left a gap: it is that of this stack only if the walk through
+/// the copy comes to its first frame.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Beyond {
+    /// The first frame.
+    pub anchor: Anchor,
+    /// The frames from there on, leaf first, with `INTERRUPTED` where they are.
+    pub frames: Vec<u64>,
+    /// How the walk ended.
+    pub end: WalkEnd,
 }
 
 /// One stack sample of the target.
@@ -297,8 +316,6 @@ pub struct StackCopy {
 pub struct Sample {
     /// The thread; `None` when it has no slot (counted as a loss).
     pub task: Option<TaskId>,
-    /// The number of the process, in the initial PID namespace.
-    pub process: u32,
     /// When.
     pub at: Timestamp,
     /// Which CPU.

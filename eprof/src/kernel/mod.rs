@@ -30,8 +30,8 @@ mod urgency;
 
 pub use counting::{CountedEvent, Counting};
 pub use event::{
-    COUNTERS, Counter, CpuAccount, Inode, IntervalAccounts, KernelEvent, Loss, Mapping, Sample,
-    Signals, StackCopy, StackEnd, Task, TaskId, ThreadAccount, ZoneId,
+    Beyond, COUNTERS, Counter, CpuAccount, Inode, IntervalAccounts, KernelEvent, Loss, Mapping,
+    Sample, Signals, StackCopy, StackEnd, Task, TaskId, ThreadAccount, ZoneId,
 };
 pub use mapping::Sideband;
 pub use probe::Probe;

@@ -254,7 +254,6 @@ impl Probe {
             }
             take(KernelEvent::Sample(Sample {
                 task,
-                process: raw.process,
                 at: raw.at,
                 cpu: raw.cpu,
                 spent: raw.spent,
@@ -277,11 +276,10 @@ impl Probe {
         self.doorbell.as_ref().map(Doorbell::descriptor)
     }
 
-    /// Makes that unreadable, until the next such sample.
-    pub fn hear(&self) {
-        if let Some(doorbell) = &self.doorbell {
-            doorbell.answer();
-        }
+    /// Makes that unreadable, until the next such sample; tells whether there
+    /// was one.
+    pub fn hear(&self) -> bool {
+        self.doorbell.as_ref().is_some_and(Doorbell::answer)
     }
 
     /// The maps for unwind tables; `None` where the kernel does not walk by

@@ -1,10 +1,10 @@
 //! Decoding stack samples. Total: no bytes make it panic.
 
-use eprof_common::sample::{INTERRUPTED, MAX_FRAMES, PIECE};
+use eprof_common::sample::{Anchor, COPY_WORDS, INTERRUPTED, MAX_FRAMES, PIECE};
 use eprof_common::{COUNTERS, Registers, SampleHeader, WalkEnd};
 use std::mem::offset_of;
 
-use super::event::{StackCopy, StackEnd};
+use super::event::{Beyond, StackCopy, StackEnd};
 use crate::unit::{Nanos, Timestamp};
 
 /// A decoded sample, whose thread is still a serial number.
@@ -12,7 +12,6 @@ use crate::unit::{Nanos, Timestamp};
 pub(super) struct RawSample {
     pub(super) at: Timestamp,
     pub(super) serial: u64,
-    pub(super) process: u32,
     pub(super) cpu: u32,
     pub(super) spent: Nanos,
     pub(super) counts: [u64; COUNTERS],
@@ -36,6 +35,16 @@ pub(super) fn decode(record: &[u8], pieces: usize) -> Option<RawSample> {
     let skipped = u32_at(header, offset_of!(SampleHeader, skipped))?;
     let (kernel, kernel_end, rest) = stack(frames, kernel_bytes, WalkEnd::BY_POINTERS)?;
     let (mut user, user_end, rest) = stack(rest, user_bytes, end)?;
+    let copy = match usize::try_from(copied).ok()? {
+        0 => None,
+        copied => {
+            let mut copy = copy(rest, skipped, copied, pieces)?;
+            copy.process = u32_at(header, offset_of!(SampleHeader, tgid))?;
+            copy.thread = u64_at(header, offset_of!(SampleHeader, serial))?;
+            copy.beyond = beyond(rest, &mut user, end)?;
+            Some(Box::new(copy))
+        }
+    };
     let mut interrupted = Vec::new();
     if end != WalkEnd::BY_POINTERS {
         for (place, address) in user.iter_mut().enumerate() {
@@ -45,10 +54,6 @@ pub(super) fn decode(record: &[u8], pieces: usize) -> Option<RawSample> {
             }
         }
     }
-    let copy = match usize::try_from(copied).ok()? {
-        0 => None,
-        copied => Some(Box::new(copy(rest, skipped, copied, pieces)?)),
-    };
     let mut counts = [0; COUNTERS];
     for (counter, count) in counts.iter_mut().enumerate() {
         *count = u64_at(header, offset_of!(SampleHeader, counts) + counter * 8)?;
@@ -56,7 +61,6 @@ pub(super) fn decode(record: &[u8], pieces: usize) -> Option<RawSample> {
     Some(RawSample {
         at: Timestamp(u64_at(header, offset_of!(SampleHeader, at))?),
         serial: u64_at(header, offset_of!(SampleHeader, serial))?,
-        process: u32_at(header, offset_of!(SampleHeader, tgid))?,
         cpu: u32_at(header, offset_of!(SampleHeader, cpu))?,
         spent: Nanos(u64_at(header, offset_of!(SampleHeader, spent))?),
         counts,
@@ -90,9 +94,9 @@ fn stack(frames: &[u8], result: i32, end: WalkEnd) -> Option<(Vec<u64>, StackEnd
     Some((addresses.collect(), end, rest))
 }
 
-/// Registers and a copied stack.
+/// Registers and a copied stack, of whatever thread.
 fn copy(bytes: &[u8], skipped: u32, copied: usize, wanted: usize) -> Option<StackCopy> {
-    let (head, rest) = bytes.split_at_checked(size_of::<Registers>())?;
+    let (head, rest) = bytes.split_at_checked(COPY_WORDS * 8)?;
     let registers = Registers {
         pc: u64_at(head, offset_of!(Registers, pc))?,
         sp: u64_at(head, offset_of!(Registers, sp))?,
@@ -102,11 +106,35 @@ fn copy(bytes: &[u8], skipped: u32, copied: usize, wanted: usize) -> Option<Stac
     };
     let bytes = rest.get(..copied.checked_mul(PIECE)?)?;
     Some(StackCopy {
+        process: 0,
+        thread: 0,
         registers,
         base: (registers.sp & !(PIECE as u64 - 1)).wrapping_add(u64::from(skipped) * PIECE as u64),
         bytes: bytes.to_vec(),
         whole: copied < wanted,
+        beyond: None,
     })
+}
+
+/// Takes off `user` what lies beyond the gap, if there is one; the walk ended
+/// as `end` says. `None` where that does not fit.
+fn beyond(bytes: &[u8], user: &mut Vec<u64>, end: WalkEnd) -> Option<Option<Beyond>> {
+    let (_, tail) = bytes.split_at_checked(size_of::<Registers>())?;
+    let anchor = Anchor {
+        pc: u64_at(tail, offset_of!(Anchor, pc))?,
+        sp: u64_at(tail, offset_of!(Anchor, sp))?,
+        fp: u64_at(tail, offset_of!(Anchor, fp))?,
+    };
+    if anchor == Anchor::default() {
+        return Some(None);
+    }
+    let before = usize::try_from(u64_at(tail, size_of::<Anchor>())?).ok()?;
+    let frames = (before <= user.len()).then(|| user.split_off(before))?;
+    Some(Some(Beyond {
+        anchor,
+        frames,
+        end,
+    }))
 }
 
 fn bytes_at<const N: usize>(data: &[u8], offset: usize) -> Option<[u8; N]> {
@@ -173,8 +201,8 @@ mod tests {
     fn both_stacks_are_taken_apart() {
         let sample = walked(16, 8, WalkEnd::ROOT, &[1, 2, 3]).unwrap();
         assert_eq!(
-            (sample.at, sample.serial, sample.process, sample.cpu),
-            (Timestamp(7), 42, 99, 3)
+            (sample.at, sample.serial, sample.cpu),
+            (Timestamp(7), 42, 3)
         );
         assert_eq!((sample.spent, sample.counts), (Nanos(11), [21, 22, 23, 24]));
         assert_eq!(
@@ -222,6 +250,7 @@ mod tests {
             pieces,
         };
         let mut words = vec![5, 0x40_0000, 0x7fff_0410, 0x7fff_0420, 0, Registers::EXACT];
+        words.extend([0; 4]);
         words.extend(0..2 * PIECE as u64 / 8);
         let copy = decode(&record(&head(2), &words), PIECES).unwrap().copy;
         let copy = copy.unwrap();
@@ -237,6 +266,37 @@ mod tests {
                 .whole
         );
         assert_eq!(decode(&record(&head(3), &words), PIECES), None);
+    }
+
+    #[test]
+    fn what_lies_beyond_a_gap_is_kept_apart() {
+        let head = Head {
+            kernel: 0,
+            user: 32,
+            end: WalkEnd::ROOT,
+            pieces: 1,
+        };
+        let registers = [0x40_0000, 0x7fff_0410, 0, 0, 0];
+        let decoded = |before| {
+            let mut words = vec![1, 2, 3, 4 | INTERRUPTED];
+            words.extend(registers);
+            words.extend([0x41_0000, 0x7fff_0510, 7, before]);
+            words.extend([0; PIECE / 8]);
+            decode(&record(&head, &words), PIECES)
+        };
+        let sample = decoded(1).unwrap();
+        assert_eq!((sample.user, sample.interrupted), (vec![1], vec![]));
+        let beyond = Beyond {
+            anchor: Anchor {
+                pc: 0x41_0000,
+                sp: 0x7fff_0510,
+                fp: 7,
+            },
+            frames: vec![2, 3, 4 | INTERRUPTED],
+            end: WalkEnd::ROOT,
+        };
+        assert_eq!(sample.copy.unwrap().beyond, Some(beyond));
+        assert_eq!(decoded(5), None);
     }
 
     #[test]

@@ -6,6 +6,7 @@ use std::os::fd::{AsFd as _, OwnedFd};
 use std::sync::atomic::Ordering::{Relaxed, Release};
 
 use aya::Ebpf;
+use eprof_common::sample::{ANCHORED, ANCHORS, Anchor, Anchors};
 use eprof_common::table::{MAX_CHUNKS, MAX_PAGES, MAX_RULES};
 use eprof_common::{Chunk, Page, Rule};
 
@@ -21,6 +22,7 @@ use crate::error::{Error, ErrorKind, Result};
 pub struct KernelTables {
     pages: Shared<Page>,
     rules: Shared<Rule>,
+    anchors: Shared<Anchors>,
     /// The map of chunks.
     chunks: OwnedFd,
     types: ChunkTypes,
@@ -39,6 +41,8 @@ impl KernelTables {
                 .map_err(|error| refused("map PAGES", &error))?,
             rules: Shared::map(map("RULES")?, MAX_RULES)
                 .map_err(|error| refused("map RULES", &error))?,
+            anchors: Shared::map(map("ANCHORS_OF")?, ANCHORED)
+                .map_err(|error| refused("map ANCHORS_OF", &error))?,
             chunks: map("CHUNKS")?
                 .try_clone_to_owned()
                 .map_err(|error| Error::new(ErrorKind::Internal, error.to_string()))?,
@@ -66,6 +70,27 @@ impl KernelTables {
             let at = offset_of!(Rule, cfa_offset) + place * 4;
             self.rules.u32(index, at).store(offset as u32, Relaxed);
         }
+    }
+
+    /// Tells the sampling program where the frames of a thread's stack lie, for
+    /// it to walk on from them: innermost first. It may be telling itself at
+    /// the same time; what is wrong then does no harm.
+    pub fn set_anchors(&self, thread: u64, frames: &[Anchor]) {
+        let index = thread as usize & (ANCHORED - 1);
+        let list = self.anchors.u32(index, offset_of!(Anchors, list));
+        let first = (list.load(Relaxed) as usize & 1) * ANCHORS;
+        for (place, frame) in (first..first + ANCHORS).zip(frames) {
+            let at = offset_of!(Anchors, lists) + place * size_of::<Anchor>();
+            let word = |offset, value| self.anchors.u64(index, at + offset).store(value, Relaxed);
+            word(offset_of!(Anchor, pc), frame.pc);
+            word(offset_of!(Anchor, sp), frame.sp);
+            word(offset_of!(Anchor, fp), frame.fp);
+        }
+        let known = u32::try_from(frames.len().min(ANCHORS)).unwrap_or(0);
+        let word = |offset| self.anchors.u32(index, offset);
+        word(offset_of!(Anchors, known)).store(known, Relaxed);
+        let owner = self.anchors.u64(index, offset_of!(Anchors, thread));
+        owner.store(thread, Release);
     }
 
     /// Adds chunk number `index`. Takes as long as the kernel needs to be sure

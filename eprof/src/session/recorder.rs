@@ -27,10 +27,13 @@ const NOTICE: Nanos = Nanos(30_000);
 /// The first readings are this close to the first border, if they can be.
 const NEAR: Nanos = Nanos(1_200_000);
 
-/// How long after something was mapped, or a stack could not be walked, the
-/// rings are emptied: a program that begins maps several files one after the
-/// other.
+/// How long after something was mapped the rings are emptied: a program that
+/// begins maps several files one after the other.
 const SETTLING: Nanos = Nanos(3_000_000);
+
+/// The same where a stack could not be walked: the next one is through the same
+/// code, and is cut if the kernel does not know it by then.
+const SOON: Nanos = Nanos(500_000);
 
 /// How often that is tried.
 const BEGINNINGS: u32 = 16;
@@ -198,8 +201,8 @@ impl<W: Write> Recorder<W> {
                 }
                 Event::Alarm => self.wake(watch),
                 Event::Ready(_) => {
-                    self.probe.hear();
-                    self.rhythm.hasten(clock::now() + SETTLING);
+                    let soon = if self.probe.hear() { SOON } else { SETTLING };
+                    self.rhythm.hasten(clock::now() + soon);
                 }
             }
         }

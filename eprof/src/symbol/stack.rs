@@ -98,7 +98,6 @@ mod tests {
 
     fn sample(kernel: &[u64], user: &[u64], user_end: StackEnd) -> Sample {
         Sample {
-            process: 0,
             spent: Nanos(0),
             counts: [0; COUNTERS],
             task: None,

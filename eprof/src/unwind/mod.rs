@@ -44,7 +44,8 @@ use worker::{Done, Job, Walk, Worker};
 /// Most walks that wait, each with a copy of a stack of some 31 KiB.
 const MOST_WAITING: usize = 1024;
 
-/// After so many walks that met no new page, no sample is worth waking up for.
+/// When walks have met no new page so many times in a row, no sample is worth
+/// waking up for.
 const USELESS: u32 = 16;
 
 /// What is known of the table of an object.
@@ -74,7 +75,7 @@ pub struct Unwinder {
     /// Objects for which there was no room, and pages.
     full: (u64, u64),
     tickets: u64,
-    /// Walks since a page was compiled last.
+    /// How often there were walks since a page was compiled last.
     useless: u32,
 }
 
@@ -113,7 +114,6 @@ impl Unwinder {
             copy,
             space: space.clone(),
             leaf: sample.user.is_empty(),
-            process: sample.process,
         };
         let room = self.worker.open() < MOST_WAITING;
         if room && self.worker.ask(Job::Walk(Box::new(walk))) {
@@ -144,10 +144,11 @@ impl Unwinder {
     /// Gives the walks that came to their end.
     pub fn take_in(&mut self, wait: bool) -> HashMap<Ticket, Walked> {
         let mut walks = HashMap::new();
+        let mut learnt = false;
         for done in self.worker.done(wait) {
             match done {
                 Done::Opened(object, opened) => {
-                    self.useless = 0;
+                    learnt = true;
                     self.full.0 += u64::from(opened == Err(Refusal::Full));
                     let state = opened.map_or(State::Without, State::Ready);
                     self.states.insert(object, state);
@@ -161,13 +162,15 @@ impl Unwinder {
                     refused,
                 } => {
                     self.full.1 = refused;
-                    self.useless = match compiled {
-                        0 => self.useless.saturating_add(1),
-                        _ => 0,
-                    };
+                    learnt |= compiled > 0;
                     walks.insert(Ticket(ticket), Walked { steps, end });
                 }
             }
+        }
+        if learnt {
+            self.useless = 0;
+        } else if !walks.is_empty() {
+            self.useless = self.useless.saturating_add(1);
         }
         walks
     }

@@ -5,6 +5,7 @@
 use std::collections::HashMap;
 use std::sync::Arc;
 
+use eprof_common::sample::Anchor;
 use eprof_common::table::{CHUNK_ROWS, MAX_CHUNKS, MAX_PAGES, MAX_RULES, PAGE_BITS};
 use eprof_common::{Page, Rule};
 
@@ -133,6 +134,13 @@ impl Store {
         };
         self.open.insert(table.first, open);
         Ok(table)
+    }
+
+    /// Tells the kernel which frames a thread's stack has.
+    pub fn tell(&self, thread: u64, frames: &[Anchor]) {
+        if let Some(kernel) = self.kernel.as_ref().filter(|_| thread != 0) {
+            kernel.set_anchors(thread, frames);
+        }
     }
 
     /// Pages that were compiled.

@@ -7,7 +7,8 @@ use std::fs::File;
 use std::sync::Arc;
 use std::sync::mpsc::{Receiver, Sender, channel};
 
-use eprof_common::{Rule, WalkEnd};
+use eprof_common::sample::{ANCHORS, Anchor, INTERRUPTED};
+use eprof_common::{Registers, Rule, WalkEnd};
 
 use super::bytes::Unchanged;
 use super::live::Live;
@@ -34,8 +35,6 @@ pub(super) struct Walk {
     pub(super) space: AddressSpace,
     /// Whether it has no frame yet.
     pub(super) leaf: bool,
-    /// Whose stack it is.
-    pub(super) process: u32,
 }
 
 /// What was done.
@@ -157,28 +156,25 @@ impl Bench {
         let leaf = Cell::new(job.leaf);
         let mut at = job.copy.registers;
         let mut steps = Vec::new();
-        let end = walk::walk(
+        let beyond = job.copy.beyond.as_ref();
+        let mut end = walk::walk(
             &mut at,
             self.mask,
             |address| self.code(&job.space, address, leaf.replace(false)),
             |address| walk::word(&job.copy, address),
+            beyond.map(|beyond| &beyond.anchor),
             &mut steps,
         );
-        // Of a stack that goes on elsewhere, or deeper than it was copied, the
-        // rest is not known. But the next samples will find it again.
-        let goes_on = matches!(end, WalkEnd::COPY_ENDS | WalkEnd::FAULT);
-        if let Some(live) = Live::of(job.process).filter(|_| goes_on) {
-            let here = |address| match walk::word(&job.copy, address) {
-                Ok(word) => Ok(word),
-                Err(_) => live.word(address),
-            };
-            walk::walk(
-                &mut at,
-                self.mask,
-                |address| self.code(&job.space, address, leaf.replace(false)),
-                here,
-                &mut Vec::new(),
-            );
+        match beyond {
+            Some(beyond) if end == WalkEnd::ON => {
+                steps.extend(beyond.frames.iter().map(|frame| Step {
+                    address: frame & !INTERRUPTED,
+                    exact: frame & INTERRUPTED != 0,
+                    anchor: None,
+                }));
+                end = beyond.end;
+            }
+            _ => self.look_ahead(job, at, &steps, end),
         }
         Done::Walked {
             ticket: job.ticket,
@@ -187,6 +183,27 @@ impl Bench {
             compiled: self.store.compiled() - before,
             refused: self.store.refused(),
         }
+    }
+
+    /// Of a stack that goes on elsewhere, or deeper than it was copied, the
+    /// rest is not known. But the next samples will find it again: so it is
+    /// walked as it is by now, to compile the code that it leads through, and
+    /// the kernel is told where its frames lie.
+    fn look_ahead(&mut self, job: &Walk, mut at: Registers, steps: &[Step], end: WalkEnd) {
+        let mut rest = Vec::new();
+        let goes_on = matches!(end, WalkEnd::COPY_ENDS | WalkEnd::FAULT);
+        if let Some(live) = Live::of(job.copy.process).filter(|_| goes_on) {
+            let word = |address| match walk::word(&job.copy, address) {
+                Ok(word) => Ok(word),
+                Err(_) => live.word(address),
+            };
+            let mask = self.mask;
+            let code = |address| self.code(&job.space, address, false);
+            walk::walk(&mut at, mask, code, word, None, &mut rest);
+        }
+        let frames = steps.iter().chain(&rest).filter_map(|step| step.anchor);
+        let frames: Vec<Anchor> = frames.take(ANCHORS).collect();
+        self.store.tell(job.copy.thread, &frames);
     }
 
     /// The rule for the code at an address; `None` where there is no code.
