@@ -17,7 +17,7 @@ pub(super) fn of(metric: Metric, base: &Side, new: &Side) -> Vec<Caveat> {
                 "one recording of each side: how much runs differ from each other is not known, \
                  so \"changed\" only means more than measuring and sampling errors within the runs",
             )
-            .hint("record several runs of each into two directories, and compare those"),
+            .hint("eprof stat -r 10 -F 997 --save DIR -- OLD -- NEW, and compare the directories in it"),
         );
     } else if base.runs == 1 || new.runs == 1 {
         caveats.push(
@@ -35,7 +35,7 @@ pub(super) fn of(metric: Metric, base: &Side, new: &Side) -> Vec<Caveat> {
                 "the runs were not interleaved: whatever changed on the machine between the two \
                  sides counts as a difference",
             )
-            .hint("record one run of each side in turn"),
+            .hint("eprof stat -r 10 -F 997 --save DIR -- OLD -- NEW interleaves them"),
         );
     }
     for (side, name) in [(base, "base"), (new, "new")] {

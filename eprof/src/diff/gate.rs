@@ -61,7 +61,9 @@ impl Gate {
                      not tell how much runs differ"
                 ),
             )
-            .remedy("record 5 to 10 runs of each into a directory, and compare the directories"));
+            .remedy(
+                "eprof stat -r 10 -F 997 --save DIR -- OLD -- NEW, and compare the directories in it",
+            ));
         }
         let names = &question.functions;
         if names.is_empty() {

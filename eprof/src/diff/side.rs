@@ -3,10 +3,11 @@
 //! numbers per row.
 
 use std::collections::{BTreeMap, BTreeSet, HashMap};
+use std::sync::Arc;
 
 use crate::attribute::uncertainty::{Z90, sampling_share};
 use crate::attribute::{Account, Rule};
-use crate::profile::{Parts, ProcessKey, Profile, StackRow};
+use crate::profile::{FunctionKey, Parts, ProcessKey, Profile, StackRow};
 use crate::source::{MeterId, Provenance};
 use crate::unit::Nanos;
 
@@ -180,30 +181,44 @@ impl Side {
     fn code(&mut self, run: usize, profile: &Profile) {
         let names = Names::new(profile);
         let cpu = CpuTime::of(profile);
-        let mut parts: BTreeMap<(By, Key), (Parts, BTreeMap<usize, f64>)> = BTreeMap::new();
+        // Functions repeat in thousands of stacks: each is named once.
+        let mut functions: HashMap<&FunctionKey, (Sum, Sum)> = HashMap::new();
+        let mut stacks: BTreeMap<Key, Sum> = BTreeMap::new();
         for row in &profile.stacks {
-            let cpu = cpu.of_stack(row);
+            let time = cpu.of_stack(row);
             let (process, thread) = names.of(row.thread);
-            let key = |frame: &crate::profile::SymbolFrame| {
-                let of = &frame.key;
-                Key::Function(of.function.clone(), of.module.clone())
-            };
-            let mut keys = vec![(By::Stack, Key::Stack(process, thread, row.frames.clone()))];
-            keys.extend(row.frames.last().map(|leaf| (By::Function, key(leaf))));
+            let key = Key::Stack(process, thread, Arc::clone(&row.frames));
+            stacks.entry(key).or_default().add(row, time);
+            if let Some(leaf) = row.frames.last() {
+                let of = functions.entry(&leaf.key).or_default();
+                of.0.add(row, time);
+            }
             // A recursive function contains itself, but counts once.
-            let distinct: BTreeSet<Key> = row.frames.iter().map(key).collect();
-            keys.extend(distinct.into_iter().map(|key| (By::Inclusive, key)));
-            for (by, key) in keys {
-                let values = self.row(by, key.clone());
-                values.add(run, row.price.full.0 as f64, cpu);
-                let part = parts.entry((by, key)).or_default();
-                *part.0.entry(row.thread).or_default() += row.price.full;
-                *part.1.entry(row.thread).or_default() += cpu;
+            let distinct: BTreeSet<&FunctionKey> =
+                row.frames.iter().map(|frame| &frame.key).collect();
+            for function in distinct {
+                functions.entry(function).or_default().1.add(row, time);
             }
         }
-        for ((by, key), (energies, times)) in parts {
-            let energy = profile.half_width(&energies).0 as f64 / Z90;
-            self.row(by, key).errors = (energy, Some(cpu.error(&times)));
+        let sums = stacks.into_iter().map(|(key, sum)| (By::Stack, key, sum));
+        let functions = functions.into_iter().flat_map(|(of, (own, total))| {
+            let key = Key::Function(of.function.clone(), of.module.clone());
+            [
+                (By::Function, key.clone(), own),
+                (By::Inclusive, key, total),
+            ]
+        });
+        for (by, key, sum) in sums.chain(functions) {
+            // A caller of everything has nothing of its own.
+            if sum.energies.is_empty() {
+                continue;
+            }
+            let energy: u64 = sum.energies.values().map(|of| of.0).sum();
+            let time = sum.times.values().sum();
+            let error = profile.half_width(&sum.energies).0 as f64 / Z90;
+            let values = self.row(by, key);
+            values.add(run, energy as f64, time);
+            values.errors = (error, Some(cpu.error(&sum.times)));
         }
     }
 
@@ -248,6 +263,20 @@ impl<'p> Names<'p> {
             comms: processes.map(|of| (of.key, of.comm.as_str())).collect(),
             profile,
         }
+    }
+}
+
+/// What some stacks of a run add up to, by thread.
+#[derive(Default)]
+struct Sum {
+    energies: Parts,
+    times: BTreeMap<usize, f64>,
+}
+
+impl Sum {
+    fn add(&mut self, row: &StackRow, time: f64) {
+        *self.energies.entry(row.thread).or_default() += row.price.full;
+        *self.times.entry(row.thread).or_default() += time;
     }
 }
 

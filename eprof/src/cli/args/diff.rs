@@ -20,10 +20,9 @@ Examples:
   eprof diff old/ new/ --fail-above 5% --function parse --function render
   eprof diff old/ new/ --fail-above 3% --metric cpu-time --format markdown --github-summary
 
-Repeated runs, interleaved:
-  for n in 01 02 03 04 05 06 07 08 09 10; do
-    eprof run -o old/$n.data -- ./old; eprof run -o new/$n.data -- ./new
-  done";
+Repeated runs, interleaved, with stacks:
+  sudo eprof stat -r 10 -F 997 -n old -n new --save runs -- ./old -- ./new
+  eprof diff runs/old runs/new";
 
 /// Options of `eprof diff`.
 #[derive(Debug, Args)]
