@@ -5,6 +5,8 @@ use std::fs::File;
 use std::io::{BufRead, BufReader, Write};
 use std::path::Path;
 use std::process::{Child, Command, Stdio};
+use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::Duration;
 
 use serde_json::{Value, json};
@@ -25,6 +27,7 @@ const PATIENCE: Duration = Duration::from_secs(120);
 
 pub(crate) struct Browser {
     child: Child,
+    done: Arc<AtomicBool>,
     orders: File,
     answers: BufReader<File>,
     session: Option<String>,
@@ -73,17 +76,21 @@ impl Browser {
             .stderr(Stdio::null())
             .spawn()
             .unwrap();
-        let pid = child.id();
+        let done = Arc::new(AtomicBool::new(false));
+        let (pid, over) = (child.id(), Arc::clone(&done));
         std::thread::spawn(move || {
             std::thread::sleep(PATIENCE);
-            // Whoever waits for an answer then reads the end of the pipe.
-            let _ = Command::new("kill").arg(pid.to_string()).status();
+            if !over.load(Ordering::Relaxed) {
+                // Whoever waits for an answer then reads the end of the pipe.
+                let _ = Command::new("kill").arg(pid.to_string()).status();
+            }
         });
         // Each waits until the other end is open.
         let orders = File::options().write(true).open(path("orders")).unwrap();
         let answers = BufReader::new(File::open(path("answers")).unwrap());
         let mut browser = Self {
             child,
+            done,
             orders,
             answers,
             session: None,
@@ -182,7 +189,11 @@ impl Browser {
 
 impl Drop for Browser {
     fn drop(&mut self) {
-        let _ = self.child.kill();
+        // Not by a signal: Debian's is a shell script around the browser.
+        if write!(self.orders, "{{\"id\":0,\"method\":\"Browser.close\"}}\0").is_err() {
+            let _ = self.child.kill();
+        }
         let _ = self.child.wait();
+        self.done.store(true, Ordering::Relaxed);
     }
 }

@@ -1,13 +1,17 @@
 //! Power over time.
 
 use std::collections::BTreeMap;
+use std::process::Command;
 
 use eprof::attribute::Account;
 use eprof::output::plot;
 use eprof::profile::{Course, Group, Profile};
 use roxmltree::{Document, Node};
 
-use crate::recordings::{HOSTILE, RECORDINGS, analysed, hostile, interrupted, recording, silent};
+use crate::recordings::{
+    HOSTILE, RECORDINGS, analysed, hostile, interrupted, path, recording, silent,
+};
+use crate::support::eprof;
 
 fn picture(profile: &Profile, course: &Course) -> String {
     let mut svg = Vec::new();
@@ -191,4 +195,41 @@ fn hostile_names_are_text() {
         document.descendants().any(text)
     };
     assert!(HOSTILE[..2].iter().any(|name| shown(&name[..12])));
+}
+
+#[test]
+fn the_command_writes_where_it_is_told() {
+    let directory = tempfile::tempdir().unwrap();
+    let run = |arguments: &[&str]| {
+        let mut command = Command::new(eprof());
+        command.current_dir(directory.path()).args(arguments);
+        command.output().unwrap()
+    };
+    let recording = path("phases-20ms");
+    let recording = recording.to_str().unwrap();
+    let written = run(&["plot", recording]);
+    assert!(
+        written.status.success() && written.stdout.is_empty(),
+        "{written:?}"
+    );
+    let file = std::fs::read(directory.path().join("eprof-power.svg")).unwrap();
+    assert_eq!(run(&["plot", "-o", "-", recording]).stdout, file);
+    let few = run(&["plot", "--by", "thread", "--top", "1", "-o", "-", recording]).stdout;
+    let few = String::from_utf8(few).unwrap();
+    assert!(few.contains(" of the target") && few.matches("class=\"ep-life\"").count() == 1);
+    let page = run(&["report", "--html", "-", recording]).stdout;
+    assert!(page.starts_with(b"<!doctype html>"));
+
+    // Several runs have no common time, but a page.
+    let merged = run(&["merge", "-o", "all.data", recording, recording]);
+    assert!(merged.status.success(), "{merged:?}");
+    for command in [&["plot", "-o", "-"][..], &["export", "--format", "firefox"]] {
+        let refused = run(&[command, &["all.data"]].concat());
+        assert_eq!(refused.status.code(), Some(2));
+        let text = String::from_utf8(refused.stderr).unwrap();
+        assert!(text.contains("several runs"), "{text}");
+    }
+    let page = run(&["report", "--html", "-", "all.data"]).stdout;
+    let page = String::from_utf8(page).unwrap();
+    assert!(page.contains("id=\"runs\"") && !page.contains("id=\"timeline\""));
 }

@@ -7,7 +7,9 @@
 //! says *samples*, counts microjoules; they add up to the target's account.
 //! Which stacks were seen in an interval is recorded, not when within it: they
 //! are spread evenly. Power tracks hold what the profiler wants there,
-//! picowatt-hours. A stretch of unknown energy ends a track; another begins
+//! picowatt-hours. (Opened in the profiler's own front end as of August 2026:
+//! its call tree has the ledger's numbers, and its tracks are in time with the
+//! samples.) A stretch of unknown energy ends a track; another begins
 //! after it.
 
 use std::collections::HashMap;
