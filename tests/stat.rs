@@ -93,10 +93,11 @@ fn twice_the_work_is_twice_the_energy() {
         );
         assert!(of("min") <= of("median") && of("median") <= of("max"));
         assert_eq!(energy["runs"], 6);
-        let power = command["measures"]["power"]["mean"].as_f64().unwrap();
-        let time = command["measures"]["time"]["mean"].as_f64().unwrap();
-        // The ratio of means is not the mean of ratios, but near.
-        assert!((power * time / of("mean") - 1.0).abs() < 0.3, "{command}");
+        for run in command["runs"].as_array().unwrap() {
+            let of = |key: &str| run[key].as_f64().unwrap();
+            let joules = of("watts") * of("duration_s");
+            assert!((joules * 1e6 / of("uj") - 1.0).abs() < 1e-6, "{run}");
+        }
     }
     let energy = &report["comparisons"][0];
     assert_eq!(energy["measure"], "energy");
@@ -303,5 +304,62 @@ fn clock_and_heat_are_told_where_the_kernel_shows_them() {
     assert!(
         caveats.iter().any(|of| of["code"] == "temperature-changed"),
         "{report:#}"
+    );
+}
+
+#[test]
+fn a_run_that_is_repeated_keeps_all_recordings_and_draws_their_sum() {
+    if !root() {
+        return;
+    }
+    let (meter, directory) = (meter(), tempfile::tempdir().unwrap());
+    let spin = example("deep_stack");
+    let output = Command::new(eprof())
+        .current_dir(directory.path())
+        .env("EPROF_SYSROOT", meter.path())
+        .args([
+            "run",
+            "--repeat",
+            "3",
+            "-o",
+            "base/%n.data",
+            "--flamegraph",
+            "all.svg",
+        ])
+        .args([
+            "--idle-power",
+            "20W",
+            "--format",
+            "json",
+            "--report",
+            "stat.json",
+            "--",
+        ])
+        .arg(&spin)
+        .args(["0.05", "3"])
+        .output()
+        .unwrap();
+    assert!(output.status.success(), "{output:?}");
+    let lines = output.stdout.iter().filter(|byte| **byte == b'\n').count();
+    assert!(lines >= 3, "the target's output is its own: {output:?}");
+    let report = std::fs::read(directory.path().join("stat.json")).unwrap();
+    let report: Value = serde_json::from_slice(&report).unwrap();
+    let runs = report["commands"][0]["runs"].as_array().unwrap();
+    let sum: u64 = runs.iter().map(|run| run["uj"].as_u64().unwrap()).sum();
+    let mut recorded = 0;
+    for number in 1..=3 {
+        let path = directory.path().join(format!("base/{number:03}.data"));
+        let profile = eprof::pipeline::analyse(&path, |_| Ok(Default::default())).unwrap();
+        recorded += profile
+            .ledger
+            .account(eprof::attribute::Account::Target)
+            .full
+            .0;
+    }
+    assert_eq!(recorded, sum);
+    let svg = std::fs::read_to_string(directory.path().join("all.svg")).unwrap();
+    assert!(
+        svg.contains(&format!("total_samples=\"{sum}\"")),
+        "not {sum} µJ"
     );
 }

@@ -16,10 +16,12 @@ mod flamegraph;
 mod machine;
 mod merge;
 mod naming;
+mod place;
 mod plan;
 mod plot;
 mod report;
 mod run;
+mod run_again;
 mod stat;
 mod translate;
 

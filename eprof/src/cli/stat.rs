@@ -18,7 +18,7 @@ use crate::symbol::Search;
 use crate::unit::{Nanos, Timestamp};
 
 /// What shells make of a SIGINT.
-const INTERRUPTED: u8 = 130;
+pub(super) const INTERRUPTED: u8 = 130;
 
 pub(super) fn execute(args: &StatArgs, root: SysRoot) -> Result<u8> {
     let subjects = subject::subjects(&args.target, &args.separator, &args.name, &args.prepare)?;
@@ -49,11 +49,12 @@ pub(super) fn execute(args: &StatArgs, root: SysRoot) -> Result<u8> {
     let failed = repeated.failed.take();
     let interrupted = repeated.interrupted;
     if !repeated.runs.is_empty() {
-        let results = Results::of(&plan.subjects, plan.rounds, seed, repeated);
+        let mut results = Results::of(&plan.subjects, plan.rounds, seed, repeated);
+        results.carbon.clone_from(&args.attribution.carbon);
         write(args, &results)?;
     }
     if let Some(failed) = failed {
-        report_failure(&failed);
+        report_failure(&failed, true);
         return Ok(failed.exit.code);
     }
     Ok(if interrupted { INTERRUPTED } else { 0 })
@@ -112,7 +113,7 @@ fn write(args: &StatArgs, results: &Results) -> Result<()> {
 }
 
 /// Says which command failed, how, and what it said itself.
-pub(super) fn report_failure(failed: &Failed) {
+pub(super) fn report_failure(failed: &Failed, ignorable: bool) {
     let how = match failed.exit.signal {
         Some(_) => match failed.exit.signal_name() {
             Some(name) => format!("was killed by {name}"),
@@ -131,7 +132,7 @@ pub(super) fn report_failure(failed: &Failed) {
             eprintln!("  {}", output::harmless(line));
         }
     }
-    if failed.measured {
+    if failed.measured && ignorable {
         eprintln!("hint: --ignore-failure measures it all the same");
     }
 }

@@ -2,6 +2,7 @@
 
 use serde::Serialize;
 
+use crate::carbon::Carbon;
 use crate::caveat::Caveat;
 use crate::compare::{Confidence, Contrast, Interval, Summary, USUAL_POWER, Verdict, holm};
 use crate::source::Provenance;
@@ -160,6 +161,8 @@ pub struct Results {
     pub band: Option<(f64, f64)>,
     /// Which meters were read.
     pub source: String,
+    /// What the energy is converted to greenhouse gas by, if it is.
+    pub carbon: Option<Carbon>,
     /// What makes all of it less true.
     pub caveats: Vec<Caveat>,
 }
@@ -184,6 +187,7 @@ impl Results {
             provenance: weakest.unwrap_or(Provenance::Estimated),
             band: bands.reduce(|a, b| (a.0.min(b.0), a.1.max(b.1))),
             source: source.unwrap_or_default(),
+            carbon: None,
             caveats: all,
             subjects,
         }

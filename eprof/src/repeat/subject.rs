@@ -16,6 +16,17 @@ pub struct Subject {
     pub prepare: Option<String>,
 }
 
+impl Subject {
+    /// A command that is called by its line.
+    pub fn new(words: &[OsString]) -> Self {
+        Self {
+            name: line(words),
+            words: words.to_vec(),
+            prepare: None,
+        }
+    }
+}
+
 /// Takes `words` apart where a word is `separator`, gives the commands their
 /// `names` (the line itself, where there are too few), and what is to be done
 /// before: nothing, one command for all, or one for each.

@@ -17,6 +17,8 @@ Examples:
   eprof run --idle-power 12.5W -- ./benchmark  # the idle baseline is known
   eprof run --source model -- ./benchmark      # estimate, although there is a meter
   eprof run --quiet --format json --report run.json -- ./benchmark
+  eprof run --repeat 10 -o base/%n.data -- ./benchmark   # for eprof diff
+  mpirun eprof run -q -o out.%h.%r.data -- ./app         # for eprof merge
 
 The report goes to stderr (or --report FILE); stdout stays the target's own.";
 
@@ -39,13 +41,21 @@ pub struct RunArgs {
     #[arg(long, value_name = "TIME", value_parser = duration::parse)]
     pub delay: Option<Duration>,
 
-    /// The recording; an older one is kept as FILE.old
+    /// The recording; an older one is kept as FILE.old. In this and other names
+    /// of files, %h is the host, %r the rank in a parallel job, %p eprof's
+    /// process id, %n the number of the run, %% a percent sign
     #[arg(short, long, value_name = "FILE", default_value = "eprof.data")]
     pub output: PathBuf,
 
-    /// The energy flamegraph
-    #[arg(long, value_name = "FILE", default_value = "eprof.svg")]
-    pub flamegraph: PathBuf,
+    /// Run it N times, keep all recordings (eprof.001.data, …), and report what
+    /// eprof stat does
+    #[arg(long, value_name = "N", default_value_t = 1, value_parser = clap::value_parser!(u32).range(1..=100_000))]
+    pub repeat: u32,
+
+    /// The energy flamegraph, of several runs that of their sum [default:
+    /// eprof.svg, or beside the recording if that has a % in its name]
+    #[arg(long, value_name = "FILE")]
+    pub flamegraph: Option<PathBuf>,
 
     /// Write no flamegraph
     #[arg(long, conflicts_with = "flamegraph")]

@@ -8,7 +8,8 @@
 //! | `schema` | `eprof-stat/1` |
 //! | `rounds`, `seed` | how often each command was to be run, and what the order was drawn from |
 //! | `source` | `meters`, `provenance` (`measured` or `estimated`), `band` |
-//! | `commands` | per command its `name`, `argv`, `measures`, `runs` and `caveats` |
+//! | `carbon` | the factor `g_per_kwh` and its `source`, if it was asked for |
+//! | `commands` | per command its `name`, `argv`, `measures`, mean `carbon_g`, `runs` and `caveats` |
 //! | `comparisons` | each command but the first against the first (`base`) |
 //! | `caveats` | what makes all of it less true |
 //!
@@ -26,6 +27,7 @@ use std::io::{self, Write};
 
 use serde::Serialize;
 
+use crate::carbon::Carbon;
 use crate::caveat::Caveat;
 use crate::compare::{Summary, Verdict};
 use crate::repeat::results::{Comparison, Subjected};
@@ -42,6 +44,7 @@ struct Document<'r> {
     rounds: usize,
     seed: u64,
     source: Source<'r>,
+    carbon: Option<Factor<'r>>,
     commands: Vec<Command<'r>>,
     comparisons: Vec<Compared<'r>>,
     caveats: &'r [Caveat],
@@ -55,6 +58,12 @@ struct Source<'r> {
 }
 
 #[derive(Serialize)]
+struct Factor<'r> {
+    g_per_kwh: f64,
+    source: Option<&'r str>,
+}
+
+#[derive(Serialize)]
 struct Band {
     low: f64,
     high: f64,
@@ -65,6 +74,7 @@ struct Command<'r> {
     name: &'r str,
     argv: Vec<String>,
     measures: BTreeMap<Measure, Measured>,
+    carbon_g: Option<f64>,
     runs: Vec<One>,
     caveats: &'r [Caveat],
 }
@@ -149,7 +159,15 @@ fn document(results: &Results) -> Document<'_> {
             },
             band: results.band.map(|(low, high)| Band { low, high }),
         },
-        commands: results.subjects.iter().map(command).collect(),
+        carbon: results.carbon.as_ref().map(|carbon| Factor {
+            g_per_kwh: carbon.grams_per_kwh,
+            source: carbon.source.as_deref(),
+        }),
+        commands: results
+            .subjects
+            .iter()
+            .map(|of| command(of, results.carbon.as_ref()))
+            .collect(),
         comparisons: results
             .comparisons
             .iter()
@@ -159,7 +177,7 @@ fn document(results: &Results) -> Document<'_> {
     }
 }
 
-fn command(of: &Subjected) -> Command<'_> {
+fn command<'r>(of: &'r Subjected, carbon: Option<&Carbon>) -> Command<'r> {
     let words = of.subject.words.iter();
     let measures = of.summaries.iter();
     Command {
@@ -170,6 +188,10 @@ fn command(of: &Subjected) -> Command<'_> {
         measures: measures
             .map(|(measure, summary)| (*measure, measured(*measure, summary)))
             .collect(),
+        carbon_g: of
+            .summary(Measure::Energy)
+            .zip(carbon)
+            .map(|(energy, carbon)| carbon.grams_of_joules(energy.mean)),
         runs: of.runs.iter().map(one).collect(),
         caveats: &of.caveats,
     }

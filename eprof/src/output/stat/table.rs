@@ -63,6 +63,10 @@ fn heading(results: &Results, look: Look) -> Vec<String> {
         "measured"
     };
     lines.push(format!("{}{how}: {source}", look.dim("  source    ")));
+    if let Some(carbon) = &results.carbon {
+        let factor = visible(&carbon.to_string()).into_owned();
+        lines.push(format!("{}{factor}", look.dim("  carbon    ")));
+    }
     if results.is_estimated() {
         let band = results.band.map_or_else(String::new, |(low, high)| {
             format!(" (90 %: × {low:.2} to × {high:.2})")
@@ -97,30 +101,44 @@ fn of_subject(results: &Results, of: &Subjected, look: Look) -> Vec<String> {
     ]);
     for (measure, summary) in &of.summaries {
         let guess = results.is_estimated() && measure.is_energy();
-        grid.row(cells(*measure, summary, guess), Weight::Plain);
+        grid.row(
+            cells(measure.name(), measure.unit(), summary, guess, 1.0),
+            Weight::Plain,
+        );
+        if let Some(carbon) = results
+            .carbon
+            .as_ref()
+            .filter(|_| *measure == Measure::Energy)
+        {
+            let scale = carbon.grams_of_joules(1.0);
+            grid.row(
+                cells("carbon", "gCO2e", summary, guess, scale),
+                Weight::Plain,
+            );
+        }
     }
     lines.extend(grid.lines(look, 2));
     lines
 }
 
-/// The cells of a measure; all with the digits that the interval of the mean
-/// allows.
-fn cells(measure: Measure, summary: &Summary, guess: bool) -> Vec<String> {
-    let half = summary.interval.map(|interval| interval.half());
-    let unit = measure.unit();
+/// The cells of a measure, in `unit` after multiplication by `scale`; all with
+/// the digits that the interval of the mean allows.
+fn cells(name: &str, unit: &str, summary: &Summary, guess: bool, scale: f64) -> Vec<String> {
+    let half = summary.interval.map(|interval| interval.half() * scale);
     let Figure {
         value,
         half: shown,
         unit: mean_unit,
-    } = figure(summary.mean, half, unit);
+    } = figure(summary.mean * scale, half, unit);
     let mark = if guess { "~" } else { "" };
     let other = |value: f64| {
+        let value = value * scale;
         let mut figure = figure(value, half.or(Some(value / 300.0)), unit);
         figure.half = None;
         format!("{mark}{}", figure.text())
     };
     vec![
-        measure.name().to_owned(),
+        name.to_owned(),
         format!("{mark}{value}"),
         shown.map_or_else(String::new, |half| format!("±{half}")),
         mean_unit,
