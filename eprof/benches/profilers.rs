@@ -8,11 +8,11 @@
 //! prints a table: the share of whole stacks (by the criterion of `cargo test
 //! --test stacks`, the same code for all profilers), how much longer the target
 //! takes (ratio of medians of interleaved runs, by the target's own clock), CPU
-//! time of the profiler's process, and what it takes afterwards to the names of
-//! functions (eprof: all in one run; perf: `perf script`, which unwinds only
-//! now, without names; samply: what `--unstable-presymbolicate` adds), its peak
-//! memory, and the size of its recording. Lowers `kernel.perf_event_paranoid` to 1 for as long as it runs:
-//! samply asks for that even of root.
+//! time and peak memory of the profiler's process while it records, and
+//! until functions have names (eprof: all in one run; perf: `perf script`, which
+//! unwinds only now, without names; samply: with `--unstable-presymbolicate`),
+//! and the size of its recording. Lowers `kernel.perf_event_paranoid` to 1 for
+//! as long as it runs: samply asks for that even of root.
 //!
 //! Needs `perf` (Debian: linux-perf) and `samply` (`cargo install samply`);
 //! leaves out what is not there, and says so.
@@ -53,7 +53,6 @@ use std::collections::BTreeMap;
 use std::fs;
 
 use measure::Run;
-use nix::sys::resource::UsageWho;
 use tools::Tool;
 use walk::{Demand, Images, ROOTS};
 use workloads::Workload;
@@ -85,7 +84,7 @@ fn main() {
     let home = tempfile::tempdir().unwrap();
     let tools = Tool::all();
     println!(
-        "| workload | profiler | whole stacks | target | CPU while it ran, else | memory | disk |"
+        "| workload | profiler | whole stacks | target | CPU while it ran, else | memory while it ran, in all | disk |"
     );
     println!("|---|---|---|---|---|---|---|");
     let mut images = Images::default();
@@ -109,30 +108,34 @@ fn compare(workload: &Workload, tools: &[Tool], images: &mut Images) {
     for (&tool, runs) in tools.iter().zip(&runs).skip(1) {
         let stacks = Stacks::of(tool, workload, images);
         let all = median(runs, |run| run.profiler);
-        let after = match tool {
-            Tool::Samply => {
-                let directory = tempfile::tempdir().unwrap();
-                let named = measure::run(tool, directory.path(), &workload.argv, true);
-                (named.profiler - all).max(0.0)
-            }
-            _ => stacks.seconds + median(runs, |run| run.after),
-        };
+        let mut after = median(runs, |run| run.after);
+        let mut resident = median(runs, |run| run.resident as f64);
+        let directory = tempfile::tempdir().unwrap();
+        let directory = directory.path();
+        let named = measure::run(tool, directory, &workload.argv, true);
+        if tool == Tool::Samply {
+            after = (named.profiler - all).max(0.0);
+            resident = named.resident as f64;
+        } else if let Some(command) = tool.afterwards(directory) {
+            let unwound = measure::follow(tool, directory, command);
+            after = unwound.profiler;
+            resident = resident.max(unwound.resident as f64);
+        }
         let recording = all - median(runs, |run| run.after);
-        let kernel = |value: f64, digits: usize| match value {
+        let programs = match median(runs, |run| run.programs) {
             0.0 => String::new(),
-            value => format!(" + {value:.digits$} in the kernel"),
+            seconds => format!(" + {seconds:.2} in the kernel"),
         };
-        let megabytes = |of: &dyn Fn(&Run) -> f64| median(runs, of) / f64::from(1 << 20);
+        let megabytes = |bytes: f64| bytes / f64::from(1 << 20);
         println!(
-            "| | {} | {:.1} % of {} | × {:.3} | {recording:.2}{}, {after:.2} s | {:.0}{} MiB | {:.2} MiB |",
+            "| | {} | {:.1} % of {} | × {:.3} | {recording:.2}{programs}, {after:.2} s | {:.0}, {:.0} MiB | {:.2} MiB |",
             tool.name(),
             100.0 * stacks.whole as f64 / stacks.samples.max(1) as f64,
             stacks.samples,
             median(runs, |run| run.target) / bare,
-            kernel(median(runs, |run| run.programs), 2),
-            megabytes(&|run| run.resident as f64),
-            kernel(megabytes(&|run| run.maps as f64), 0),
-            megabytes(&|run| run.disk as f64),
+            megabytes(median(runs, |run| run.recording as f64)),
+            megabytes(resident),
+            megabytes(median(runs, |run| run.disk as f64)),
         );
         for (flaw, count) in stacks.worst() {
             eprintln!("  {} {}: {count} × {flaw}", workload.name, tool.name());
@@ -145,8 +148,6 @@ struct Stacks {
     samples: u64,
     whole: u64,
     flaws: BTreeMap<String, u64>,
-    /// CPU time of the profiler to tell them, in seconds.
-    seconds: f64,
 }
 
 impl Stacks {
@@ -161,12 +162,8 @@ impl Stacks {
             directory,
             tool.command(directory, &workload.argv, false),
         );
-        let before = measure::cpu_time(UsageWho::RUSAGE_CHILDREN);
         let stacks = tool.stacks(directory);
-        let mut found = Self {
-            seconds: measure::cpu_time(UsageWho::RUSAGE_CHILDREN) - before,
-            ..Self::default()
-        };
+        let mut found = Self::default();
         let demand = Demand {
             jit: false,
             roots: ROOTS,

@@ -31,10 +31,13 @@ pub fn record(directory: &Path, command: &[String]) -> Vec<(Walk, u64)> {
     stacks(&path)
 }
 
+/// How perf is asked to unwind the recording that is named next.
+pub const SCRIPT: [&str; 5] = ["script", "--no-inline", "-F", "pid,tid,ip,dso", "-i"];
+
 /// The stacks of a `perf.data`.
 pub fn stacks(path: &Path) -> Vec<(Walk, u64)> {
     let output = Command::new("perf")
-        .args(["script", "--no-inline", "-F", "pid,tid,ip,dso", "-i"])
+        .args(SCRIPT)
         .arg(path)
         .output()
         .unwrap();

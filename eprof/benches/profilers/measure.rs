@@ -1,6 +1,5 @@
 //! One run of a command below a profiler, and what it took.
 
-use std::collections::BTreeMap;
 use std::fs;
 use std::path::Path;
 use std::process::{Command, Stdio};
@@ -13,7 +12,7 @@ use super::recorded;
 use super::tools::Tool;
 
 /// Between two looks at the profiler's memory: too rare to disturb.
-const LOOK: Duration = Duration::from_millis(50);
+const LOOK: Duration = Duration::from_millis(10);
 
 /// What a run took.
 #[derive(Clone, Debug, Default)]
@@ -27,11 +26,11 @@ pub struct Run {
     pub after: f64,
     /// CPU time of its eBPF programs, in seconds, if it has some.
     pub programs: f64,
-    /// Largest resident set of the profiler's process, less what of it are
-    /// eBPF maps, in bytes.
+    /// Largest resident set of the profiler's process until the target's end,
+    /// in bytes.
+    pub recording: u64,
+    /// The same until its own end.
     pub resident: u64,
-    /// All memory of its eBPF maps, in bytes.
-    pub maps: u64,
     /// Size of the recording, in bytes.
     pub disk: u64,
 }
@@ -39,6 +38,9 @@ pub struct Run {
 /// The option by which this benchmark runs a command as the target and writes
 /// down how long it took.
 pub const AS_TARGET: &str = "--as-target";
+
+/// Where that is written.
+const RESULT: &str = "target.json";
 
 /// Runs a command below nobody but ourselves: `FILE COMMAND…`.
 pub fn as_target(arguments: &[String]) {
@@ -63,7 +65,7 @@ pub fn as_target(arguments: &[String]) {
 /// Runs `argv` below `tool` in an empty directory; `named` as in
 /// [`Tool::command`].
 pub fn run(tool: Tool, directory: &Path, argv: &[String], named: bool) -> Run {
-    let result = directory.join("target.json");
+    let result = directory.join(RESULT);
     let own = std::env::current_exe().unwrap().display().to_string();
     let mut words = vec![own, AS_TARGET.to_owned(), result.display().to_string()];
     words.extend(argv.iter().cloned());
@@ -92,13 +94,16 @@ pub fn follow(tool: Tool, directory: &Path, mut command: Command) -> Run {
         .spawn()
         .unwrap();
     let mut run = Run::default();
+    let result = directory.join(RESULT);
     let process = Path::new("/proc").join(child.id().to_string());
     let status = loop {
         if let Some(status) = child.try_wait().unwrap() {
             break status;
         }
         run.resident = run.resident.max(resident(&process));
-        run.maps = run.maps.max(maps(&process));
+        if !result.exists() {
+            run.recording = run.resident;
+        }
         std::thread::sleep(LOOK);
     };
     let log = fs::read_to_string(directory.join("log")).unwrap_or_default();
@@ -118,41 +123,12 @@ pub fn cpu_time(who: UsageWho) -> f64 {
     seconds(usage.user_time()) + seconds(usage.system_time())
 }
 
-/// The high-water mark of a process's resident set (proc_pid_status(5)), less
-/// the eBPF maps that are mapped into it.
+/// The high-water mark of a process's resident set, in bytes
+/// (proc_pid_status(5)). eBPF maps that are mapped into it are part of it.
 fn resident(process: &Path) -> u64 {
-    let kibibytes = |line: &str| {
-        let word = line.split_whitespace().nth(1);
-        word.and_then(|word| word.parse::<u64>().ok()).unwrap_or(0)
-    };
     let status = fs::read_to_string(process.join("status")).unwrap_or_default();
-    let line = status.lines().find(|line| line.starts_with("VmHWM:"));
-    let peak = line.map_or(0, kibibytes);
-    let mappings = fs::read_to_string(process.join("smaps")).unwrap_or_default();
-    let (mut mapped, mut is_map) = (0, false);
-    for line in mappings.lines() {
-        if line.starts_with(|c: char| c.is_ascii_hexdigit() && !c.is_ascii_uppercase()) {
-            is_map = line.ends_with("bpf-map");
-        } else if is_map && line.starts_with("Rss:") {
-            mapped += kibibytes(line);
-        }
-    }
-    peak.saturating_sub(mapped) * 1024
-}
-
-/// What the kernel charges for a process's eBPF maps (`memlock` in fdinfo).
-fn maps(process: &Path) -> u64 {
-    let files = fs::read_dir(process.join("fdinfo")).into_iter().flatten();
-    let files = files
-        .flatten()
-        .filter_map(|file| fs::read_to_string(file.path()).ok());
-    let field = |text: &str, name: &str| {
-        let line = text.lines().find_map(|line| line.strip_prefix(name))?;
-        line.trim().parse::<u64>().ok()
-    };
-    // A map may have several descriptors.
-    let maps: BTreeMap<u64, u64> = files
-        .filter_map(|text| Some((field(&text, "map_id:")?, field(&text, "memlock:")?)))
-        .collect();
-    maps.values().sum()
+    let line = status.lines().find_map(|line| line.strip_prefix("VmHWM:"));
+    let kibibytes = line.and_then(|line| line.split_whitespace().next());
+    let kibibytes = kibibytes.and_then(|word| word.parse::<u64>().ok());
+    kibibytes.unwrap_or(0) * 1024
 }

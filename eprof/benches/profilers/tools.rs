@@ -97,6 +97,16 @@ impl Tool {
         command
     }
 
+    /// What has to follow, in the same directory, until stacks are known;
+    /// nothing for those who do it at once.
+    pub fn afterwards(self, directory: &Path) -> Option<Command> {
+        let Self::Perf(_) = self else { return None };
+        let mut command = Command::new("perf");
+        let path = self.recording(directory)?;
+        command.args(perf_script::SCRIPT).arg(path);
+        Some(command)
+    }
+
     /// The stacks of the recording in `directory`, and how often each was
     /// sampled.
     pub fn stacks(self, directory: &Path) -> Vec<(Walk, u64)> {
