@@ -105,7 +105,7 @@ impl Dice {
         self.0 ^= self.0 << 13;
         self.0 ^= self.0 >> 7;
         self.0 ^= self.0 << 17;
-        ((self.0 >> 32) * u64::from(limit) >> 32) as u32
+        (((self.0 >> 32) * u64::from(limit)) >> 32) as u32
     }
 }
 
@@ -140,16 +140,26 @@ fn write(path: &Path, samples: u64) {
             });
             for _ in 0..each.min(left) {
                 left -= 1;
+                let stack = leaves[(cpu * EACH + dice.below(EACH)) as usize];
                 record.samples.push(SampleCount {
                     task: TaskId(cpu),
                     zone: ZoneId(0),
-                    stack: leaves[(cpu * EACH + dice.below(EACH)) as usize],
+                    stack,
                     count: 1,
                     spent: Nanos(PERIOD + u64::from(dice.below(2000))),
                     counts: [0; 4],
                 });
             }
         }
+        // As they are recorded: each stack once.
+        record.samples.sort_by_key(|of| (of.task, of.stack));
+        record.samples.dedup_by(|next, of| {
+            let same = (next.task, next.stack) == (of.task, of.stack);
+            if same {
+                of.add(next);
+            }
+            same
+        });
         push(Record::Interval(record));
         begin += INTERVAL;
     }

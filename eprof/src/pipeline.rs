@@ -390,7 +390,7 @@ fn attributed(
     let catalog = &recording.catalog;
     let header = trusted(catalog);
     let settings = settings(&header)?;
-    let intervals = || recording.intervals();
+    let intervals = |samples| recording.intervals(samples);
     attribute::attribute_watched(&header, &catalog.tasks, intervals, &settings, watch)
 }
 

@@ -2,7 +2,7 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 
-use eprof::recording::RecordingFile;
+use eprof::recording::{RecordingFile, Samples};
 use eprof::source::{Domain, Scope};
 use eprof::timeline::{Interval, Timeline};
 
@@ -29,7 +29,7 @@ impl Run<'_> {
         let header = &file.catalog.header;
         let mut timeline = Timeline::new(header);
         let mut stretches = Vec::new();
-        for record in file.intervals().unwrap() {
+        for record in file.intervals(Samples::Read).unwrap() {
             stretches.extend(timeline.push(&record.unwrap()));
         }
         stretches.extend(timeline.finish().0);

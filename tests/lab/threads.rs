@@ -3,7 +3,7 @@
 use std::collections::BTreeMap;
 
 use eprof::kernel::Counter;
-use eprof::recording::RecordingFile;
+use eprof::recording::{RecordingFile, Samples};
 
 use super::{Column, Figure, Run};
 
@@ -52,7 +52,7 @@ impl Run<'_> {
     fn priced(&self) -> BTreeMap<u64, f64> {
         let file = RecordingFile::open(&self.directory.join("eprof.data")).unwrap();
         let mut priced: BTreeMap<u64, f64> = BTreeMap::new();
-        for record in file.intervals().unwrap() {
+        for record in file.intervals(Samples::Read).unwrap() {
             for thread in record.unwrap().threads {
                 let signals = thread.signals;
                 let count = |counter: Counter| signals.counts[counter as usize] as f64;

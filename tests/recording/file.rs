@@ -5,7 +5,7 @@ use std::path::{Path, PathBuf};
 
 use eprof::error::{Error, ErrorKind};
 use eprof::recording::format::VERSION;
-use eprof::recording::{IntervalRecord, Record, Recording, RecordingFile};
+use eprof::recording::{IntervalRecord, Record, Recording, RecordingFile, Samples};
 
 use super::sample;
 
@@ -31,11 +31,18 @@ fn intervals_can_be_read_as_often_as_wanted() {
     let file = RecordingFile::open(&path).unwrap();
     assert_eq!(file.catalog, whole.catalog);
     for _ in 0..2 {
-        let again: Vec<IntervalRecord> = file.intervals().unwrap().map(Result::unwrap).collect();
+        let again: Vec<IntervalRecord> = file
+            .intervals(Samples::Read)
+            .unwrap()
+            .map(Result::unwrap)
+            .collect();
         assert_eq!(again, whole.intervals);
     }
     // Two at a time do not disturb each other.
-    let pairs = file.intervals().unwrap().zip(file.intervals().unwrap());
+    let pairs = file
+        .intervals(Samples::Read)
+        .unwrap()
+        .zip(file.intervals(Samples::Read).unwrap());
     assert_eq!(
         pairs
             .filter(|(a, b)| a.as_ref().unwrap() == b.as_ref().unwrap())
@@ -54,7 +61,13 @@ fn a_recording_that_still_grows_is_read_as_it_was_when_opened() {
     let (_directory, path) = file(&begun);
     let file = RecordingFile::open(&path).unwrap();
     std::fs::write(&path, &bytes).unwrap();
-    assert_eq!(file.intervals().unwrap().map(Result::unwrap).count(), 2);
+    assert_eq!(
+        file.intervals(Samples::Read)
+            .unwrap()
+            .map(Result::unwrap)
+            .count(),
+        2
+    );
 }
 
 #[test]
@@ -75,7 +88,7 @@ fn a_file_that_changes_is_an_error() {
         let (_directory, path) = file(&bytes);
         let file = RecordingFile::open(&path).unwrap();
         std::fs::write(&path, &changed).unwrap();
-        let error = match file.intervals() {
+        let error = match file.intervals(Samples::Read) {
             Ok(intervals) => intervals
                 .map(|interval| interval.map(drop))
                 .find_map(Result::err),

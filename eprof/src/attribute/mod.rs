@@ -21,6 +21,7 @@ mod columns;
 mod idle;
 pub mod ledger;
 mod look;
+mod places;
 mod pool;
 mod process;
 mod sampled;
@@ -47,7 +48,7 @@ pub use watch::Watch;
 use crate::caveat::Caveat;
 use crate::error::Result;
 use crate::kernel::Task;
-use crate::recording::{Header, IntervalRecord};
+use crate::recording::{Header, IntervalRecord, Samples};
 use crate::timeline::{Interval, Timeline};
 use look::Look;
 
@@ -62,16 +63,17 @@ use look::Look;
 pub fn attribute<I>(
     header: &Header,
     tasks: &[Task],
-    records: impl FnMut() -> Result<I>,
+    mut records: impl FnMut() -> Result<I>,
     settings: &Settings,
 ) -> Result<Attributed>
 where
     I: IntoIterator<Item = Result<IntervalRecord>>,
 {
-    attribute_watched(header, tasks, records, settings, &mut ())
+    attribute_watched(header, tasks, |_| records(), settings, &mut ())
 }
 
-/// The same; `watch` is told how the books grow.
+/// The same; `watch` is told how the books grow. `records` may leave samples
+/// out where they are not needed.
 ///
 /// # Errors
 ///
@@ -79,7 +81,7 @@ where
 pub fn attribute_watched<I>(
     header: &Header,
     tasks: &[Task],
-    mut records: impl FnMut() -> Result<I>,
+    mut records: impl FnMut(Samples) -> Result<I>,
     settings: &Settings,
     watch: &mut dyn Watch,
 ) -> Result<Attributed>
@@ -88,11 +90,11 @@ where
 {
     settings.check(header)?;
     let mut look = Look::new(header, tasks, settings);
-    stream(header, records()?, |_, intervals| {
+    stream(header, records(Samples::Skipped)?, |_, intervals| {
         intervals.iter().for_each(|of| look.take(of));
     })?;
     let mut attribution = Attribution::new(header, tasks, look.choose(header, settings), settings);
-    let said = stream(header, records()?, |record, intervals| {
+    let said = stream(header, records(Samples::Read)?, |record, intervals| {
         if let Some(record) = record {
             watch.record(record);
             attribution.count(record);

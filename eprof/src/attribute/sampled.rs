@@ -8,6 +8,7 @@ use crate::source::MeterId;
 use crate::unit::{Microjoules, Timestamp};
 
 use super::ledger::{Price, StackCharge};
+use super::places::Places;
 use super::split::apportion;
 use super::watch::Watch;
 
@@ -53,7 +54,45 @@ struct Thread {
 #[derive(Clone, Debug, Default)]
 pub(super) struct Stacks {
     threads: BTreeMap<TaskId, Thread>,
-    charges: BTreeMap<(TaskId, Option<StackId>), (Price, u64)>,
+    charges: Charges,
+}
+
+/// What each stack of each thread was charged with.
+#[derive(Clone, Debug, Default)]
+struct Charges {
+    places: Places,
+    rows: Vec<StackCharge>,
+    /// Energy of threads that were never sampled.
+    without: BTreeMap<TaskId, Price>,
+}
+
+impl Charges {
+    fn of(&mut self, task: TaskId, stack: StackId) -> &mut StackCharge {
+        let place = self.places.of(task, stack, self.rows.len());
+        if place >= self.rows.len() {
+            self.rows.push(StackCharge {
+                task,
+                stack: Some(stack),
+                price: Price::default(),
+                samples: 0,
+            });
+        }
+        let last = self.rows.len() - 1;
+        &mut self.rows[place.min(last)]
+    }
+
+    /// All of them, by thread and stack.
+    fn rows(self) -> Vec<StackCharge> {
+        let mut rows = self.rows;
+        rows.extend(self.without.into_iter().map(|(task, price)| StackCharge {
+            task,
+            stack: None,
+            price,
+            samples: 0,
+        }));
+        rows.sort_unstable_by_key(|row| (row.task, row.stack));
+        rows
+    }
 }
 
 /// The stacks of each thread in a stretch, in ascending order, weighed by
@@ -104,8 +143,8 @@ pub(super) fn counts(
 impl Stacks {
     /// A sample was taken; counted once, however many meters there are.
     pub(super) fn count(&mut self, task: TaskId, stack: StackId, samples: u64) {
-        let (_, count) = self.charges.entry((task, Some(stack))).or_default();
-        *count = count.saturating_add(samples);
+        let row = self.charges.of(task, stack);
+        row.samples = row.samples.saturating_add(samples);
     }
 
     /// Splits a thread's price for one stretch of meter `meter`, in the pool
@@ -166,27 +205,22 @@ impl Stacks {
             let last: Counts = thread.last.iter().map(Seen::again).collect();
             put(&mut self.charges, task, thread.carried, &last, &mut tell);
         }
-        self.charges
-            .into_iter()
-            .map(|((task, stack), (price, samples))| StackCharge {
-                task,
-                stack,
-                price,
-                samples,
-            })
-            .collect()
+        self.charges.rows()
     }
 }
 
 fn put(
-    charges: &mut BTreeMap<(TaskId, Option<StackId>), (Price, u64)>,
+    charges: &mut Charges,
     task: TaskId,
     price: Price,
     counts: &Counts,
     tell: &mut dyn FnMut(&StackCharge),
 ) {
     let mut charge = |stack, price, samples| {
-        charges.entry((task, stack)).or_default().0 += price;
+        *match stack {
+            Some(stack) => &mut charges.of(task, stack).price,
+            None => charges.without.entry(task).or_default(),
+        } += price;
         tell(&StackCharge {
             task,
             stack,

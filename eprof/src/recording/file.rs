@@ -4,12 +4,15 @@ use std::fs::File;
 use std::io::{self, BufReader, Read};
 use std::os::unix::fs::FileExt;
 use std::path::{Path, PathBuf};
+use std::sync::Arc;
+use std::sync::mpsc::Receiver;
 
 use crate::error::{Error, ErrorKind, Result};
 
+use super::ahead::ahead;
 use super::catalog::Catalog;
 use super::read::Reader;
-use super::record::{IntervalRecord, Record};
+use super::record::{Header, IntervalRecord, Record};
 
 /// A recording in a file, of which only the catalogue is in memory; the
 /// intervals are read again each time they are asked for.
@@ -18,15 +21,25 @@ pub struct RecordingFile {
     /// Everything but the intervals.
     pub catalog: Catalog,
     path: PathBuf,
-    file: File,
+    file: Arc<File>,
     /// Where the recording begins in the file, in bytes.
     begin: u64,
     /// How many bytes of it are sound.
     accepted: u64,
 }
 
+/// Whether intervals are to have their samples.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Samples {
+    /// They are.
+    Read,
+    /// They need not: several times as fast.
+    Skipped,
+}
+
 impl RecordingFile {
-    /// Reads and checks the whole file, and keeps all but the intervals.
+    /// Reads the whole file, checks all but the samples, and keeps all but the
+    /// intervals.
     ///
     /// # Errors
     ///
@@ -49,12 +62,13 @@ impl RecordingFile {
                 format!("{} is not a regular file", path.display()),
             ));
         }
-        let file = File::open(path).map_err(failed)?;
+        let file = Arc::new(File::open(path).map_err(failed)?);
         let there = file.metadata().map_err(failed)?.len().saturating_sub(begin);
         let limit = begin.saturating_add(length);
         let input = Positioned::new(&file, begin, limit);
-        let mut reader =
-            Reader::new(input, Some(there.min(length))).map_err(|error| name(path, error))?;
+        let mut reader = Reader::new(input, Some(there.min(length)))
+            .map_err(|error| name(path, error))?
+            .without_samples();
         let catalog = Catalog::read(&mut reader, drop).map_err(|error| name(path, error))?;
         let accepted = reader.accepted();
         drop(reader);
@@ -67,20 +81,35 @@ impl RecordingFile {
         })
     }
 
-    /// The intervals, in order of time, read while they are iterated over.
+    /// The intervals, in order of time, read while they are iterated over, a
+    /// few of them ahead.
     ///
     /// # Errors
     ///
-    /// If the file was changed since it was opened.
-    pub fn intervals(&self) -> Result<Intervals<'_>> {
+    /// If the file was changed since it was opened, or no thread can be
+    /// started that reads it.
+    pub fn intervals(&self, samples: Samples) -> Result<Intervals> {
         let limit = self.begin.saturating_add(self.accepted);
         let input = Positioned::new(&self.file, self.begin, limit);
         let reader = Reader::new(input, None).map_err(|error| name(&self.path, error))?;
-        Ok(Intervals {
-            reader,
-            recording: self,
+        let stream = Stream {
+            reader: match samples {
+                Samples::Read => reader,
+                Samples::Skipped => reader.without_samples(),
+            },
+            header: self.catalog.header.clone(),
+            path: self.path.clone(),
+            accepted: self.accepted,
             done: false,
-        })
+        };
+        let ahead = ahead(stream).map_err(|error| {
+            Error::new(
+                ErrorKind::Unavailable,
+                format!("cannot start a thread that reads the recording: {error}"),
+            )
+            .remedy("ulimit -u tells how many there may be")
+        })?;
+        Ok(Intervals { ahead, done: false })
     }
 }
 
@@ -95,28 +124,56 @@ fn name(path: &Path, error: Error) -> Error {
 
 /// The intervals of a [`RecordingFile`].
 #[derive(Debug)]
-pub struct Intervals<'a> {
-    reader: Reader<BufReader<Positioned<'a>>>,
-    recording: &'a RecordingFile,
+pub struct Intervals {
+    ahead: Receiver<Option<Result<IntervalRecord>>>,
     done: bool,
 }
 
-impl Iterator for Intervals<'_> {
+impl Iterator for Intervals {
+    type Item = Result<IntervalRecord>;
+
+    fn next(&mut self) -> Option<Self::Item> {
+        if self.done {
+            return None;
+        }
+        let item = self.ahead.recv().unwrap_or_else(|_| {
+            Some(Err(Error::new(
+                ErrorKind::Internal,
+                "the thread that reads the recording has died",
+            )))
+        });
+        self.done = !matches!(item, Some(Ok(_)));
+        item
+    }
+}
+
+/// The intervals, as the thread that reads them finds them.
+#[derive(Debug)]
+struct Stream {
+    reader: Reader<BufReader<Positioned>>,
+    /// What the file was when it was opened.
+    header: Header,
+    path: PathBuf,
+    accepted: u64,
+    done: bool,
+}
+
+impl Iterator for Stream {
     type Item = Result<IntervalRecord>;
 
     fn next(&mut self) -> Option<Self::Item> {
         while !self.done {
             match self.reader.next() {
                 Some(Ok(Record::Interval(interval))) => return Some(Ok(interval)),
-                Some(Ok(Record::Header(header))) if *header != self.recording.catalog.header => {
+                Some(Ok(Record::Header(header))) if *header != self.header => {
                     return Some(Err(self.changed()));
                 }
                 Some(Ok(_)) => {}
                 Some(Err(error)) => {
                     self.done = true;
-                    return Some(Err(name(&self.recording.path, error)));
+                    return Some(Err(name(&self.path, error)));
                 }
-                None if self.reader.accepted() != self.recording.accepted => {
+                None if self.reader.accepted() != self.accepted => {
                     return Some(Err(self.changed()));
                 }
                 None => self.done = true,
@@ -126,29 +183,29 @@ impl Iterator for Intervals<'_> {
     }
 }
 
-impl Intervals<'_> {
+impl Stream {
     /// Ends the iteration: the file is not what it was when it was opened.
     fn changed(&mut self) -> Error {
         self.done = true;
-        let path = self.recording.path.display();
+        let path = self.path.display();
         Error::new(ErrorKind::Data, format!("{path} changed while it was read"))
     }
 }
 
 /// Reads a file from somewhere up to a limit, at a position of its own.
 #[derive(Debug)]
-struct Positioned<'a> {
-    file: &'a File,
+struct Positioned {
+    file: Arc<File>,
     position: u64,
     limit: u64,
 }
 
-impl<'a> Positioned<'a> {
-    fn new(file: &'a File, position: u64, limit: u64) -> BufReader<Self> {
+impl Positioned {
+    fn new(file: &Arc<File>, position: u64, limit: u64) -> BufReader<Self> {
         BufReader::with_capacity(
             64 << 10,
             Self {
-                file,
+                file: Arc::clone(file),
                 position,
                 limit,
             },
@@ -156,7 +213,7 @@ impl<'a> Positioned<'a> {
     }
 }
 
-impl Read for Positioned<'_> {
+impl Read for Positioned {
     fn read(&mut self, buffer: &mut [u8]) -> io::Result<usize> {
         let left = usize::try_from(self.limit.saturating_sub(self.position)).unwrap_or(usize::MAX);
         let wanted = buffer.len().min(left);

@@ -10,6 +10,8 @@
 //!                          (checks)
 //! ```
 
+mod ahead;
+mod brief;
 pub mod capture;
 pub mod catalog;
 pub mod check;
@@ -28,7 +30,7 @@ pub mod write;
 
 pub use capture::{Capture, Finished};
 pub use catalog::{Catalog, Rename};
-pub use file::{Intervals, RecordingFile};
+pub use file::{Intervals, RecordingFile, Samples};
 pub use load::Recording;
 pub use merged::{Merged, MergedWriter};
 pub use read::Reader;

@@ -5,6 +5,7 @@ use std::io::Read;
 use crate::caveat::Caveat;
 use crate::error::{Error, ErrorKind, Result};
 
+use super::brief;
 use super::check::Checker;
 use super::format::PROLOGUE;
 use super::frames::{Damage, Frames};
@@ -38,6 +39,8 @@ pub struct Reader<R: Read> {
     accepted: u64,
     damage: Option<Damage>,
     done: bool,
+    /// Whether the samples of intervals are stepped over.
+    brief: bool,
 }
 
 impl<R: Read> Reader<R> {
@@ -59,7 +62,16 @@ impl<R: Read> Reader<R> {
             accepted: PROLOGUE,
             damage: None,
             done: false,
+            brief: false,
         })
+    }
+
+    /// Leaves all intervals without samples, which are not looked at then.
+    pub fn without_samples(self) -> Self {
+        Self {
+            brief: true,
+            ..self
+        }
     }
 
     /// How many bytes from the start are sound, as far as was read.
@@ -130,8 +142,12 @@ impl<R: Read> Reader<R> {
             Some(&INTERVAL) => rest.len(),
             _ => rest.len().min(MAX_SMALL),
         };
-        let (record, left) = postcard::take_from_bytes::<Record>(&rest[..limit])
-            .map_err(|error| self.refuse(format!("has a record that is none ({error})")))?;
+        let decoded = match rest {
+            [INTERVAL, interval @ ..] if self.brief => brief::interval(interval),
+            _ => postcard::take_from_bytes::<Record>(&rest[..limit]),
+        };
+        let (record, left) =
+            decoded.map_err(|error| self.refuse(format!("has a record that is none ({error})")))?;
         self.next += limit - left.len();
         self.checker
             .check(&record)
