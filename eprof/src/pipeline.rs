@@ -13,7 +13,7 @@ use crate::error::{Error, ErrorKind, Result};
 use crate::kernel::{Counter, Probe, Sideband};
 use crate::profile::{Course, CourseWatch, Detail, Group, Moments, MomentsWatch, Profile, Sum};
 use crate::recording::merged::Labels;
-use crate::recording::{Capture, Catalog, Header, Merged, RecordingFile};
+use crate::recording::{Capture, Catalog, Header, Merged, RecordingFile, Samples};
 use crate::session::{Moment, Plan, Recorder, header};
 use crate::source::idle::Idling;
 use crate::source::{self, KnownIdle, Selected, baseline};
@@ -362,7 +362,7 @@ pub fn counted(path: &Path, counter: Counter) -> Result<Option<u64>> {
         return Ok(None);
     }
     let mut sum = 0u64;
-    for interval in recording.intervals()? {
+    for interval in recording.intervals(Samples::Skipped)? {
         for cpu in interval?.cpus {
             sum = sum.saturating_add(cpu.target.counts[counter as usize]);
         }

@@ -122,7 +122,7 @@ fn what_has_no_name_says_so() {
     ] {
         assert!(keys.contains(&expected), "{expected:?}");
     }
-    assert_eq!(profile.stacks[0].frames[0].key, key("[truncated]", ""));
+    assert_eq!(*profile.stacks[0].frames[0].key, key("[truncated]", ""));
 }
 
 #[test]

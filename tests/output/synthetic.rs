@@ -2,6 +2,7 @@
 //! else is derived by addition.
 
 use std::collections::{BTreeMap, BTreeSet};
+use std::sync::Arc;
 
 use eprof::attribute::{Account, HalfWidth, Price, Rule, Weighing};
 use eprof::caveat::Caveat;
@@ -224,16 +225,16 @@ impl Synthetic {
                     .map(|frame| {
                         let (function, module) = frame.rsplit_once('@').unwrap_or((frame, ""));
                         SymbolFrame {
-                            key: FunctionKey {
+                            key: Arc::new(FunctionKey {
                                 function: function.to_owned(),
                                 module: module.to_owned(),
-                            },
+                            }),
                             inlined: function == "utf8::decode",
                         }
                     })
                     .collect();
                 let price = self.price(*uj);
-                let leaf = frames.last().map(|frame| frame.key.clone());
+                let leaf = frames.last().map(|frame| (*frame.key).clone());
                 if let Some(leaf) = leaf {
                     let module = modules.entry(leaf.module.clone()).or_default();
                     module.0 += price;
@@ -242,7 +243,7 @@ impl Synthetic {
                     own.0 += price;
                     own.2 += samples;
                 }
-                let distinct: BTreeSet<&FunctionKey> = frames.iter().map(|f| &f.key).collect();
+                let distinct: BTreeSet<&FunctionKey> = frames.iter().map(|f| &*f.key).collect();
                 for function in distinct {
                     functions.entry(function.clone()).or_default().1 += price;
                 }

@@ -16,9 +16,13 @@ pub(super) type Row = [f64; WIDTH];
 /// Which column holds what.
 #[derive(Clone, Debug)]
 pub(super) struct Columns {
+    /// First the times by core type.
     signals: Vec<Signal>,
-    of_zone: BTreeMap<ZoneId, String>,
-    of_cpu: BTreeMap<u32, String>,
+    /// The core types.
+    cores: Vec<String>,
+    /// Position of the core type, by zone and by CPU.
+    of_zone: BTreeMap<ZoneId, usize>,
+    of_cpu: BTreeMap<u32, usize>,
 }
 
 impl Columns {
@@ -30,10 +34,12 @@ impl Columns {
         cores.dedup();
         // More types than columns share the last one: they differ least.
         cores.truncate(WIDTH - Counter::ALL.len() - 3);
-        let last = cores.last().copied().unwrap_or_default();
-        let known = |core: &String| match cores.contains(&core.as_str()) {
-            true => core.clone(),
-            false => last.to_owned(),
+        let last = cores.len().saturating_sub(1);
+        let known = |core: &String| {
+            cores
+                .iter()
+                .position(|of| *of == core.as_str())
+                .unwrap_or(last)
         };
         let times = cores.iter().map(|core| Signal::Time((*core).to_owned()));
         let counts = header.counters.iter().copied().map(Signal::Count);
@@ -45,6 +51,7 @@ impl Columns {
                 .chain([Signal::Wakeups, Signal::Migrations])
                 .take(WIDTH)
                 .collect(),
+            cores: cores.iter().map(|core| (*core).to_owned()).collect(),
             of_zone: zones().map(|zone| (zone.id, known(&zone.core))).collect(),
             of_cpu: zones()
                 .flat_map(|zone| zone.cpus.iter().map(|&cpu| (cpu, known(&zone.core))))
@@ -82,11 +89,17 @@ impl Columns {
         self.row(self.of_cpu.get(&cpu), signals)
     }
 
-    fn row(&self, core: Option<&String>, signals: &Signals) -> Row {
-        let core = core.map_or("", String::as_str);
+    fn row(&self, core: Option<&usize>, signals: &Signals) -> Row {
+        // What is in no zone ran on a core that has no name.
+        let nameless = || self.cores.iter().position(String::is_empty);
+        let core = core.copied().or_else(nameless).unwrap_or(usize::MAX);
+        let name = self.cores.get(core).map_or("", String::as_str);
         let mut row = [0.0; WIDTH];
-        for (cell, signal) in row.iter_mut().zip(&self.signals) {
-            *cell = signal.of(signals, core) as f64;
+        for (place, (cell, signal)) in row.iter_mut().zip(&self.signals).enumerate() {
+            // Another core's time: none.
+            if place >= self.cores.len() || place == core {
+                *cell = signal.of(signals, name) as f64;
+            }
         }
         row
     }

@@ -74,12 +74,18 @@ pub(super) fn by_code(
         let Some(leaf) = leaf else { continue };
         let row = functions.entry(leaf).or_default();
         row.lead(*thread, price, samples);
-        let row = modules.entry(module(names.function(2 * leaf)));
-        row.or_default().lead(*thread, price, samples);
+        let key = names.function(2 * leaf);
+        let module = module(&key);
+        if !modules.contains_key(module) {
+            modules.insert(module.to_owned(), Sum::default());
+        }
+        if let Some(row) = modules.get_mut(module) {
+            row.lead(*thread, price, samples);
+        }
     }
 
     let functions = functions.into_iter().map(|(function, sum)| FunctionRow {
-        key: names.function(2 * function),
+        key: (*names.function(2 * function)).clone(),
         own: sum.own,
         total: sum.total,
         ci90: of_parts(&sum.parts, rows),
@@ -125,10 +131,10 @@ pub(super) fn by_code(
 }
 
 /// The module of a function; what is in no module is its own.
-fn module(key: FunctionKey) -> String {
+fn module(key: &FunctionKey) -> &str {
     if key.module.is_empty() {
-        key.function
+        &key.function
     } else {
-        key.module
+        &key.module
     }
 }

@@ -139,15 +139,17 @@ fn plain(function: &str) -> &str {
 
 #[cfg(test)]
 mod tests {
+    use std::sync::Arc;
+
     use super::*;
 
     fn frame(name: &str) -> SymbolFrame {
         let (function, module) = name.split_once('@').unwrap_or((name, ""));
         SymbolFrame {
-            key: FunctionKey {
+            key: Arc::new(FunctionKey {
                 function: function.to_owned(),
                 module: module.to_owned(),
-            },
+            }),
             inlined: function == "inlined",
         }
     }

@@ -187,8 +187,8 @@ pub struct CpuRow {
 /// A frame with its name.
 #[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub struct SymbolFrame {
-    /// The function.
-    pub key: FunctionKey,
+    /// The function; one for all frames.
+    pub key: Arc<FunctionKey>,
     /// Whether it was inlined into the frame before it.
     pub inlined: bool,
 }

@@ -1,6 +1,7 @@
 //! Frames become functions, stacks become lists of them.
 
 use std::collections::{BTreeMap, BTreeSet};
+use std::sync::Arc;
 
 use crate::kernel::StackEnd;
 use crate::recording::{Catalog, Frame, FrameId, Line, StackId};
@@ -30,7 +31,7 @@ pub(super) type Code = usize;
 #[derive(Debug)]
 pub(super) struct Names {
     /// Sorted.
-    functions: Vec<FunctionKey>,
+    functions: Vec<Arc<FunctionKey>>,
     stacks: BTreeMap<StackId, Vec<Code>>,
 }
 
@@ -60,14 +61,14 @@ impl Names {
         let unsampled = special(UNSAMPLED);
         let unknown = special(UNKNOWN);
         let interrupt = kernel(INTERRUPT);
-        let keys: BTreeSet<&FunctionKey> = resolved
+        let keys: BTreeSet<&Arc<FunctionKey>> = resolved
             .values()
             .flatten()
             .map(|frame| &frame.key)
             .chain([&unsampled, &unknown, &interrupt])
             .collect();
-        let functions: Vec<FunctionKey> = keys.into_iter().cloned().collect();
-        let position = |key: &FunctionKey| functions.binary_search(key).unwrap_or_default();
+        let functions: Vec<Arc<FunctionKey>> = keys.into_iter().cloned().collect();
+        let position = |key: &Arc<FunctionKey>| functions.binary_search(key).unwrap_or_default();
         let codes: BTreeMap<FrameId, Vec<Code>> = resolved
             .iter()
             .map(|(&frame, frames)| {
@@ -78,7 +79,10 @@ impl Names {
             .collect();
         let nothing = vec![2 * position(&unknown)];
         let interrupt = 2 * position(&interrupt);
-        let enters: Vec<bool> = functions.iter().map(kind::enters_interrupt).collect();
+        let enters: Vec<bool> = functions
+            .iter()
+            .map(|of| kind::enters_interrupt(of))
+            .collect();
         let enters = |code: Code| enters.get(code / 2).copied().unwrap_or(false);
         let stacks = paths.into_iter().map(|(stack, path)| {
             let path = path.iter().filter_map(|frame| codes.get(frame));
@@ -108,7 +112,7 @@ impl Names {
     }
 
     /// The function of a code.
-    pub(super) fn function(&self, code: Code) -> FunctionKey {
+    pub(super) fn function(&self, code: Code) -> Arc<FunctionKey> {
         let key = self.functions.get(code / 2);
         key.cloned().unwrap_or_else(|| special(UNKNOWN))
     }
@@ -167,10 +171,10 @@ fn resolve(
         .take(if detail.inlined { usize::MAX } else { 1 })
         .enumerate()
         .map(|(depth, (at, function))| SymbolFrame {
-            key: FunctionKey {
+            key: Arc::new(FunctionKey {
                 function: at_line(function, line(at)),
                 module: module.clone(),
-            },
+            }),
             inlined: depth > 0,
         })
         .collect();
@@ -180,10 +184,10 @@ fn resolve(
     vec![plain(if module.is_empty() {
         special(UNKNOWN)
     } else {
-        FunctionKey {
+        Arc::new(FunctionKey {
             function: format!("{UNKNOWN} in {module}"),
             module,
-        }
+        })
     })]
 }
 
@@ -224,21 +228,21 @@ fn module(path: &str) -> String {
     if name.is_empty() { path } else { name }.to_owned()
 }
 
-fn special(name: &str) -> FunctionKey {
-    FunctionKey {
+fn special(name: &str) -> Arc<FunctionKey> {
+    Arc::new(FunctionKey {
         function: name.to_owned(),
         module: String::new(),
-    }
+    })
 }
 
-fn kernel(name: &str) -> FunctionKey {
-    FunctionKey {
+fn kernel(name: &str) -> Arc<FunctionKey> {
+    Arc::new(FunctionKey {
         function: name.to_owned(),
         module: KERNEL.to_owned(),
-    }
+    })
 }
 
-fn plain(key: FunctionKey) -> SymbolFrame {
+fn plain(key: Arc<FunctionKey>) -> SymbolFrame {
     SymbolFrame {
         key,
         inlined: false,

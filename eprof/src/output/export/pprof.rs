@@ -10,6 +10,7 @@ use std::collections::HashMap;
 use std::hash::Hash;
 use std::io::{self, Write};
 use std::path::Path;
+use std::sync::Arc;
 
 use flate2::Compression;
 use flate2::write::GzEncoder;
@@ -295,10 +296,10 @@ fn proto(profile: &Profile) -> Proto {
         locations.reverse();
         if locations.is_empty() {
             let unsampled = SymbolFrame {
-                key: FunctionKey {
+                key: Arc::new(FunctionKey {
                     function: UNSAMPLED.into(),
                     module: String::new(),
-                },
+                }),
                 inlined: false,
             };
             locations.push(builder.location(&[unsampled]));
