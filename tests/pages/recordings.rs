@@ -5,7 +5,7 @@ use std::path::{Path, PathBuf};
 use eprof::attribute::{Attributed, Settings, attribute_watched};
 use eprof::output::plot::MOST_CONSUMERS;
 use eprof::profile::{Course, CourseWatch, Detail, Group, Moments, MomentsWatch, Profile};
-use eprof::recording::{Recording, RecordingFile};
+use eprof::recording::{Recording, RecordingFile, Samples};
 
 pub(crate) const RECORDINGS: [&str; 4] = [
     "twins-and-others+calibrated",
@@ -23,7 +23,11 @@ pub(crate) fn path(name: &str) -> PathBuf {
 /// All of a recording, to be changed.
 pub(crate) fn recording(name: &str) -> Recording {
     let file = RecordingFile::open(&path(name)).unwrap();
-    let intervals = file.intervals().unwrap().map(Result::unwrap).collect();
+    let intervals = file
+        .intervals(Samples::Read)
+        .unwrap()
+        .map(Result::unwrap)
+        .collect();
     Recording {
         catalog: file.catalog,
         intervals,
@@ -40,7 +44,7 @@ pub(crate) struct Analysed {
 
 pub(crate) fn analysed(recording: &Recording, group: Option<Group>) -> Analysed {
     let catalog = &recording.catalog;
-    let records = || Ok(recording.intervals.iter().cloned().map(Ok));
+    let records = |_| Ok(recording.intervals.iter().cloned().map(Ok));
     let settings = Settings::default();
     let (header, tasks) = (&catalog.header, &catalog.tasks);
     let mut watch = CourseWatch::new(header);
