@@ -195,7 +195,7 @@ impl Side {
             }
             // A recursive function contains itself, but counts once.
             let distinct: BTreeSet<&FunctionKey> =
-                row.frames.iter().map(|frame| &frame.key).collect();
+                row.frames.iter().map(|frame| &*frame.key).collect();
             for function in distinct {
                 functions.entry(function).or_default().1.add(row, time);
             }
