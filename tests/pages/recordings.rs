@@ -5,7 +5,9 @@ use std::path::{Path, PathBuf};
 use eprof::attribute::{Attributed, Settings, attribute_watched};
 use eprof::output::plot::MOST_CONSUMERS;
 use eprof::profile::{Course, CourseWatch, Detail, Group, Moments, MomentsWatch, Profile};
-use eprof::recording::{Recording, RecordingFile, Samples};
+use eprof::recording::{IntervalRecord, Recording, RecordingFile, Samples};
+use eprof::source::MeterId;
+use eprof::unit::{Nanos, Timestamp};
 
 pub(crate) const RECORDINGS: [&str; 4] = [
     "twins-and-others+calibrated",
@@ -110,5 +112,41 @@ pub(crate) fn silent(mut recording: Recording) -> Recording {
     for of in &mut recording.intervals {
         of.readings.clear();
     }
+    recording
+}
+
+/// The same again and again, one after the other.
+pub(crate) fn longer(mut recording: Recording, times: u64) -> Recording {
+    let once = recording.intervals.clone();
+    let (first, last) = (&once[0], once.last().unwrap());
+    let length = last.end.since(first.end);
+    // What each register counted in one run.
+    let counted = |meter: MeterId| {
+        let raw = |of: &IntervalRecord| {
+            let mut readings = of.readings.iter();
+            readings.find(|of| of.meter == meter).map(|of| of.raw)
+        };
+        raw(last).unwrap() - raw(first).unwrap()
+    };
+    for time in 1..times {
+        let later = |at: &mut Timestamp| *at = *at + Nanos(length.0 * time);
+        for mut of in once.iter().skip(1).cloned() {
+            later(&mut of.begin);
+            later(&mut of.end);
+            for reading in &mut of.readings {
+                reading.raw += counted(reading.meter) * time;
+                later(&mut reading.begin);
+                later(&mut reading.end);
+                if let Some(edge) = &mut reading.edge {
+                    later(&mut edge.at);
+                }
+            }
+            recording.intervals.push(of);
+        }
+    }
+    if let Some(end) = &mut recording.catalog.end {
+        end.ended = end.ended + Nanos(length.0 * (times - 1));
+    }
+    recording.catalog.gone.fill(None);
     recording
 }

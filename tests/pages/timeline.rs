@@ -9,7 +9,7 @@ use eprof::profile::{Course, Group, Profile};
 use roxmltree::{Document, Node};
 
 use crate::recordings::{
-    HOSTILE, RECORDINGS, analysed, hostile, interrupted, path, recording, silent,
+    HOSTILE, RECORDINGS, analysed, hostile, interrupted, longer, path, recording, silent,
 };
 use crate::support::eprof;
 
@@ -173,6 +173,28 @@ fn a_picture_stays_small_and_says_the_same_each_time() {
             .iter()
             .all(|meter| meter.known.len() <= 512)
     );
+}
+
+#[test]
+fn a_long_run_is_no_larger_a_picture() {
+    let short = analysed(&recording("phases-20ms"), None);
+    let long = analysed(&longer(recording("phases-20ms"), 12), None);
+    let sizes = [&short, &long].map(|of| picture(&of.profile, &of.course).len());
+    assert!(sizes[1] < 3 * sizes[0], "{sizes:?}");
+    assert!(long.course.grain.width > short.course.grain.width);
+    for (course, ledger) in long
+        .course
+        .meters
+        .iter()
+        .zip(&long.attributed.ledger.meters)
+    {
+        assert!(course.known.len() <= 512 && course.known.len() > 200);
+        assert_eq!(course.sum(), ledger.total.0);
+        let once = short.attributed.ledger.meters[usize::from(ledger.meter.0)]
+            .total
+            .0;
+        assert!(ledger.total.0 > 11 * once, "{} {once}", ledger.total.0);
+    }
 }
 
 #[test]
