@@ -2,7 +2,7 @@
 
 use std::path::{Path, PathBuf};
 
-use eprof::attribute::{Attributed, Settings, attribute_watched};
+use eprof::attribute::{Attributed, Settings, StackCharge, Stretch, Watch, attribute_watched};
 use eprof::output::plot::MOST_CONSUMERS;
 use eprof::profile::{Course, CourseWatch, Detail, Group, Moments, MomentsWatch, Profile};
 use eprof::recording::{IntervalRecord, Recording, RecordingFile, Samples};
@@ -44,17 +44,35 @@ pub(crate) struct Analysed {
     pub(crate) moments: Moments,
 }
 
+/// Two that are told the same.
+struct Both(CourseWatch, MomentsWatch);
+
+impl Watch for Both {
+    fn record(&mut self, record: &IntervalRecord) {
+        self.0.record(record);
+        self.1.record(record);
+    }
+
+    fn stretch(&mut self, stretch: &Stretch<'_>) {
+        self.0.stretch(stretch);
+        self.1.stretch(stretch);
+    }
+
+    fn stack(&mut self, during: (Timestamp, Timestamp), charge: &StackCharge) {
+        self.0.stack(during, charge);
+        self.1.stack(during, charge);
+    }
+}
+
 pub(crate) fn analysed(recording: &Recording, group: Option<Group>) -> Analysed {
     let catalog = &recording.catalog;
     let records = |_| Ok(recording.intervals.iter().cloned().map(Ok));
     let settings = Settings::default();
     let (header, tasks) = (&catalog.header, &catalog.tasks);
-    let mut watch = CourseWatch::new(header);
+    let mut watch = Both(CourseWatch::new(header), MomentsWatch::default());
     let attributed = attribute_watched(header, tasks, records, &settings, &mut watch).unwrap();
-    let course = watch.finish(catalog, &attributed, group, MOST_CONSUMERS);
-    let mut watch = MomentsWatch::default();
-    attribute_watched(header, tasks, records, &settings, &mut watch).unwrap();
-    let moments = watch.finish(catalog, &attributed, Detail::default());
+    let course = watch.0.finish(catalog, &attributed, group, MOST_CONSUMERS);
+    let moments = watch.1.finish(catalog, &attributed, Detail::default());
     Analysed {
         profile: Profile::build(catalog, &attributed),
         attributed,
