@@ -189,7 +189,13 @@ impl Contrast {
 
     /// The probability of a difference at least as large where there is none.
     pub fn p(&self) -> f64 {
-        if self.estimate.abs() <= f64::EPSILON * self.base.abs() {
+        // Sums of the same numbers in another order are no difference, even
+        // where nothing varies.
+        let rounding = match self.scale {
+            Scale::Ratio => 4.0 * f64::EPSILON,
+            Scale::Difference => 4.0 * f64::EPSILON * (self.base.abs() + self.new.abs()),
+        };
+        if self.estimate.abs() <= rounding {
             return 1.0;
         }
         student::both_tails(self.estimate / self.error, self.freedom)

@@ -149,6 +149,14 @@ fn what_never_varies_and_differs_has_changed() {
 }
 
 #[test]
+fn large_numbers_that_hardly_vary_may_differ_a_little() {
+    let old = [1e12, 1e12 + 1e5, 1e12 - 1e5, 1e12 + 5e4];
+    let new = old.map(|count| count + 5e6);
+    let contrast = contrast(&old, &new);
+    assert_eq!(contrast.verdict(Confidence::NINETY_NINE), Verdict::Worse);
+}
+
+#[test]
 fn a_single_run_borrows_the_spread_of_the_others() {
     let one = contrast(&OLD, &[10.6]);
     assert_eq!(one.verdict(confidence(0.95)), Verdict::Undetected);
