@@ -49,6 +49,7 @@ fn every_command_has_help_with_examples() {
         "list",
         "doctor",
         "completions",
+        "man",
     ] {
         let help = run(&[command, "--help"]);
         assert!(help.status.success(), "{command}");
@@ -86,6 +87,35 @@ fn completions_exist_for_the_usual_shells() {
         assert!(script.status.success(), "{shell}");
         assert!(text(&script.stdout).contains("flamegraph"), "{shell}");
     }
+}
+
+#[test]
+fn every_command_has_a_manual_page_with_all_its_options() {
+    let directory = tempfile::tempdir().unwrap();
+    let written = run(&["man", directory.path().to_str().unwrap()]);
+    assert!(written.status.success(), "{written:?}");
+    let help = text(&run(&["--help"]).stdout);
+    let commands = help.lines().skip_while(|line| *line != "Commands:").skip(1);
+    let commands: Vec<&str> = commands
+        .take_while(|line| !line.is_empty())
+        .filter_map(|line| line.split_whitespace().next())
+        .filter(|command| *command != "help")
+        .collect();
+    assert!(commands.contains(&"run"), "{help}");
+    for command in commands {
+        let page = directory.path().join(format!("eprof-{command}.1"));
+        let page = std::fs::read_to_string(page).unwrap().replace("\\-", "-");
+        let help = text(&run(&[command, "--help"]).stdout);
+        let options = help
+            .split_whitespace()
+            .filter(|word| word.starts_with("--"));
+        for option in options {
+            let name = option.trim_end_matches(|c: char| !c.is_ascii_lowercase());
+            assert!(page.contains(name), "{command} {option}");
+        }
+    }
+    let whole = text(&run(&["man"]).stdout);
+    assert!(whole.contains(".TH eprof 1"), "{whole}");
 }
 
 #[test]

@@ -14,6 +14,7 @@ mod duration;
 mod export;
 mod flamegraph;
 mod machine;
+mod man;
 mod merge;
 mod naming;
 mod place;
@@ -50,5 +51,6 @@ pub fn execute(cli: Cli) -> Result<u8> {
         Command::List(args) => machine::list(&args, &root),
         Command::Doctor(args) => machine::doctor(&args, &root),
         Command::Completions { shell } => complete::execute(shell),
+        Command::Man { directory } => man::execute(directory.as_deref()),
     }
 }

@@ -107,6 +107,15 @@ pub enum Command {
         /// The shell
         shell: clap_complete::Shell,
     },
+    /// Print the manual page, or write those of all commands
+    #[command(
+        after_help = "Examples:\n  eprof man | man -l -\n  eprof man /usr/local/share/man/man1"
+    )]
+    Man {
+        /// Where to write a page for each command
+        #[arg(value_name = "DIR")]
+        directory: Option<PathBuf>,
+    },
 }
 
 /// How `run`, `calibrate`, `list` and `doctor` write.
