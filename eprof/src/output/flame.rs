@@ -59,7 +59,10 @@ pub fn write(profile: &Profile, mut out: impl Write) -> io::Result<()> {
     } else {
         "µJ".to_owned()
     };
-    let lines: Vec<String> = stacks.lines().rev().collect();
+    // A little less than what inferno leaves out: it rounds in its own way.
+    let least = stacks.total().unwrap_or(0) as f64 * NARROWEST * 0.99;
+    let mut lines = stacks.wide(least);
+    lines.reverse();
     let mut svg = Vec::new();
     flamegraph::from_lines(&mut options, lines.iter().map(String::as_str), &mut svg)?;
     let boxes = Boxes::of(profile, &stacks);
