@@ -11,7 +11,16 @@ pub(super) fn value(metric: Metric, x: f64) -> String {
     match metric {
         Metric::Energy => figure(x / 1e6, None, "J").text(),
         Metric::CpuTime => time(x.round().max(0.0) as u64),
-        Metric::Instructions => count(x.round().max(0.0) as u64),
+        Metric::Instructions => instructions(x.max(0.0)),
+    }
+}
+
+/// A number of instructions: `48.30 G`.
+fn instructions(x: f64) -> String {
+    match x {
+        x if x >= 1e9 => format!("{:.2} G", x / 1e9),
+        x if x >= 1e6 => format!("{:.2} M", x / 1e6),
+        x => count(x.round() as u64),
     }
 }
 
@@ -187,5 +196,7 @@ mod tests {
         assert_eq!(changes(interval), "-1.2 … +5.9 %");
         assert_eq!(signed(Metric::Energy, -1500.0), "-1.50 mJ");
         assert_eq!(signed(Metric::CpuTime, 0.0), "0 s");
+        assert_eq!(signed(Metric::Instructions, 48_295_919_533.0), "+48.30 G");
+        assert_eq!(value(Metric::Instructions, 20_000.0), "20,000");
     }
 }

@@ -14,7 +14,7 @@
 //! | `other` | rows of the target's other figures, by metric |
 //! | `detectable` | the smallest change of the target that these runs find with a probability of 0.9 |
 //! | `runs_needed` | runs of each side that would find the change that was seen |
-//! | `domains`, `commands`, `threads`, `functions`, `inclusive`, `stacks` | rows; but for `inclusive` (functions with what they call) each kind adds up to `total` |
+//! | `domains`, `commands`, `threads`, `functions`, `inclusive`, `stacks` | rows; each kind adds up to `total`, but for `inclusive` (functions with what they call) and `domains` (some meters are part of others) |
 //! | `gates` | what was gated: `function` (`null`: the target), `limit`, `increase`, `interval`, `outcome` (`pass`, `undecided`, `exceeded`) |
 //! | `caveats` | what makes the comparison less true |
 //!
