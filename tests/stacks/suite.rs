@@ -195,6 +195,11 @@ pub fn all() -> Vec<Program> {
     if cfg!(target_arch = "x86_64") {
         let flags = &["-O2", "-fcf-protection", NO_FP];
         programs.push(c("C -O2 -fcf-protection", &["chain.c"], flags, &[CHAIN]));
+        let chain: &[&str] = &["main", "alpha", "beta", "gamma_", "delta"];
+        let flags = &["-O2", NO_FP];
+        let mut made = c("trampolines of CPython", &["trampoline.c"], flags, &[chain]);
+        made.demand.jit = true;
+        programs.push(made);
     }
     programs.extend(system::all());
     programs

@@ -5,7 +5,9 @@ use std::sync::Arc;
 
 use eprof_common::{Region, Space};
 
+use super::live::Live;
 use super::table::Table;
+use super::trampoline;
 use crate::kernel::Probe;
 use crate::recording::ObjectId;
 use crate::symbol::{AddressSpace, Spaces};
@@ -27,6 +29,8 @@ struct Layout {
     missing: Vec<ObjectId>,
     /// Whether one of them is known meanwhile.
     stale: bool,
+    /// Whether there are trampolines.
+    trampolines: bool,
 }
 
 /// The address spaces of all processes, as the kernel was told of them.
@@ -55,27 +59,49 @@ impl Layouts {
         missing.copied()
     }
 
+    /// There is a table for trampolines.
+    pub(super) fn known_trampolines(&mut self) {
+        for layout in self.layouts.values_mut() {
+            layout.stale |= layout.trampolines;
+        }
+    }
+
+    /// Whether there are trampolines anywhere.
+    pub(super) fn has_trampolines(&self) -> bool {
+        self.layouts.values().any(|layout| layout.trampolines)
+    }
+
     /// Tells the kernel of all that changed. `table` gives the table of an
     /// object; `None` where it is not known yet, `Some(None)` where there is
-    /// none.
+    /// none. `trampolines` is the first page of the table for these.
     pub(super) fn publish(
         &mut self,
         probe: &mut Probe,
         spaces: &mut Spaces,
         table: &dyn Fn(ObjectId) -> Option<Option<Arc<Table>>>,
+        trampolines: Option<u32>,
     ) {
         let mut changed = spaces.changed();
         changed.extend(self.processes.iter().filter_map(|(pid, identity)| {
             let layout = self.layouts.get(identity)?;
             layout.stale.then_some(*pid)
         }));
-        for layout in self.layouts.values_mut().filter(|layout| layout.stale) {
-            let (regions, missing) = regions(&layout.held, table);
-            let new = probe.add_space(&regions);
+        let mut owners: HashMap<usize, u32> = HashMap::new();
+        owners.extend(
+            self.processes
+                .iter()
+                .map(|(pid, identity)| (*identity, *pid)),
+        );
+        let stale = self.layouts.iter_mut().filter(|(_, layout)| layout.stale);
+        for (identity, layout) in stale {
+            let owner = owners.get(identity).copied();
+            let regions = regions(&layout.held, table, owner, trampolines);
+            let new = probe.add_space(&regions.list);
             self.retired
                 .extend(layout.space.take().map(|space| (space, 0)));
             layout.space = new;
-            layout.missing = missing;
+            layout.missing = regions.missing;
+            layout.trampolines = regions.trampolines;
             layout.stale = false;
         }
         for pid in changed {
@@ -84,12 +110,13 @@ impl Layouts {
             };
             let identity = space.identity();
             let layout = self.layouts.entry(identity).or_insert_with(|| {
-                let (regions, missing) = regions(space, table);
+                let regions = regions(space, table, Some(pid), trampolines);
                 Layout {
                     held: space.clone(),
-                    space: probe.add_space(&regions),
-                    missing,
+                    space: probe.add_space(&regions.list),
+                    missing: regions.missing,
                     stale: false,
+                    trampolines: regions.trampolines,
                 }
             });
             self.processes.insert(pid, identity);
@@ -126,13 +153,26 @@ impl Layouts {
     }
 }
 
-/// The regions of an address space, and the objects whose tables are missing.
+/// The regions of an address space.
+#[derive(Default)]
+struct Regions {
+    list: Vec<Region>,
+    /// Objects whose tables are missing.
+    missing: Vec<ObjectId>,
+    /// Whether there are trampolines.
+    trampolines: bool,
+}
+
+/// Those of the address space of process `owner`.
 fn regions(
     space: &AddressSpace,
     table: &dyn Fn(ObjectId) -> Option<Option<Arc<Table>>>,
-) -> (Vec<Region>, Vec<ObjectId>) {
-    let mut regions: Vec<Region> = Vec::new();
-    let mut missing = Vec::new();
+    owner: Option<u32>,
+    trampolines: Option<u32>,
+) -> Regions {
+    let mut found = Regions::default();
+    let regions = &mut found.list;
+    let live = owner.and_then(Live::of);
     for (begin, end, code) in space.regions() {
         let plain = |page| Region {
             begin,
@@ -142,10 +182,23 @@ fn regions(
             pages: 0,
         };
         let region = match code {
+            None if live.as_ref().is_some_and(|live| live.has_trampoline(begin)) => {
+                found.trampolines = true;
+                match trampolines {
+                    None => plain(Region::PENDING),
+                    Some(page) => Region {
+                        begin,
+                        end,
+                        bias: begin,
+                        page,
+                        pages: trampoline::PAGES,
+                    },
+                }
+            }
             None => plain(Region::NO_TABLE),
             Some((object, offset)) => match table(object) {
                 None => {
-                    missing.push(object);
+                    found.missing.push(object);
                     plain(Region::PENDING)
                 }
                 Some(table) => match table.and_then(|table| {
@@ -175,5 +228,5 @@ fn regions(
             _ => regions.push(region),
         }
     }
-    (regions, missing)
+    found
 }

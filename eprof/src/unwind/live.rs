@@ -8,15 +8,17 @@ use eprof_common::WalkEnd;
 use nix::sys::uio::{RemoteIoVec, process_vm_readv};
 use nix::unistd::Pid;
 
+use super::trampoline;
+
 /// Bytes that are read at a time: no page of memory is smaller.
 const PAGE: usize = 4096;
 
 /// Most pages that are read of one stack.
 const MOST_PAGES: usize = 256;
 
-/// Memory of a process that goes on running. What is read may have changed
-/// since the sample, so that it is good for one thing only: to know which code
-/// the next samples will probably go through.
+/// Memory of a process that goes on running. What is read of a stack may have
+/// changed since the sample, so that it is good for one thing only: to know
+/// which code the next samples will probably go through.
 pub(super) struct Live {
     process: Pid,
     pages: RefCell<HashMap<u64, Option<Box<[u8; PAGE]>>>>,
@@ -29,6 +31,13 @@ impl Live {
             process: Pid::from_raw(process),
             pages: RefCell::default(),
         })
+    }
+
+    /// Whether there is a trampoline at an address.
+    pub(super) fn has_trampoline(&self, address: u64) -> bool {
+        let mut code = [0; trampoline::STEP];
+        let read = self.read_at(address, &mut code);
+        read.is_some() && trampoline::is_one(&code)
     }
 
     /// The word at an address.
@@ -48,12 +57,18 @@ impl Live {
 
     fn read(&self, begin: u64) -> Option<Box<[u8; PAGE]>> {
         let mut page = Box::new([0; PAGE]);
+        self.read_at(begin, &mut *page)?;
+        Some(page)
+    }
+
+    fn read_at(&self, begin: u64, to: &mut [u8]) -> Option<()> {
+        let length = to.len();
         let remote = RemoteIoVec {
             base: usize::try_from(begin).ok()?,
-            len: PAGE,
+            len: length,
         };
-        let mut local = [IoSliceMut::new(&mut *page)];
+        let mut local = [IoSliceMut::new(to)];
         let read = process_vm_readv(self.process, &mut local, &[remote]);
-        (read == Ok(PAGE)).then_some(page)
+        (read == Ok(length)).then_some(())
     }
 }

@@ -23,6 +23,7 @@ mod layout;
 mod live;
 pub mod store;
 pub mod table;
+mod trampoline;
 pub mod walk;
 mod worker;
 
@@ -72,6 +73,10 @@ pub struct Unwinder {
     worker: Worker,
     states: HashMap<ObjectId, State>,
     layouts: Layouts,
+    /// The first page of the table for trampolines, once it is there.
+    trampolines: Option<u32>,
+    /// Whether it was asked for.
+    asked: bool,
     /// Objects for which there was no room, and pages.
     full: (u64, u64),
     tickets: u64,
@@ -87,6 +92,8 @@ impl Unwinder {
             worker: Worker::new(kernel, mask),
             states: HashMap::new(),
             layouts: Layouts::default(),
+            trampolines: None,
+            asked: false,
             full: (0, 0),
             tickets: 0,
             useless: 0,
@@ -154,6 +161,10 @@ impl Unwinder {
                     self.states.insert(object, state);
                     self.layouts.known(object);
                 }
+                Done::Trampolines(first) => {
+                    self.trampolines = first;
+                    self.layouts.known_trampolines();
+                }
                 Done::Walked {
                     ticket,
                     steps,
@@ -191,13 +202,21 @@ impl Unwinder {
     /// batch of events.
     pub fn publish(&mut self, probe: &mut Probe, spaces: &mut Spaces, objects: &Objects) {
         let Self {
-            layouts, states, ..
+            layouts,
+            states,
+            trampolines,
+            ..
         } = self;
-        layouts.publish(probe, spaces, &|object| match states.get(&object) {
+        let tables = |object| match states.get(&object) {
             Some(State::Ready(table)) => Some(Some(Arc::clone(table))),
             Some(State::Without) => Some(None),
             Some(State::Requested) | None => None,
-        });
+        };
+        layouts.publish(probe, spaces, &tables, *trampolines);
+        if self.layouts.has_trampolines() && !self.asked {
+            self.asked = true;
+            self.worker.ask(Job::Trampolines);
+        }
         // Before the first sample is taken there.
         let missing: HashSet<ObjectId> = self.layouts.missing().collect();
         for object in missing {

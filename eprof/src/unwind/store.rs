@@ -10,8 +10,9 @@ use eprof_common::table::{CHUNK_ROWS, MAX_CHUNKS, MAX_PAGES, MAX_RULES, PAGE_BIT
 use eprof_common::{Page, Rule};
 
 use super::bytes::Bytes;
-use super::compile::Source;
+use super::compile::{PageRows, Source};
 use super::table::Table;
+use super::trampoline;
 use crate::kernel::{KernelChunk, KernelTables};
 
 /// Most files that are kept open.
@@ -136,6 +137,31 @@ impl Store {
         Ok(table)
     }
 
+    /// Adds [`trampoline::PAGES`] pages that are all the same; gives the number
+    /// of the first.
+    pub(super) fn add(&mut self, rows: &PageRows) -> Option<u32> {
+        let first = self.pages.len();
+        if first + trampoline::PAGES as usize > MAX_PAGES {
+            return None;
+        }
+        let packed = self.packed(rows);
+        let page = self.put(&packed)?;
+        for number in first..first + trampoline::PAGES as usize {
+            self.pages.push(page);
+            if let Some(kernel) = &self.kernel {
+                kernel.set_page(number, page);
+            }
+        }
+        u32::try_from(first).ok()
+    }
+
+    /// Rows as they are stored.
+    fn packed(&mut self, rows: &PageRows) -> Vec<u32> {
+        rows.iter()
+            .map(|&(low, rule)| u32::from(low) | u32::from(self.number(rule)) << 16)
+            .collect()
+    }
+
     /// Tells the kernel which frames a thread's stack has.
     pub fn tell(&self, thread: u64, frames: &[Anchor]) {
         if let Some(kernel) = self.kernel.as_ref().filter(|_| thread != 0) {
@@ -214,10 +240,7 @@ impl Store {
         let stored = if nothing {
             Some(Page::default())
         } else {
-            let packed: Vec<u32> = rows
-                .into_iter()
-                .map(|(low, rule)| u32::from(low) | u32::from(self.number(rule)) << 16)
-                .collect();
+            let packed = self.packed(&rows);
             self.put(&packed)
         };
         self.compiled += u64::from(stored.is_some());

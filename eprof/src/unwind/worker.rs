@@ -14,6 +14,7 @@ use super::bytes::Unchanged;
 use super::live::Live;
 use super::store::{Refusal, Store};
 use super::table::Table;
+use super::trampoline;
 use super::walk::{self, Step};
 use crate::kernel::{KernelTables, StackCopy};
 use crate::recording::ObjectId;
@@ -23,6 +24,8 @@ use crate::symbol::{AddressSpace, Location};
 pub(super) enum Job {
     /// To open the file of an object.
     Open(ObjectId, File),
+    /// To make the table for trampolines.
+    Trampolines,
     /// To walk through a copy.
     Walk(Box<Walk>),
 }
@@ -41,6 +44,8 @@ pub(super) struct Walk {
 pub(super) enum Done {
     /// An object has a table, or none.
     Opened(ObjectId, Result<Arc<Table>, Refusal>),
+    /// The table for trampolines begins at this page, if there is one.
+    Trampolines(Option<u32>),
     /// A walk came to an end.
     Walked {
         ticket: u64,
@@ -147,6 +152,7 @@ impl Bench {
                 }
                 Done::Opened(object, opened)
             }
+            Job::Trampolines => Done::Trampolines(self.store.add(&trampoline::page())),
             Job::Walk(walk) => self.walk(&walk),
         }
     }
@@ -160,7 +166,7 @@ impl Bench {
         let mut end = walk::walk(
             &mut at,
             self.mask,
-            |address| self.code(&job.space, address, leaf.replace(false)),
+            |address| self.code(job, address, leaf.replace(false)),
             |address| walk::word(&job.copy, address),
             beyond.map(|beyond| &beyond.anchor),
             &mut steps,
@@ -198,7 +204,7 @@ impl Bench {
                 Err(_) => live.word(address),
             };
             let mask = self.mask;
-            let code = |address| self.code(&job.space, address, false);
+            let code = |address| self.code(job, address, false);
             walk::walk(&mut at, mask, code, word, None, &mut rest);
         }
         let frames = steps.iter().chain(&rest).filter_map(|step| step.anchor);
@@ -207,15 +213,25 @@ impl Bench {
     }
 
     /// The rule for the code at an address; `None` where there is no code.
-    fn code(&mut self, space: &AddressSpace, address: u64, leaf: bool) -> Option<Rule> {
+    fn code(&mut self, job: &Walk, address: u64, leaf: bool) -> Option<Rule> {
         let none = Rule::of(Rule::NONE);
+        let space = &job.space;
         match space.locate(address) {
             Location::File { object, offset } => {
                 let table = self.tables.get(&object);
                 let known = table.and_then(|table| Some((table, table.relative(offset)?)));
                 Some(known.map_or(none, |(table, relative)| self.store.rule(table, relative)))
             }
-            Location::Anonymous => Some(none),
+            Location::Anonymous => {
+                let begin = address - address % trampoline::STEP as u64;
+                let live = Live::of(job.copy.process);
+                let known = live.is_some_and(|live| live.has_trampoline(begin));
+                Some(if known {
+                    trampoline::rule(address)
+                } else {
+                    none
+                })
+            }
             // Where nothing is known, or the leaf is nowhere, frame pointers
             // are better than nothing.
             Location::Unmapped if leaf || space.is_empty() => Some(none),
