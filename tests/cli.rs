@@ -119,6 +119,34 @@ fn every_command_has_a_manual_page_with_all_its_options() {
 }
 
 #[test]
+fn a_recording_comes_on_standard_input_and_output_goes_to_standard_output() {
+    let recording = Path::new(env!("CARGO_MANIFEST_DIR")).join("../tests/golden/recording-3.data");
+    let name = recording.to_str().unwrap();
+    let piped = |arguments: &[&str]| {
+        let file = std::fs::File::open(&recording).unwrap();
+        let mut command = Command::new(env!("CARGO_BIN_EXE_eprof"));
+        command.args(arguments).stdin(file).output().unwrap()
+    };
+    for arguments in [
+        &["report"][..],
+        &["report", "--format", "json"],
+        &["flamegraph", "--folded"],
+        &["flamegraph", "-o", "-"],
+        &["export", "--format", "csv"],
+        &["plot", "-o", "-"],
+    ] {
+        let of_file = run(&[arguments, &[name]].concat());
+        let of_input = piped(&[arguments, &["-"]].concat());
+        assert!(of_file.status.success(), "{arguments:?}");
+        assert!(!of_file.stdout.is_empty(), "{arguments:?}");
+        assert_eq!(of_input.stdout, of_file.stdout, "{arguments:?}");
+    }
+    let twice = piped(&["diff", "-", "-"]);
+    assert_eq!(twice.status.code(), Some(2), "{twice:?}");
+    assert_eq!(piped(&["diff", "-", name]).status.code(), Some(0));
+}
+
+#[test]
 fn garbage_in_an_option_is_a_usage_error_in_words() {
     for arguments in [
         &["run"][..],

@@ -8,9 +8,9 @@ use crate::output;
 use crate::target::{Identity, RunAs, output_file};
 
 /// Writes `bytes` to the file at `path`, which will be the caller's also under
-/// sudo; without one to stdout.
+/// sudo; without one, or to `-`, to stdout.
 pub(super) fn deliver(path: Option<&Path>, bytes: &[u8]) -> Result<()> {
-    let Some(path) = path else {
+    let Some(path) = path.filter(|path| *path != Path::new("-")) else {
         return output::settle(io::stdout().write_all(bytes));
     };
     let owner = Identity::resolve(&RunAs::Caller)?.files;

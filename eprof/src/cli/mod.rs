@@ -24,6 +24,7 @@ mod report;
 mod run;
 mod run_again;
 mod stat;
+mod stdin;
 mod translate;
 
 use crate::error::Result;
@@ -36,8 +37,9 @@ use args::{Cli, Command};
 /// # Errors
 ///
 /// Errors of eprof itself; each kind has an exit code of its own.
-pub fn execute(cli: Cli) -> Result<u8> {
+pub fn execute(mut cli: Cli) -> Result<u8> {
     let root = SysRoot::find(cli.sysroot.as_deref());
+    let _kept = stdin::keep(&mut cli.command)?;
     match cli.command {
         Command::Run(args) => run::execute(&args, root),
         Command::Stat(args) => stat::execute(&args, root),

@@ -1,7 +1,5 @@
 //! `eprof plot`.
 
-use std::path::Path;
-
 use super::args::PlotArgs;
 use super::attribution;
 use super::deliver::deliver;
@@ -18,7 +16,6 @@ pub(super) fn execute(args: &PlotArgs) -> Result<u8> {
     let course = course.ok_or_else(|| pipeline::several(&args.file))?;
     let mut bytes = Vec::new();
     output::settle(plot::write(&profile, &course, &mut bytes))?;
-    let path = Some(args.output.as_path()).filter(|path| *path != Path::new("-"));
-    deliver(path, &bytes)?;
+    deliver(Some(&args.output), &bytes)?;
     Ok(0)
 }

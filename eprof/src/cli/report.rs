@@ -33,6 +33,6 @@ fn page(args: &ReportArgs, path: &Path) -> Result<u8> {
         attribution::over_time(&args.file, &args.attribution, &names, consumers)?;
     let mut bytes = Vec::new();
     output::settle(output::html::write(&profile, course.as_ref(), &mut bytes))?;
-    deliver(Some(path).filter(|path| *path != Path::new("-")), &bytes)?;
+    deliver(Some(path), &bytes)?;
     Ok(0)
 }

@@ -38,7 +38,7 @@ pub enum ExportFormat {
 /// Options of `eprof export`.
 #[derive(Debug, Args)]
 pub struct ExportArgs {
-    /// The recording
+    /// The recording (-: standard input)
     #[arg(value_name = "FILE", default_value = "eprof.data")]
     pub file: PathBuf,
 

@@ -15,7 +15,7 @@ Examples:
 /// Options of `eprof flamegraph`.
 #[derive(Debug, Args)]
 pub struct FlamegraphArgs {
-    /// The recording
+    /// The recording (-: standard input)
     #[arg(value_name = "FILE", default_value = "eprof.data")]
     pub file: PathBuf,
 

@@ -17,7 +17,7 @@ Examples:
 /// Options of `eprof plot`.
 #[derive(Debug, Args)]
 pub struct PlotArgs {
-    /// The recording
+    /// The recording (-: standard input)
     #[arg(value_name = "FILE", default_value = "eprof.data")]
     pub file: PathBuf,
 

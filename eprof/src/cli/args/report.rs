@@ -21,7 +21,7 @@ Examples:
 /// Options of `eprof report`.
 #[derive(Debug, Args)]
 pub struct ReportArgs {
-    /// The recording
+    /// The recording (-: standard input)
     #[arg(value_name = "FILE", default_value = "eprof.data")]
     pub file: PathBuf,
 
