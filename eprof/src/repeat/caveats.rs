@@ -26,6 +26,10 @@ const FEWEST_SAMPLES: u64 = 100;
 /// Other processes may use this part of the energy: in the mean, in one run.
 const NOISE: (f64, f64) = (0.03, 0.10);
 
+/// An outlier that is nearer to the median, as a part of it, hardly moves the
+/// mean.
+const FAR: f64 = 0.05;
+
 /// The clock may differ by this part between runs.
 const CLOCK: f64 = 0.05;
 
@@ -156,6 +160,10 @@ fn outliers(name: &str, runs: &[Run], measure: Measure, summary: &Summary) -> Op
         .outliers
         .iter()
         .filter_map(|at| runs.get(*at))
+        .filter(|run| {
+            let value = measure.of(run).unwrap_or(summary.median);
+            (value - summary.median).abs() > summary.median * FAR
+        })
         .collect();
     if far.is_empty() {
         return None;
@@ -208,8 +216,8 @@ fn neighbours(name: &str, runs: &[Run]) -> Option<Caveat> {
         return None;
     }
     let sentence = format!(
-        "other processes used {:.0} % of what ran beside {name}, up to {:.0} % in one run; they \
-         also take caches, clock and power budget from it",
+        "of the energy of all that ran while {name} did, other processes used {:.0} %, up to \
+         {:.0} % in one run; they also take caches, clock and power budget from it",
         mean * 100.0,
         most * 100.0
     );

@@ -192,6 +192,9 @@ fn told(of: &Comparison) -> String {
     let change = (of.ratio - 1.0) * 100.0;
     match of.verdict {
         Verdict::Better => format!("{ratio}  better: {:.1} % less", -change),
+        Verdict::Worse if of.ratio >= 2.0 => {
+            format!("{ratio}  worse: {:.1} times as much", of.ratio)
+        }
         Verdict::Worse => format!("{ratio}  worse: {change:.1} % more"),
         Verdict::Undetected => format!("{ratio}  {}", undetected(of, change)),
     }
