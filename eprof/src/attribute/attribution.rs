@@ -112,13 +112,17 @@ impl Attribution {
         for (cpu, work) in cpus.into_iter().filter(|(_, work)| work.time > 0) {
             self.cpus.entry(cpu).or_default().1 += Nanos(work.time);
         }
-        for sample in &record.samples {
-            if !self.processes.is_before_exec(sample.task) {
-                let thread = self.threads.entry(sample.task).or_default();
-                thread.samples = thread.samples.saturating_add(sample.count.into());
-                let count = u64::from(sample.count);
-                self.stacks.count(sample.task, sample.stack, count);
+        for samples in record.samples.chunk_by(|a, b| a.task == b.task) {
+            let Some(task) = samples.first().map(|sample| sample.task) else {
+                continue;
+            };
+            if self.processes.is_before_exec(task) {
+                continue;
             }
+            let taken = samples.iter().map(|sample| u64::from(sample.count)).sum();
+            let thread = self.threads.entry(task).or_default();
+            thread.samples = thread.samples.saturating_add(taken);
+            self.stacks.count(task, samples);
         }
     }
 

@@ -93,13 +93,14 @@ impl Columns {
         // What is in no zone ran on a core that has no name.
         let nameless = || self.cores.iter().position(String::is_empty);
         let core = core.copied().or_else(nameless).unwrap_or(usize::MAX);
-        let name = self.cores.get(core).map_or("", String::as_str);
         let mut row = [0.0; WIDTH];
-        for (place, (cell, signal)) in row.iter_mut().zip(&self.signals).enumerate() {
-            // Another core's time: none.
-            if place >= self.cores.len() || place == core {
-                *cell = signal.of(signals, name) as f64;
-            }
+        // Another core's time: none.
+        if let Some(time) = row.get_mut(core).filter(|_| core < self.cores.len()) {
+            *time = Signal::time_alone(signals) as f64;
+        }
+        let others = row.iter_mut().zip(&self.signals).skip(self.cores.len());
+        for (cell, signal) in others {
+            *cell = signal.of(signals, "") as f64;
         }
         row
     }

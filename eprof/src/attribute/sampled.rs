@@ -67,7 +67,8 @@ struct Charges {
 }
 
 impl Charges {
-    fn of(&mut self, task: TaskId, stack: StackId) -> &mut StackCharge {
+    /// Where the row of a thread's stack is, which there is from now on.
+    fn place(&mut self, task: TaskId, stack: StackId) -> usize {
         let place = self.places.of(task, stack, self.rows.len());
         if place >= self.rows.len() {
             self.rows.push(StackCharge {
@@ -77,8 +78,18 @@ impl Charges {
                 samples: 0,
             });
         }
-        let last = self.rows.len() - 1;
-        &mut self.rows[place.min(last)]
+        place
+    }
+
+    fn charge(&mut self, task: TaskId, stack: Option<StackId>, price: Price) {
+        let Some(stack) = stack else {
+            *self.without.entry(task).or_default() += price;
+            return;
+        };
+        let place = self.place(task, stack);
+        if let Some(row) = self.rows.get_mut(place) {
+            row.price += price;
+        }
     }
 
     /// All of them, by thread and stack.
@@ -141,10 +152,20 @@ pub(super) fn counts(
 }
 
 impl Stacks {
-    /// A sample was taken; counted once, however many meters there are.
-    pub(super) fn count(&mut self, task: TaskId, stack: StackId, samples: u64) {
-        let row = self.charges.of(task, stack);
-        row.samples = row.samples.saturating_add(samples);
+    /// Samples of a thread were taken; counted once, however many meters there
+    /// are.
+    pub(super) fn count(&mut self, task: TaskId, samples: &[SampleCount]) {
+        // Rows are far apart in memory. Where they are is found out for all of
+        // them first, so that processors can fetch many at a time.
+        let places: Vec<usize> = samples
+            .iter()
+            .map(|sample| self.charges.place(task, sample.stack))
+            .collect();
+        for (place, sample) in places.into_iter().zip(samples) {
+            if let Some(row) = self.charges.rows.get_mut(place) {
+                row.samples = row.samples.saturating_add(sample.count.into());
+            }
+        }
     }
 
     /// Splits a thread's price for one stretch of meter `meter`, in the pool
@@ -217,10 +238,7 @@ fn put(
     tell: &mut dyn FnMut(&StackCharge),
 ) {
     let mut charge = |stack, price, samples| {
-        *match stack {
-            Some(stack) => &mut charges.of(task, stack).price,
-            None => charges.without.entry(task).or_default(),
-        } += price;
+        charges.charge(task, stack, price);
         tell(&StackCharge {
             task,
             stack,

@@ -41,10 +41,15 @@ impl Signal {
         }
     }
 
+    /// The time of [`Signal::Time`] on the own type of core, in nanoseconds.
+    pub fn time_alone(signals: &Signals) -> u64 {
+        signals.on_cpu.0.saturating_sub(signals.crowded.0)
+    }
+
     /// What `signals`, of a slice on a CPU of type `core`, say of this signal.
     pub fn of(&self, signals: &Signals, core: &str) -> u64 {
         match self {
-            Self::Time(of) if of == core => signals.on_cpu.0.saturating_sub(signals.crowded.0),
+            Self::Time(of) if of == core => Self::time_alone(signals),
             Self::Time(_) => 0,
             Self::Crowded => signals.crowded.0.min(signals.on_cpu.0),
             Self::Count(counter) => signals.counts[*counter as usize],
