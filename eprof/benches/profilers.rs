@@ -51,6 +51,7 @@ mod workloads;
 
 use std::collections::BTreeMap;
 use std::fs;
+use std::path::Path;
 
 use measure::Run;
 use tools::Tool;
@@ -64,12 +65,6 @@ const PARANOID: &str = "/proc/sys/kernel/perf_event_paranoid";
 
 fn main() {
     let arguments: Vec<String> = std::env::args().skip(1).collect();
-    if let [option, rest @ ..] = arguments.as_slice()
-        && option == measure::AS_TARGET
-    {
-        measure::as_target(rest);
-        return;
-    }
     if !nix::unistd::Uid::effective().is_root() {
         eprintln!("SKIPPED: needs root");
         return;
@@ -87,20 +82,27 @@ fn main() {
         "| workload | profiler | whole stacks | target | CPU while it ran, else | memory while it ran, in all | disk |"
     );
     println!("|---|---|---|---|---|---|---|");
+    let timer = measure::timer(home.path());
     let mut images = Images::default();
     for workload in workloads::all(home.path()).iter().filter(|one| wanted(one)) {
-        compare(workload, &tools, &mut images);
+        compare(workload, &tools, &timer, &mut images);
     }
 }
 
 /// Prints the rows of a workload.
-fn compare(workload: &Workload, tools: &[Tool], images: &mut Images) {
+fn compare(workload: &Workload, tools: &[Tool], timer: &Path, images: &mut Images) {
     let mut runs: Vec<Vec<Run>> = vec![Vec::new(); tools.len()];
     // Interleaved: what else the machine does is the same for all.
     for _ in 0..ROUNDS {
         for (n, &tool) in tools.iter().enumerate() {
             let directory = tempfile::tempdir().unwrap();
-            runs[n].push(measure::run(tool, directory.path(), &workload.argv, false));
+            runs[n].push(measure::run(
+                tool,
+                directory.path(),
+                timer,
+                &workload.argv,
+                false,
+            ));
         }
     }
     let bare = median(&runs[0], |run| run.target);
@@ -112,7 +114,7 @@ fn compare(workload: &Workload, tools: &[Tool], images: &mut Images) {
         let mut resident = median(runs, |run| run.resident as f64);
         let directory = tempfile::tempdir().unwrap();
         let directory = directory.path();
-        let named = measure::run(tool, directory, &workload.argv, true);
+        let named = measure::run(tool, directory, timer, &workload.argv, true);
         if tool == Tool::Samply {
             after = (named.profiler - all).max(0.0);
             resident = named.resident as f64;

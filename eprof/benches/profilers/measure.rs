@@ -1,12 +1,12 @@
 //! One run of a command below a profiler, and what it took.
 
 use std::fs;
-use std::path::Path;
+use std::path::{Path, PathBuf};
 use std::process::{Command, Stdio};
-use std::time::{Duration, Instant};
+use std::time::Duration;
 
 use nix::sys::resource::{UsageWho, getrusage};
-use serde_json::{Value, json};
+use serde_json::Value;
 
 use super::recorded;
 use super::tools::Tool;
@@ -35,39 +35,29 @@ pub struct Run {
     pub disk: u64,
 }
 
-/// The option by which this benchmark runs a command as the target and writes
-/// down how long it took.
-pub const AS_TARGET: &str = "--as-target";
-
-/// Where that is written.
+/// Where the target writes down what it took.
 const RESULT: &str = "target.json";
 
-/// Runs a command below nobody but ourselves: `FILE COMMAND…`.
-pub fn as_target(arguments: &[String]) {
-    let begin = Instant::now();
-    let status = Command::new(&arguments[1])
-        .args(&arguments[2..])
-        .stdin(Stdio::null())
-        .stdout(Stdio::null())
-        .stderr(Stdio::null())
-        .status()
-        .unwrap();
-    let wall = begin.elapsed().as_secs_f64();
-    assert!(status.success(), "{arguments:?}: {status}");
-    let cpu = cpu_time(UsageWho::RUSAGE_CHILDREN) + cpu_time(UsageWho::RUSAGE_SELF);
-    fs::write(
-        &arguments[0],
-        json!({ "wall": wall, "cpu": cpu }).to_string(),
-    )
-    .unwrap();
+/// Makes the program that times the target, in `home`.
+pub fn timer(home: &Path) -> PathBuf {
+    let source = Path::new(env!("CARGO_MANIFEST_DIR")).join("benches/profilers/timed.c");
+    let timer = home.join("timed");
+    let mut compiler = Command::new("gcc");
+    let status = compiler
+        .arg("-O2")
+        .arg("-o")
+        .args([&timer, &source])
+        .status();
+    assert!(status.unwrap().success());
+    timer
 }
 
-/// Runs `argv` below `tool` in an empty directory; `named` as in
+/// Runs `argv` by `timer` below `tool` in an empty directory; `named` as in
 /// [`Tool::command`].
-pub fn run(tool: Tool, directory: &Path, argv: &[String], named: bool) -> Run {
+pub fn run(tool: Tool, directory: &Path, timer: &Path, argv: &[String], named: bool) -> Run {
     let result = directory.join(RESULT);
-    let own = std::env::current_exe().unwrap().display().to_string();
-    let mut words = vec![own, AS_TARGET.to_owned(), result.display().to_string()];
+    let text = |path: &Path| path.display().to_string();
+    let mut words = vec![text(timer), text(&result)];
     words.extend(argv.iter().cloned());
     let mut run = follow(tool, directory, tool.command(directory, &words, named));
     let target: Value = serde_json::from_slice(&fs::read(&result).unwrap()).unwrap();

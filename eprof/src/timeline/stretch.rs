@@ -108,6 +108,7 @@ impl Stretch {
         self.threads
             .extend(threads.filter(|of| coverage.has_zone(of.zone)));
         let samples = record.samples.iter();
+        self.samples.reserve(record.samples.len());
         self.samples
             .extend(samples.filter(|of| coverage.has_zone(of.zone)));
         // A stretch may become as long as the run: merge whenever it has

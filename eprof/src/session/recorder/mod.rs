@@ -1,23 +1,26 @@
 //! The recorder: while the target runs, closes one interval after the other
 //! and writes down what the meters, the kernel and the mappings say.
 
+mod finish;
+mod intake;
+
 use std::io::Write;
 use std::os::fd::BorrowedFd;
 
-use super::backlog::{Backlog, Taken};
+use super::backlog::Backlog;
 use super::moment::Clockwork;
 use super::reader::{Reader, sleep_until};
 use super::rhythm::{Due, Rhythm};
-use super::usage::{own_cpu_time, peak_rss};
+use super::usage::own_cpu_time;
 use super::{Moment, Plan};
 use crate::caveat::Caveat;
 use crate::clock;
-use crate::error::{Error, Result};
-use crate::kernel::{IntervalAccounts, KernelEvent, Probe, Sample, Sideband, Urgency};
-use crate::recording::{Capture, End, Footprint};
+use crate::error::Result;
+use crate::kernel::{IntervalAccounts, Probe, Sideband, Urgency};
+use crate::recording::Capture;
 use crate::source::{Edge, EnergySource, Reading};
-use crate::symbol::{self, Atlas, Search};
-use crate::target::{Cgroup, Child, Event, ExitStatus, Signals, Stop, Waiter, stop, strike};
+use crate::symbol::Atlas;
+use crate::target::{Cgroup, Child, Event, Signals, Stop, Waiter, stop, strike};
 use crate::unit::{Nanos, Timestamp};
 use crate::unwind::Unwinder;
 
@@ -409,138 +412,5 @@ impl<W: Write> Recorder<W> {
         self.drain()?;
         self.backlog.end(accounts, readings);
         self.write_down(false)
-    }
-
-    /// Writes down the intervals whose samples are complete; all of them with
-    /// `now`.
-    fn write_down(&mut self, now: bool) -> Result<Vec<Moment>> {
-        let mut moments = Vec::new();
-        while let Some(ended) = self.backlog.next(now) {
-            for sample in ended.samples {
-                let Taken {
-                    task,
-                    cpu,
-                    spent,
-                    counts,
-                    ..
-                } = sample;
-                let frames = sample.frames();
-                self.capture.sample(task, cpu, frames, spent, counts);
-            }
-            let record = self.capture.close(ended.accounts, ended.readings)?;
-            let clockwork = self.clockwork.as_mut();
-            moments.extend(clockwork.map(|clock| clock.advance(&record, self.threads)));
-        }
-        Ok(moments)
-    }
-
-    /// Takes in what happened since the last time.
-    fn drain(&mut self) -> Result<()> {
-        let mut batch = Vec::new();
-        self.probe.drain(&mut |event| batch.push(event));
-        // After the samples, so that what they point into is known.
-        if let Some(sideband) = &mut self.sideband {
-            sideband.drain(&mut |mapping| batch.push(KernelEvent::Mapped(mapping)));
-        }
-        symbol::in_order(&mut batch);
-        for event in batch {
-            self.atlas.apply(&event);
-            match event {
-                KernelEvent::Sample(sample) => self.sampled(sample),
-                KernelEvent::Mapped(_) => {}
-                KernelEvent::Born(_) => {
-                    self.threads += 1;
-                    self.capture.event(&event)?;
-                }
-                KernelEvent::Renamed { .. } | KernelEvent::Gone { .. } => {
-                    self.capture.event(&event)?;
-                }
-            }
-        }
-        self.record_objects()?;
-        self.atlas.settle();
-        self.backlog.complete(self.unwinder.take_in(false));
-        let (spaces, objects) = self.atlas.spaces();
-        self.unwinder.publish(&mut self.probe, spaces, objects);
-        Ok(())
-    }
-
-    /// Takes in a sample.
-    fn sampled(&mut self, sample: Sample) {
-        let Some(task) = sample.task else {
-            return self.capture.lost("sample-of-unnamed-thread", 1);
-        };
-        let place = self.atlas.place(&sample);
-        let objects = self.atlas.objects();
-        let taken = Taken::new(task, sample, place, &mut self.unwinder, objects);
-        self.backlog.add(taken);
-    }
-
-    /// Frames name objects by their position in the atlas: the recording has
-    /// the same list.
-    fn record_objects(&mut self) -> Result<()> {
-        for object in self.atlas.objects().list().iter().skip(self.objects) {
-            self.capture.object(object.clone())?;
-            self.objects += 1;
-        }
-        Ok(())
-    }
-
-    /// Ends the recording: finds the names (debug files through `search`; how
-    /// far it has come is told to `naming`), adds up losses and cost. Gives
-    /// back why the file is not whole, where it is not.
-    ///
-    /// # Errors
-    ///
-    /// Only for a defect of eprof.
-    pub fn finish(
-        mut self,
-        exit: ExitStatus,
-        ended: Timestamp,
-        search: &Search,
-        naming: &mut dyn FnMut(symbol::Progress),
-    ) -> Result<Option<Error>> {
-        let cpu = own_cpu_time().saturating_sub(self.cpu_before);
-        let mut losses = self.probe.losses();
-        let distrusted = self.probe.distrusted();
-        if let Some(sideband) = &mut self.sideband {
-            for (reason, count) in sideband.losses().0 {
-                losses.count(&reason, count);
-            }
-        }
-        let late = u64::try_from(self.backlog.early()).unwrap_or(u64::MAX);
-        losses.count("sample-after-last-interval", late);
-        let programs = self.probe.footprint();
-        self.caveats.extend(self.probe.caveats());
-        self.caveats.extend(self.unwinder.caveats());
-        // The hooks are of no use any more, and naming takes its time.
-        drop(self.probe);
-        drop(self.sideband);
-        let frames = &self.capture.catalog().frames;
-        let resolution = self.atlas.resolve(frames, search, naming);
-        for (object, segments) in resolution.segments {
-            self.capture.segments(object, segments)?;
-        }
-        for symbol in resolution.symbols {
-            self.capture.symbol(symbol)?;
-        }
-        for lines in resolution.lines {
-            self.capture.lines(lines)?;
-        }
-        self.caveats.extend(resolution.caveats);
-        let finished = self.capture.finish(End {
-            ended,
-            exit_code: exit.code.into(),
-            signal: exit.signal,
-            losses,
-            distrusted,
-            footprint: Footprint {
-                cpu,
-                peak_rss: peak_rss(),
-                programs,
-            },
-            caveats: self.caveats,
-        })?;
-        Ok(finished.failure)
     }
 }

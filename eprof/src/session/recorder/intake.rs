@@ -1,0 +1,87 @@
+//! What happened in the kernel, on its way into the recording.
+
+use std::io::Write;
+
+use super::Recorder;
+use crate::error::Result;
+use crate::kernel::{KernelEvent, Sample};
+use crate::session::Moment;
+use crate::session::backlog::Taken;
+use crate::symbol;
+
+impl<W: Write> Recorder<W> {
+    /// Writes down the intervals whose samples are complete; all of them with
+    /// `now`.
+    pub(super) fn write_down(&mut self, now: bool) -> Result<Vec<Moment>> {
+        let mut moments = Vec::new();
+        while let Some(ended) = self.backlog.next(now) {
+            for sample in ended.samples {
+                let Taken {
+                    task,
+                    cpu,
+                    spent,
+                    counts,
+                    ..
+                } = sample;
+                let frames = sample.frames();
+                self.capture.sample(task, cpu, frames, spent, counts);
+            }
+            let record = self.capture.close(ended.accounts, ended.readings)?;
+            let clockwork = self.clockwork.as_mut();
+            moments.extend(clockwork.map(|clock| clock.advance(&record, self.threads)));
+        }
+        Ok(moments)
+    }
+
+    /// Takes in what happened since the last time.
+    pub(super) fn drain(&mut self) -> Result<()> {
+        let mut batch = Vec::new();
+        self.probe.drain(&mut |event| batch.push(event));
+        // After the samples, so that what they point into is known.
+        if let Some(sideband) = &mut self.sideband {
+            sideband.drain(&mut |mapping| batch.push(KernelEvent::Mapped(mapping)));
+        }
+        symbol::in_order(&mut batch);
+        for event in batch {
+            self.atlas.apply(&event);
+            match event {
+                KernelEvent::Sample(sample) => self.sampled(sample),
+                KernelEvent::Mapped(_) => {}
+                KernelEvent::Born(_) => {
+                    self.threads += 1;
+                    self.capture.event(&event)?;
+                }
+                KernelEvent::Renamed { .. } | KernelEvent::Gone { .. } => {
+                    self.capture.event(&event)?;
+                }
+            }
+        }
+        self.record_objects()?;
+        self.atlas.settle();
+        self.backlog.complete(self.unwinder.take_in(false));
+        let (spaces, objects) = self.atlas.spaces();
+        self.unwinder.publish(&mut self.probe, spaces, objects);
+        Ok(())
+    }
+
+    /// Takes in a sample.
+    fn sampled(&mut self, sample: Sample) {
+        let Some(task) = sample.task else {
+            return self.capture.lost("sample-of-unnamed-thread", 1);
+        };
+        let place = self.atlas.place(&sample);
+        let objects = self.atlas.objects();
+        let taken = Taken::new(task, sample, place, &mut self.unwinder, objects);
+        self.backlog.add(taken);
+    }
+
+    /// Frames name objects by their position in the atlas: the recording has
+    /// the same list.
+    fn record_objects(&mut self) -> Result<()> {
+        for object in self.atlas.objects().list().iter().skip(self.objects) {
+            self.capture.object(object.clone())?;
+            self.objects += 1;
+        }
+        Ok(())
+    }
+}
