@@ -10,7 +10,9 @@ use aya_ebpf::{
 use eprof_common::{
     Cell, Chunk, Control, CpuState, Link, Outcome, Page, Program, Region, Registers, Rule,
     SampleHeader, Slot,
-    sample::{ANCHORED, Anchor, Anchors, COPY_WORDS, MAX_FRAMES, MAX_PIECES, MAX_USER_FRAMES, PIECE},
+    sample::{
+        ANCHORED, Anchor, Anchors, COPY_WORDS, MAX_FRAMES, MAX_PIECES, MAX_USER_FRAMES, PIECE,
+    },
     slot::MAX_SLOTS,
     table::MAX_CHUNKS,
 };
