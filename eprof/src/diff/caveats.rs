@@ -3,7 +3,6 @@
 use crate::caveat::Caveat;
 use crate::compare::{Confidence, Summary};
 
-use super::difference::interleaved;
 use super::key::Key;
 use super::metric::Metric;
 use super::side::Side;
@@ -28,7 +27,7 @@ pub(super) fn of(metric: Metric, base: &Side, new: &Side) -> Vec<Caveat> {
             )
             .hint("record as many runs of both"),
         );
-    } else if !interleaved(base, new) {
+    } else if !base.is_interleaved_with(new) {
         caveats.push(
             Caveat::new(
                 "not-interleaved",

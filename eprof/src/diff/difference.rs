@@ -7,7 +7,8 @@ use crate::error::{Error, ErrorKind, Result};
 use super::caveats;
 use super::gate::{Gate, Outcome};
 use super::key::{By, Key};
-use super::metric::{Metric, MetricChoice};
+use super::metric::Metric;
+use super::question::Question;
 use super::rows::{Pairing, Row, Table, contrast, row, table, test};
 use super::side::{Side, Values};
 
@@ -18,20 +19,6 @@ use super::side::{Side, Values};
 /// but for a tenth of α (`tests/compare/laws.rs`).
 const FEWEST_BLOCKS: usize = 8;
 const LEAST_CORRELATION: f64 = 0.7;
-
-/// What is asked of two sides.
-#[derive(Clone, Debug)]
-pub struct Question {
-    /// What is compared.
-    pub metric: MetricChoice,
-    /// How sure "changed" is, over all rows of a kind together.
-    pub confidence: Confidence,
-    /// What is gated: an increase above this part (0.03: 3 %).
-    pub fail_above: Option<f64>,
-    /// Functions whose increase is gated, each with what it calls; none: the
-    /// whole target.
-    pub functions: Vec<String>,
-}
 
 /// Two sides, compared.
 #[derive(Clone, Debug)]
@@ -132,7 +119,7 @@ impl Difference {
             metric,
             why,
             confidence,
-            interleaved: interleaved(&base, &new),
+            interleaved: base.is_interleaved_with(&new),
             blocked: pairing == Pairing::Blocked,
             total,
             domains: Table {
@@ -208,24 +195,10 @@ fn pairing(metric: Metric, base: &Side, new: &Side) -> Pairing {
     let together = total(base).zip(total(new));
     let together = together.and_then(|(base, new)| correlation(&base, &new));
     let worth = together.is_some_and(|r| r >= LEAST_CORRELATION);
-    match worth && base.runs >= FEWEST_BLOCKS && interleaved(base, new) {
+    match worth && base.runs >= FEWEST_BLOCKS && base.is_interleaved_with(new) {
         true => Pairing::Blocked,
         false => Pairing::Independent,
     }
-}
-
-/// Whether, in order of time, each pair of runs has one of each side.
-pub(super) fn interleaved(base: &Side, new: &Side) -> bool {
-    if base.runs != new.runs || base.runs < 2 {
-        return false;
-    }
-    let sorted = |side: &Side| side.began.windows(2).all(|pair| pair[0] < pair[1]);
-    let mut ends: Vec<(u64, u64)> = Vec::new();
-    for (a, b) in base.began.iter().zip(&new.began) {
-        ends.push((*a.min(b), *a.max(b)));
-    }
-    let apart = ends.windows(2).all(|pair| pair[0].1 < pair[1].0);
-    sorted(base) && sorted(new) && apart
 }
 
 fn duration(base: &Side, new: &Side, confidence: Confidence, pairing: Pairing) -> Row {

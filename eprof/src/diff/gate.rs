@@ -13,9 +13,9 @@
 use crate::compare::{Confidence, Contrast, Interval, USUAL_POWER};
 use crate::error::{Error, ErrorKind, Result};
 
-use super::difference::Question;
 use super::key::{By, Key};
 use super::metric::Metric;
+use super::question::Question;
 use super::rows::{Pairing, Row, row};
 use super::side::{Side, Values};
 

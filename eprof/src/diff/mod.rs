@@ -14,12 +14,14 @@ mod difference;
 mod gate;
 mod key;
 mod metric;
+mod question;
 mod rows;
 mod side;
 
-pub use difference::{Difference, Question};
+pub use difference::Difference;
 pub use gate::{Gate, Outcome};
 pub use key::{By, Key};
 pub use metric::{Metric, MetricChoice};
+pub use question::Question;
 pub use rows::{LEAST_SHARE, Row, Table};
 pub use side::{Side, Values};

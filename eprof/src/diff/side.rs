@@ -254,6 +254,20 @@ impl Side {
             counts.len() == self.runs && counts.iter().all(|count| count.is_finite())
         })
     }
+
+    /// Whether, in order of time, each pair of runs has one of each side.
+    pub(super) fn is_interleaved_with(&self, other: &Self) -> bool {
+        if self.runs != other.runs || self.runs < 2 {
+            return false;
+        }
+        let sorted = |side: &Self| side.began.windows(2).all(|pair| pair[0] < pair[1]);
+        let mut ends: Vec<(u64, u64)> = Vec::new();
+        for (a, b) in self.began.iter().zip(&other.began) {
+            ends.push((*a.min(b), *a.max(b)));
+        }
+        let apart = ends.windows(2).all(|pair| pair[0].1 < pair[1].0);
+        sorted(self) && sorted(other) && apart
+    }
 }
 
 impl<'p> Names<'p> {

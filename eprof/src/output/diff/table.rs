@@ -5,6 +5,7 @@ use std::io::{self, Write};
 use crate::compare::Verdict;
 use crate::diff::{Difference, Metric, Outcome, Row, Table};
 
+use super::super::closing;
 use super::super::figures::time;
 use super::super::grid::{Column, Give, Grid, LUXURY, Weight};
 use super::super::look::Look;
@@ -179,24 +180,11 @@ fn rows(metric: Metric, table: &Table, view: &DiffView, look: Look) -> Vec<Strin
 }
 
 fn caveats(difference: &Difference, look: Look) -> Vec<String> {
-    let mut lines = Vec::new();
-    if !difference.caveats.is_empty() {
-        lines.push(String::new());
-        lines.push(look.dim("caveats"));
+    if difference.caveats.is_empty() {
+        return Vec::new();
     }
-    for caveat in &difference.caveats {
-        let sentence = wrapped(&visible(&caveat.sentence), look.width.saturating_sub(4));
-        for (at, line) in sentence.into_iter().enumerate() {
-            let mark = if at == 0 { "! " } else { "  " };
-            lines.push(look.warn(&format!("  {mark}{line}")));
-        }
-        if let Some(hint) = &caveat.hint {
-            let hint = format!("hint: {}", visible(hint));
-            for line in wrapped(&hint, look.width.saturating_sub(4)) {
-                lines.push(format!("    {line}"));
-            }
-        }
-    }
+    let mut lines = vec![String::new(), look.dim("caveats")];
+    lines.extend(closing::caveats(&difference.caveats, look));
     lines
 }
 
