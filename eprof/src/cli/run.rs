@@ -86,7 +86,7 @@ pub(super) fn execute(args: &RunArgs, root: SysRoot) -> Result<u8> {
         eprintln!("warning: the recording is not whole: {failure}");
     }
 
-    let profile = attribution::profile(first, &args.attribution, &names(args))?;
+    let profile = attribution::profile(first, &args.measuring.attribution, &names(args))?;
     let owner = recorded.owner.as_ref();
     let picture = files.picture.as_deref();
     // A picture that cannot be written is no reason to keep the numbers back.
@@ -153,15 +153,15 @@ fn report(
 /// What the options say about the measurement.
 fn asked<'a>(args: &'a RunArgs, output: &'a Path) -> Asked<'a> {
     Asked {
-        source: args.source,
-        attribution: &args.attribution,
+        source: args.measuring.source,
+        attribution: &args.measuring.attribution,
         frequency: args.frequency,
-        interval: args.interval,
+        interval: args.measuring.interval,
         duration: args.duration,
         delay: args.delay,
-        counters: &args.counters,
-        user: args.user.as_deref(),
-        as_root: args.as_root,
+        counters: &args.measuring.counters,
+        user: args.measuring.user.as_deref(),
+        as_root: args.measuring.as_root,
         target: &args.target,
         output,
     }

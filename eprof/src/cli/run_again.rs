@@ -34,7 +34,7 @@ pub(super) fn execute(args: &RunArgs, base: session::Plan, files: Files) -> Resu
         &plan,
         &args.symbols.search(),
         &names,
-        &|header| attribution::settings(&args.attribution, &header.meters),
+        &|header| attribution::settings(&args.measuring.attribution, &header.meters),
         &mut |news| line.show(&mut progress, news),
     );
     progress.clear();
@@ -53,12 +53,14 @@ pub(super) fn execute(args: &RunArgs, base: session::Plan, files: Files) -> Resu
         if let Some(picture) = &files.picture {
             // No reason to keep the numbers back, should it not be possible.
             drawn = pipeline::analyse_all(&made, &names, |header| {
-                attribution::settings(&args.attribution, &header.meters)
+                attribution::settings(&args.measuring.attribution, &header.meters)
             })
             .and_then(|sum| draw(picture, &sum, owner.as_ref()));
         }
         let mut results = Results::of(&plan.subjects, plan.rounds, plan.seed, repeated);
-        results.carbon.clone_from(&args.attribution.carbon);
+        results
+            .carbon
+            .clone_from(&args.measuring.attribution.carbon);
         let stderr = io::stderr();
         let look = match files.report {
             Some(_) => Look::PLAIN,

@@ -40,7 +40,7 @@ pub(super) fn execute(args: &StatArgs, root: SysRoot) -> Result<u8> {
         &plan,
         &Search::of_environment(&[]),
         &Names::default(),
-        &|header| attribution::settings(&args.attribution, &header.meters),
+        &|header| attribution::settings(&args.measuring.attribution, &header.meters),
         &mut |news| line.show(&mut progress, news),
     );
     progress.clear();
@@ -50,7 +50,9 @@ pub(super) fn execute(args: &StatArgs, root: SysRoot) -> Result<u8> {
     let interrupted = repeated.interrupted;
     if !repeated.runs.is_empty() {
         let mut results = Results::of(&plan.subjects, plan.rounds, seed, repeated);
-        results.carbon.clone_from(&args.attribution.carbon);
+        results
+            .carbon
+            .clone_from(&args.measuring.attribution.carbon);
         write(args, &results)?;
     }
     if let Some(failed) = failed {
@@ -76,15 +78,15 @@ fn keep(args: &StatArgs) -> Option<Keep> {
 /// What the options say about the measurement.
 fn asked<'a>(args: &'a StatArgs, subjects: &'a [Subject]) -> Asked<'a> {
     Asked {
-        source: args.source,
-        attribution: &args.attribution,
+        source: args.measuring.source,
+        attribution: &args.measuring.attribution,
         frequency: args.frequency,
-        interval: args.interval,
+        interval: args.measuring.interval,
         duration: None,
         delay: None,
-        counters: &args.counters,
-        user: args.user.as_deref(),
-        as_root: args.as_root,
+        counters: &args.measuring.counters,
+        user: args.measuring.user.as_deref(),
+        as_root: args.measuring.as_root,
         target: subjects.first().map_or(&[], |subject| &subject.words),
         output: Path::new(""),
     }

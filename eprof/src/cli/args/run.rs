@@ -6,8 +6,7 @@ use std::time::Duration;
 
 use clap::Args;
 
-use super::{AttributionArgs, ShortFormat, SourceChoice, SymbolArgs};
-use crate::cli::counters::{self, CounterChoice};
+use super::{MeasuringArgs, ShortFormat, SymbolArgs};
 use crate::cli::duration;
 
 pub(super) const EXAMPLES: &str = "\
@@ -28,10 +27,6 @@ pub struct RunArgs {
     /// Stack samples per second and busy CPU (0: none)
     #[arg(short = 'F', long, value_name = "HZ", default_value_t = 997, value_parser = clap::value_parser!(u32).range(0..=49_999))]
     pub frequency: u32,
-
-    /// Time between two readings of the meters
-    #[arg(long, value_name = "TIME", default_value = "50ms", value_parser = duration::parse_interval)]
-    pub interval: Duration,
 
     /// Stop the target after this time
     #[arg(long, value_name = "TIME", value_parser = duration::parse)]
@@ -61,32 +56,13 @@ pub struct RunArgs {
     #[arg(long, conflicts_with = "flamegraph")]
     pub no_flamegraph: bool,
 
-    /// Where energy readings come from
-    #[arg(long, value_enum, default_value_t)]
-    pub source: SourceChoice,
-
-    /// Hardware counters to read at every switch: `auto`, `none`, or a list of
-    /// cycles, reference-cycles, instructions, cache-misses. Each costs a
-    /// little time per switch
-    #[arg(long, value_name = "LIST", default_value = "auto", value_parser = counters::parse)]
-    pub counters: CounterChoice,
-
-    /// How energy is attributed.
+    /// How it is run and measured.
     #[command(flatten)]
-    pub attribution: AttributionArgs,
+    pub measuring: MeasuringArgs,
 
     /// What code is called.
     #[command(flatten)]
     pub symbols: SymbolArgs,
-
-    /// Run the target as this user (name or uid); under sudo the default is
-    /// the calling user
-    #[arg(long, value_name = "USER", conflicts_with = "as_root")]
-    pub user: Option<String>,
-
-    /// Run the target as root, even under sudo
-    #[arg(long)]
-    pub as_root: bool,
 
     /// Print no report and no progress, only errors
     #[arg(short, long)]

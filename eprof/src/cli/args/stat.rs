@@ -2,13 +2,10 @@
 
 use std::ffi::OsString;
 use std::path::PathBuf;
-use std::time::Duration;
 
 use clap::Args;
 
-use super::{AttributionArgs, ShortFormat, SourceChoice};
-use crate::cli::counters::{self, CounterChoice};
-use crate::cli::duration;
+use super::{MeasuringArgs, ShortFormat};
 
 pub(super) const EXAMPLES: &str = "\
 Examples:
@@ -67,31 +64,9 @@ pub struct StatArgs {
     #[arg(short = 'F', long, value_name = "HZ", default_value_t = 0, value_parser = clap::value_parser!(u32).range(0..=49_999))]
     pub frequency: u32,
 
-    /// Time between two readings of the meters
-    #[arg(long, value_name = "TIME", default_value = "50ms", value_parser = duration::parse_interval)]
-    pub interval: Duration,
-
-    /// Where energy readings come from
-    #[arg(long, value_enum, default_value_t)]
-    pub source: SourceChoice,
-
-    /// Hardware counters to read at every switch: `auto`, `none`, or a list of
-    /// cycles, reference-cycles, instructions, cache-misses
-    #[arg(long, value_name = "LIST", default_value = "auto", value_parser = counters::parse)]
-    pub counters: CounterChoice,
-
-    /// How energy is attributed.
+    /// How it is run and measured.
     #[command(flatten)]
-    pub attribution: AttributionArgs,
-
-    /// Run the commands as this user (name or uid); under sudo the default is
-    /// the calling user
-    #[arg(long, value_name = "USER", conflicts_with = "as_root")]
-    pub user: Option<String>,
-
-    /// Run the commands as root, even under sudo
-    #[arg(long)]
-    pub as_root: bool,
+    pub measuring: MeasuringArgs,
 
     /// No progress
     #[arg(short, long)]
