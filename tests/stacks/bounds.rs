@@ -9,6 +9,11 @@ pub const PENDING: &[(&str, &str)] = &[
          pages of its code are known",
     ),
     (
+        "gcc",
+        "99.1 to 99.9 % on a quiet machine: its deep stacks are cut before the pages of their code \
+         are known",
+    ),
+    (
         "Go, stripped",
         "without .debug_frame a leaf's caller is left out; .gopclntab would tell it",
     ),
