@@ -4,8 +4,7 @@ use std::ffi::OsString;
 use std::path::Path;
 use std::time::Duration;
 
-use super::args::{AttributionArgs, SourceChoice, Weights};
-use super::counters::CounterChoice;
+use super::args::{MeasuringArgs, Weights};
 use crate::error::{Error, ErrorKind, Result};
 use crate::host::{SysRoot, rank};
 use crate::kernel::{Counter, Unwinding};
@@ -16,15 +15,10 @@ use crate::target::{RunAs, Streams};
 /// The options of a measurement.
 #[derive(Clone, Copy, Debug)]
 pub(super) struct Asked<'a> {
-    pub(super) source: SourceChoice,
-    pub(super) attribution: &'a AttributionArgs,
+    pub(super) measuring: &'a MeasuringArgs,
     pub(super) frequency: u32,
-    pub(super) interval: Duration,
     pub(super) duration: Option<Duration>,
     pub(super) delay: Option<Duration>,
-    pub(super) counters: &'a CounterChoice,
-    pub(super) user: Option<&'a str>,
-    pub(super) as_root: bool,
     pub(super) target: &'a [OsString],
     pub(super) output: &'a Path,
 }
@@ -40,15 +34,16 @@ pub(super) fn plan(asked: &Asked<'_>, root: SysRoot) -> Result<Plan> {
         Error::new(ErrorKind::Usage, "there is no command to run")
             .remedy("eprof run -- COMMAND [ARGUMENT…]")
     })?;
-    let run_as = match (asked.user, asked.as_root) {
-        (Some(user), _) => RunAs::User(user.to_owned()),
+    let measuring = asked.measuring;
+    let run_as = match (&measuring.user, measuring.as_root) {
+        (Some(user), _) => RunAs::User(user.clone()),
         (None, true) => RunAs::Root,
         (None, false) => RunAs::Caller,
     };
-    let idle_power = asked.attribution.idle_power.as_deref();
+    let idle_power = measuring.attribution.idle_power.as_deref();
     Ok(Plan {
         root,
-        source: asked.source.into(),
+        source: measuring.source.into(),
         idle_power: idle_power.map(str::parse).transpose()?,
         known_idle: None,
         calibration: calibration::path(
@@ -56,14 +51,16 @@ pub(super) fn plan(asked: &Asked<'_>, root: SysRoot) -> Result<Plan> {
             std::env::var("HOME").ok().as_deref(),
         ),
         frequency_hz: asked.frequency,
-        interval: asked.interval.into(),
+        interval: measuring.interval.into(),
         duration: asked.duration.map(Into::into),
         delay: asked.delay.map(Into::into),
-        counters: asked.counters.or(match asked.attribution.attribution {
-            Weights::Time => &[],
-            Weights::Auto | Weights::Cycles | Weights::Model => &Counter::ALL,
-        }),
-        cycles_required: asked.attribution.attribution == Weights::Cycles,
+        counters: measuring
+            .counters
+            .or(match measuring.attribution.attribution {
+                Weights::Time => &[],
+                Weights::Auto | Weights::Cycles | Weights::Model => &Counter::ALL,
+            }),
+        cycles_required: measuring.attribution.attribution == Weights::Cycles,
         unwinding: unwinding()?,
         no_btf: std::env::var_os("EPROF_NO_BTF").is_some_and(|value| value == "1"),
         run_as,

@@ -153,15 +153,10 @@ fn report(
 /// What the options say about the measurement.
 fn asked<'a>(args: &'a RunArgs, output: &'a Path) -> Asked<'a> {
     Asked {
-        source: args.measuring.source,
-        attribution: &args.measuring.attribution,
+        measuring: &args.measuring,
         frequency: args.frequency,
-        interval: args.measuring.interval,
         duration: args.duration,
         delay: args.delay,
-        counters: &args.measuring.counters,
-        user: args.measuring.user.as_deref(),
-        as_root: args.measuring.as_root,
         target: &args.target,
         output,
     }

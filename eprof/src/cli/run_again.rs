@@ -6,7 +6,7 @@ use std::path::PathBuf;
 use super::args::{RunArgs, ShortFormat};
 use super::attribution;
 use super::run::{Files, draw, names};
-use super::stat::{INTERRUPTED, Line, report_failure};
+use super::stat::{INTERRUPTED, Line, rendered, report_failure};
 use crate::error::Result;
 use crate::output::{self, Look, Progress};
 use crate::pipeline;
@@ -66,11 +66,7 @@ pub(super) fn execute(args: &RunArgs, base: session::Plan, files: Files) -> Resu
             Some(_) => Look::PLAIN,
             None => Look::of_stderr(&stderr),
         };
-        let mut bytes = Vec::new();
-        output::settle(match args.format {
-            ShortFormat::Table => output::stat::table(&results, look, &mut bytes),
-            ShortFormat::Json => output::stat::json(&results, &mut bytes),
-        })?;
+        let bytes = rendered(args.format, &results, look)?;
         match &files.report {
             Some(report) => output_file::replace(report, owner.as_ref(), &bytes)?,
             None if args.quiet => {}

@@ -78,15 +78,10 @@ fn keep(args: &StatArgs) -> Option<Keep> {
 /// What the options say about the measurement.
 fn asked<'a>(args: &'a StatArgs, subjects: &'a [Subject]) -> Asked<'a> {
     Asked {
-        source: args.measuring.source,
-        attribution: &args.measuring.attribution,
+        measuring: &args.measuring,
         frequency: args.frequency,
-        interval: args.measuring.interval,
         duration: None,
         delay: None,
-        counters: &args.measuring.counters,
-        user: args.measuring.user.as_deref(),
-        as_root: args.measuring.as_root,
         target: subjects.first().map_or(&[], |subject| &subject.words),
         output: Path::new(""),
     }
@@ -103,15 +98,21 @@ fn write(args: &StatArgs, results: &Results) -> Result<()> {
         Some(to) if to == Path::new("-") => Look::of_stdout(&stdout),
         Some(_) => Look::PLAIN,
     };
-    let mut bytes = Vec::new();
-    output::settle(match args.format {
-        ShortFormat::Table => output::stat::table(results, look, &mut bytes),
-        ShortFormat::Json => output::stat::json(results, &mut bytes),
-    })?;
+    let bytes = rendered(args.format, results, look)?;
     if beside {
         return output::settle(io::Write::write_all(&mut stderr.lock(), &bytes));
     }
-    deliver(to.filter(|to| *to != Path::new("-")), &bytes)
+    deliver(to, &bytes)
+}
+
+/// The results as they are shown.
+pub(super) fn rendered(format: ShortFormat, results: &Results, look: Look) -> Result<Vec<u8>> {
+    let mut bytes = Vec::new();
+    output::settle(match format {
+        ShortFormat::Table => output::stat::table(results, look, &mut bytes),
+        ShortFormat::Json => output::stat::json(results, &mut bytes),
+    })?;
+    Ok(bytes)
 }
 
 /// Says which command failed, how, and what it said itself.
