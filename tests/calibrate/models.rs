@@ -82,6 +82,22 @@ fn a_clock_that_never_changes_leaves_cycles_out() {
     assert!(model.refusal().is_some());
 }
 
+#[test]
+fn a_straight_line_of_cpu_time_is_never_worse_than_itself() {
+    // How much the workloads differ decides how strongly weights are held
+    // back, and thus by how little the two fits of one line differ.
+    for differing in [0.05, 0.1, 0.15] {
+        let mut rows = rows(0.4, |x| 5.0 + 6e-9 * x[0]);
+        for row in &mut rows {
+            row.x.truncate(1);
+            row.y *= 1.0 + differing * (row.fold as f64 / 2.5 - 1.0);
+        }
+        let time = [Signal::Time(String::new())];
+        let model = Model::fit(&rows, &time, Chosen::ByUser, "workload", &[1]).unwrap();
+        assert_eq!(model.refusal(), None, "{differing}");
+    }
+}
+
 fn findings(model: Option<Model>) -> Findings {
     Findings {
         machine: Machine {

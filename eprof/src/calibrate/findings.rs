@@ -4,7 +4,7 @@ use std::collections::BTreeMap;
 
 use super::quiet::Disturbance;
 use crate::caveat::Caveat;
-use crate::power::{self, Fit, Row, Settings, Signal, Verdict};
+use crate::power::{self, Fit, Row, Settings, Shape, Signal, Verdict};
 use crate::source::Domain;
 use crate::source::calibration::{Calibration, Machine, SCHEMA, Saved};
 use crate::source::saved_model::{BusyCpu, SavedModel, SavedTerm};
@@ -120,10 +120,16 @@ impl Model {
         })
     }
 
-    /// Whether it predicts worse than CPU time alone does. Where CPU time is all
-    /// there is, the two are one model.
+    /// Whether it predicts worse than CPU time alone does.
     fn is_worse_than_time(&self) -> bool {
-        self.fit.held_out.rmse > self.fit.time_share.rmse * 1.001
+        !self.is_time_alone() && self.fit.held_out.rmse > self.fit.time_share.rmse * 1.001
+    }
+
+    /// Whether it is a straight line of CPU time. Then it and what it would be
+    /// compared with differ by the strength of their fits only.
+    fn is_time_alone(&self) -> bool {
+        matches!(self.signals[..], [Signal::Time(_)])
+            && self.fit.terms.iter().all(|of| of.shape == Shape::Linear)
     }
 
     /// A straight line of CPU time, fitted to the same rows.
