@@ -83,14 +83,12 @@ fn pprof_has_the_targets_energy_time_and_samples() {
     }
 }
 
-/// A second opinion, where there is one.
+/// A second opinion.
 #[test]
 fn pprof_itself_reads_the_profile() {
     let go = Command::new("go").arg("version").output();
     if !go.is_ok_and(|output| output.status.success()) {
-        // Go is large, and nothing else here needs it.
-        eprintln!("SKIPPED: there is no go");
-        return;
+        return support::skip("there is no go (Debian: apt-get install golang-go)");
     }
     let directory = tempfile::tempdir().unwrap();
     let file = directory.path().join("energy.pb.gz");

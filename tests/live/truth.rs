@@ -1,6 +1,8 @@
 //! Numbers against what the workloads know of themselves, the kernel's books,
 //! and perf.
 
+use std::path::Path;
+
 use super::*;
 
 #[test]
@@ -213,31 +215,44 @@ fn all_outputs_agree_to_the_microjoule() {
     }
 }
 
-#[test]
-fn samples_are_as_many_as_perf_takes() {
-    if !root() {
-        return;
-    }
-    let directory = tempfile::tempdir().unwrap();
+/// Whether perf recorded the `two_functions` example into `perf.data` there,
+/// as often as eprof would; `stacks` says how it finds callers.
+fn perf_records(directory: &Path, stacks: &str) -> bool {
+    let options = ["-q", "-e", "cpu-clock", "-c", "1003009", "--call-graph"];
     let perf = Command::new("perf")
-        .current_dir(directory.path())
-        .args([
-            "record",
-            "-q",
-            "-e",
-            "cpu-clock",
-            "-c",
-            "1003009",
-            "-g",
-            "-o",
-            "perf.data",
-            "--",
-        ])
+        .current_dir(directory)
+        .arg("record")
+        .args(options)
+        .args([stacks, "-o", "perf.data", "--"])
         .arg(example("two_functions"))
         .stdout(Stdio::null())
         .status();
-    if !perf.is_ok_and(|status| status.success()) {
-        return support::skip("perf record does not work (Debian: apt-get install linux-perf)");
+    let recorded = perf.is_ok_and(|status| status.success());
+    if !recorded {
+        support::skip("perf record does not work (Debian: apt-get install linux-perf)");
+    }
+    recorded
+}
+
+#[test]
+fn a_recording_is_a_tenth_of_perfs() {
+    let directory = tempfile::tempdir().unwrap();
+    if !root() || !perf_records(directory.path(), "dwarf") {
+        return;
+    }
+    let run = Recorded::run(&[], &[example("two_functions")]);
+    let size = |directory: &Path, name| std::fs::metadata(directory.join(name)).unwrap().len();
+    let perf = size(directory.path(), "perf.data");
+    let ours = size(run.directory.path(), "eprof.data");
+    // Of the same stacks, without frame pointers.
+    assert!(ours * 10 <= perf, "{ours} bytes against perf's {perf}");
+}
+
+#[test]
+fn samples_are_as_many_as_perf_takes() {
+    let directory = tempfile::tempdir().unwrap();
+    if !root() || !perf_records(directory.path(), "fp") {
+        return;
     }
     let script = Command::new("perf")
         .current_dir(directory.path())

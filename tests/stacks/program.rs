@@ -176,7 +176,7 @@ pub const MUSL: &str = if cfg!(target_arch = "aarch64") {
 pub fn go() -> Program {
     let make = |home: &Path, _: &mut Images| {
         if !compile::exists("go", "version") {
-            return Err(Missing::Optional("no Go toolchain"));
+            return Err(Missing::Tool("no Go toolchain"));
         }
         let path = home.join("program");
         compile::go("chain.go", &path, &home.join("cache"));
