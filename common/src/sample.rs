@@ -17,8 +17,8 @@ pub const INTERRUPTED: u64 = 1 << 63;
 /// that each can be read as a whole or not at all.
 pub const PIECE: usize = 1024;
 
-/// Most pieces.
-pub const MAX_PIECES: usize = 31;
+/// Most pieces; half of it where the walk goes on so near.
+pub const MAX_PIECES: usize = 63;
 
 /// Frames of the last walk of a thread that are kept, a power of two.
 pub const ANCHORS: usize = 128;
@@ -59,7 +59,7 @@ pub struct Anchors {
 pub const ANCHORED: usize = 64;
 
 /// Words between the frames and the pieces of a copied stack.
-pub const COPY_WORDS: usize = 9;
+pub const COPY_WORDS: usize = 10;
 
 /// The head of a record in the ring `SAMPLES`. There follow, in words of eight
 /// bytes:
@@ -71,7 +71,8 @@ pub const COPY_WORDS: usize = 9;
 ///    2. the [`Anchor`] from which the kernel has walked on, beyond code that
 ///       it does not know; zeros if it has not;
 ///    3. how many of the user addresses lie before that gap;
-///    4. so many pieces of the stack, the first of which is number `skipped`
+///    4. how many pieces there would be if the stack were deep enough;
+///    5. so many pieces of the stack, the first of which is number `skipped`
 ///       from `registers.sp`, rounded down to a multiple of [`PIECE`], on.
 ///
 ///    What lies beyond the gap counts only if the walk through the pieces comes
@@ -107,5 +108,5 @@ pub struct SampleHeader {
 }
 
 const _: () = assert!(size_of::<Anchor>() == 24);
-const _: () = assert!(COPY_WORDS * 8 == size_of::<crate::Registers>() + size_of::<Anchor>() + 8);
+const _: () = assert!(COPY_WORDS * 8 == size_of::<crate::Registers>() + size_of::<Anchor>() + 16);
 const _: () = assert!(size_of::<SampleHeader>() == 88 && align_of::<SampleHeader>() == 8);

@@ -95,13 +95,14 @@ pub fn end(thread: u64) {
     }
 }
 
-/// Goes on to a frame of the thread's last walk that may still be there, if
-/// there is one.
+/// Goes on to the outermost frame of the thread's last walk that may still be
+/// there and lies more than `from`, and at most `to`, pieces above the stack
+/// pointer, if there is one.
 ///
 /// # Safety
 /// `scratch` belongs to this CPU.
 #[inline(always)]
-pub unsafe fn resume(scratch: *mut Scratch) -> bool {
+pub unsafe fn resume(scratch: *mut Scratch, from: u32, to: u32) -> bool {
     // SAFETY: by the caller; as above.
     unsafe {
         let thread = (*scratch).header.serial;
@@ -112,11 +113,12 @@ pub unsafe fn resume(scratch: *mut Scratch) -> bool {
             return false;
         }
         let sp = (*scratch).registers.sp;
-        let pieces = u64::from(map::PIECES.load());
-        let highest = (sp & !(PIECE as u64 - 1)) + pieces * PIECE as u64;
+        let begin = sp & !(PIECE as u64 - 1);
+        let lowest = sp.max(begin + u64::from(from) * PIECE as u64);
+        let highest = begin + u64::from(to) * PIECE as u64;
         let number = last_anchor(thread as u32, highest);
         let mut anchor = *entry(anchors, (*anchors).list, number);
-        if anchor.sp <= sp || anchor.sp > highest {
+        if anchor.sp <= lowest || anchor.sp > highest {
             return false;
         }
         // By now it may wait for another call than then.

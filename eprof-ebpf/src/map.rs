@@ -106,6 +106,10 @@ pub struct Scratch {
     pub entered: u32,
     /// How many of these lie before a gap in the walk.
     pub before: u32,
+    /// How many pieces of the stack are to be copied.
+    pub wanted: u32,
+    /// Always zero.
+    pub zero: u32,
     /// The frame from which the walk went on beyond a gap.
     pub anchor: Anchor,
     /// The head of the record; all else follows without a gap.
@@ -128,7 +132,7 @@ pub static ANCHORS_OF: Array<Anchors, { ANCHORED as usize }, MMAPABLE> = Array::
 #[btf_map]
 pub static SCRATCH: Array<Scratch, 1> = Array::new();
 
-/// How many pieces of the stack are copied, where it is.
+/// How many pieces of the stack are copied at most, where it is.
 #[unsafe(no_mangle)]
 pub static PIECES: Global<u32> = Global::new(16);
 /// Number of slots minus one; the number is a power of two.
@@ -146,6 +150,12 @@ pub static COUNTED: Global<u32> = Global::new(0);
 /// One where some CPU has an SMT sibling.
 #[unsafe(no_mangle)]
 pub static SIBLINGS: Global<u32> = Global::new(0);
+
+/// How many pieces are copied where these suffice, as far as that can be told.
+#[inline(always)]
+pub fn near() -> u32 {
+    PIECES.load() / 2
+}
 
 /// The CPU that a program runs on.
 #[derive(Clone, Copy)]

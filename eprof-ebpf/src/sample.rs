@@ -140,6 +140,7 @@ fn begin(ctx: &PerfEventContext) -> Option<Begun> {
         (*scratch).kernel = length(kernel) / 8;
         (*scratch).frames = 0;
         (*scratch).before = 0;
+        (*scratch).wanted = map::near();
         (*scratch).anchor = Anchor::default();
         (*scratch).extra = 0;
         (*scratch).header = SampleHeader {

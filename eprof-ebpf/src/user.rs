@@ -152,8 +152,8 @@ pub fn word(at: u64) -> Option<u64> {
     (status == 0).then_some(word)
 }
 
-/// Copies the stack from the stack pointer on, as far as it can be read, and
-/// puts the registers before it. Where a thread in the kernel has no stack, its
+/// Copies the stack from the stack pointer on, as many pieces as are wanted and
+/// can be read, and puts the registers before it. Where a thread in the kernel has no stack, its
 /// image is being replaced.
 ///
 /// # Safety
@@ -175,10 +175,11 @@ pub unsafe fn copy(scratch: *mut Scratch) -> WalkEnd {
         *to.add(5) = anchor.pc;
         *to.add(6) = anchor.sp;
         *to.add(7) = anchor.fp;
+        let wanted = (*scratch).wanted;
         *to.add(8) = u64::from((*scratch).before);
+        *to.add(9) = u64::from(wanted);
         let to = to.add(COPY_WORDS).cast::<u8>();
         let from = registers.sp & !(PIECE as u64 - 1);
-        let wanted = map::PIECES.load();
         let (mut pieces, mut skipped) = (0u32, 0u32);
         let mut number = 0;
         while number < MAX_PIECES {

@@ -34,6 +34,7 @@ pub unsafe fn up(scratch: *mut Scratch) -> (WalkEnd, bool) {
     // SAFETY: by the caller.
     unsafe {
         if (*scratch).space == 0 {
+            (*scratch).wanted = map::PIECES.load();
             return (WalkEnd::PENDING, true);
         }
         let thread = (*scratch).header.serial;
@@ -43,14 +44,27 @@ pub unsafe fn up(scratch: *mut Scratch) -> (WalkEnd, bool) {
         if gap {
             let (registers, before) = ((*scratch).registers, (*scratch).frames);
             (*scratch).before = before;
-            if anchor::resume(scratch) {
+            // Most often what is known begins near by, and a short copy will do.
+            let (near, far) = (map::near(), map::PIECES.load());
+            (*scratch).wanted = near;
+            if anchor::resume(scratch, 0, near) {
                 end = run(scratch);
-                if end == WalkEnd::PENDING {
-                    (*scratch).frames = before;
-                    (*scratch).anchor = Anchor::default();
+                (*scratch).registers = registers;
+            }
+            if !matches!(end, WalkEnd::ROOT | WalkEnd::DEEP) {
+                (*scratch).wanted = far;
+                (*scratch).frames = before;
+                (*scratch).anchor = Anchor::default();
+                end = WalkEnd::PENDING;
+                if anchor::resume(scratch, near, far) {
+                    end = run(scratch);
+                    (*scratch).registers = registers;
+                    if end == WalkEnd::PENDING {
+                        (*scratch).frames = before;
+                        (*scratch).anchor = Anchor::default();
+                    }
                 }
             }
-            (*scratch).registers = registers;
         }
         // A walk with a gap has too few frames to go on from.
         if end == WalkEnd::ROOT && !gap {

@@ -242,7 +242,7 @@ impl Probe {
         self.roster.discover(&self.control);
         self.roster.events.drain(..).for_each(&mut *take);
         while let Some(record) = self.ring.next() {
-            let Some(raw) = sample::decode(&record, unwinding::PIECES as usize) else {
+            let Some(raw) = sample::decode(&record) else {
                 self.malformed += 1;
                 continue;
             };

@@ -23,10 +23,9 @@ pub(super) struct RawSample {
     pub(super) copy: Option<Box<StackCopy>>,
 }
 
-/// Decodes one record of the ring, whose copies of stacks have up to `pieces`
-/// pieces; `None` where its lengths do not fit (the ring rounds records up, so
-/// that bytes may follow).
-pub(super) fn decode(record: &[u8], pieces: usize) -> Option<RawSample> {
+/// Decodes one record of the ring; `None` where its lengths do not fit (the ring
+/// rounds records up, so that bytes may follow).
+pub(super) fn decode(record: &[u8]) -> Option<RawSample> {
     let (header, frames) = record.split_at_checked(size_of::<SampleHeader>())?;
     let kernel_bytes = i32_at(header, offset_of!(SampleHeader, kernel_bytes))?;
     let user_bytes = i32_at(header, offset_of!(SampleHeader, user_bytes))?;
@@ -38,7 +37,7 @@ pub(super) fn decode(record: &[u8], pieces: usize) -> Option<RawSample> {
     let copy = match usize::try_from(copied).ok()? {
         0 => None,
         copied => {
-            let mut copy = copy(rest, skipped, copied, pieces)?;
+            let mut copy = copy(rest, skipped, copied)?;
             copy.process = u32_at(header, offset_of!(SampleHeader, tgid))?;
             copy.thread = u64_at(header, offset_of!(SampleHeader, serial))?;
             copy.beyond = beyond(rest, &mut user, end)?;
@@ -95,7 +94,7 @@ fn stack(frames: &[u8], result: i32, end: WalkEnd) -> Option<(Vec<u64>, StackEnd
 }
 
 /// Registers and a copied stack, of whatever thread.
-fn copy(bytes: &[u8], skipped: u32, copied: usize, wanted: usize) -> Option<StackCopy> {
+fn copy(bytes: &[u8], skipped: u32, copied: usize) -> Option<StackCopy> {
     let (head, rest) = bytes.split_at_checked(COPY_WORDS * 8)?;
     let registers = Registers {
         pc: u64_at(head, offset_of!(Registers, pc))?,
@@ -104,6 +103,7 @@ fn copy(bytes: &[u8], skipped: u32, copied: usize, wanted: usize) -> Option<Stac
         lr: u64_at(head, offset_of!(Registers, lr))?,
         flags: u64_at(head, offset_of!(Registers, flags))?,
     };
+    let wanted = u64_at(head, (COPY_WORDS - 1) * 8)?;
     let bytes = rest.get(..copied.checked_mul(PIECE)?)?;
     Some(StackCopy {
         process: 0,
@@ -111,7 +111,7 @@ fn copy(bytes: &[u8], skipped: u32, copied: usize, wanted: usize) -> Option<Stac
         registers,
         base: (registers.sp & !(PIECE as u64 - 1)).wrapping_add(u64::from(skipped) * PIECE as u64),
         bytes: bytes.to_vec(),
-        whole: copied < wanted,
+        whole: (copied as u64) < wanted,
         beyond: None,
     })
 }
@@ -160,8 +160,6 @@ mod tests {
 
     use super::*;
 
-    const PIECES: usize = 4;
-
     struct Head {
         kernel: i32,
         user: i32,
@@ -194,7 +192,7 @@ mod tests {
             end,
             pieces: 0,
         };
-        decode(&record(&head, words), PIECES)
+        decode(&record(&head, words))
     }
 
     #[test]
@@ -251,21 +249,20 @@ mod tests {
         };
         let mut words = vec![5, 0x40_0000, 0x7fff_0410, 0x7fff_0420, 0, Registers::EXACT];
         words.extend([0; 4]);
-        words.extend(0..2 * PIECE as u64 / 8);
-        let copy = decode(&record(&head(2), &words), PIECES).unwrap().copy;
-        let copy = copy.unwrap();
+        let pieces = 0..2 * PIECE as u64 / 8;
+        let with = |wanted| -> Vec<u64> {
+            let words = words.iter().copied();
+            words.chain([wanted]).chain(pieces.clone()).collect()
+        };
+        let copy = |wanted| decode(&record(&head(2), &with(wanted))).unwrap().copy;
+        let deep = copy(2).unwrap();
+        let copy = copy(3).unwrap();
         assert_eq!(copy.registers.pc, 0x40_0000);
         assert_eq!((copy.base, copy.bytes.len()), (0x7fff_0400, 2 * PIECE));
         assert_eq!(copy.bytes[8], 1);
         assert!(copy.whole, "fewer pieces than were wanted");
-        assert!(
-            !decode(&record(&head(2), &words), 2)
-                .unwrap()
-                .copy
-                .unwrap()
-                .whole
-        );
-        assert_eq!(decode(&record(&head(3), &words), PIECES), None);
+        assert!(!deep.whole);
+        assert_eq!(decode(&record(&head(3), &with(3))), None);
     }
 
     #[test]
@@ -280,9 +277,9 @@ mod tests {
         let decoded = |before| {
             let mut words = vec![1, 2, 3, 4 | INTERRUPTED];
             words.extend(registers);
-            words.extend([0x41_0000, 0x7fff_0510, 7, before]);
+            words.extend([0x41_0000, 0x7fff_0510, 7, before, 1]);
             words.extend([0; PIECE / 8]);
-            decode(&record(&head, &words), PIECES)
+            decode(&record(&head, &words))
         };
         let sample = decoded(1).unwrap();
         assert_eq!((sample.user, sample.interrupted), (vec![1], vec![]));
@@ -303,7 +300,7 @@ mod tests {
     fn lengths_that_do_not_fit_are_refused() {
         assert_eq!(walked(16, 8, WalkEnd::ROOT, &[1, 2]), None);
         assert_eq!(walked(7, 0, WalkEnd::ROOT, &[1]), None);
-        assert_eq!(decode(&[0; size_of::<SampleHeader>() - 1], PIECES), None);
+        assert_eq!(decode(&[0; size_of::<SampleHeader>() - 1]), None);
     }
 
     proptest! {
@@ -311,10 +308,10 @@ mod tests {
         fn no_bytes_make_it_panic(
             noise: Vec<u8>, kernel: i32, user: i32, end: u32, pieces: u32, words: Vec<u64>,
         ) {
-            decode(&noise, PIECES);
+            decode(&noise);
             for (kernel, user, pieces) in [(kernel, user, pieces), (kernel % 64, user % 64, pieces % 4)] {
                 let head = Head { kernel, user, end: WalkEnd(end), pieces };
-                decode(&record(&head, &words), PIECES);
+                decode(&record(&head, &words));
             }
         }
     }

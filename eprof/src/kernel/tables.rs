@@ -73,23 +73,42 @@ impl KernelTables {
     }
 
     /// Tells the sampling program where the frames of a thread's stack lie, for
-    /// it to walk on from them: innermost first. It may be telling itself at
-    /// the same time; what is wrong then does no harm.
+    /// it to walk on from them: innermost first. What it knew of frames farther
+    /// out stays. It may be telling itself at the same time; what is wrong then
+    /// does no harm.
     pub fn set_anchors(&self, thread: u64, frames: &[Anchor]) {
+        let Some(last) = frames.last() else { return };
         let index = thread as usize & (ANCHORED - 1);
-        let list = self.anchors.u32(index, offset_of!(Anchors, list));
-        let first = (list.load(Relaxed) as usize & 1) * ANCHORS;
-        for (place, frame) in (first..first + ANCHORS).zip(frames) {
-            let at = offset_of!(Anchors, lists) + place * size_of::<Anchor>();
-            let word = |offset, value| self.anchors.u64(index, at + offset).store(value, Relaxed);
-            word(offset_of!(Anchor, pc), frame.pc);
-            word(offset_of!(Anchor, sp), frame.sp);
-            word(offset_of!(Anchor, fp), frame.fp);
-        }
-        let known = u32::try_from(frames.len().min(ANCHORS)).unwrap_or(0);
         let word = |offset| self.anchors.u32(index, offset);
-        word(offset_of!(Anchors, known)).store(known, Relaxed);
+        let list = word(offset_of!(Anchors, list)).load(Relaxed);
+        let first = (list as usize & 1) * ANCHORS;
+        let frame = |number: usize, offset| {
+            let at = offset_of!(Anchors, lists) + (first + number) * size_of::<Anchor>();
+            self.anchors.u64(index, at + offset)
+        };
         let owner = self.anchors.u64(index, offset_of!(Anchors, thread));
+        let known = word(offset_of!(Anchors, known));
+        let before = match owner.load(Relaxed) == thread {
+            true => ANCHORS.min(known.load(Relaxed) as usize),
+            false => 0,
+        };
+        let outer: Vec<Anchor> = (0..before)
+            .map(|number| Anchor {
+                pc: frame(number, offset_of!(Anchor, pc)).load(Relaxed),
+                sp: frame(number, offset_of!(Anchor, sp)).load(Relaxed),
+                fp: frame(number, offset_of!(Anchor, fp)).load(Relaxed),
+            })
+            .filter(|frame| frame.sp > last.sp)
+            .collect();
+        let all = frames.iter().chain(&outer).take(ANCHORS);
+        let mut count = 0;
+        for (number, anchor) in all.enumerate() {
+            frame(number, offset_of!(Anchor, pc)).store(anchor.pc, Relaxed);
+            frame(number, offset_of!(Anchor, sp)).store(anchor.sp, Relaxed);
+            frame(number, offset_of!(Anchor, fp)).store(anchor.fp, Relaxed);
+            count += 1;
+        }
+        known.store(count, Relaxed);
         owner.store(thread, Release);
     }
 

@@ -9,8 +9,12 @@ use super::load::{self, refusal};
 use crate::caveat::Caveat;
 use crate::error::Result;
 
-/// How many pieces of a stack (of 1 KiB) are copied where it is not walked.
-pub(super) const PIECES: u32 = 31;
+/// How many pieces of a stack (of 1 KiB) are copied at most, where it is walked
+/// by tables.
+pub(super) const PIECES: u32 = 63;
+
+/// The same where it is not, of each sample.
+const WITHOUT: u32 = PIECES / 2;
 
 const _: () = assert!(PIECES as usize <= MAX_PIECES);
 
@@ -74,7 +78,7 @@ impl Unwinding {
                 "stack-copies",
                 format!(
                     "stacks are copied and walked afterwards, because {why}; what lies deeper \
-                     than {PIECES} KiB is missing"
+                     than {WITHOUT} KiB is missing"
                 ),
             )),
             Self::Pointers => Some(Caveat::new(

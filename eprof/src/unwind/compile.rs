@@ -233,6 +233,7 @@ impl Source {
             let calls = guess::first_calls(machine, near, &bytes);
             known.extend(calls.map(|(from, to)| vec![(from, Some(ROOT)), (to, None)]));
         }
+        known.extend(guess::linkage(machine, near, &bytes));
         let wanted = machine.sigreturn();
         if let Some(place) = bytes
             .windows(wanted.len())

@@ -62,6 +62,75 @@ pub(super) fn function(machine: Machine, begin: u64, bytes: &[u8]) -> Vec<(u64, 
     ]
 }
 
+/// Rows for the procedure linkage tables in `bytes`, which are at `begin`: LLVM's
+/// linker writes them without unwind information (lld/ELF/Arch/X86_64.cpp).
+/// `None` ends the rows of each.
+pub(super) fn linkage(
+    machine: Machine,
+    begin: u64,
+    bytes: &[u8],
+) -> impl Iterator<Item = Vec<(u64, Option<Rule>)>> {
+    let start = begin.next_multiple_of(ALIGNMENT);
+    let skipped = usize::try_from(start - begin).unwrap_or(usize::MAX);
+    let entries = match machine {
+        Machine::X86_64 => bytes.get(skipped..).unwrap_or_default(),
+        Machine::Aarch64 => &[],
+    };
+    let (entries, _) = entries.as_chunks::<{ ALIGNMENT as usize }>();
+    (start..)
+        .step_by(ALIGNMENT as usize)
+        .zip(entries)
+        .filter_map(|(at, entry)| {
+            let frame = |size| {
+                Some(Rule {
+                    cfa_offset: size,
+                    ra_offset: -8,
+                    ..Rule::of(Rule::CFA_SP)
+                })
+            };
+            let end = (at + ALIGNMENT, None);
+            match entry {
+                // push …(%rip); jmp *…(%rip); nop: all others jump here, with
+                // a word pushed.
+                [
+                    0xff,
+                    0x35,
+                    _,
+                    _,
+                    _,
+                    _,
+                    0xff,
+                    0x25,
+                    _,
+                    _,
+                    _,
+                    _,
+                    0x0f,
+                    0x1f,
+                    0x40,
+                    0,
+                ] => Some(vec![(at, frame(16)), (at + 6, frame(24)), end]),
+                // jmp *…(%rip); push $…; jmp …
+                [0xff, 0x25, _, _, _, _, 0x68, _, _, _, _, 0xe9, ..] => {
+                    let rule = Rule {
+                        add: 11,
+                        ra_offset: -8,
+                        cfa_offset: 8,
+                        ..Rule::of(Rule::CFA_PLT)
+                    };
+                    Some(vec![(at, Some(rule)), end])
+                }
+                // endbr64; push $…; jmp …; xchg %ax,%ax
+                [0xf3, 0x0f, 0x1e, 0xfa, 0x68, _, _, _, _, 0xe9, ..] => {
+                    Some(vec![(at, frame(8)), (at + 9, frame(16)), end])
+                }
+                // endbr64; jmp *…(%rip)
+                [0xf3, 0x0f, 0x1e, 0xfa, 0xff, 0x25, ..] => Some(vec![(at, frame(8)), end]),
+                _ => None,
+            }
+        })
+}
+
 /// Where in a function a new thread begins, in bytes: musl says of its
 /// `__clone` (src/thread/x86_64/clone.s) what holds for the thread that calls
 /// it, not for the one that it makes.

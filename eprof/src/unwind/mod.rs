@@ -42,7 +42,7 @@ use table::Table;
 use walk::Step;
 use worker::{Done, Job, Walk, Worker};
 
-/// Most walks that wait, each with a copy of a stack of some 31 KiB.
+/// Most walks that wait, each with a copy of a stack of up to 63 KiB.
 const MOST_WAITING: usize = 1024;
 
 /// When walks have met no new page so many times in a row, no sample is worth
