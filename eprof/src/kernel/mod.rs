@@ -36,6 +36,6 @@ pub use event::{
 pub use mapping::Sideband;
 pub use probe::Probe;
 pub use settings::Settings;
-pub use tables::{KernelChunk, KernelTables};
+pub use tables::{Coming as ComingChunk, KernelChunk, KernelTables};
 pub use unwinding::Unwinding;
 pub use urgency::Urgency;

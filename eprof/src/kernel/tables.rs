@@ -3,7 +3,9 @@
 use std::io;
 use std::mem::offset_of;
 use std::os::fd::{AsFd as _, OwnedFd};
+use std::sync::Arc;
 use std::sync::atomic::Ordering::{Relaxed, Release};
+use std::thread::JoinHandle;
 
 use aya::Ebpf;
 use eprof_common::sample::{ANCHORED, ANCHORS, Anchor, Anchors};
@@ -14,6 +16,7 @@ use super::bpf;
 use super::chunk_types::ChunkTypes;
 use super::load;
 use super::shared::Shared;
+use super::urgency::Urgency;
 use crate::error::{Error, ErrorKind, Result};
 
 /// Pages, rules and chunks of rows. Rows and rules that were stored once are
@@ -23,10 +26,17 @@ pub struct KernelTables {
     pages: Shared<Page>,
     rules: Shared<Rule>,
     anchors: Shared<Anchors>,
-    /// The map of chunks.
-    chunks: OwnedFd,
+    chunks: Arc<Chunks>,
+}
+
+/// The map of chunks.
+struct Chunks {
+    map: OwnedFd,
     types: ChunkTypes,
 }
+
+/// A chunk that is being added.
+pub struct Coming(JoinHandle<io::Result<KernelChunk>>);
 
 /// One chunk of rows.
 pub struct KernelChunk(Shared<Chunk>);
@@ -43,10 +53,12 @@ impl KernelTables {
                 .map_err(|error| refused("map RULES", &error))?,
             anchors: Shared::map(map("ANCHORS_OF")?, ANCHORED)
                 .map_err(|error| refused("map ANCHORS_OF", &error))?,
-            chunks: map("CHUNKS")?
-                .try_clone_to_owned()
-                .map_err(|error| Error::new(ErrorKind::Internal, error.to_string()))?,
-            types: ChunkTypes::load().map_err(|error| refused("types of chunks", &error))?,
+            chunks: Arc::new(Chunks {
+                map: map("CHUNKS")?
+                    .try_clone_to_owned()
+                    .map_err(|error| Error::new(ErrorKind::Internal, error.to_string()))?,
+                types: ChunkTypes::load().map_err(|error| refused("types of chunks", &error))?,
+            }),
         })
     }
 
@@ -112,18 +124,45 @@ impl KernelTables {
         owner.store(thread, Release);
     }
 
-    /// Adds chunk number `index`. Takes as long as the kernel needs to be sure
-    /// that nobody uses what was there before (tens of milliseconds), although
+    /// Begins to add chunk number `index`, beside everything else: it takes as
+    /// long as the kernel needs to be sure that nobody uses what was there
+    /// before (tens of milliseconds, or hundreds on a busy machine), although
     /// nothing was.
-    pub fn add_chunk(&mut self, index: usize) -> io::Result<KernelChunk> {
+    ///
+    /// # Errors
+    /// Where there is no thread to be had.
+    pub fn begin_chunk(&self, index: usize) -> io::Result<Coming> {
+        let chunks = Arc::clone(&self.chunks);
+        let add = move || {
+            let _urgent = Urgency::raise();
+            chunks.add(index)
+        };
+        let thread = std::thread::Builder::new().name("eprof-chunk".to_owned());
+        thread.spawn(add).map(Coming)
+    }
+}
+
+impl Chunks {
+    fn add(&self, index: usize) -> io::Result<KernelChunk> {
         let index = u32::try_from(index)
             .ok()
             .filter(|&index| (index as usize) < MAX_CHUNKS)
             .ok_or(io::ErrorKind::OutOfMemory)?;
         let map = bpf::create_array(size_of::<Chunk>() as u32, self.types.types())?;
         let chunk = Shared::map(map.as_fd(), 1)?;
-        bpf::set_fd(self.chunks.as_fd(), index, map.as_fd())?;
+        bpf::set_fd(self.map.as_fd(), index, map.as_fd())?;
         Ok(KernelChunk(chunk))
+    }
+}
+
+impl Coming {
+    /// Waits for it.
+    ///
+    /// # Errors
+    /// Where the kernel refuses it.
+    pub fn wait(self) -> io::Result<KernelChunk> {
+        let ended = self.0.join();
+        ended.unwrap_or_else(|_| Err(io::ErrorKind::Other.into()))
     }
 }
 

@@ -13,13 +13,16 @@ use super::bytes::Bytes;
 use super::compile::{PageRows, Source};
 use super::table::Table;
 use super::trampoline;
-use crate::kernel::{KernelChunk, KernelTables};
+use crate::kernel::{ComingChunk, KernelChunk, KernelTables};
 
 /// Most files that are kept open.
 const MOST_OPEN: usize = 256;
 
 /// Files of no more pages are compiled as a whole before they are closed.
 const FEW_PAGES: u32 = 32;
+
+/// Where so much of the last chunk is in use, the next one is made.
+const NEARLY_FULL: usize = CHUNK_ROWS / 4 * 3;
 
 /// A block of rows.
 enum Rows {
@@ -68,6 +71,8 @@ pub enum Refusal {
 pub struct Store {
     kernel: Option<KernelTables>,
     chunks: Vec<Rows>,
+    /// The next one of the kernel's, which takes time.
+    coming: Option<ComingChunk>,
     /// Rows of the last chunk that are in use.
     used: usize,
     pages: Vec<Page>,
@@ -89,6 +94,7 @@ impl Store {
         let mut store = Self {
             kernel,
             chunks: Vec::new(),
+            coming: None,
             used: CHUNK_ROWS,
             pages: Vec::new(),
             rules: Vec::new(),
@@ -100,7 +106,15 @@ impl Store {
         };
         // There is always room for this one.
         store.number(Rule::of(Rule::UNSUPPORTED));
+        store.prepare();
         store
+    }
+
+    /// Sees to it that the next chunk will be there soon.
+    fn prepare(&mut self) {
+        if let Some(kernel) = self.kernel.as_ref().filter(|_| self.coming.is_none()) {
+            self.coming = kernel.begin_chunk(self.chunks.len()).ok();
+        }
     }
 
     /// Takes in a file, of which nothing is compiled yet.
@@ -291,8 +305,9 @@ impl Store {
             if self.chunks.len() == MAX_CHUNKS {
                 return None;
             }
-            let chunk = match &mut self.kernel {
-                Some(kernel) => Rows::Kernel(kernel.add_chunk(self.chunks.len()).ok()?),
+            self.prepare();
+            let chunk = match &self.kernel {
+                Some(_) => Rows::Kernel(self.coming.take()?.wait().ok()?),
                 None => Rows::Own(vec![0; CHUNK_ROWS].into_boxed_slice()),
             };
             self.chunks.push(chunk);
@@ -305,6 +320,9 @@ impl Store {
         }
         let from = number * CHUNK_ROWS + self.used;
         self.used += rows.len();
+        if self.used > NEARLY_FULL && self.chunks.len() < MAX_CHUNKS {
+            self.prepare();
+        }
         Some(Page {
             from: u32::try_from(from).ok()?,
             rows: u32::try_from(rows.len()).ok()?,
