@@ -241,6 +241,41 @@ fn preparation_and_warm_up_are_done_and_not_measured() {
 }
 
 #[test]
+fn whoever_asks_for_an_end_gets_what_was_measured() {
+    let _alone = alone();
+    if !root() {
+        return;
+    }
+    // By a signal before the third run; what prepares it is told, or it would
+    // keep eprof waiting.
+    for (signal, code) in [("INT", 130), ("TERM", 143)] {
+        let (meter, directory) = (meter(), tempfile::tempdir().unwrap());
+        let prepare = format!(
+            "echo p >> log; [ $(wc -l < log) -lt 3 ] || {{ kill -{signal} $PPID; exec sleep 1000; }}"
+        );
+        let output = Command::new(eprof())
+            .current_dir(directory.path())
+            .env("EPROF_SYSROOT", meter.path())
+            .env("TMPDIR", directory.path())
+            .args(["stat", "--idle-power", "20W", "-r", "4", "--format", "json"])
+            .args(["--prepare", &prepare, "--", "sleep", "0.01"])
+            .output()
+            .unwrap();
+        assert_eq!(output.status.code(), Some(code), "{output:?}");
+        let report: Value = serde_json::from_slice(&output.stdout).unwrap();
+        assert_eq!(report["commands"][0]["runs"].as_array().unwrap().len(), 2);
+        let caveats = report["caveats"].as_array().unwrap();
+        assert!(
+            caveats.iter().any(|of| of["code"] == "interrupted"),
+            "{report:#}"
+        );
+        let left = std::fs::read_dir(directory.path()).unwrap();
+        let left: Vec<_> = left.map(|entry| entry.unwrap().file_name()).collect();
+        assert_eq!(left, ["log"]);
+    }
+}
+
+#[test]
 fn output_is_thrown_away_or_let_through() {
     let _alone = alone();
     if !root() {

@@ -6,6 +6,8 @@ use std::fs::File;
 use std::path::{Path, PathBuf};
 use std::time::Duration;
 
+use nix::sys::signal::Signal;
+
 use crate::attribute::{self, Attributed, Settings, Stretch, Watch};
 use crate::caveat::Caveat;
 use crate::clock;
@@ -40,8 +42,8 @@ pub struct Recorded {
     /// How long the target ran while it was measured; eprof's own beginning and
     /// end are not in it. `None` where the measurement never began.
     pub ran: Option<Nanos>,
-    /// Whether somebody asked eprof to come to an end.
-    pub interrupted: bool,
+    /// The signal by which somebody asked eprof to come to an end.
+    pub interrupted: Option<Signal>,
 }
 
 /// How a run goes.
@@ -53,15 +55,20 @@ pub enum News<'a> {
     Naming(symbol::Progress),
 }
 
-/// Runs the target and records it. `watch` is told how it goes.
+/// Runs the target and records it. `signals` come to eprof or are passed on;
+/// `watch` is told how it goes.
 ///
 /// # Errors
 ///
 /// Whatever keeps the target from being run or measured.
-pub fn record(plan: &Plan, search: &Search, watch: &mut dyn FnMut(News<'_>)) -> Result<Recorded> {
+pub fn record(
+    plan: &Plan,
+    signals: &Signals,
+    search: &Search,
+    watch: &mut dyn FnMut(News<'_>),
+) -> Result<Recorded> {
     // Everything that can be refused comes before the target exists.
     let inherited = InheritedFiles::now();
-    let signals = Signals::block()?;
     let identity = Identity::resolve(&plan.run_as)?;
     let limits = Limits::now();
     let mut selected = source::select(&plan.root, plan.source, plan.calibration.as_deref())?;
@@ -105,7 +112,7 @@ pub fn record(plan: &Plan, search: &Search, watch: &mut dyn FnMut(News<'_>)) -> 
     let mut recorder = Recorder::new(probe, selected.source, sideband, capture, caveats);
     let mut moments = |moment: &Moment| watch(News::Moment(moment));
     let cgroup = follow.cgroup();
-    let followed = recorder.follow(plan, &mut child, &signals, cgroup, &mut moments);
+    let followed = recorder.follow(plan, &mut child, signals, cgroup, &mut moments);
     if let Err(error) = followed {
         let released = recorder.released();
         drop(recorder);

@@ -15,7 +15,7 @@ use crate::output::{self, Format, Look, Progress, View};
 use crate::pipeline::{self, Names, News};
 use crate::profile::Profile;
 use crate::session::Plan;
-use crate::target::{Account, Identity, output_directory, output_file};
+use crate::target::{Account, Identity, Signals, output_directory, output_file};
 
 /// The picture's name where none is given.
 const PICTURE: &str = "eprof.svg";
@@ -77,10 +77,14 @@ pub(super) fn execute(args: &RunArgs, root: SysRoot) -> Result<u8> {
     }
     let mut progress = Progress::stderr(args.quiet);
     let mut watch = Watch::default();
-    let recorded = pipeline::record(&plan, &args.symbols.search(), &mut |news| match news {
+    let signals = Signals::block()?;
+    let search = args.symbols.search();
+    let recorded = pipeline::record(&plan, &signals, &search, &mut |news| match news {
         News::Moment(moment) => progress.show(moment.at, moment),
         News::Naming(so_far) => watch.show(&mut progress, so_far),
     })?;
+    // From here on they may end eprof: the recording is there.
+    drop(signals);
     progress.clear();
     if let Some(failure) = recorded.failure {
         eprintln!("warning: the recording is not whole: {failure}");

@@ -6,7 +6,7 @@ use std::path::PathBuf;
 use super::args::{RunArgs, ShortFormat};
 use super::attribution;
 use super::run::{Files, draw, names};
-use super::stat::{INTERRUPTED, Line, rendered, report_failure};
+use super::stat::{Line, ended_by, rendered, report_failure};
 use crate::error::Result;
 use crate::output::{self, Look, Progress};
 use crate::pipeline;
@@ -83,7 +83,7 @@ pub(super) fn execute(args: &RunArgs, base: session::Plan, files: Files) -> Resu
         return Ok(failed.exit.code);
     }
     drawn?;
-    Ok(if interrupted { INTERRUPTED } else { 0 })
+    Ok(ended_by(interrupted))
 }
 
 /// Says where the files are.

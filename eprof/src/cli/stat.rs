@@ -3,6 +3,8 @@
 use std::io;
 use std::path::Path;
 
+use nix::sys::signal::Signal;
+
 use super::args::{ShortFormat, StatArgs};
 use super::attribution;
 use super::deliver::deliver;
@@ -17,8 +19,10 @@ use crate::repeat::{self, Failed, News, Plan, Results, Subject, subject};
 use crate::symbol::Search;
 use crate::unit::{Nanos, Timestamp};
 
-/// What shells make of a SIGINT.
-pub(super) const INTERRUPTED: u8 = 130;
+/// What shells make of the signal that ended it (POSIX: more than 128).
+pub(super) fn ended_by(signal: Option<Signal>) -> u8 {
+    signal.map_or(0, |signal| 128_u8.saturating_add(signal as u8))
+}
 
 pub(super) fn execute(args: &StatArgs, root: SysRoot) -> Result<u8> {
     let subjects = subject::subjects(&args.target, &args.separator, &args.name, &args.prepare)?;
@@ -59,7 +63,7 @@ pub(super) fn execute(args: &StatArgs, root: SysRoot) -> Result<u8> {
         report_failure(&failed, true);
         return Ok(failed.exit.code);
     }
-    Ok(if interrupted { INTERRUPTED } else { 0 })
+    Ok(ended_by(interrupted))
 }
 
 /// Another one each time, short enough to be typed again.

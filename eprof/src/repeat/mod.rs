@@ -2,7 +2,7 @@
 //!
 //! ```text
 //!   words ─ Subject ─┐
-//!   seed ── order ───┼─► session ─ Run, Run, … ─► results ─► output
+//!   seed ── order ───┼─► stage ── Run, Run, … ──► results ─► output
 //!   pipeline ────────┘    climate ┘               caveats
 //! ```
 //!
@@ -15,6 +15,7 @@ pub mod order;
 pub mod results;
 pub mod run;
 pub mod session;
+mod stage;
 pub mod subject;
 
 pub use climate::Climate;

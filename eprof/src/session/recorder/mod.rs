@@ -13,6 +13,8 @@ use super::reader::{Reader, sleep_until};
 use super::rhythm::{Due, Rhythm};
 use super::usage::own_cpu_time;
 use super::{Moment, Plan};
+use nix::sys::signal::Signal;
+
 use crate::caveat::Caveat;
 use crate::clock;
 use crate::error::Result;
@@ -72,8 +74,8 @@ pub struct Recorder<W: Write> {
     released_at: Option<Timestamp>,
     /// When its end was seen.
     exited_at: Option<Timestamp>,
-    /// Whether a signal asked for an end.
-    interrupted: bool,
+    /// The signal that asked for an end.
+    interrupted: Option<Signal>,
     /// Whether the measurement failed on the way; the target still runs.
     broken: bool,
 }
@@ -115,7 +117,7 @@ impl<W: Write> Recorder<W> {
             released: false,
             released_at: None,
             exited_at: None,
-            interrupted: false,
+            interrupted: None,
             broken: false,
         }
     }
@@ -138,8 +140,8 @@ impl<W: Write> Recorder<W> {
         self.released
     }
 
-    /// Whether a signal asked eprof to come to an end.
-    pub fn interrupted(&self) -> bool {
+    /// The signal, if any, that asked eprof to come to an end.
+    pub fn interrupted(&self) -> Option<Signal> {
         self.interrupted
     }
 
@@ -190,7 +192,7 @@ impl<W: Write> Recorder<W> {
                     break;
                 }
                 Event::Signal(received) => {
-                    self.interrupted = true;
+                    self.interrupted = Some(received.signal);
                     strike(stop.on_signal(received, clock::now()), child, cgroup)?;
                 }
                 Event::Deadline => {
