@@ -3,10 +3,9 @@
 use std::path::Path;
 
 use super::args::AttributionArgs;
-use super::naming::Watch;
+use super::naming::shown;
 use crate::attribute::Settings;
 use crate::error::Result;
-use crate::output::Progress;
 use crate::pipeline::{self, Names};
 use crate::profile::{Course, Group, Moments, Profile};
 use crate::source::{IdlePower, Meter};
@@ -27,13 +26,11 @@ pub(super) fn settings(args: &AttributionArgs, meters: &[Meter]) -> Result<Setti
 ///
 /// As [`pipeline::analyse`], and for an idle power that does not fit.
 pub(super) fn profile(path: &Path, args: &AttributionArgs, names: &Names) -> Result<Profile> {
-    let mut progress = Progress::stderr(false);
-    let mut watch = Watch::default();
     let mut profile = pipeline::analyse_in_detail(
         path,
         names,
         |header| settings(args, &header.meters),
-        &mut |so_far| watch.show(&mut progress, so_far),
+        &mut shown(),
     )?;
     profile.summary.carbon.clone_from(&args.carbon);
     Ok(profile)
@@ -51,14 +48,12 @@ pub(super) fn over_time(
     names: &Names,
     consumers: (Option<Group>, usize),
 ) -> Result<(Profile, Option<Course>)> {
-    let mut progress = Progress::stderr(false);
-    let mut watch = Watch::default();
     let (mut profile, course) = pipeline::analyse_over_time(
         path,
         names,
         consumers,
         |header| settings(args, &header.meters),
-        &mut |so_far| watch.show(&mut progress, so_far),
+        &mut shown(),
     )?;
     profile.summary.carbon.clone_from(&args.carbon);
     Ok((profile, course))
@@ -74,12 +69,10 @@ pub(super) fn samples(
     args: &AttributionArgs,
     names: &Names,
 ) -> Result<(Profile, Moments)> {
-    let mut progress = Progress::stderr(false);
-    let mut watch = Watch::default();
     pipeline::analyse_samples(
         path,
         names,
         |header| settings(args, &header.meters),
-        &mut |so_far| watch.show(&mut progress, so_far),
+        &mut shown(),
     )
 }

@@ -34,6 +34,13 @@ impl SymbolArgs {
     }
 }
 
+/// What shows on standard error how far the search has come.
+pub(super) fn shown() -> impl FnMut(symbol::Progress) {
+    let mut progress = Progress::stderr(false);
+    let mut watch = Watch::default();
+    move |so_far| watch.show(&mut progress, so_far)
+}
+
 /// Shows how far a search has come that takes longer than a second.
 #[derive(Debug, Default)]
 pub(super) struct Watch {

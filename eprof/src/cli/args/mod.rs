@@ -32,6 +32,7 @@ pub use stat::StatArgs;
 const EXIT_CODES: &str = "\
 Exit codes:
   eprof run passes the target's own code through (128+N when signal N killed it).
+  eprof stat ends with that of a command that failed, or 128+N when signal N ended it.
   eprof's own errors: 2 wrong usage, 65 a file is not a recording, 66 a file cannot
   be read or written, 69 this machine cannot do it, 70 internal error, 77 missing
   permission, 126 the target cannot be run, 127 the target was not found.
