@@ -191,6 +191,7 @@ fn rows_of_intervals_add_up_to_the_ledger() {
         ];
         let mut sums: BTreeMap<(String, &str), u64> = BTreeMap::new();
         let mut ends: BTreeMap<String, u64> = BTreeMap::new();
+        let mut cpu: BTreeMap<String, u64> = BTreeMap::new();
         for row in reader.records() {
             let row = row.unwrap();
             let number = |column: &str| -> u64 { row[at(column)].parse().unwrap() };
@@ -200,6 +201,7 @@ fn rows_of_intervals_add_up_to_the_ledger() {
             for account in ACCOUNTS {
                 *sums.entry((meter.clone(), account)).or_default() += number(account);
             }
+            *cpu.entry(meter.clone()).or_default() += number("target_cpu_ns");
             // In order of time, and no moment twice.
             let end = ends.entry(meter).or_default();
             assert!(number("begin_ns") >= *end && number("end_ns") > number("begin_ns"));
@@ -211,6 +213,9 @@ fn rows_of_intervals_add_up_to_the_ledger() {
             let account = ACCOUNTS.into_iter().find(|of| *of == account).unwrap();
             assert_eq!(row["uj"].as_u64(), Some(sums[&(meter, account)]));
         }
+        // The CPU time of those who paid, and of nobody else.
+        let threads = report.sum("threads", "cpu_ns");
+        assert!(cpu.values().all(|cpu| *cpu == threads), "{cpu:?} {threads}");
     }
 }
 

@@ -8,7 +8,7 @@ use std::time::Duration;
 
 use nix::sys::signal::Signal;
 
-use crate::attribute::{self, Attributed, Settings, Stretch, Watch};
+use crate::attribute::{self, Attributed, Processes, Settings, Stretch, Watch};
 use crate::caveat::Caveat;
 use crate::clock;
 use crate::error::{Error, ErrorKind, Result};
@@ -368,11 +368,12 @@ pub fn counted(path: &Path, counter: Counter) -> Result<Option<u64>> {
     if distrusted || !recording.catalog.header.counts(counter) {
         return Ok(None);
     }
+    let processes = Processes::of(&recording.catalog.tasks);
     let mut sum = 0u64;
     for interval in recording.intervals(Samples::Skipped)? {
-        for cpu in interval?.cpus {
-            sum = sum.saturating_add(cpu.target.counts[counter as usize]);
-        }
+        let interval = interval?;
+        let target = processes.of_target(&interval.cpus, &interval.threads);
+        sum = sum.saturating_add(target.counts[counter as usize]);
     }
     Ok(Some(sum))
 }

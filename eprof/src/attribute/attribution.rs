@@ -152,7 +152,8 @@ impl Attribution {
         let times = |of: &(Payer, Work)| of.1.time;
         let weights = weights.unwrap_or_else(|| activity.payers.iter().map(times).collect());
         let shares = book.charge(energy, length, interval.border, &activity, &weights);
-        watch.stretch(&Stretch::new(interval, &activity.payers, &shares));
+        let (processes, payers) = (&self.processes, &activity.payers);
+        watch.stretch(&Stretch::new(interval, processes, payers, &shares));
         let borders = book.borders;
         let nested = book.meter().nested;
         let somewhere = book.meter().cpus.first().copied().unwrap_or_default();

@@ -2,7 +2,7 @@
 
 use std::collections::BTreeMap;
 
-use crate::kernel::{Task, TaskId};
+use crate::kernel::{CpuAccount, Signals, Task, TaskId, ThreadAccount};
 use crate::unit::Timestamp;
 
 /// Stands for the threads that have no identity, because there were too many
@@ -85,6 +85,21 @@ impl Processes {
     pub fn is_before_exec(&self, task: TaskId) -> bool {
         let member = self.members.get(&task);
         member.is_some_and(|member| member.before_exec)
+    }
+
+    /// What the target did: all of its work on `cpus`, without that of eprof's
+    /// child before its exec, which is among `threads`.
+    pub fn of_target(&self, cpus: &[CpuAccount], threads: &[ThreadAccount]) -> Signals {
+        let mut target = Signals::default();
+        for account in cpus {
+            target += account.target;
+        }
+        for account in threads {
+            if self.is_before_exec(account.task) {
+                target -= account.signals;
+            }
+        }
+        target
     }
 }
 

@@ -1,11 +1,12 @@
 //! A stretch of time and who was charged with it: the ledger as it grows.
 
-use crate::kernel::TaskId;
+use crate::kernel::{Signals, TaskId};
 use crate::timeline::Interval;
 
 use super::activity::{Payer, Work};
 use super::book::Shares;
 use super::ledger::{Account, Price};
+use super::process::Processes;
 
 /// What one meter said about a stretch of time, and who paid. The sum of the
 /// accounts is what the meter said, and the sum of the threads what the target
@@ -14,6 +15,7 @@ use super::ledger::{Account, Price};
 pub struct Stretch<'a> {
     /// When, by which meter, and what was done in it.
     pub interval: &'a Interval,
+    processes: &'a Processes,
     payers: &'a [(Payer, Work)],
     shares: &'a Shares,
 }
@@ -21,11 +23,13 @@ pub struct Stretch<'a> {
 impl<'a> Stretch<'a> {
     pub(super) fn new(
         interval: &'a Interval,
+        processes: &'a Processes,
         payers: &'a [(Payer, Work)],
         shares: &'a Shares,
     ) -> Self {
         Self {
             interval,
+            processes,
             payers,
             shares,
         }
@@ -35,6 +39,12 @@ impl<'a> Stretch<'a> {
         let shares = self.shares.payers.iter();
         let payers = self.payers.iter().zip(shares);
         payers.map(|(&(payer, _), share)| (payer, share.price))
+    }
+
+    /// What the target did on the CPUs of the meter.
+    pub fn target(&self) -> Signals {
+        let Interval { cpus, threads, .. } = self.interval;
+        self.processes.of_target(cpus, threads)
     }
 
     /// What the threads of the target paid that ran.

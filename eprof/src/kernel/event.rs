@@ -120,6 +120,20 @@ impl Signals {
     }
 }
 
+impl std::ops::SubAssign for Signals {
+    /// Takes a part away; there is never less than nothing.
+    fn sub_assign(&mut self, part: Self) {
+        self.on_cpu = self.on_cpu.saturating_sub(part.on_cpu);
+        self.crowded = self.crowded.saturating_sub(part.crowded);
+        for (whole, count) in self.counts.iter_mut().zip(part.counts) {
+            *whole = whole.saturating_sub(count);
+        }
+        self.switches = self.switches.saturating_sub(part.switches);
+        self.wakeups = self.wakeups.saturating_sub(part.wakeups);
+        self.migrations = self.migrations.saturating_sub(part.migrations);
+    }
+}
+
 impl std::ops::AddAssign for Signals {
     fn add_assign(&mut self, other: Self) {
         self.on_cpu += other.on_cpu;

@@ -8,7 +8,7 @@
 use std::io::{self, Write};
 
 use crate::attribute::{Account, Stretch};
-use crate::kernel::{Counter, Signals};
+use crate::kernel::Counter;
 use crate::recording::Header;
 use crate::recording::merged::Labels;
 
@@ -84,15 +84,8 @@ impl<W: Write> Series<W> {
         else {
             return Ok(());
         };
-        let mut target = Signals::default();
-        let mut busy = 0;
-        let all = meter.cpus.is_empty();
-        for account in &interval.cpus {
-            if all || meter.cpus.binary_search(&account.cpu).is_ok() {
-                target += account.target;
-                busy += account.busy().0;
-            }
-        }
+        let target = stretch.target();
+        let busy: u64 = interval.cpus.iter().map(|of| of.busy().0).sum();
         let paid = |account| stretch.paid(account).full.0.to_string();
         let counted = |counter: Counter| match header.counts(counter) {
             true => target.counts[counter as usize].to_string(),
