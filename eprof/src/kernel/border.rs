@@ -4,11 +4,11 @@ use std::mem::offset_of;
 use std::sync::atomic::Ordering::{Acquire, SeqCst};
 use std::sync::atomic::fence;
 
-use aya::programs::{RawTracePoint, RawTracePointRunOptions, TestRun as _};
 use eprof_common::{Cell, Control, CpuCell, CpuState, cpu};
 
 use super::cell;
 use super::event::CpuAccount;
+use super::program::Program;
 use super::shared::Shared;
 use crate::clock;
 use crate::unit::{Nanos, Timestamp};
@@ -87,7 +87,7 @@ fn boundary(epoch: u64) -> usize {
 pub(super) fn cross(
     cpus: &Shared<CpuState>,
     online: &[u32],
-    flush: &RawTracePoint,
+    flush: &Program,
     armed: Armed,
     everyone: bool,
 ) -> Border {
@@ -118,12 +118,10 @@ pub(super) fn cross(
     border
 }
 
-fn flush_one(cpus: &Shared<CpuState>, flush: &RawTracePoint, number: u32, epoch: u64) -> bool {
+fn flush_one(cpus: &Shared<CpuState>, flush: &Program, number: u32, epoch: u64) -> bool {
     let flushed = cpus.u64(number as usize, offset_of!(CpuState, flushed));
     for _ in 0..ATTEMPTS {
-        let mut options = RawTracePointRunOptions::new();
-        options.cpu = Some(number);
-        if flush.test_run(options).is_err() {
+        if flush.run(Some(number)).is_err() {
             // The CPU went offline: then it is idle.
             return true;
         }

@@ -1,16 +1,15 @@
 //! What the kernel programs cost, and what the kernel did not let them do.
 
-use std::fs;
 use std::mem::offset_of;
-use std::os::fd::{AsFd as _, AsRawFd as _, OwnedFd};
+use std::os::fd::OwnedFd;
 use std::sync::atomic::Ordering::Relaxed;
 
-use aya::Ebpf;
-use aya::programs::Program as Loaded;
 use aya::sys::Stats;
 use eprof_common::{CpuState, Outcome, Program};
 
 use super::event::Loss;
+use super::link::Linked;
+use super::program::Runs;
 use super::shared::Shared;
 
 /// The kernel measures run times in one of so many intervals: its two clock
@@ -37,26 +36,29 @@ impl RunTimes {
 
 /// Runs of each program and their mean cost in nanoseconds, where it was
 /// measured.
-pub(super) fn programs(ebpf: &Ebpf, cpus: &Shared<CpuState>) -> Vec<(String, u64, Option<f64>)> {
+pub(super) fn programs(
+    linked: &Linked,
+    cpus: &Shared<CpuState>,
+) -> Vec<(String, u64, Option<f64>)> {
     Program::ALL
         .iter()
         .map(|(program, name)| {
             let offset = offset_of!(CpuState, runs) + program.0 as usize * 8;
             let runs = sum(cpus, offset);
-            (String::from(*name), runs, mean(ebpf, name))
+            (String::from(*name), runs, mean(linked, name))
         })
         .collect()
 }
 
 /// Everything the kernel side counted as lost, by reason.
-pub(super) fn losses(ebpf: &Ebpf, cpus: &Shared<CpuState>) -> Loss {
+pub(super) fn losses(linked: &Linked, cpus: &Shared<CpuState>) -> Loss {
     let mut loss = Loss::default();
     for (outcome, name) in Outcome::ALL {
         let offset = offset_of!(CpuState, lost) + outcome.0 as usize * 8;
         loss.count(name, sum(cpus, offset));
     }
     for (_, name) in Program::ALL {
-        loss.count(&format!("{name}-not-run"), missed(ebpf, name));
+        loss.count(&format!("{name}-not-run"), missed(linked, name));
     }
     loss
 }
@@ -67,35 +69,25 @@ fn sum(cpus: &Shared<CpuState>, offset: usize) -> u64 {
         .sum()
 }
 
-/// The loaded forms of a program: `switch_btf` or `switch_classic`, `sample`.
-fn loaded<'a>(ebpf: &'a Ebpf, name: &'a str) -> impl Iterator<Item = &'a Loaded> {
-    ebpf.programs()
+/// What the kernel counted of the loaded forms of a program: `switch_btf` or
+/// `switch_classic`, `sample`.
+fn runs(linked: &Linked, name: &str) -> impl Iterator<Item = Runs> {
+    linked
+        .programs()
         .filter(move |(full, _)| full.split('_').next() == Some(name))
-        .map(|(_, program)| program)
+        .filter_map(|(_, program)| program.runs())
 }
 
-fn mean(ebpf: &Ebpf, name: &str) -> Option<f64> {
+fn mean(linked: &Linked, name: &str) -> Option<f64> {
     let (mut time, mut count) = (0.0, 0);
-    for info in loaded(ebpf, name).filter_map(|program| program.info().ok()) {
-        time += info.run_time().as_nanos() as f64;
-        count += info.run_count();
+    for runs in runs(linked, name) {
+        time += runs.time as f64;
+        count += runs.count;
     }
     (count > 0).then(|| time / count as f64)
 }
 
-/// How often the kernel skipped a program, because it, or another one of its
-/// kind, was running on the CPU already (`recursion_misses`, Linux 5.12).
-fn missed(ebpf: &Ebpf, name: &str) -> u64 {
-    loaded(ebpf, name)
-        .filter_map(|program| {
-            let fd = program.fd().ok()?.as_fd().as_raw_fd();
-            let text = fs::read_to_string(format!("/proc/self/fdinfo/{fd}")).ok()?;
-            text.lines().find_map(|line| {
-                line.strip_prefix("recursion_misses:")?
-                    .trim()
-                    .parse::<u64>()
-                    .ok()
-            })
-        })
-        .sum()
+/// How often the kernel skipped a program.
+fn missed(linked: &Linked, name: &str) -> u64 {
+    runs(linked, name).map(|runs| runs.missed).sum()
 }

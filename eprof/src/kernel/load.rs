@@ -2,34 +2,20 @@
 
 use std::collections::HashMap;
 use std::mem::offset_of;
-use std::os::fd::{AsFd as _, BorrowedFd};
 use std::sync::atomic::Ordering::Relaxed;
 
-use aya::maps::{Map, MapData};
-use aya::programs::{BtfTracePoint, ProgramError, RawTracePoint, TracePoint};
 use aya::util::KernelVersion;
-use aya::{Ebpf, EbpfLoader, VerifierLogLevel};
 use eprof_common::CpuState;
 use eprof_common::table::{MAX_PAGES, MAX_REGIONS, MAX_RULES};
 
-use super::btf::Btf;
-use super::heap;
+use super::kernel_types::{Hook, KernelTypes};
+use super::link::{Linked, Wanted};
 use super::pmu::Counters;
 use super::shared::Shared;
 use super::unwinding::{self, Unwinding};
 use super::{Settings, object, tracepoint};
 use crate::caveat::Caveat;
 use crate::error::{Error, ErrorKind, Result};
-
-/// Hooks with BTF: program, tracepoint.
-const BTF_HOOKS: [(&str, &str); 6] = [
-    ("born_btf", "task_newtask"),
-    ("exec_btf", "sched_process_exec"),
-    ("exit_btf", "sched_process_exit"),
-    ("free_btf", "sched_process_free"),
-    ("rename_btf", "task_rename"),
-    ("switch_btf", "sched_switch"),
-];
 
 /// A hook without BTF.
 struct Classic {
@@ -79,24 +65,12 @@ const CLASSIC_HOOKS: [Classic; 5] = [
     },
 ];
 
-/// The offsets that the programs need: constant, structure, field.
-const FIELDS: [(&str, &str, &str); 8] = [
-    ("OFFSET_PID", "task_struct", "pid"),
-    ("OFFSET_TGID", "task_struct", "tgid"),
-    ("OFFSET_FLAGS", "task_struct", "flags"),
-    ("OFFSET_MM", "task_struct", "mm"),
-    ("OFFSET_THREAD_PID", "task_struct", "thread_pid"),
-    ("OFFSET_GROUP_LEADER", "task_struct", "group_leader"),
-    ("OFFSET_LEVEL", "pid", "level"),
-    ("OFFSET_NUMBERS", "pid", "numbers"),
-];
-
 /// Whose registers the sampling programs see: zero for x86-64, one for AArch64.
 const ARCHITECTURE: u32 = cfg!(target_arch = "aarch64") as u32;
 
 /// A loaded and attached object.
 pub(super) struct Loaded {
-    pub(super) ebpf: Ebpf,
+    pub(super) linked: Linked,
     /// How user stacks are walked.
     pub(super) unwinding: Unwinding,
     pub(super) caveats: Vec<Caveat>,
@@ -114,9 +88,7 @@ pub(super) fn load(settings: &Settings, cpus: u32, counters: &Counters) -> Resul
     if settings.no_btf {
         return without_btf(&bytes, settings, cpus, counters, "it was asked to");
     }
-    let loaded = with_btf(&bytes, settings, cpus, counters);
-    heap::give_back();
-    match loaded {
+    match with_btf(&bytes, settings, cpus, counters) {
         Ok(loaded) => Ok(loaded),
         Err(error) if error.kind() == ErrorKind::Permission => Err(error),
         Err(error) => without_btf(&bytes, settings, cpus, counters, &error.to_string()),
@@ -124,56 +96,25 @@ pub(super) fn load(settings: &Settings, cpus: u32, counters: &Counters) -> Resul
 }
 
 fn with_btf(bytes: &[u8], settings: &Settings, cpus: u32, counters: &Counters) -> Result<Loaded> {
-    let constants = offsets()?;
-    let mut ebpf = create(bytes, settings, cpus, counters, &constants)?;
-    let btf = aya::Btf::from_sys_fs().map_err(|error| refusal("read kernel types", &error))?;
-    for (name, hook) in BTF_HOOKS {
-        let program: &mut BtfTracePoint = program(&mut ebpf, name)?;
-        program
-            .load(hook, &btf)
-            .map_err(|error| refusal(name, &error))?;
+    let KernelTypes { offsets, hooks } = KernelTypes::read()?;
+    let mut constants = offsets;
+    constants.insert("STORAGE", 1);
+    let mut linked = create(bytes, settings, cpus, counters, &constants)?;
+    for Hook { program, number } in hooks {
+        let loaded = linked.program_mut(program)?.load(number);
+        loaded.map_err(|error| refusal(program, &error))?;
     }
-    load_on_demand(&mut ebpf)?;
-    let (unwinding, caveat) = unwinding::load(&mut ebpf, settings, None)?;
-    for (name, _) in BTF_HOOKS {
-        let program: &mut BtfTracePoint = program(&mut ebpf, name)?;
-        program.attach().map_err(|error| refusal(name, &error))?;
+    load_on_demand(&mut linked)?;
+    let (unwinding, caveat) = unwinding::load(&mut linked, settings, None)?;
+    for Hook { program, .. } in hooks {
+        let attached = linked.program_mut(program)?.attach();
+        attached.map_err(|error| refusal(program, &error))?;
     }
     Ok(Loaded {
-        ebpf,
+        linked,
         unwinding,
         caveats: caveat.into_iter().collect(),
     })
-}
-
-/// What the kernel's type information says, some megabytes that nobody needs
-/// afterwards.
-fn offsets() -> Result<HashMap<&'static str, u32>> {
-    let path = std::path::Path::new("/sys/kernel/btf/vmlinux");
-    let data = std::fs::read(path)
-        .map_err(|error| Error::io("read", path, &error).context("no kernel type information"))?;
-    let fields = Btf::parse(&data).ok_or_else(|| {
-        Error::new(
-            ErrorKind::Unavailable,
-            "the kernel's type information is malformed",
-        )
-    })?;
-    let mut constants = HashMap::from([("STORAGE", 1)]);
-    for (constant, structure, field) in FIELDS {
-        let offset = fields.offset(structure, field).ok_or_else(|| {
-            Error::new(
-                ErrorKind::Unavailable,
-                format!("the kernel's {structure} has no field {field}"),
-            )
-        })?;
-        constants.insert(constant, offset);
-    }
-    // It was called `state` before Linux 5.14 (2f064a59a11f).
-    let state = fields
-        .offset("task_struct", "__state")
-        .or_else(|| fields.offset("task_struct", "state"));
-    constants.extend(state.map(|offset| ("OFFSET_STATE", offset)));
-    Ok(constants)
 }
 
 fn without_btf(
@@ -201,25 +142,31 @@ fn without_btf(
             constants.insert(constant, offset);
         }
     }
-    let mut ebpf = create(bytes, settings, cpus, counters, &constants)?;
+    let mut linked = create(bytes, settings, cpus, counters, &constants)?;
     for hook in CLASSIC_HOOKS {
-        let program: &mut TracePoint = program(&mut ebpf, hook.program)?;
-        program
-            .load()
-            .map_err(|error| refusal(hook.program, &error))?;
+        let loaded = linked.program_mut(hook.program)?.load(0);
+        loaded.map_err(|error| refusal(hook.program, &error))?;
     }
-    load_on_demand(&mut ebpf)?;
+    load_on_demand(&mut linked)?;
     let settings = Settings {
         unwinding: Unwinding::Pointers,
         ..settings.clone()
     };
     let unused = Some("the kernel's type information is not used");
-    let (unwinding, caveat) = unwinding::load(&mut ebpf, &settings, unused)?;
+    let (unwinding, caveat) = unwinding::load(&mut linked, &settings, unused)?;
     for hook in CLASSIC_HOOKS {
-        let program: &mut TracePoint = program(&mut ebpf, hook.program)?;
-        program
-            .attach(hook.category, hook.tracepoint)
-            .map_err(|error| refusal(hook.program, &error))?;
+        let number = tracepoint::number(&tracefs, hook.category, hook.tracepoint);
+        let number = number.ok_or_else(|| {
+            let Classic {
+                category,
+                tracepoint,
+                ..
+            } = hook;
+            let sentence = format!("there is no tracepoint {category}:{tracepoint} here");
+            Error::new(ErrorKind::Unavailable, sentence)
+        })?;
+        let attached = linked.program_mut(hook.program)?.attach_to(number);
+        attached.map_err(|error| refusal(hook.program, &error))?;
     }
     let mut caveats = vec![
         Caveat::new(
@@ -233,7 +180,7 @@ fn without_btf(
     ];
     caveats.extend(caveat);
     Ok(Loaded {
-        ebpf,
+        linked,
         unwinding,
         caveats,
     })
@@ -246,7 +193,7 @@ fn create(
     cpus: u32,
     counters: &Counters,
     constants: &HashMap<&'static str, u32>,
-) -> Result<Ebpf> {
+) -> Result<Linked> {
     let slots = settings.slot_count();
     let zones = u32::try_from(settings.zone_count()).unwrap_or(u32::MAX);
     let cells = slots.saturating_mul(zones).saturating_mul(2);
@@ -266,48 +213,49 @@ fn create(
         _ => 1,
     };
     let (regions, pages, rules) = (sized(MAX_REGIONS), sized(MAX_PAGES), sized(MAX_RULES));
-    let code_mask = unwinding::code_mask();
-    let mut loader = EbpfLoader::new();
-    loader
-        .verifier_log_level(VerifierLogLevel::DISABLE)
-        .allow_unsupported_maps()
-        .map_max_entries("CPUS", cpus)
-        .map_max_entries("SLOTS", slots)
-        .map_max_entries("FREE", slots)
-        .map_max_entries("CELLS", cells)
-        .map_max_entries("LINKS", links)
-        .map_max_entries("SAMPLES", settings.ring_bytes)
-        .map_max_entries("SCRATCH", cpus)
-        .map_max_entries("REGIONS", regions)
-        .map_max_entries("PAGES", pages)
-        .map_max_entries("RULES", rules)
-        .override_global("PIECES", &unwinding::PIECES, true)
-        .override_global("ARCHITECTURE", &ARCHITECTURE, true)
-        .override_global("CODE_MASK", &code_mask, true)
-        .override_global("SLOT_MASK", &mask, true)
-        .override_global("ZONES", &zones, true)
-        .override_global("COUNTED", &counted, true)
-        .override_global("SIBLINGS", &siblings, true);
-    for (name, value) in constants {
-        loader.override_global(name, value, true);
+    let constants = constants.iter();
+    let mut constants: HashMap<&str, Vec<u8>> = constants
+        .map(|(name, value)| (*name, value.to_ne_bytes().to_vec()))
+        .collect();
+    for (name, value) in [
+        ("PIECES", unwinding::PIECES),
+        ("ARCHITECTURE", ARCHITECTURE),
+        ("SLOT_MASK", mask),
+        ("ZONES", zones),
+        ("COUNTED", counted),
+        ("SIBLINGS", siblings),
+    ] {
+        constants.insert(name, value.to_ne_bytes().to_vec());
     }
-    let ebpf = loader
-        .load(bytes)
-        .map_err(|error| refusal("create the maps", &error))?;
-    describe(&ebpf, settings, cpus, counters)?;
-    Ok(ebpf)
+    let code_mask = unwinding::code_mask().to_ne_bytes();
+    constants.insert("CODE_MASK", code_mask.to_vec());
+    let entries = HashMap::from([
+        ("CPUS", cpus),
+        ("SLOTS", slots),
+        ("FREE", slots),
+        ("CELLS", cells),
+        ("LINKS", links),
+        ("SAMPLES", settings.ring_bytes),
+        ("SCRATCH", cpus),
+        ("REGIONS", regions),
+        ("PAGES", pages),
+        ("RULES", rules),
+    ]);
+    let linked = Linked::new(bytes, &Wanted { entries, constants }, cpus)?;
+    describe(&linked, settings, cpus, counters)?;
+    Ok(linked)
 }
 
 /// Tells the programs, before the first hook is attached, of each CPU's zone,
 /// sibling and counters.
-fn describe(ebpf: &Ebpf, settings: &Settings, cpus: u32, counters: &Counters) -> Result<()> {
+fn describe(linked: &Linked, settings: &Settings, cpus: u32, counters: &Counters) -> Result<()> {
     for counter in counters.present() {
-        let map = map_fd(ebpf, &format!("COUNTER_{}", counter as usize))?;
+        let map = linked.map(&format!("COUNTER_{}", counter as usize))?;
         counters
             .install(counter, map)
             .map_err(|error| refusal("install the counters", &error))?;
     }
-    let states = Shared::<CpuState>::map(map_fd(ebpf, "CPUS")?, cpus as usize)
+    let states = Shared::<CpuState>::map(linked.map("CPUS")?, cpus as usize)
         .map_err(|error| refusal("map CPUS", &error))?;
     let store = |cpu: u32, offset: usize, value: u32| {
         if cpu < cpus {
@@ -326,46 +274,12 @@ fn describe(ebpf: &Ebpf, settings: &Settings, cpus: u32, counters: &Counters) ->
 }
 
 /// Loads the programs that user space runs.
-fn load_on_demand(ebpf: &mut Ebpf) -> Result<()> {
+fn load_on_demand(linked: &mut Linked) -> Result<()> {
     for name in ["flush", "introduce"] {
-        let program: &mut RawTracePoint = program(ebpf, name)?;
-        program.load().map_err(|error| refusal(name, &error))?;
+        let loaded = linked.program_mut(name)?.load(0);
+        loaded.map_err(|error| refusal(name, &error))?;
     }
     Ok(())
-}
-
-/// A program of the object, as the type it has.
-pub(super) fn program<'a, P>(ebpf: &'a mut Ebpf, name: &str) -> Result<&'a mut P>
-where
-    &'a mut P: TryFrom<&'a mut aya::programs::Program, Error = ProgramError>,
-{
-    let missing = || {
-        Error::new(
-            ErrorKind::Data,
-            format!("the kernel object has no program {name}"),
-        )
-    };
-    let program = ebpf.program_mut(name).ok_or_else(missing)?;
-    program.try_into().map_err(|_| missing())
-}
-
-/// The file descriptor of a map.
-pub(super) fn map_fd<'a>(ebpf: &'a Ebpf, name: &str) -> Result<BorrowedFd<'a>> {
-    let data: Option<&MapData> = match ebpf.map(name) {
-        Some(
-            Map::Array(data)
-            | Map::ArrayOfMaps(data)
-            | Map::PerfEventArray(data)
-            | Map::RingBuf(data),
-        ) => Some(data),
-        _ => None,
-    };
-    data.map(|data| data.fd().as_fd()).ok_or_else(|| {
-        Error::new(
-            ErrorKind::Data,
-            format!("the kernel object has no map {name}"),
-        )
-    })
 }
 
 /// What it means that the kernel refused something.

@@ -10,12 +10,16 @@ pub mod counting;
 mod doorbell;
 pub mod event;
 mod footprint;
-mod heap;
+mod kernel_types;
+mod link;
 mod load;
 pub mod mapping;
+mod names;
 pub mod object;
 mod pmu;
 mod probe;
+mod program;
+mod read_only;
 mod regions;
 mod roster;
 mod sample;
@@ -34,6 +38,7 @@ pub use event::{
     Sample, Signals, StackCopy, StackEnd, Task, TaskId, ThreadAccount, ZoneId,
 };
 pub use mapping::Sideband;
+pub use names::KernelNames;
 pub use probe::Probe;
 pub use settings::Settings;
 pub use tables::{Coming as ComingChunk, KernelChunk, KernelTables};

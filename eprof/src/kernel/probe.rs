@@ -6,15 +6,14 @@ use std::mem::offset_of;
 use std::os::fd::{AsFd as _, AsRawFd as _, BorrowedFd};
 use std::sync::atomic::Ordering::SeqCst;
 
-use aya::Ebpf;
-use aya::maps::{MapData, RingBuf};
-use aya::programs::{PerfEvent, RawTracePoint, RawTracePointRunOptions, TestRun as _};
+use aya::maps::{Map, MapData, MapError, RingBuf};
 use eprof_common::table::MAX_REGIONS;
 use eprof_common::{Control, CpuState, Region, Space};
 use perf_event::Counter as PerfCounter;
 
 use super::doorbell::Doorbell;
 use super::event::{Counter, IntervalAccounts, KernelEvent, Loss, Sample, TaskId};
+use super::link::Linked;
 use super::load::{self, Loaded, refusal};
 use super::pmu::{self, Counters};
 use super::regions::Regions;
@@ -30,7 +29,7 @@ use crate::unit::{Nanos, Timestamp};
 
 /// The kernel side, loaded and attached. Dropping it detaches everything.
 pub struct Probe {
-    ebpf: Ebpf,
+    linked: Linked,
     control: Shared<Control>,
     cpus: Shared<CpuState>,
     roster: Roster,
@@ -72,7 +71,7 @@ impl Probe {
         // The programs are told before they are loaded what to read.
         let (counters, absent) = Counters::open(&settings.counters, &online, &settings.core_pmus);
         let Loaded {
-            mut ebpf,
+            linked,
             unwinding,
             mut caveats,
         } = load::load(settings, count, &counters)?;
@@ -80,23 +79,20 @@ impl Probe {
 
         let slots = settings.slot_count() as usize;
         let zones = settings.zone_count();
-        let control = shared::<Control>(&ebpf, "CONTROL", 1)?;
-        let cpus = shared::<CpuState>(&ebpf, "CPUS", possible)?;
+        let control = shared::<Control>(&linked, "CONTROL", 1)?;
+        let cpus = shared::<CpuState>(&linked, "CPUS", possible)?;
         let roster = Roster::new(
-            shared(&ebpf, "SLOTS", slots)?,
-            shared(&ebpf, "CELLS", slots * zones * 2)?,
-            shared(&ebpf, "FREE", slots)?,
+            shared(&linked, "SLOTS", slots)?,
+            shared(&linked, "CELLS", slots * zones * 2)?,
+            shared(&linked, "FREE", slots)?,
             zones,
         );
         let regions = (unwinding == Unwinding::Tables)
-            .then(|| shared::<Region>(&ebpf, "REGIONS", MAX_REGIONS).map(Regions::new))
+            .then(|| shared::<Region>(&linked, "REGIONS", MAX_REGIONS).map(Regions::new))
             .transpose()?;
-        let ring = ebpf
-            .take_map("SAMPLES")
-            .and_then(|map| RingBuf::try_from(map).ok())
-            .ok_or_else(|| Error::new(ErrorKind::Data, "the kernel object has no ring"))?;
+        let ring = ring(linked.map("SAMPLES")?).map_err(|error| refusal("map SAMPLES", &error))?;
         let probe = Self {
-            ebpf,
+            linked,
             control,
             cpus,
             roster,
@@ -135,9 +131,9 @@ impl Probe {
     /// Tells the kernel side who we are, and gives the calling thread's id in
     /// the initial PID namespace, whatever namespace we live in.
     fn introduce(&self) -> Result<u32> {
-        let program = raw(&self.ebpf, "introduce")?;
+        let program = self.linked.program("introduce")?;
         program
-            .test_run(RawTracePointRunOptions::new())
+            .run(None)
             .map_err(|error| refusal("introduce", &error))?;
         Ok(self
             .control
@@ -165,11 +161,10 @@ impl Probe {
         Ok(())
     }
 
-    fn sampler(&mut self) -> Result<std::os::fd::RawFd> {
+    fn sampler(&self) -> Result<std::os::fd::RawFd> {
         let name = self.unwinding.program();
-        let program: &mut PerfEvent = load::program(&mut self.ebpf, name)?;
-        let fd = program.fd().map_err(|error| refusal(name, &error))?;
-        Ok(fd.as_fd().as_raw_fd())
+        let fd = self.linked.program(name)?.fd();
+        Ok(fd.map_err(|error| refusal(name, &error))?.as_raw_fd())
     }
 
     /// Sets the next border in advance, the beginning of the first interval or
@@ -207,7 +202,7 @@ impl Probe {
 
     fn cross(&mut self, everyone: bool) -> Result<IntervalAccounts> {
         self.arm(Timestamp::default());
-        let flush = raw(&self.ebpf, "flush")?;
+        let flush = self.linked.program("flush")?;
         let Some(armed) = self.armed.take() else {
             return Err(Error::new(ErrorKind::Internal, "no border was set"));
         };
@@ -289,7 +284,7 @@ impl Probe {
     /// Where they cannot be mapped into memory.
     pub fn tables(&self) -> Result<Option<KernelTables>> {
         let used = self.unwinding == Unwinding::Tables && self.frequency_hz > 0;
-        used.then(|| KernelTables::of(&self.ebpf)).transpose()
+        used.then(|| KernelTables::of(&self.linked)).transpose()
     }
 
     /// How user stacks are walked.
@@ -353,7 +348,7 @@ impl Probe {
 
     /// Everything lost so far, by reason.
     pub fn losses(&self) -> Loss {
-        let mut loss = footprint::losses(&self.ebpf, &self.cpus);
+        let mut loss = footprint::losses(&self.linked, &self.cpus);
         loss.count("sample-malformed", self.malformed);
         loss
     }
@@ -361,7 +356,7 @@ impl Probe {
     /// Runs of each kernel program so far and their mean cost in nanoseconds,
     /// where the kernel let us measure it.
     pub fn footprint(&self) -> Vec<(String, u64, Option<f64>)> {
-        footprint::programs(&self.ebpf, &self.cpus)
+        footprint::programs(&self.linked, &self.cpus)
     }
 
     /// What makes the accounts less true, so far.
@@ -392,18 +387,11 @@ impl Probe {
     }
 }
 
-fn shared<T>(ebpf: &Ebpf, name: &str, len: usize) -> Result<Shared<T>> {
-    Shared::map(load::map_fd(ebpf, name)?, len)
-        .map_err(|error| refusal(&format!("map {name}"), &error))
+fn shared<T>(linked: &Linked, name: &str, len: usize) -> Result<Shared<T>> {
+    Shared::map(linked.map(name)?, len).map_err(|error| refusal(&format!("map {name}"), &error))
 }
 
-fn raw<'a>(ebpf: &'a Ebpf, name: &str) -> Result<&'a RawTracePoint> {
-    ebpf.program(name)
-        .and_then(|program| program.try_into().ok())
-        .ok_or_else(|| {
-            Error::new(
-                ErrorKind::Data,
-                format!("the kernel object has no program {name}"),
-            )
-        })
+/// The ring of samples, to be read.
+fn ring(map: BorrowedFd<'_>) -> std::result::Result<RingBuf<MapData>, MapError> {
+    RingBuf::try_from(Map::RingBuf(MapData::from_fd(map.try_clone_to_owned()?)?))
 }

@@ -7,13 +7,13 @@ use std::sync::Arc;
 use std::sync::atomic::Ordering::{Relaxed, Release};
 use std::thread::JoinHandle;
 
-use aya::Ebpf;
 use eprof_common::sample::{ANCHORED, ANCHORS, Anchor, Anchors};
 use eprof_common::table::{MAX_CHUNKS, MAX_PAGES, MAX_RULES};
 use eprof_common::{Chunk, Page, Rule};
 
 use super::bpf;
 use super::chunk_types::ChunkTypes;
+use super::link::Linked;
 use super::load;
 use super::shared::Shared;
 use super::urgency::Urgency;
@@ -43,9 +43,9 @@ pub struct KernelChunk(Shared<Chunk>);
 
 impl KernelTables {
     /// Those of a loaded object.
-    pub(super) fn of(ebpf: &Ebpf) -> Result<Self> {
+    pub(super) fn of(linked: &Linked) -> Result<Self> {
         let refused = |what: &str, error: &io::Error| load::refusal(what, error);
-        let map = |name: &str| load::map_fd(ebpf, name);
+        let map = |name: &str| linked.map(name);
         Ok(Self {
             pages: Shared::map(map("PAGES")?, MAX_PAGES)
                 .map_err(|error| refused("map PAGES", &error))?,

@@ -32,6 +32,12 @@ pub(super) fn offset(tracefs: &Path, category: &str, name: &str, field: &str) ->
     field_offset(&std::fs::read_to_string(path).ok()?, field)
 }
 
+/// The number of `category:name`, by which perf_event_open(2) knows it.
+pub(super) fn number(tracefs: &Path, category: &str, name: &str) -> Option<u64> {
+    let path = tracefs.join("events").join(category).join(name).join("id");
+    std::fs::read_to_string(path).ok()?.trim().parse().ok()
+}
+
 /// Finds `field:<type> <field>[…]; offset:<n>; …` in a format description.
 fn field_offset(format: &str, field: &str) -> Option<u32> {
     format.lines().find_map(|line| {

@@ -1,11 +1,10 @@
 //! How user stacks are walked, as well as the kernel allows.
 
-use aya::Ebpf;
-use aya::programs::PerfEvent;
 use eprof_common::sample::MAX_PIECES;
 
 use super::Settings;
-use super::load::{self, refusal};
+use super::link::Linked;
+use super::load::refusal;
 use crate::caveat::Caveat;
 use crate::error::Result;
 
@@ -99,7 +98,7 @@ impl Unwinding {
 /// # Errors
 /// Where it accepts none.
 pub(super) fn load(
-    ebpf: &mut Ebpf,
+    linked: &mut Linked,
     settings: &Settings,
     why: Option<&str>,
 ) -> Result<(Unwinding, Option<Caveat>)> {
@@ -117,8 +116,8 @@ pub(super) fn load(
     let mut why = why.or(asked).map(str::to_owned);
     let mut way = wanted;
     loop {
-        let program: &mut PerfEvent = load::program(ebpf, way.program())?;
-        match (program.load(), way.simpler()) {
+        let program = linked.program_mut(way.program())?;
+        match (program.load(0), way.simpler()) {
             (Ok(()), _) => return Ok((way, why.and_then(|why| way.caveat(&why)))),
             (Err(error), None) => return Err(refusal(way.program(), &error)),
             (Err(error), Some(simpler)) => {
