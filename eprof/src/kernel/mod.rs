@@ -21,6 +21,7 @@ mod probe;
 mod program;
 mod read_only;
 mod regions;
+mod ring;
 mod roster;
 mod sample;
 mod sampling;

@@ -3,10 +3,9 @@
 
 use std::fs::File;
 use std::mem::offset_of;
-use std::os::fd::{AsFd as _, AsRawFd as _, BorrowedFd};
+use std::os::fd::{AsRawFd as _, BorrowedFd};
 use std::sync::atomic::Ordering::SeqCst;
 
-use aya::maps::{Map, MapData, MapError, RingBuf};
 use eprof_common::table::MAX_REGIONS;
 use eprof_common::{Control, CpuState, Region, Space};
 use perf_event::Counter as PerfCounter;
@@ -17,6 +16,7 @@ use super::link::Linked;
 use super::load::{self, Loaded, refusal};
 use super::pmu::{self, Counters};
 use super::regions::Regions;
+use super::ring::Ring;
 use super::roster::Roster;
 use super::shared::Shared;
 use super::tables::KernelTables;
@@ -33,7 +33,7 @@ pub struct Probe {
     control: Shared<Control>,
     cpus: Shared<CpuState>,
     roster: Roster,
-    ring: RingBuf<MapData>,
+    ring: Ring,
     doorbell: Option<Doorbell>,
     online: Vec<u32>,
     frequency_hz: u32,
@@ -90,13 +90,14 @@ impl Probe {
         let regions = (unwinding == Unwinding::Tables)
             .then(|| shared::<Region>(&linked, "REGIONS", MAX_REGIONS).map(Regions::new))
             .transpose()?;
-        let ring = ring(linked.map("SAMPLES")?).map_err(|error| refusal("map SAMPLES", &error))?;
+        let ring = Ring::of(linked.map("SAMPLES")?, settings.ring_bytes as usize)
+            .map_err(|error| refusal("map SAMPLES", &error))?;
         let probe = Self {
             linked,
             control,
             cpus,
             roster,
-            doorbell: Doorbell::of(ring.as_fd()),
+            doorbell: Doorbell::of(ring.fd()),
             ring,
             online,
             frequency_hz: settings.frequency_hz,
@@ -237,7 +238,7 @@ impl Probe {
         self.roster.discover(&self.control);
         self.roster.events.drain(..).for_each(&mut *take);
         while let Some(record) = self.ring.next() {
-            let Some(raw) = sample::decode(&record) else {
+            let Some(raw) = sample::decode(record) else {
                 self.malformed += 1;
                 continue;
             };
@@ -389,9 +390,4 @@ impl Probe {
 
 fn shared<T>(linked: &Linked, name: &str, len: usize) -> Result<Shared<T>> {
     Shared::map(linked.map(name)?, len).map_err(|error| refusal(&format!("map {name}"), &error))
-}
-
-/// The ring of samples, to be read.
-fn ring(map: BorrowedFd<'_>) -> std::result::Result<RingBuf<MapData>, MapError> {
-    RingBuf::try_from(Map::RingBuf(MapData::from_fd(map.try_clone_to_owned()?)?))
 }

@@ -3,8 +3,7 @@
 use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::path::{Path, PathBuf};
 
-use blazesym::MaybeDefault;
-use blazesym::symbolize::source::{Elf, Kernel, Source};
+use blazesym::symbolize::source::{Elf, Source};
 use blazesym::symbolize::{CodeInfo, Input, Symbolized, Symbolizer};
 
 use super::outline::address;
@@ -20,8 +19,6 @@ pub(super) enum Names {
     Whole(PathBuf),
     /// Debug information of that file, in another one.
     Debug(PathBuf),
-    /// The running kernel.
-    Kernel,
 }
 
 /// The functions of a frame, and where they are in the source.
@@ -32,7 +29,7 @@ pub(super) struct Named {
 }
 
 /// Looks up `frames` (offsets in the file that was mapped, which has
-/// `segments`, or addresses of the kernel) in the first of `files` that knows
+/// `segments`) in the first of `files` that knows
 /// each. `found` is told now and then what was found, in the end of how many
 /// frames in all nothing was.
 pub(super) fn look_up(
@@ -48,7 +45,7 @@ pub(super) fn look_up(
         }
         let (unknown, failed) = one_file(file, true, segments, &left, found);
         left = unknown;
-        if failed && !matches!(file, Names::Kernel) {
+        if failed {
             // Broken debug information must not hide the symbol table.
             left = one_file(file, false, segments, &left, found).0;
         }
@@ -66,10 +63,8 @@ fn one_file(
     found: &mut dyn FnMut(Vec<Named>),
 ) -> (Vec<(FrameId, u64)>, bool) {
     let symbolizer = Symbolizer::new();
-    let source = match file {
-        Names::Kernel => kallsyms(),
-        Names::Whole(path) | Names::Debug(path) => elf(path, debug),
-    };
+    let (Names::Whole(path) | Names::Debug(path)) = file;
+    let source = elf(path, debug);
     let mut unknown = Vec::new();
     let mut failed = false;
     for batch in frames.chunks(BATCH) {
@@ -78,7 +73,7 @@ fn one_file(
         for &(frame, offset) in batch {
             let there = match file {
                 Names::Debug(_) => address(segments, offset),
-                Names::Whole(_) | Names::Kernel => Some(offset),
+                Names::Whole(_) => Some(offset),
             };
             match there {
                 Some(there) => {
@@ -92,7 +87,6 @@ fn one_file(
         // parser must cost the names of one batch at most.
         let result = catch_unwind(AssertUnwindSafe(|| {
             let input = match file {
-                Names::Kernel => Input::AbsAddr(addresses.as_slice()),
                 Names::Whole(_) => Input::FileOffset(addresses.as_slice()),
                 Names::Debug(_) => Input::VirtOffset(addresses.as_slice()),
             };
@@ -119,16 +113,6 @@ fn elf(path: &Path, debug: bool) -> Source<'static> {
     let mut elf = Elf::new(path.to_owned());
     elf.debug_syms = debug;
     Source::Elf(elf)
-}
-
-/// The running kernel and its modules by their own table; an image on disk
-/// need not be the one that runs.
-fn kallsyms() -> Source<'static> {
-    Source::Kernel(Kernel {
-        vmlinux: MaybeDefault::None,
-        debug_syms: false,
-        ..Kernel::default()
-    })
 }
 
 /// What was found, waiting for its frame.

@@ -5,6 +5,7 @@ mod debuginfod;
 mod generated;
 mod identity;
 mod jitdump;
+mod kernel_names;
 mod late;
 mod live;
 mod lookup;

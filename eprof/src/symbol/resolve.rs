@@ -7,6 +7,7 @@ use std::sync::mpsc::{RecvTimeoutError, Sender, channel};
 use std::time::Duration;
 
 use super::generated::{Compilers, Found};
+use super::kernel_names;
 use super::lookup::{Named, Names, look_up};
 use super::outline::Outline;
 use super::ranges::Wanted;
@@ -249,7 +250,12 @@ impl Job {
                 tell(news, News::Hidden);
                 self.frames.len()
             }
-            Origin::Kernel => self.in_files(&[Names::Kernel], &[], news),
+            Origin::Kernel => {
+                let named = kernel_names::named(&self.frames);
+                let unknown = self.frames.len() - named.len();
+                tell(news, News::Found(named));
+                unknown
+            }
             Origin::Generated(process) => self.in_generated(process, places, news),
         };
         tell(news, News::Unknown(unknown));
