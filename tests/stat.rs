@@ -87,7 +87,7 @@ fn twice_the_work_is_twice_the_energy() {
 
     // The truth is in the interval, but for the CPU time of beginning and
     // ending a process (a few milliseconds), which is the target's too, and
-    // for an update of the fake meter, a millisecond, at either end.
+    // for what came before its exec, which its clock counts and is eprof's.
     for (command, seconds) in report["commands"]
         .as_array()
         .unwrap()
