@@ -119,10 +119,12 @@ fn the_main_job_is_done_on_aarch64() {
     assert_eq!(report.0["source"]["provenance"], "estimated");
     // As was asked for: the counters are there, and counted.
     assert_eq!(report.0["source"]["weights"], "cycles");
-    // The walk by unwind tables (through copies of the stacks) reaches the roots
-    // of a program without frame pointers.
+    // The kernel's walk by unwind tables reaches the roots of a program without
+    // frame pointers.
     let caveats = report.0["caveats"].to_string();
-    assert!(!caveats.contains("frame-pointers"), "{caveats}");
+    for lesser in ["frame-pointers", "stack-copies"] {
+        assert!(!caveats.contains(lesser), "{caveats}");
+    }
     let stacks = &report.0["stacks"];
     let share = stacks["whole"].as_f64().unwrap() / stacks["samples"].as_f64().unwrap();
     assert!(share > 0.97, "{stacks}");

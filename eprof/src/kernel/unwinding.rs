@@ -18,28 +18,17 @@ const WITHOUT: u32 = PIECES / 2;
 const _: () = assert!(PIECES as usize <= MAX_PIECES);
 
 /// How user stacks are walked.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub enum Unwinding {
     /// In the kernel, by tables that are compiled from the programs' unwind
     /// information. Needs Linux 5.17 and its type information.
+    #[default]
     Tables,
     /// In eprof, in a copy of the upper end of the stack. Needs Linux 5.15 and
     /// its type information.
     Copies,
     /// By the kernel, along frame pointers, which most programs lack.
     Pointers,
-}
-
-impl Default for Unwinding {
-    /// On AArch64, walks in the kernel were seen to leave functions out, where
-    /// walks by the same tables through copies of the same stacks did not.
-    fn default() -> Self {
-        if cfg!(target_arch = "aarch64") {
-            Self::Copies
-        } else {
-            Self::Tables
-        }
-    }
 }
 
 impl Unwinding {
@@ -108,9 +97,6 @@ pub(super) fn load(
     }
     let asked = match wanted {
         Unwinding::Tables => None,
-        Unwinding::Copies if cfg!(target_arch = "aarch64") => {
-            Some("walks in the kernel are not reliable on this architecture")
-        }
         Unwinding::Copies | Unwinding::Pointers => Some("it was asked to"),
     };
     let mut why = why.or(asked).map(str::to_owned);

@@ -41,7 +41,7 @@ Exit codes:
 
 Environment:
   EPROF_SYSROOT  read /sys and /proc about the machine below this directory
-  EPROF_UNWINDING  how stacks are walked: tables, copies (on AArch64) or pointers
+  EPROF_UNWINDING  how stacks are walked: tables, copies or pointers
   EPROF_NO_BTF   set to 1: do without BTF, as on a kernel that lacks it
   GITHUB_STEP_SUMMARY  the file that eprof diff --github-summary appends to
   NO_COLOR       no colours, even on a terminal
