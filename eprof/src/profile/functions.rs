@@ -10,21 +10,45 @@ use super::model::{FunctionKey, FunctionRow, ModuleRow, StackRow, SymbolFrame, T
 use super::names::{Code, Names};
 use super::width::{Parts, of_parts};
 
+/// A thread's stack, with its energy and how often it was sampled.
+struct Charge<'n> {
+    thread: usize,
+    codes: &'n [Code],
+    price: Price,
+    samples: u64,
+}
+
 /// Sums over stacks.
-#[derive(Debug, Default)]
+#[derive(Clone, Debug, Default)]
 struct Sum {
     own: Price,
-    total: Price,
     samples: u64,
     parts: Parts,
 }
 
 impl Sum {
-    fn lead(&mut self, thread: usize, price: Price, samples: u64) {
-        self.own += price;
-        self.samples = self.samples.saturating_add(samples);
-        *self.parts.entry(thread).or_default() += price.full;
+    fn lead(&mut self, charge: &Charge<'_>) {
+        self.own += charge.price;
+        self.samples = self.samples.saturating_add(charge.samples);
+        *self.parts.entry(charge.thread).or_default() += charge.price.full;
     }
+
+    fn add(&mut self, other: &Self) {
+        self.own += other.own;
+        self.samples = self.samples.saturating_add(other.samples);
+        for (&thread, &part) in &other.parts {
+            *self.parts.entry(thread).or_default() += part;
+        }
+    }
+}
+
+/// What was charged to all stacks that a function is on.
+#[derive(Clone, Debug, Default)]
+struct Total {
+    price: Price,
+    /// The last of them, counted from one: a recursive function contains
+    /// itself, but counts once.
+    last: usize,
 }
 
 /// All rows by code.
@@ -43,55 +67,41 @@ pub(super) fn by_code(
     rows: &[ThreadRow],
     names: &Names,
 ) -> ByCode {
-    let position: BTreeMap<TaskId, usize> = threads
-        .iter()
-        .enumerate()
-        .map(|(index, thread)| (thread.task, index))
-        .collect();
-    // Stacks that differ in addresses only are one.
-    let mut stacks: BTreeMap<(usize, Vec<Code>), (Price, u64)> = BTreeMap::new();
-    for charge in charges {
-        let thread = position.get(&charge.task).or(position.get(&UNNAMED));
-        let Some(&thread) = thread else { continue };
-        let row = stacks
-            .entry((thread, names.stack(charge.stack)))
-            .or_default();
-        row.0 += charge.price;
-        row.1 = row.1.saturating_add(charge.samples);
+    let stacks = distinct(charges, threads, names);
+    let mut sums = vec![Sum::default(); names.functions()];
+    let mut totals = vec![Total::default(); names.functions()];
+    for (number, charge) in (1..).zip(&stacks) {
+        for code in charge.codes {
+            if let Some(total) = totals.get_mut(code / 2)
+                && std::mem::replace(&mut total.last, number) != number
+            {
+                total.price += charge.price;
+            }
+        }
+        let leaf = charge.codes.last();
+        if let Some(sum) = leaf.and_then(|code| sums.get_mut(code / 2)) {
+            sum.lead(charge);
+        }
     }
-
-    let mut functions: BTreeMap<usize, Sum> = BTreeMap::new();
+    let mut functions = Vec::new();
     let mut modules: BTreeMap<String, Sum> = BTreeMap::new();
-    for ((thread, codes), &(price, samples)) in &stacks {
-        // A recursive function contains itself, but counts once.
-        let mut distinct: Vec<usize> = codes.iter().map(|code| code / 2).collect();
-        let leaf = distinct.last().copied();
-        distinct.sort_unstable();
-        distinct.dedup();
-        for function in distinct {
-            functions.entry(function).or_default().total += price;
+    for (function, (sum, total)) in sums.into_iter().zip(totals).enumerate() {
+        if total.last == 0 {
+            continue;
         }
-        let Some(leaf) = leaf else { continue };
-        let row = functions.entry(leaf).or_default();
-        row.lead(*thread, price, samples);
-        let key = names.function(2 * leaf);
-        let module = module(&key);
-        if !modules.contains_key(module) {
-            modules.insert(module.to_owned(), Sum::default());
+        let key = names.function(2 * function);
+        if !sum.parts.is_empty() {
+            let module = modules.entry(module(&key).to_owned());
+            module.or_default().add(&sum);
         }
-        if let Some(row) = modules.get_mut(module) {
-            row.lead(*thread, price, samples);
-        }
+        functions.push(FunctionRow {
+            key: (*key).clone(),
+            own: sum.own,
+            total: total.price,
+            ci90: of_parts(&sum.parts, rows),
+            samples: sum.samples,
+        });
     }
-
-    let functions = functions.into_iter().map(|(function, sum)| FunctionRow {
-        key: (*names.function(2 * function)).clone(),
-        own: sum.own,
-        total: sum.total,
-        ci90: of_parts(&sum.parts, rows),
-        samples: sum.samples,
-    });
-    let mut functions: Vec<_> = functions.collect();
     // Stable: ties stay in the order of their keys.
     functions.sort_by_key(|row| std::cmp::Reverse(row.own.full));
     let modules = modules.into_iter().map(|(module, sum)| ModuleRow {
@@ -103,31 +113,56 @@ pub(super) fn by_code(
     let mut modules: Vec<_> = modules.collect();
     modules.sort_by_key(|row| std::cmp::Reverse(row.own.full));
     // Threads that do the same have the same stacks.
-    let mut shared: HashMap<Vec<Code>, Arc<[SymbolFrame]>> = HashMap::new();
-    let stacks = stacks
-        .into_iter()
-        .map(|((thread, codes), (price, samples))| {
-            let frames = || codes.iter().map(|&code| names.frame(code)).collect();
-            let frames = match shared.get(&codes) {
-                Some(frames) => Arc::clone(frames),
-                None => {
-                    let frames: Arc<[SymbolFrame]> = frames();
-                    shared.insert(codes, Arc::clone(&frames));
-                    frames
-                }
-            };
-            StackRow {
-                thread,
-                frames,
-                price,
-                samples,
-            }
-        });
+    let mut shared: HashMap<&[Code], Arc<[SymbolFrame]>> = HashMap::new();
+    let stacks = stacks.iter().map(|charge| {
+        let frames = || charge.codes.iter().map(|&code| names.frame(code)).collect();
+        let frames = shared.entry(charge.codes).or_insert_with(frames);
+        StackRow {
+            thread: charge.thread,
+            frames: Arc::clone(frames),
+            price: charge.price,
+            samples: charge.samples,
+        }
+    });
     ByCode {
         functions,
         modules,
         stacks: stacks.collect(),
     }
+}
+
+/// The charges by thread and frames: stacks that differ in addresses only are
+/// one.
+fn distinct<'n>(
+    charges: &[StackCharge],
+    threads: &[&ThreadCharge],
+    names: &'n Names,
+) -> Vec<Charge<'n>> {
+    let position: BTreeMap<TaskId, usize> = threads
+        .iter()
+        .enumerate()
+        .map(|(index, thread)| (thread.task, index))
+        .collect();
+    let stacks = charges.iter().filter_map(|charge| {
+        let thread = position.get(&charge.task).or(position.get(&UNNAMED));
+        Some(Charge {
+            thread: *thread?,
+            codes: names.stack(charge.stack),
+            price: charge.price,
+            samples: charge.samples,
+        })
+    });
+    let mut stacks: Vec<_> = stacks.collect();
+    stacks.sort_unstable_by(|a, b| (a.thread, a.codes).cmp(&(b.thread, b.codes)));
+    stacks.dedup_by(|next, sum| {
+        let same = (next.thread, next.codes) == (sum.thread, sum.codes);
+        if same {
+            sum.price += next.price;
+            sum.samples = sum.samples.saturating_add(next.samples);
+        }
+        same
+    });
+    stacks
 }
 
 /// The module of a function; what is in no module is its own.

@@ -65,8 +65,8 @@ pub struct Moments {
 impl Moments {
     /// The frames of a stack, root first; never empty.
     pub fn frames(&self, stack: Option<StackId>) -> Vec<SymbolFrame> {
-        let codes = self.names.stack(stack).into_iter();
-        codes.map(|code| self.names.frame(code)).collect()
+        let codes = self.names.stack(stack).iter();
+        codes.map(|&code| self.names.frame(code)).collect()
     }
 }
 

@@ -1,6 +1,5 @@
 //! Frames become functions, stacks become lists of them.
 
-use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Arc;
 
 use crate::kernel::StackEnd;
@@ -32,7 +31,35 @@ pub(super) type Code = usize;
 pub(super) struct Names {
     /// Sorted.
     functions: Vec<Arc<FunctionKey>>,
-    stacks: BTreeMap<StackId, Vec<Code>>,
+    /// Ascending.
+    stacks: Vec<StackId>,
+    /// The codes of each of them, root first; after them, those of a thread
+    /// that was never sampled.
+    paths: Lists,
+}
+
+/// Lists of codes, one after the other.
+#[derive(Debug, Default)]
+struct Lists {
+    codes: Vec<Code>,
+    /// Where each of them ends.
+    ends: Vec<usize>,
+}
+
+impl Lists {
+    /// Adds a list of what `fill` adds to the end, from where it is told.
+    fn push(&mut self, fill: impl FnOnce(&mut Vec<Code>, usize)) {
+        let begin = self.codes.len();
+        fill(&mut self.codes, begin);
+        self.ends.push(self.codes.len());
+    }
+
+    fn get(&self, at: usize) -> &[Code] {
+        let end = |at: usize| self.ends.get(at).copied();
+        let begin = at.checked_sub(1).and_then(end).unwrap_or(0);
+        let end = end(at).unwrap_or(begin);
+        self.codes.get(begin..end).unwrap_or_default()
+    }
 }
 
 impl Names {
@@ -42,73 +69,65 @@ impl Names {
         detail: Detail,
         stacks: impl IntoIterator<Item = StackId>,
     ) -> Self {
-        let paths: BTreeMap<_, _> = stacks
-            .into_iter()
-            .map(|stack| (stack, path(catalog, stack)))
-            .collect();
-        let used: BTreeSet<FrameId> = paths.values().flatten().copied().collect();
-        let mut symbols = BTreeMap::new();
-        for symbol in &catalog.symbols {
-            symbols.insert(symbol.frame, symbol.functions.as_slice());
-        }
-        let resolved: BTreeMap<FrameId, Vec<SymbolFrame>> = used
-            .into_iter()
-            .map(|frame| {
-                let functions = symbols.get(&frame).copied().unwrap_or_default();
-                (frame, resolve(catalog, frame, functions, detail))
-            })
-            .collect();
+        let mut stacks: Vec<StackId> = stacks.into_iter().collect();
+        stacks.sort_unstable();
+        stacks.dedup();
+        let resolved = resolved(catalog, detail, &stacks);
         let unsampled = special(UNSAMPLED);
         let unknown = special(UNKNOWN);
         let interrupt = kernel(INTERRUPT);
-        let keys: BTreeSet<&Arc<FunctionKey>> = resolved
-            .values()
-            .flatten()
-            .map(|frame| &frame.key)
-            .chain([&unsampled, &unknown, &interrupt])
-            .collect();
-        let functions: Vec<Arc<FunctionKey>> = keys.into_iter().cloned().collect();
+        let keys = resolved.iter().flatten().map(|frame| &frame.key);
+        let keys = keys.chain([&unsampled, &unknown, &interrupt]);
+        let mut functions: Vec<Arc<FunctionKey>> = keys.cloned().collect();
+        functions.sort_unstable();
+        functions.dedup();
         let position = |key: &Arc<FunctionKey>| functions.binary_search(key).unwrap_or_default();
-        let codes: BTreeMap<FrameId, Vec<Code>> = resolved
-            .iter()
-            .map(|(&frame, frames)| {
-                let codes = frames.iter();
-                let codes = codes.map(|of| 2 * position(&of.key) + usize::from(of.inlined));
-                (frame, codes.collect())
-            })
-            .collect();
-        let nothing = vec![2 * position(&unknown)];
+        let mut of_frames = Lists::default();
+        for frames in &resolved {
+            let codes = frames.iter();
+            let codes = codes.map(|of| 2 * position(&of.key) + usize::from(of.inlined));
+            of_frames.push(|all, _| all.extend(codes));
+        }
         let interrupt = 2 * position(&interrupt);
         let enters: Vec<bool> = functions
             .iter()
             .map(|of| kind::enters_interrupt(of))
             .collect();
-        let enters = |code: Code| enters.get(code / 2).copied().unwrap_or(false);
-        let stacks = paths.into_iter().map(|(stack, path)| {
-            let path = path.iter().filter_map(|frame| codes.get(frame));
-            let mut path: Vec<Code> = path.flatten().copied().collect();
-            if let Some(at) = path.iter().position(|&code| enters(code)) {
-                path.insert(at, interrupt);
-            }
-            if path.is_empty() {
-                path.clone_from(&nothing);
-            }
-            (stack, path)
-        });
+        let enters = |code: &Code| enters.get(code / 2).copied().unwrap_or(false);
+        let mut paths = Lists::default();
+        let mut frames = Vec::new();
+        for &stack in &stacks {
+            path(catalog, stack, &mut frames);
+            paths.push(|all, begin| {
+                for frame in &frames {
+                    all.extend_from_slice(of_frames.get(frame.0 as usize));
+                }
+                if let Some(at) = all[begin..].iter().position(enters) {
+                    all.insert(begin + at, interrupt);
+                }
+                if all.len() == begin {
+                    all.push(2 * position(&unknown));
+                }
+            });
+        }
+        paths.push(|all, _| all.push(2 * position(&unsampled)));
         Self {
-            stacks: stacks.collect(),
             functions,
+            stacks,
+            paths,
         }
     }
 
     /// The frames of a stack, root first; never empty. `None`: of a thread
     /// that was never sampled.
-    pub(super) fn stack(&self, stack: Option<StackId>) -> Vec<Code> {
-        let known = stack.and_then(|stack| self.stacks.get(&stack));
-        known.cloned().unwrap_or_else(|| {
-            let unsampled = self.functions.binary_search(&special(UNSAMPLED));
-            vec![2 * unsampled.unwrap_or_default()]
-        })
+    pub(super) fn stack(&self, stack: Option<StackId>) -> &[Code] {
+        let known = stack.and_then(|stack| self.stacks.binary_search(&stack).ok());
+        self.paths.get(known.unwrap_or(self.stacks.len()))
+    }
+
+    /// How many functions there are.
+    pub(super) fn functions(&self) -> usize {
+        self.functions.len()
     }
 
     /// The function of a code.
@@ -126,9 +145,9 @@ impl Names {
     }
 }
 
-/// The frames of a stack, root first.
-fn path(catalog: &Catalog, leaf: StackId) -> Vec<FrameId> {
-    let mut path = Vec::new();
+/// Fills `path` with the frames of a stack, root first.
+fn path(catalog: &Catalog, leaf: StackId, path: &mut Vec<FrameId>) {
+    path.clear();
     let mut at = Some(leaf);
     while let Some(stack) = at {
         let Some(node) = catalog.stacks.get(stack.0 as usize) else {
@@ -139,7 +158,42 @@ fn path(catalog: &Catalog, leaf: StackId) -> Vec<FrameId> {
         at = node.parent.filter(|parent| *parent < stack);
     }
     path.reverse();
-    path
+}
+
+/// The functions of each frame that is in one of `stacks`, by frame; of
+/// others, none.
+fn resolved(catalog: &Catalog, detail: Detail, stacks: &[StackId]) -> Vec<Vec<SymbolFrame>> {
+    let mut used = vec![false; catalog.frames.len()];
+    let mut seen = vec![false; catalog.stacks.len()];
+    for &leaf in stacks {
+        let mut at = Some(leaf);
+        while let Some(stack) = at {
+            let index = stack.0 as usize;
+            let (Some(node), Some(seen)) = (catalog.stacks.get(index), seen.get_mut(index)) else {
+                break;
+            };
+            // What is below was seen with another stack.
+            if std::mem::replace(seen, true) {
+                break;
+            }
+            if let Some(used) = used.get_mut(node.frame.0 as usize) {
+                *used = true;
+            }
+            at = node.parent;
+        }
+    }
+    let mut symbols: Vec<&[String]> = vec![&[]; catalog.frames.len()];
+    for symbol in &catalog.symbols {
+        if let Some(functions) = symbols.get_mut(symbol.frame.0 as usize) {
+            *functions = &symbol.functions;
+        }
+    }
+    let frames = (0..).map(FrameId).zip(symbols).zip(used);
+    let functions = frames.map(|((frame, functions), used)| match used {
+        true => resolve(catalog, frame, functions, detail),
+        false => Vec::new(),
+    });
+    functions.collect()
 }
 
 /// The functions of a frame, outermost first, never none.
