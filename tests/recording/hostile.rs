@@ -3,12 +3,9 @@
 
 use std::alloc::{GlobalAlloc, Layout, System};
 use std::cell::Cell;
-use std::io::Write;
 
-use eprof::recording::format::{FrameHead, MAGIC, MAX_FRAME, VERSION};
-use eprof::recording::{Reader, Record, Recording, Writer};
-use flate2::Compression;
-use flate2::write::DeflateEncoder;
+use eprof::recording::format::{FrameHead, MAGIC, MAX_FRAME, MAX_SAMPLES, Part, VERSION};
+use eprof::recording::{Reader, Record, Recording, SampleCount, Writer};
 
 use super::sample;
 
@@ -54,17 +51,25 @@ fn largest<T>(work: impl FnOnce() -> T) -> (T, usize) {
     (result, LARGEST.get())
 }
 
-fn deflate(bytes: &[u8]) -> Vec<u8> {
-    let mut encoder = DeflateEncoder::new(Vec::new(), Compression::fast());
-    encoder.write_all(bytes).unwrap();
-    encoder.finish().unwrap()
+fn pack(bytes: &[u8]) -> Vec<u8> {
+    zstd::bulk::compress(bytes, 1).unwrap()
 }
 
-/// A frame whose CRC is right, whatever else is wrong.
-fn frame(payload: &[u8], inflated: u32) -> Vec<u8> {
-    let mut bytes = FrameHead::new(payload, inflated).encode().to_vec();
-    bytes.extend_from_slice(payload);
-    bytes
+/// A frame whose CRC is right, whatever else is wrong: its packed parts, and
+/// how long they are said to be.
+fn frame_of(records: (&[u8], u32), samples: (&[u8], u32)) -> Vec<u8> {
+    let part = |(packed, plain): (&[u8], u32)| Part {
+        packed: packed.len() as u32,
+        plain,
+    };
+    let parts = [records.0, samples.0].concat();
+    let head = FrameHead::encode(part(records), part(samples), &parts);
+    [head.as_slice(), &parts].concat()
+}
+
+/// The same without samples.
+fn frame(records: &[u8], plain: u32) -> Vec<u8> {
+    frame_of((records, plain), (&[], 0))
 }
 
 /// A recording that has these frames.
@@ -75,16 +80,73 @@ pub(crate) fn file(frames: &[Vec<u8>]) -> Vec<u8> {
     bytes
 }
 
-/// A recording that has one frame of these records, encoded.
-pub(crate) fn forge(records: &[u8]) -> Vec<u8> {
-    file(&[frame(&deflate(records), records.len() as u32)])
+/// A recording that has one frame of these records, encoded, and no samples.
+fn forge_records(records: &[u8]) -> Vec<u8> {
+    file(&[frame(&pack(records), records.len() as u32)])
 }
 
+/// A recording that has one frame of these records and samples, encoded.
+fn forge_parts((records, samples): &(Vec<u8>, Vec<u8>)) -> Vec<u8> {
+    if samples.is_empty() {
+        return forge_records(records);
+    }
+    let packed = (pack(records), pack(samples));
+    let (of_records, of_samples) = (records.len() as u32, samples.len() as u32);
+    file(&[frame_of((&packed.0, of_records), (&packed.1, of_samples))])
+}
+
+/// A varint.
+fn varint(value: u64) -> Vec<u8> {
+    postcard::to_stdvec(&value).unwrap()
+}
+
+/// Records and samples as they may be in a frame, each sample a group of its
+/// own, and each value by itself.
+fn parts(records: &[Record]) -> (Vec<u8>, Vec<u8>) {
+    let (mut bytes, mut columns) = (Vec::new(), Vec::new());
+    for record in records {
+        let Record::Interval(interval) = record else {
+            bytes.extend(postcard::to_stdvec(record).unwrap());
+            continue;
+        };
+        let mut interval = interval.clone();
+        let samples = std::mem::take(&mut interval.samples);
+        bytes.extend(postcard::to_stdvec(&Record::Interval(interval)).unwrap());
+        assert_eq!(bytes.pop(), Some(0), "no samples");
+        bytes.extend(varint(samples.len() as u64));
+        for of in &samples {
+            columns.extend(postcard::to_stdvec(&(of.task, of.zone, 1_u64)).unwrap());
+        }
+        let mut before = None;
+        for of in &samples {
+            let last = before.filter(|(who, _)| *who == (of.task, of.zone));
+            let last = last.map_or(0, |(_, stack)| stack);
+            columns.extend(varint(of.stack.0.wrapping_sub(last).into()));
+            before = Some(((of.task, of.zone), of.stack.0));
+        }
+        let mut column = |value: &dyn Fn(&SampleCount) -> u64| {
+            if !samples.is_empty() {
+                columns.push(1);
+            }
+            columns.extend(samples.iter().flat_map(|of| varint(value(of))));
+        };
+        column(&|of| of.count.into());
+        column(&|of| of.spent.0);
+        for counter in 0..4 {
+            column(&|of| of.counts[counter]);
+        }
+    }
+    (bytes, columns)
+}
+
+/// A recording that has one frame of these records.
+pub(crate) fn forge(records: &[Record]) -> Vec<u8> {
+    forge_parts(&parts(records))
+}
+
+/// Records that are no interval.
 fn encoded(records: &[Record]) -> Vec<u8> {
-    records
-        .iter()
-        .flat_map(|record| postcard::to_stdvec(record).unwrap())
-        .collect()
+    parts(records).0
 }
 
 fn load(bytes: &[u8]) -> Result<Recording, eprof::error::Error> {
@@ -176,20 +238,30 @@ fn a_mutated_recording_loses_its_tail_or_is_refused() {
 
 #[test]
 fn mutated_records_under_a_right_checksum_are_refused_or_keep_the_rules() {
-    let records = encoded(&sample::records());
-    let mut refused = 0;
+    let whole = parts(&sample::records());
+    assert!(load(&forge_parts(&whole)).is_ok());
+    let mut refused = [0, 0];
     for seed in 0..6_000 {
         let mut rng = Rng(seed);
-        let mut mutated = records.clone();
-        for _ in 0..=seed % 4 {
-            mutate(&mut mutated, &mut rng);
+        let mut mutated = whole.clone();
+        let of_samples = seed % 2 == 1;
+        for _ in 0..=seed / 2 % 4 {
+            let part = if of_samples {
+                &mut mutated.1
+            } else {
+                &mut mutated.0
+            };
+            mutate(part, &mut rng);
         }
-        let forged = forge(&mutated);
-        refused += u32::from(load(&forged).is_err());
+        let forged = forge_parts(&mutated);
+        refused[usize::from(of_samples)] += u32::from(load(&forged).is_err());
         assert_sound(&forged);
     }
     // Otherwise this test would look at nothing but damage.
-    assert!((1_000..6_000).contains(&refused), "{refused}");
+    assert!(
+        refused.iter().all(|of| (500..3_000).contains(of)),
+        "{refused:?}"
+    );
 }
 
 #[test]
@@ -201,18 +273,19 @@ fn garbage_is_refused() {
         assert!(load(&garbage).is_err());
         // Garbage in place of frames, and in place of records.
         assert!(load(&file(std::slice::from_ref(&garbage))).is_err());
-        assert_sound(&forge(&garbage));
+        assert_sound(&forge_records(&garbage));
         let header = encoded(&sample::records()[..1]);
-        assert_sound(&forge(&[header, garbage].concat()));
+        assert_sound(&forge_records(&[header, garbage].concat()));
     }
 }
 
 #[test]
 fn a_length_alone_allocates_nothing() {
-    // Four gigabytes announced, twelve bytes there.
+    // Gigabytes announced, twenty bytes there.
     let mut claims = file(&[]);
-    claims.extend_from_slice(&(64_u32 << 20).to_le_bytes());
-    claims.extend_from_slice(&(64_u32 << 20).to_le_bytes());
+    for _ in 0..4 {
+        claims.extend_from_slice(&(64_u32 << 20).to_le_bytes());
+    }
     claims.extend_from_slice(&[0; 4]);
     let (result, block) = largest(|| load(&claims).map(drop));
     assert!(result.is_err());
@@ -224,7 +297,7 @@ fn a_length_alone_allocates_nothing() {
         [encoded(&sample::records()[..1]), vec![7, 0, 0, 0, 0, 0]].concat(),
     ] {
         let huge = [0x80, 0x80, 0x80, 0x80, 0x80, 0x80, 0x80, 0x80, 0x10];
-        let forged = forge(&[prefix, huge.to_vec()].concat());
+        let forged = forge_records(&[prefix, huge.to_vec()].concat());
         let (result, block) = largest(|| load(&forged).map(drop));
         assert!(result.is_err());
         assert!(block < 4 << 20, "{block}");
@@ -232,12 +305,45 @@ fn a_length_alone_allocates_nothing() {
 }
 
 #[test]
+fn columns_of_equal_values_are_bounded() {
+    // Sixty million samples of one thread that are all alike, in few bytes.
+    let header = [sample::records()[0].clone(), sample::records()[2].clone()];
+    for (samples, sound) in [(60_000_000, false), (MAX_SAMPLES as u64, true)] {
+        let interval = [7, 0, 0, 0, 0, 0];
+        let records = [encoded(&header), interval.to_vec(), varint(samples)].concat();
+        let mut columns = [vec![0, 0], varint(samples)].concat();
+        // All stacks are stack 0, which is not there, and so not accepted in
+        // the end.
+        columns.resize(columns.len() + samples as usize, 0);
+        columns.extend([0, 1, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0]);
+        let bytes = forge_parts(&(records, columns));
+        assert!(bytes.len() < 1 << 20);
+        let (result, block) = largest(|| load(&bytes).map(drop));
+        let error = result.unwrap_err().to_string();
+        assert_eq!(error.contains("stack 0"), sound, "{error}");
+        assert!(block < 300 << 20, "{block}");
+    }
+}
+
+#[test]
+fn samples_of_no_interval_are_refused() {
+    let (records, mut samples) = parts(&sample::records());
+    samples.push(0);
+    let error = load(&forge_parts(&(records.clone(), samples.clone()))).unwrap_err();
+    assert!(error.to_string().contains("samples"), "{error}");
+    // And an interval whose samples are missing.
+    samples.truncate(samples.len() - 2);
+    let error = load(&forge_parts(&(records, samples))).unwrap_err();
+    assert!(error.to_string().contains("samples"), "{error}");
+}
+
+#[test]
 fn a_bomb_does_not_go_off() {
     // A thousandfold: 64 KB of payload, a byte more than a frame may hold.
-    let payload = deflate(&vec![0; MAX_FRAME + 1]);
+    let payload = pack(&vec![0; MAX_FRAME + 1]);
     assert!(payload.len() < 1 << 20);
     let header = frame(
-        &deflate(&encoded(&sample::records()[..1])),
+        &pack(&encoded(&sample::records()[..1])),
         encoded(&sample::records()[..1]).len() as u32,
     );
     for inflated in [1, 1 << 10, MAX_FRAME as u32, MAX_FRAME as u32 + 1, u32::MAX] {
@@ -263,7 +369,7 @@ fn lists_of_empty_strings_are_bounded() {
     forged.extend_from_slice(&[0x80, 0x8e, 0xce, 0x1c]); // 60,000,000
     forged.resize(forged.len() + 60_000_000, 0);
     forged.extend_from_slice(&header[argv + 1..]);
-    let bytes = forge(&forged);
+    let bytes = forge_records(&forged);
     assert!(bytes.len() < 1 << 20);
     let (result, block) = largest(|| load(&bytes).map(drop));
     assert!(result.is_err());
@@ -273,8 +379,8 @@ fn lists_of_empty_strings_are_bounded() {
 #[test]
 fn a_frame_of_nothing_is_damage() {
     let header = encoded(&sample::records()[..1]);
-    let header = frame(&deflate(&header), header.len() as u32);
-    for empty in [frame(&deflate(b""), 0), frame(b"", 0), frame(b"", 1)] {
+    let header = frame(&pack(&header), header.len() as u32);
+    for empty in [frame(&pack(b""), 0), frame(b"", 0), frame(b"", 1)] {
         let loaded = load(&file(&[header.clone(), empty])).unwrap();
         assert_eq!(loaded.catalog.caveats[0].code, "recording-damaged");
     }
@@ -283,9 +389,10 @@ fn a_frame_of_nothing_is_damage() {
 #[test]
 fn a_payload_that_goes_on_after_its_stream_is_damage() {
     let header = encoded(&sample::records()[..1]);
-    let header = frame(&deflate(&header), header.len() as u32);
+    let header = frame(&pack(&header), header.len() as u32);
+    // One without samples.
     let interval = encoded(&sample::records()[1..2]);
-    let mut payload = deflate(&interval);
+    let mut payload = pack(&interval);
     let sound = file(&[header.clone(), frame(&payload, interval.len() as u32)]);
     assert_eq!(load(&sound).unwrap().intervals.len(), 1);
     payload.push(0);

@@ -24,11 +24,8 @@ fn refuses(records: &[Record], bad: &Record, word: &str) {
     assert_eq!(error.kind(), ErrorKind::Internal);
     assert!(error.to_string().contains(word), "{error}, not {word}");
 
-    let mut bytes = Vec::new();
-    for record in records.iter().chain([bad]) {
-        bytes.extend(postcard::to_stdvec(record).unwrap());
-    }
-    let error = Recording::load(forge(&bytes).as_slice(), None).unwrap_err();
+    let records = [records, std::slice::from_ref(bad)].concat();
+    let error = Recording::load(forge(&records).as_slice(), None).unwrap_err();
     assert_eq!(error.kind(), ErrorKind::Data);
     assert!(error.to_string().contains(word), "{error}, not {word}");
     assert!(error.to_string().contains("byte 12"), "{error}");

@@ -209,15 +209,58 @@ impl Bytes<'_> {
                 zone: ZoneId(b.u16()),
                 signals: b.signals(),
             }),
-            samples: self.list(|b| SampleCount {
-                task: TaskId(b.u32()),
-                zone: ZoneId(b.u16()),
-                stack: StackId(b.u32()),
-                count: b.u32(),
-                spent: b.ns(),
-                counts: std::array::from_fn(|_| b.varint()),
-            }),
+            samples: Vec::new(),
         }
+    }
+
+    /// The samples that follow an interval before version 5.
+    fn samples(&mut self) -> Vec<SampleCount> {
+        self.list(|b| SampleCount {
+            task: TaskId(b.u32()),
+            zone: ZoneId(b.u16()),
+            stack: StackId(b.u32()),
+            count: b.u32(),
+            spent: b.ns(),
+            counts: std::array::from_fn(|_| b.varint()),
+        })
+    }
+
+    /// So many samples from a second part.
+    fn columns(&mut self, samples: usize) -> Vec<SampleCount> {
+        if samples == 0 {
+            return Vec::new();
+        }
+        let mut who = Vec::new();
+        while who.len() < samples {
+            let one = (self.u32(), self.u16());
+            let length = self.varint();
+            who.extend((0..length).map(|_| one));
+        }
+        assert_eq!(who.len(), samples);
+        let mut stacks: Vec<u32> = Vec::new();
+        for at in 0..samples {
+            let same = at > 0 && who[at - 1] == who[at];
+            let before = if same { stacks[at - 1] } else { 0 };
+            stacks.push(before.wrapping_add(self.u32()));
+        }
+        let mut column = || -> Vec<u64> {
+            match self.u32() {
+                0 => vec![self.varint(); samples],
+                1 => (0..samples).map(|_| self.varint()).collect(),
+                other => panic!("column {other}"),
+            }
+        };
+        let (count, spent) = (column(), column());
+        let counts: [Vec<u64>; 4] = std::array::from_fn(|_| column());
+        let sample = |at: usize| SampleCount {
+            task: TaskId(who[at].0),
+            zone: ZoneId(who[at].1),
+            stack: StackId(stacks[at]),
+            count: count[at].try_into().unwrap(),
+            spent: Nanos(spent[at]),
+            counts: counts.each_ref().map(|of| of[at]),
+        };
+        (0..samples).map(sample).collect()
     }
 
     fn signals(&mut self) -> Signals {
@@ -384,25 +427,49 @@ pub(crate) fn read(file: &[u8]) -> Vec<Record> {
     let rest = file
         .strip_prefix(b"\x45\x50\x52\x4F\x46\x00\x0D\x0A")
         .unwrap();
-    // Versions 3 and 4 only added alternatives.
-    let version = |of: u8| rest.strip_prefix(&[of, 0, 0, 0]);
-    let mut rest = [4, 3, 2].into_iter().find_map(version).unwrap();
+    let (version, mut rest) = rest.split_first_chunk().unwrap();
+    let version = u32::from_le_bytes(*version);
+    assert!((2..=5).contains(&version));
     let mut records = Vec::new();
     while !rest.is_empty() {
-        let word = |at: usize| u32::from_le_bytes(rest[at..at + 4].try_into().unwrap());
-        let (payload, inflated, sum) = (word(0) as usize, word(4) as usize, word(8));
-        let payload = &rest[12..12 + payload];
-        assert_eq!(sum, crc(&[&rest[..8], payload].concat()));
-        let mut bytes = Vec::new();
-        flate2::read::DeflateDecoder::new(payload)
-            .read_to_end(&mut bytes)
-            .unwrap();
-        assert_eq!(bytes.len(), inflated);
-        let mut bytes = Bytes(&bytes);
-        while !bytes.0.is_empty() {
-            records.push(bytes.record());
+        let words = if version < 5 { 3 } else { 5 };
+        let (head, after) = rest.split_at(4 * words);
+        let word = |at: usize| u32::from_le_bytes(head[4 * at..][..4].try_into().unwrap());
+        let (packed, samples) = match version {
+            5 => (word(0) as usize, word(2) as usize),
+            _ => (word(0) as usize, 0),
+        };
+        let parts;
+        (parts, rest) = after.split_at(packed + samples);
+        let lengths = &head[..head.len() - 4];
+        assert_eq!(word(words - 1), crc(&[lengths, parts].concat()));
+        let (packed, samples) = parts.split_at(packed);
+        let mut plain = Vec::new();
+        let mut columns = Vec::new();
+        if version < 5 {
+            let mut decoder = flate2::read::DeflateDecoder::new(packed);
+            decoder.read_to_end(&mut plain).unwrap();
+        } else {
+            zstd::stream::copy_decode(packed, &mut plain).unwrap();
+            if !samples.is_empty() {
+                zstd::stream::copy_decode(samples, &mut columns).unwrap();
+            }
+            assert_eq!(columns.len(), word(3) as usize);
         }
-        rest = &rest[12 + payload.len()..];
+        assert_eq!(plain.len(), word(1) as usize);
+        let mut bytes = Bytes(&plain);
+        let mut columns = Bytes(&columns);
+        while !bytes.0.is_empty() {
+            let mut record = bytes.record();
+            if let Record::Interval(interval) = &mut record {
+                interval.samples = match version {
+                    5 => columns.columns(bytes.varint() as usize),
+                    _ => bytes.samples(),
+                };
+            }
+            records.push(record);
+        }
+        assert!(columns.0.is_empty());
     }
     records
 }

@@ -7,26 +7,31 @@
 //! | offset | bytes | what                                                     |
 //! |-------:|------:|----------------------------------------------------------|
 //! |      0 |     8 | magic: `45 50 52 4F 46 00 0D 0A` (`EPROF`, NUL, CR, LF)   |
-//! |      8 |     4 | version of the format, a `u32`; this text describes 4    |
+//! |      8 |     4 | version of the format, a `u32`; this text describes 5    |
 //! |     12 |     – | frames, one after the other, up to the end of the file   |
 //!
 //! (The magic has a NUL and a line end so that a transfer as text shows, as in
 //! PNG.) A reader refuses a version that it does not know: a new record raises
-//! the version, and nothing in a frame can be skipped. Versions 3 and 4 added
-//! alternatives and changed none, so that older recordings are read as ones of
-//! version 4.
+//! the version, and nothing in a frame can be skipped but its samples as a
+//! whole. What older versions did otherwise is told at the end.
 //!
 //! # Frame
 //!
-//! | offset | bytes | what                                                      |
-//! |-------:|------:|-----------------------------------------------------------|
-//! |      0 |     4 | `u32` C, length of the payload, 1 to 64 MiB + 64 KiB      |
-//! |      4 |     4 | `u32` U, length of the inflated payload, 1 to 64 MiB      |
-//! |      8 |     4 | `u32` CRC-32 of the eight bytes before it and the payload |
-//! |     12 |     C | the payload: a raw deflate stream (RFC 1951) of U bytes   |
+//! | offset | bytes | what                                                       |
+//! |-------:|------:|------------------------------------------------------------|
+//! |      0 |     4 | `u32` R, length of the packed records, 1 to about 64 MiB   |
+//! |      4 |     4 | `u32`, length of the records, 1 to 64 MiB                  |
+//! |      8 |     4 | `u32` S, length of the packed samples, up to as much       |
+//! |     12 |     4 | `u32`, length of the samples, up to 64 MiB                 |
+//! |     16 |     4 | `u32` CRC-32 of the sixteen bytes before it and the parts  |
+//! |     20 |     R | the records, packed                                        |
+//! | 20 + R |     S | the samples, packed                                        |
 //!
 //! The CRC is the one of zlib and Ethernet (polynomial `EDB88320`, reflected).
-//! Inflated, a frame is a sequence of one or more whole records. A frame is
+//! Each part is packed by itself, by Zstandard (RFC 8878) without a dictionary;
+//! one of no bytes is packed to none. The first part is a sequence of one or
+//! more whole records, the second has the samples of the intervals among them:
+//! who does not want these need not unpack them. A frame is
 //! written when an interval is closed (earlier if a megabyte of records has
 //! piled up), so a crash loses at most the last interval. A frame that is cut
 //! short, or whose CRC or lengths are wrong, ends the recording: whatever
@@ -71,7 +76,7 @@
 //!                     4 Generated process: u32, address: u64, returns: bool
 //! 6 Stack     parent: u32?, frame: u32
 //! 7 Interval  begin: time, end: time, readings: [Reading], cpus: [CpuAccount], threads: [ThreadAccount],
-//!             samples: [SampleCount]
+//!             samples: u64
 //! 8 Symbol    frame: u32, functions: [string]
 //! 9 End       ended: time, exit_code: i32, signal: i32?, losses: {string: u64}, distrusted: [Counter], cpu: ns,
 //!             peak_rss: u64, programs: [name: string, runs: u64, mean_ns: f64?], caveats: [Caveat]
@@ -102,11 +107,28 @@
 //! Signals        on_cpu: ns, crowded: ns, counts: [u64; 4], switches: u32, wakeups: u32, migrations: u32
 //! CpuAccount     cpu: u32, kernel: Signals, other: Signals, eprof: Signals, target: Signals
 //! ThreadAccount  task: u32, zone: u16, signals: Signals
-//! SampleCount    task: u32, zone: u16, stack: u32, count: u32, spent: ns, counts: [u64; 4]
 //! ```
 //!
 //! What the fields mean is told at the types in [`super::record`],
 //! [`crate::kernel`] and [`crate::source`].
+//!
+//! # Samples
+//!
+//! An Interval has but the number N of its samples, at most 4 Mi. They are in
+//! the frame's second part, where those of one interval follow those of the
+//! last, as columns, each in the order of the samples:
+//!
+//! ```text
+//! Samples        groups: Group, Group, … until there are N samples, stacks: [u32; N],
+//!                count: Column, spent: Column, counts: [Column; 4]
+//! Group          task: u32, zone: u16, length: u64
+//! Column         choice: 0 value: u64, of all; 1 values: [u64; N]
+//! ```
+//!
+//! An interval without samples has none of that, not even columns. A group is
+//! so many samples of one thread in one zone, one at least. A stack is a
+//! difference, modulo 2³²: to the stack of the sample before, where that is of
+//! the same thread and zone, else to zero. `count` is a `u32`, `spent` `ns`.
 //!
 //! # Rules
 //!
@@ -118,12 +140,28 @@
 //! the bounds on every string, list, number and time. A frame whose CRC is
 //! right but whose records break a rule was not written by eprof: it is
 //! refused with an error, where mere damage only shortens the recording.
+//!
+//! # Versions 2 to 4
+//!
+//! A frame had one part and less in front of it:
+//!
+//! | offset | bytes | what                                                      |
+//! |-------:|------:|-----------------------------------------------------------|
+//! |      0 |     4 | `u32` C, length of the payload, 1 to about 64 MiB         |
+//! |      4 |     4 | `u32` U, length of the inflated payload, 1 to 64 MiB      |
+//! |      8 |     4 | `u32` CRC-32 of the eight bytes before it and the payload |
+//! |     12 |     C | the payload: a raw deflate stream (RFC 1951) of U bytes   |
+//!
+//! Inflated, that is the sequence of records. An Interval ended with its
+//! samples, `samples: [SampleCount]`, where a SampleCount is `task: u32, zone:
+//! u16, stack: u32, count: u32, spent: ns, counts: [u64; 4]`. Versions 3 and 4
+//! added alternatives and changed none.
 
 /// The first eight bytes.
 pub const MAGIC: [u8; 8] = *b"EPROF\0\r\n";
 
 /// The version of the format that this eprof writes.
-pub const VERSION: u32 = 4;
+pub const VERSION: u32 = 5;
 
 /// The oldest version that this eprof reads.
 pub const OLDEST: u32 = 2;
@@ -131,75 +169,122 @@ pub const OLDEST: u32 = 2;
 /// Length of what precedes the first frame, in bytes.
 pub const PROLOGUE: u64 = 12;
 
-/// Length of what precedes a frame's payload, in bytes.
-pub const FRAME_HEAD: usize = 12;
+/// The first version whose frames have samples apart from records.
+pub const SAMPLES_APART: u32 = 5;
 
-/// Largest inflated frame, in bytes: bounds what a reader must hold.
+/// Length of what precedes a frame's parts, in bytes.
+pub const FRAME_HEAD: usize = 20;
+
+/// The same before [`SAMPLES_APART`].
+pub const OLD_FRAME_HEAD: usize = 12;
+
+/// Largest part of a frame, in bytes: bounds what a reader must hold.
 pub const MAX_FRAME: usize = 64 << 20;
 
-/// Largest payload, in bytes. Deflate adds at most 5 bytes per stored block
-/// of 64 KiB (RFC 1951, 3.2.4) to what it cannot compress.
-pub const MAX_PAYLOAD: usize = MAX_FRAME + (64 << 10);
+/// Largest packed part, in bytes. Zstandard adds at most 3 bytes per block of
+/// 128 KiB (RFC 8878, 3.1.1.2) to what it cannot compress, deflate 5 per block
+/// of 64 KiB (RFC 1951, 3.2.4).
+pub const MAX_PACKED: usize = MAX_FRAME + (64 << 10);
+
+/// Most samples of an interval: bounds what a reader must hold, as columns of
+/// equal values take no room. (256 CPUs, 10 kHz, 1.6 s.)
+pub const MAX_SAMPLES: usize = 4 << 20;
 
 /// How many bytes of records may pile up before a frame is written although
 /// the interval is still open.
 pub const FULL_FRAME: usize = 1 << 20;
 
-/// What precedes a frame's payload.
+/// How long a part of a frame is, in bytes.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub struct Part {
+    /// As it is in the file.
+    pub packed: u32,
+    /// Unpacked.
+    pub plain: u32,
+}
+
+impl Part {
+    /// The lengths of a part that was packed.
+    pub fn new(packed: &[u8], plain: &[u8]) -> Self {
+        let length = |of: &[u8]| u32::try_from(of.len()).unwrap_or(u32::MAX);
+        Self {
+            packed: length(packed),
+            plain: length(plain),
+        }
+    }
+
+    fn is_empty(self) -> bool {
+        self == Self::default()
+    }
+
+    fn within_limits(self) -> bool {
+        (1..=MAX_PACKED).contains(&(self.packed as usize))
+            && (1..=MAX_FRAME).contains(&(self.plain as usize))
+    }
+}
+
+/// What precedes a frame's parts.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct FrameHead {
-    /// Length of the payload in bytes.
-    pub payload: u32,
-    /// Length of the inflated payload in bytes.
-    pub inflated: u32,
-    /// CRC-32 of the two lengths and the payload.
+    /// The records.
+    pub records: Part,
+    /// The samples; empty before [`SAMPLES_APART`].
+    pub samples: Part,
+    /// CRC-32 of the lengths and the packed parts.
     pub crc: u32,
 }
 
 impl FrameHead {
-    /// The head of a frame with this payload.
-    pub fn new(payload: &[u8], inflated: u32) -> Self {
-        let mut head = Self {
-            payload: u32::try_from(payload.len()).unwrap_or(u32::MAX),
-            inflated,
-            crc: 0,
-        };
-        head.crc = head.checksum(payload);
-        head
-    }
-
-    /// The CRC that a frame with these lengths and this payload must have.
-    pub fn checksum(self, payload: &[u8]) -> u32 {
-        let mut hasher = crc32fast::Hasher::new();
-        hasher.update(&self.payload.to_le_bytes());
-        hasher.update(&self.inflated.to_le_bytes());
-        hasher.update(payload);
-        hasher.finalize()
-    }
-
-    /// Whether both lengths are within the format's limits.
+    /// Whether all lengths are within the format's limits.
     pub fn within_limits(self) -> bool {
-        (1..=MAX_PAYLOAD).contains(&(self.payload as usize))
-            && (1..=MAX_FRAME).contains(&(self.inflated as usize))
+        self.records.within_limits() && (self.samples.is_empty() || self.samples.within_limits())
     }
 
-    /// The head as it is in the file.
-    pub fn encode(self) -> [u8; FRAME_HEAD] {
+    /// The head of a frame with these `parts`, as it is in the file.
+    pub fn encode(records: Part, samples: Part, parts: &[u8]) -> [u8; FRAME_HEAD] {
         let mut bytes = [0; FRAME_HEAD];
-        let words = [self.payload, self.inflated, self.crc];
-        for (chunk, word) in bytes.chunks_exact_mut(4).zip(words) {
-            chunk.copy_from_slice(&word.to_le_bytes());
+        let lengths = [records.packed, records.plain, samples.packed, samples.plain];
+        let mut words = bytes.chunks_exact_mut(4);
+        for (word, length) in words.by_ref().zip(lengths) {
+            word.copy_from_slice(&length.to_le_bytes());
         }
+        let crc = checksum(&bytes, parts);
+        bytes[FRAME_HEAD - 4..].copy_from_slice(&crc.to_le_bytes());
         bytes
     }
 
-    /// The head from its bytes in the file.
-    pub fn decode(bytes: [u8; FRAME_HEAD]) -> Self {
-        let [a, b, c, d, e, f, g, h, i, j, k, l] = bytes;
-        Self {
-            payload: u32::from_le_bytes([a, b, c, d]),
-            inflated: u32::from_le_bytes([e, f, g, h]),
-            crc: u32::from_le_bytes([i, j, k, l]),
-        }
+    /// The head from its bytes in the file; `None` if they are not as many as
+    /// those of a head of `version`.
+    pub fn decode(version: u32, bytes: &[u8]) -> Option<Self> {
+        let word = |at: usize| Some(u32::from_le_bytes(*bytes.get(4 * at..)?.first_chunk()?));
+        let part = |at: usize| {
+            Some(Part {
+                packed: word(at)?,
+                plain: word(at + 1)?,
+            })
+        };
+        let apart = version >= SAMPLES_APART;
+        Some(Self {
+            records: part(0)?,
+            samples: if apart { part(2)? } else { Part::default() },
+            crc: word(if apart { 4 } else { 2 })?,
+        })
+    }
+}
+
+/// The CRC of a frame with these `parts`, of whose head all is known but that.
+pub fn checksum(head: &[u8], parts: &[u8]) -> u32 {
+    let (lengths, _) = head.split_at(head.len().saturating_sub(4));
+    let mut hasher = crc32fast::Hasher::new();
+    hasher.update(lengths);
+    hasher.update(parts);
+    hasher.finalize()
+}
+
+/// Length of what precedes a frame's parts in this version, in bytes.
+pub fn frame_head(version: u32) -> usize {
+    match version >= SAMPLES_APART {
+        true => FRAME_HEAD,
+        false => OLD_FRAME_HEAD,
     }
 }

@@ -2,12 +2,11 @@
 
 use std::io::{ErrorKind as Io, Read};
 
-use flate2::read::DeflateDecoder;
-
 use crate::error::{Error, ErrorKind, Result};
 
-use super::format::{FRAME_HEAD, FrameHead, MAGIC, OLDEST, PROLOGUE, VERSION};
+use super::format::{self, FRAME_HEAD, FrameHead, MAGIC, OLDEST, PROLOGUE, SAMPLES_APART, VERSION};
 use super::merged;
+use super::pack::{Unpacker, inflate};
 
 /// Why a recording cannot be read any further.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -24,9 +23,13 @@ pub(super) enum Damage {
 #[derive(Debug)]
 pub(super) struct Frames<R> {
     input: R,
+    /// The version of the format.
+    pub(super) version: u32,
     /// Where the next frame begins, in bytes from the start of the recording.
     pub(super) offset: u64,
-    payload: Vec<u8>,
+    /// The parts of the frame, packed.
+    parts: Vec<u8>,
+    unpacker: Unpacker,
 }
 
 impl<R: Read> Frames<R> {
@@ -68,50 +71,60 @@ impl<R: Read> Frames<R> {
         }
         Ok(Self {
             input,
+            version,
             offset: PROLOGUE,
-            payload: Vec::new(),
+            parts: Vec::new(),
+            unpacker: Unpacker::default(),
         })
     }
 
-    /// Inflates the next frame into `records` and answers whether there was
-    /// one. After damage there are no more frames to be asked for.
-    pub(super) fn next(&mut self, records: &mut Vec<u8>) -> Result<bool, Damage> {
+    /// Unpacks the next frame into `records` and `samples` (if these are
+    /// wanted) and answers whether there was one. After damage there are no
+    /// more frames to be asked for.
+    pub(super) fn next(
+        &mut self,
+        records: &mut Vec<u8>,
+        samples: Option<&mut Vec<u8>>,
+    ) -> Result<bool, Damage> {
         records.clear();
         let mut head = [0; FRAME_HEAD];
-        let got = fill(&mut self.input, &mut head)?;
+        let (bytes, _) = head.split_at_mut(format::frame_head(self.version));
+        let got = fill(&mut self.input, bytes)?;
         if got == 0 {
             return Ok(false);
         }
-        if got < FRAME_HEAD {
+        if got < bytes.len() {
             return Err(Damage::Cut);
         }
-        let head = FrameHead::decode(head);
+        let head = FrameHead::decode(self.version, bytes).ok_or(Damage::Cut)?;
         if !head.within_limits() {
             return Err(Damage::Corrupt);
         }
-        // The vectors grow with what is really there, not with what the
+        // The vector grows with what is really there, not with what the
         // lengths promise.
-        self.payload.clear();
+        self.parts.clear();
+        let length = u64::from(head.records.packed) + u64::from(head.samples.packed);
         (&mut self.input)
-            .take(u64::from(head.payload))
-            .read_to_end(&mut self.payload)
+            .take(length)
+            .read_to_end(&mut self.parts)
             .map_err(unreadable)?;
-        if self.payload.len() < head.payload as usize {
+        if (self.parts.len() as u64) < length {
             return Err(Damage::Cut);
         }
-        if head.checksum(&self.payload) != head.crc {
+        if format::checksum(bytes, &self.parts) != head.crc {
             return Err(Damage::Corrupt);
         }
-        let mut decoder = DeflateDecoder::new(self.payload.as_slice());
-        (&mut decoder)
-            .take(u64::from(head.inflated) + 1)
-            .read_to_end(records)
-            .map_err(|_| Damage::Corrupt)?;
-        if records.len() != head.inflated as usize || decoder.total_in() != u64::from(head.payload)
-        {
-            return Err(Damage::Corrupt);
-        }
-        self.offset += FRAME_HEAD as u64 + u64::from(head.payload);
+        let (first, second) = self.parts.split_at(head.records.packed as usize);
+        let unpacked = match (self.version >= SAMPLES_APART, samples) {
+            (false, _) => inflate(first, head.records, records),
+            (true, None) => self.unpacker.unpack(first, head.records, records),
+            (true, Some(samples)) => {
+                let records = self.unpacker.unpack(first, head.records, records);
+                records.and_then(|()| self.unpacker.unpack(second, head.samples, samples))
+            }
+        };
+        unpacked.ok_or(Damage::Corrupt)?;
+        self.offset += bytes.len() as u64 + length;
         Ok(true)
     }
 }

@@ -23,8 +23,10 @@ pub mod format;
 mod frames;
 pub mod load;
 pub mod merged;
+mod pack;
 pub mod read;
 pub mod record;
+mod samples;
 pub mod stack;
 pub mod write;
 

@@ -5,18 +5,16 @@ use std::io::Read;
 use crate::caveat::Caveat;
 use crate::error::{Error, ErrorKind, Result};
 
-use super::brief;
+use super::brief::{self, Brief, INTERVAL};
 use super::check::Checker;
-use super::format::PROLOGUE;
+use super::format::{PROLOGUE, SAMPLES_APART};
 use super::frames::{Damage, Frames};
 use super::record::Record;
+use super::samples;
 
 /// Longest record, in bytes, of the kinds that are small by nature; the lists
 /// of strings in them take at most two dozen times as much in memory.
 const MAX_SMALL: usize = 8 << 20;
-
-/// The number of the Interval record, whose length only the frame bounds.
-const INTERVAL: u8 = 7;
 
 /// A stream of checked records.
 ///
@@ -29,10 +27,14 @@ pub struct Reader<R: Read> {
     /// Length of the whole recording in bytes, where known.
     length: Option<u64>,
     checker: Checker,
-    /// The current frame, inflated.
+    /// The records of the current frame.
     records: Vec<u8>,
-    /// Where the next record is in it.
+    /// Where the next one is.
     next: usize,
+    /// The samples of the current frame, where they are apart and wanted.
+    samples: Vec<u8>,
+    /// Where those of the next interval are.
+    next_samples: usize,
     /// Where the current frame begins in the file.
     begin: u64,
     /// How many bytes of the file were accepted: whole, sound frames.
@@ -58,6 +60,8 @@ impl<R: Read> Reader<R> {
             checker: Checker::new(),
             records: Vec::new(),
             next: 0,
+            samples: Vec::new(),
+            next_samples: 0,
             begin: PROLOGUE,
             accepted: PROLOGUE,
             damage: None,
@@ -122,33 +126,58 @@ impl<R: Read> Reader<R> {
     /// The next record, or the end.
     fn record(&mut self) -> Result<Option<Record>> {
         while self.next >= self.records.len() {
+            if self.next_samples < self.samples.len() {
+                return Err(self.refuse("has samples of no interval"));
+            }
             self.begin = self.frames.offset;
             if self.checker.ended() {
                 return Ok(None);
             }
             self.next = 0;
-            match self.frames.next(&mut self.records) {
+            self.next_samples = 0;
+            let samples = (!self.brief).then_some(&mut self.samples);
+            match self.frames.next(&mut self.records, samples) {
                 Ok(true) => self.accepted = self.frames.offset,
                 Ok(false) => return Ok(None),
                 Err(damage) => {
                     self.records.clear();
+                    self.samples.clear();
                     self.damage = Some(damage);
                     return Ok(None);
                 }
             }
         }
         let rest = self.records.get(self.next..).unwrap_or_default();
+        // The length of an interval is bounded by the frame alone.
         let limit = match rest.first() {
             Some(&INTERVAL) => rest.len(),
             _ => rest.len().min(MAX_SMALL),
         };
+        let apart = self.frames.version >= SAMPLES_APART;
         let decoded = match rest {
-            [INTERVAL, interval @ ..] if self.brief => brief::interval(interval),
-            _ => postcard::take_from_bytes::<Record>(&rest[..limit]),
+            [INTERVAL, interval @ ..] if apart => brief::decode(interval),
+            [INTERVAL, interval @ ..] if self.brief => brief::decode_stepping(interval),
+            _ => postcard::take_from_bytes(&rest[..limit]).map(|(record, rest)| Brief {
+                record,
+                samples: 0,
+                rest,
+            }),
         };
-        let (record, left) =
-            decoded.map_err(|error| self.refuse(format!("has a record that is none ({error})")))?;
+        let Brief {
+            mut record,
+            samples,
+            rest: left,
+        } = decoded.map_err(|error| self.refuse(format!("has a record that is none ({error})")))?;
         self.next += limit - left.len();
+        if let Record::Interval(interval) = &mut record
+            && samples > 0
+            && !self.brief
+        {
+            let mut columns = self.samples.get(self.next_samples..).unwrap_or_default();
+            interval.samples = samples::decode(&mut columns, samples)
+                .ok_or_else(|| self.refuse("has samples that are none"))?;
+            self.next_samples = self.samples.len() - columns.len();
+        }
         self.checker
             .check(&record)
             .map_err(|rule| self.refuse(rule))?;

@@ -1,16 +1,15 @@
 //! Writing a recording: records pile up, and an interval's end makes them a
 //! frame.
 
-use std::io::Write;
-
-use flate2::Compression;
-use flate2::write::DeflateEncoder;
+use std::io::{self, Write};
 
 use crate::error::{Error, ErrorKind, Result};
 
 use super::check::Checker;
-use super::format::{FULL_FRAME, FrameHead, MAGIC, MAX_FRAME, VERSION};
+use super::format::{FULL_FRAME, FrameHead, MAGIC, MAX_FRAME, MAX_SAMPLES, Part, VERSION};
+use super::pack::Packer;
 use super::record::Record;
+use super::{brief, samples};
 
 /// Writes a recording, one frame per [`flush`](Self::flush).
 ///
@@ -19,14 +18,51 @@ use super::record::Record;
 pub struct Writer<W: Write> {
     out: W,
     checker: Checker,
-    /// Records not yet written, encoded.
-    pending: Vec<u8>,
-    encoder: DeflateEncoder<Vec<u8>>,
-    /// A frame as it goes into the file; kept for its capacity.
+    /// What is not yet written, encoded.
+    pending: Pending,
+    packer: Packer,
+    /// The parts of a frame, packed; kept for its capacity, as the frame is.
+    parts: Vec<u8>,
+    /// A frame as it goes into the file.
     frame: Vec<u8>,
     /// Whether a write failed. What is in the file by then may end in half a
     /// frame, after which nothing could be read.
     failed: bool,
+}
+
+/// The parts of a frame.
+#[derive(Debug, Default)]
+struct Pending {
+    records: Vec<u8>,
+    samples: Vec<u8>,
+}
+
+impl Pending {
+    fn add(&mut self, record: &Record) -> postcard::Result<()> {
+        let Record::Interval(interval) = record else {
+            return postcard::to_io(record, &mut self.records).map(drop);
+        };
+        samples::encode(&interval.samples, &mut self.samples);
+        brief::encode(interval, &mut self.records)
+    }
+
+    /// The length of the longer part, in bytes.
+    fn longer(&self) -> usize {
+        self.records.len().max(self.samples.len())
+    }
+
+    fn clear(&mut self) {
+        self.records.clear();
+        self.samples.clear();
+    }
+
+    /// Takes all from these lengths on.
+    fn split_off(&mut self, records: usize, samples: usize) -> Self {
+        Self {
+            records: self.records.split_off(records),
+            samples: self.samples.split_off(samples),
+        }
+    }
 }
 
 impl<W: Write> Writer<W> {
@@ -39,8 +75,11 @@ impl<W: Write> Writer<W> {
         let mut writer = Self {
             out,
             checker: Checker::new(),
-            pending: Vec::new(),
-            encoder: DeflateEncoder::new(Vec::new(), Compression::fast()),
+            pending: Pending::default(),
+            packer: Packer::new().map_err(|error| {
+                Error::new(ErrorKind::Internal, format!("cannot pack records: {error}"))
+            })?,
+            parts: Vec::new(),
             frame: Vec::new(),
             failed: false,
         };
@@ -59,33 +98,32 @@ impl<W: Write> Writer<W> {
     /// would refuse it; it is left out then, and the recording goes on.
     /// Otherwise, if `out` cannot be written.
     pub fn push(&mut self, record: &Record) -> Result<()> {
+        if let Record::Interval(interval) = record
+            && interval.samples.len() > MAX_SAMPLES
+        {
+            return Err(too_much(&format!("{} samples", interval.samples.len())));
+        }
         self.checker
             .check(record)
             .map_err(|rule| Error::new(ErrorKind::Internal, format!("the recording {rule}")))?;
-        let begin = self.pending.len();
-        if let Err(error) = postcard::to_io(record, &mut self.pending) {
-            self.pending.truncate(begin);
+        let (records, samples) = (self.pending.records.len(), self.pending.samples.len());
+        if let Err(error) = self.pending.add(record) {
+            self.pending.split_off(records, samples);
             return Err(Error::new(
                 ErrorKind::Internal,
                 format!("cannot encode a record: {error}"),
             ));
         }
-        if self.pending.len() > MAX_FRAME {
-            let record = self.pending.split_off(begin);
+        if self.pending.longer() > MAX_FRAME {
+            let record = self.pending.split_off(records, samples);
             self.write_frame()?;
-            if record.len() > MAX_FRAME {
-                return Err(Error::new(
-                    ErrorKind::Input,
-                    format!(
-                        "one interval takes {} MiB, more than the recording's format holds",
-                        record.len() >> 20
-                    ),
-                )
-                .remedy("choose a shorter --interval"));
+            if record.longer() > MAX_FRAME {
+                let size = format!("{} MiB", record.longer() >> 20);
+                return Err(too_much(&size));
             }
             self.pending = record;
         }
-        if self.pending.len() >= FULL_FRAME {
+        if self.pending.longer() >= FULL_FRAME {
             self.write_frame()?;
         }
         Ok(())
@@ -127,20 +165,24 @@ impl<W: Write> Writer<W> {
                 "the recording ends where writing it failed",
             ));
         }
-        if self.pending.is_empty() {
+        if self.pending.records.is_empty() {
             return Ok(());
         }
-        let inflated = u32::try_from(self.pending.len()).unwrap_or(u32::MAX);
-        let payload = self
-            .encoder
-            .write_all(&self.pending)
-            .and_then(|()| self.encoder.reset(Vec::new()))
-            .map_err(|error| self.fail(&error))?;
+        let packed = self.pack();
         self.pending.clear();
-        self.frame
-            .extend_from_slice(&FrameHead::new(&payload, inflated).encode());
-        self.frame.extend_from_slice(&payload);
+        let (records, samples) = packed.map_err(|error| self.fail(&error))?;
+        let head = FrameHead::encode(records, samples, &self.parts);
+        self.frame.extend_from_slice(&head);
+        self.frame.extend_from_slice(&self.parts);
         self.write()
+    }
+
+    /// Packs the pending records and their samples into `parts`.
+    fn pack(&mut self) -> io::Result<(Part, Part)> {
+        self.parts.clear();
+        let records = self.packer.pack(&self.pending.records, &mut self.parts)?;
+        let samples = self.packer.pack(&self.pending.samples, &mut self.parts)?;
+        Ok((records, samples))
     }
 
     /// Writes `frame` and empties it.
@@ -151,11 +193,17 @@ impl<W: Write> Writer<W> {
     }
 
     /// Notes that a write failed, in a sentence.
-    fn fail(&mut self, error: &std::io::Error) -> Error {
+    fn fail(&mut self, error: &io::Error) -> Error {
         self.failed = true;
         Error::new(
             ErrorKind::Input,
             format!("cannot write the recording: {error}"),
         )
     }
+}
+
+/// The error for an interval that does not fit into a frame.
+fn too_much(size: &str) -> Error {
+    let sentence = format!("one interval takes {size}, more than the recording's format holds");
+    Error::new(ErrorKind::Input, sentence).remedy("choose a shorter --interval")
 }
