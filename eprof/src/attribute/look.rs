@@ -1,6 +1,7 @@
 //! The first look at a recording, by which weights are chosen.
 
 use std::collections::BTreeMap;
+use std::thread::{self, Builder};
 
 use crate::kernel::{Task, ZoneId};
 use crate::recording::Header;
@@ -13,7 +14,7 @@ use super::columns::Columns;
 use super::idle::IdlePower;
 use super::process::Processes;
 use super::settings::Settings;
-use super::survey::Survey;
+use super::survey::{Block, Survey};
 use super::weigh::{Weigher, choose};
 
 /// What was seen so far.
@@ -58,10 +59,31 @@ impl Look {
     /// Chooses the weights, one weigher per meter.
     pub(super) fn choose(self, header: &Header, settings: &Settings) -> Vec<Weigher> {
         let columns = &self.columns;
+        let one = &|(meter, blocks): &(Meter, Vec<Block>)| {
+            choose(meter, blocks, columns, header, settings)
+        };
         let meters = self.meters.into_iter();
-        meters
-            .map(|(meter, _, survey)| choose(&meter, &survey.finish(), columns, header, settings))
-            .collect()
+        let meters: Vec<_> = meters
+            .map(|(meter, _, survey)| (meter, survey.finish()))
+            .collect();
+        let Some((last, others)) = meters.split_last() else {
+            return Vec::new();
+        };
+        // Each meter by itself, so they can be done side by side.
+        thread::scope(|scope| {
+            let begin = |of| {
+                let thread = Builder::new().spawn_scoped(scope, move || one(of));
+                (of, thread.ok())
+            };
+            let begun: Vec<_> = others.iter().map(begin).collect();
+            let last = one(last);
+            let chosen = begun.into_iter().map(|(of, thread)| {
+                let chosen = thread.and_then(|thread| thread.join().ok());
+                // Here, where there can be no other thread.
+                chosen.unwrap_or_else(|| one(of))
+            });
+            chosen.chain([last]).collect()
+        })
     }
 }
 

@@ -22,7 +22,7 @@ pub(super) struct Equation {
     pub(super) energy: f64,
     /// Variance of the energy because its ends are dated no better, J².
     pub(super) variance: f64,
-    /// Places of payers, and what is expected of each.
+    /// Places of payers, ascending, and what is expected of each.
     pub(super) shares: Vec<(usize, f64)>,
 }
 
@@ -69,19 +69,22 @@ impl Blocks {
     }
 
     fn of(equations: Vec<Equation>, n: usize) -> Self {
-        let mut normal = DMatrix::zeros(n, n);
+        let mut normal: DMatrix<f64> = DMatrix::zeros(n, n);
         let mut off = DVector::zeros(n);
         let mut energy = 0.0;
         for equation in &equations {
             energy += equation.energy;
             let residual = equation.energy - equation.expected();
-            for &(i, a) in &equation.shares {
+            for (at, &(i, a)) in equation.shares.iter().enumerate() {
                 off[i] += a * residual;
-                for &(j, b) in &equation.shares {
-                    normal[(i, j)] += a * b;
+                // Places ascend: the part below the diagonal, down a column.
+                let mut column = normal.column_mut(i);
+                for &(j, b) in &equation.shares[at..] {
+                    column[j] += a * b;
                 }
             }
         }
+        normal.fill_upper_triangle_with_lower_triangle();
         let count = equations.len().max(1) as f64;
         Self {
             floor: (LEAST_NOISE * energy / count).powi(2),
