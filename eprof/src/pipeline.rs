@@ -393,7 +393,7 @@ fn trusted(catalog: &Catalog) -> Header {
 fn attributed(
     recording: &RecordingFile,
     settings: impl FnOnce(&Header) -> Result<Settings>,
-    watch: &mut dyn Watch,
+    watch: &mut impl Watch,
 ) -> Result<Attributed> {
     let catalog = &recording.catalog;
     let header = trusted(catalog);

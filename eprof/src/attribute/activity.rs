@@ -1,5 +1,6 @@
 //! Who ran during a stretch, and what was measured meanwhile.
 
+use std::cmp::Ordering;
 use std::collections::BTreeMap;
 
 use crate::kernel::{CpuAccount, Signals, TaskId, ThreadAccount, ZoneId};
@@ -211,6 +212,15 @@ impl Activity {
             payers,
             length,
         }
+    }
+
+    /// Whether a thread is among those who pay.
+    pub(super) fn has(&self, task: TaskId) -> bool {
+        let found = self.payers.binary_search_by(|(payer, _)| match payer {
+            Payer::Thread(of) => of.cmp(&task),
+            Payer::Account(_) => Ordering::Greater,
+        });
+        found.is_ok()
     }
 
     /// The signals of everybody together.

@@ -14,6 +14,7 @@ use crate::unit::{Microjoules, Nanos, Timestamp};
 use super::activity::{Activity, Payer, Work, on_cpus, unnamed};
 use super::book::{Book, Charges, Share};
 use super::columns::Columns;
+use super::counts::Sampled;
 use super::ledger::{
     Account, Attributed, CpuCharge, HalfWidth, Ledger, Price, ProcessCharge, StackCharge,
     ThreadCharge,
@@ -21,7 +22,7 @@ use super::ledger::{
 use super::look::{idle, width, zones};
 use super::pool::pools;
 use super::process::{Processes, UNNAMED};
-use super::sampled::{Counts, Stacks, counts};
+use super::sampled::Stacks;
 use super::settings::Settings;
 use super::split::apportion;
 use super::stretch::Stretch;
@@ -51,6 +52,8 @@ pub struct Attribution {
     threads: BTreeMap<TaskId, Thread>,
     groups: BTreeMap<TaskId, Charges>,
     stacks: Stacks,
+    /// The samples of the stretch at hand.
+    sampled: Sampled,
     cpus: BTreeMap<u32, (Price, Nanos)>,
     /// Stretches weighed as chosen, and by time for want of something.
     weighed: (u64, u64),
@@ -80,6 +83,7 @@ impl Attribution {
             threads: BTreeMap::new(),
             groups: BTreeMap::new(),
             stacks: Stacks::default(),
+            sampled: Sampled::default(),
             cpus: BTreeMap::new(),
             weighed: (0, 0),
             until: header.started,
@@ -128,7 +132,7 @@ impl Attribution {
 
     /// Charges what a meter said about a stretch of time, and tells `watch` who
     /// paid, where the energy is known.
-    pub fn charge(&mut self, interval: &Interval, watch: &mut dyn Watch) {
+    pub fn charge(&mut self, interval: &Interval, watch: &mut (impl Watch + ?Sized)) {
         let meter = interval.meter;
         let length = interval.end.since(interval.begin);
         let Some(book) = self.books.get_mut(usize::from(meter.0)) else {
@@ -158,16 +162,12 @@ impl Attribution {
         let nested = book.meter().nested;
         let somewhere = book.meter().cpus.first().copied().unwrap_or_default();
 
-        let mut samples = if nested {
-            Vec::new()
-        } else {
-            counts(&interval.samples, |sample| {
+        self.sampled.clear();
+        if !nested {
+            self.sampled.fill(&interval.samples, |sample| {
                 weigher.of_sample(sample, &self.columns, &prices)
-            })
+            });
         }
-        .into_iter()
-        .filter(|(task, _)| !self.processes.is_before_exec(*task))
-        .collect::<BTreeMap<TaskId, Counts>>();
         let pool = self.pools.get(&meter).copied().unwrap_or(0);
         let split = (pool, meter);
         let during = (interval.begin, interval.end);
@@ -182,17 +182,18 @@ impl Attribution {
             *groups.entry(self.processes.leader(task)).or_default() += *share;
             if !nested {
                 target += share.price;
-                let counts = samples.remove(&task).unwrap_or_default();
-                let counts = (during, counts);
+                let counts = (during, self.sampled.of(task));
                 self.stacks
                     .charge(task, split, share.price, counts, &mut tell);
             }
         }
         // Sampled here, but without time of their own: for what they carry.
-        for (task, counts) in samples {
-            let counts = (during, counts);
-            self.stacks
-                .charge(task, split, Price::default(), counts, &mut tell);
+        for (task, counts) in self.sampled.threads() {
+            if !activity.has(task) && !self.processes.is_before_exec(task) {
+                let counts = (during, counts);
+                self.stacks
+                    .charge(task, split, Price::default(), counts, &mut tell);
+            }
         }
         for (leader, share) in groups {
             let charges = self.groups.entry(leader).or_default();
@@ -242,7 +243,11 @@ impl Attribution {
     /// # Errors
     ///
     /// `Internal` if the books do not balance.
-    pub fn finish(mut self, said: Vec<Caveat>, watch: &mut dyn Watch) -> Result<Attributed> {
+    pub fn finish(
+        mut self,
+        said: Vec<Caveat>,
+        watch: &mut (impl Watch + ?Sized),
+    ) -> Result<Attributed> {
         let idle_sd: BTreeMap<_, _> = self
             .books
             .iter()

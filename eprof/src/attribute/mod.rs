@@ -18,6 +18,7 @@ mod book;
 mod caveats;
 mod check;
 mod columns;
+mod counts;
 mod idle;
 pub mod ledger;
 mod look;
@@ -83,7 +84,7 @@ pub fn attribute_watched<I>(
     tasks: &[Task],
     mut records: impl FnMut(Samples) -> Result<I>,
     settings: &Settings,
-    watch: &mut dyn Watch,
+    watch: &mut (impl Watch + ?Sized),
 ) -> Result<Attributed>
 where
     I: IntoIterator<Item = Result<IntervalRecord>>,

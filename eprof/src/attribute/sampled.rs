@@ -7,32 +7,11 @@ use crate::recording::{SampleCount, StackId};
 use crate::source::MeterId;
 use crate::unit::{Microjoules, Timestamp};
 
+use super::counts::Counts;
 use super::ledger::{Price, StackCharge};
 use super::places::Places;
-use super::split::apportion;
+use super::split::Split;
 use super::watch::Watch;
-
-/// How often one stack was seen, and how heavy that was.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(super) struct Seen {
-    pub(super) stack: StackId,
-    pub(super) count: u64,
-    pub(super) weight: u64,
-}
-
-impl Seen {
-    /// The same, where the samples themselves are told of already.
-    fn again(&self) -> Self {
-        Self { count: 0, ..*self }
-    }
-}
-
-/// How each stack of one thread was seen in one stretch.
-pub(super) type Counts = Vec<Seen>;
-
-/// Weights of samples are integers for the exact split; the heaviest stack of
-/// a stretch weighs so much.
-const HEAVIEST: f64 = 1e12;
 
 /// From when to when.
 pub(super) type During = (Timestamp, Timestamp);
@@ -41,8 +20,9 @@ pub(super) type During = (Timestamp, Timestamp);
 struct Thread {
     /// Energy of stretches in which the thread was not sampled.
     carried: Price,
-    /// The stacks of the last stretch in which it was, and when that was.
-    last: Counts,
+    /// The stacks of the last stretch in which it was, with their weights, and
+    /// when that was.
+    last: (Vec<StackId>, Vec<u64>),
     last_at: During,
     /// Σ e²/n over stretches of energy e and n samples, µJ², by pool of
     /// meters and by meter.
@@ -64,6 +44,10 @@ struct Charges {
     rows: Vec<StackCharge>,
     /// Energy of threads that were never sampled.
     without: BTreeMap<TaskId, Price>,
+    /// The rows of the stacks at hand.
+    found: Vec<usize>,
+    marginals: Split,
+    bases: Split,
 }
 
 impl Charges {
@@ -81,14 +65,57 @@ impl Charges {
         place
     }
 
-    fn charge(&mut self, task: TaskId, stack: Option<StackId>, price: Price) {
-        let Some(stack) = stack else {
-            *self.without.entry(task).or_default() += price;
-            return;
+    /// Finds the rows of a thread's stacks. They are far apart in memory: where
+    /// they are is found out for all of them first, so that processors can
+    /// fetch many at a time.
+    fn find(&mut self, task: TaskId, stacks: impl Iterator<Item = StackId>) {
+        let mut found = std::mem::take(&mut self.found);
+        found.clear();
+        found.extend(stacks.map(|stack| self.place(task, stack)));
+        self.found = found;
+    }
+
+    /// Splits `price` over the stacks of a thread, and tells what each pays.
+    fn put(
+        &mut self,
+        task: TaskId,
+        price: Price,
+        counts: Counts<'_>,
+        mut tell: impl FnMut(&StackCharge),
+    ) {
+        let mut tell = |stack, price, samples| {
+            tell(&StackCharge {
+                task,
+                stack,
+                price,
+                samples,
+            });
         };
-        let place = self.place(task, stack);
-        if let Some(row) = self.rows.get_mut(place) {
-            row.price += price;
+        if counts.stacks.is_empty() {
+            if price != Price::default() {
+                *self.without.entry(task).or_default() += price;
+                tell(None, price, 0);
+            }
+            return;
+        }
+        self.find(task, counts.stacks.iter().copied());
+        // The baseline's part apart, so that full is never less than marginal.
+        let base = Microjoules(price.full.0.saturating_sub(price.marginal.0));
+        let marginals = self.marginals.apportion(price.marginal, counts.weights);
+        let bases = self.bases.apportion(base, counts.weights);
+        let shares = marginals.iter().zip(bases);
+        let stacks = counts.stacks.iter().zip(counts.counts);
+        for ((&place, (&stack, &count)), (&marginal, &base)) in
+            self.found.iter().zip(stacks).zip(shares)
+        {
+            let price = Price {
+                full: marginal + base,
+                marginal,
+            };
+            if let Some(row) = self.rows.get_mut(place) {
+                row.price += price;
+            }
+            tell(Some(stack), price, count);
         }
     }
 
@@ -106,63 +133,14 @@ impl Charges {
     }
 }
 
-/// The stacks of each thread in a stretch, in ascending order, weighed by
-/// `weigh`; where that says nothing of one of a thread's stacks, by the number
-/// of samples.
-pub(super) fn counts(
-    samples: &[SampleCount],
-    weigh: impl Fn(&SampleCount) -> f64,
-) -> Vec<(TaskId, Counts)> {
-    let mut sorted: Vec<_> = samples
-        .iter()
-        .map(|of| (of.task, of.stack, u64::from(of.count), weigh(of)))
-        .collect();
-    // By everything, so that sums do not depend on the order in the recording.
-    sorted.sort_by(|a, b| {
-        let by_weight = a.3.total_cmp(&b.3);
-        (a.0, a.1, a.2).cmp(&(b.0, b.1, b.2)).then(by_weight)
-    });
-    sorted
-        .chunk_by(|a, b| a.0 == b.0)
-        .map(|thread| {
-            let mut heavy: Vec<(StackId, u64, f64)> = Vec::with_capacity(thread.len());
-            for &(_, stack, count, weight) in thread {
-                match heavy.last_mut() {
-                    Some((last, sum, sums)) if *last == stack => {
-                        *sum = sum.saturating_add(count);
-                        *sums += weight;
-                    }
-                    _ => heavy.push((stack, count, weight)),
-                }
-            }
-            let heaviest = heavy.iter().fold(0.0, |most: f64, of| most.max(of.2));
-            let sound = heaviest.is_finite() && heavy.iter().all(|of| of.2 > 0.0);
-            let seen = heavy.into_iter().map(|(stack, count, weight)| Seen {
-                stack,
-                count,
-                weight: if sound {
-                    ((weight / heaviest * HEAVIEST) as u64).max(1)
-                } else {
-                    count
-                },
-            });
-            (thread[0].0, seen.collect())
-        })
-        .collect()
-}
-
 impl Stacks {
     /// Samples of a thread were taken; counted once, however many meters there
     /// are.
     pub(super) fn count(&mut self, task: TaskId, samples: &[SampleCount]) {
-        // Rows are far apart in memory. Where they are is found out for all of
-        // them first, so that processors can fetch many at a time.
-        let places: Vec<usize> = samples
-            .iter()
-            .map(|sample| self.charges.place(task, sample.stack))
-            .collect();
-        for (place, sample) in places.into_iter().zip(samples) {
-            if let Some(row) = self.charges.rows.get_mut(place) {
+        let charges = &mut self.charges;
+        charges.find(task, samples.iter().map(|of| of.stack));
+        for (&place, sample) in charges.found.iter().zip(samples) {
+            if let Some(row) = charges.rows.get_mut(place) {
                 row.samples = row.samples.saturating_add(sample.count.into());
             }
         }
@@ -177,11 +155,11 @@ impl Stacks {
         task: TaskId,
         (pool, meter): (usize, MeterId),
         price: Price,
-        (during, counts): (During, Counts),
-        tell: &mut dyn FnMut(&StackCharge),
+        (during, counts): (During, Counts<'_>),
+        tell: impl FnMut(&StackCharge),
     ) {
         let thread = self.threads.entry(task).or_default();
-        let taken: u64 = counts.iter().map(|seen| seen.count).sum();
+        let taken: u64 = counts.counts.iter().sum();
         if taken == 0 {
             thread.carried += price;
             return;
@@ -191,8 +169,12 @@ impl Stacks {
         let energy = whole.full.0 as f64;
         thread.sampled += energy;
         *thread.squares.entry((pool, meter)).or_default() += energy * energy / taken as f64;
-        put(&mut self.charges, task, whole, &counts, tell);
-        thread.last = counts;
+        self.charges.put(task, whole, counts, tell);
+        let (stacks, weights) = &mut thread.last;
+        stacks.clear();
+        stacks.extend_from_slice(counts.stacks);
+        weights.clear();
+        weights.extend_from_slice(counts.weights);
         thread.last_at = during;
     }
 
@@ -219,50 +201,19 @@ impl Stacks {
     /// All stacks. What is still carried goes to a thread's last sampled
     /// stretch; a thread that was never sampled keeps its energy on a row
     /// without a stack.
-    pub(super) fn finish(mut self, watch: &mut dyn Watch) -> Vec<StackCharge> {
+    pub(super) fn finish(mut self, watch: &mut (impl Watch + ?Sized)) -> Vec<StackCharge> {
         for (&task, thread) in &self.threads {
-            let mut tell = |charge: &StackCharge| watch.stack(thread.last_at, charge);
-            // The samples were told of already.
-            let last: Counts = thread.last.iter().map(Seen::again).collect();
-            put(&mut self.charges, task, thread.carried, &last, &mut tell);
+            let (stacks, weights) = &thread.last;
+            let counts = Counts {
+                stacks,
+                // The samples were told of already.
+                counts: &vec![0; stacks.len()],
+                weights,
+            };
+            let tell = |charge: &StackCharge| watch.stack(thread.last_at, charge);
+            self.charges.put(task, thread.carried, counts, tell);
         }
         self.charges.rows()
-    }
-}
-
-fn put(
-    charges: &mut Charges,
-    task: TaskId,
-    price: Price,
-    counts: &Counts,
-    tell: &mut dyn FnMut(&StackCharge),
-) {
-    let mut charge = |stack, price, samples| {
-        charges.charge(task, stack, price);
-        tell(&StackCharge {
-            task,
-            stack,
-            price,
-            samples,
-        });
-    };
-    if counts.is_empty() {
-        if price != Price::default() {
-            charge(None, price, 0);
-        }
-        return;
-    }
-    // The baseline's part apart, so that full is never less than marginal.
-    let weights: Vec<u64> = counts.iter().map(|seen| seen.weight).collect();
-    let marginals = apportion(price.marginal, &weights);
-    let base = Microjoules(price.full.0.saturating_sub(price.marginal.0));
-    let bases = apportion(base, &weights);
-    for ((seen, marginal), base) in counts.iter().zip(marginals).zip(bases) {
-        let price = Price {
-            full: marginal + base,
-            marginal,
-        };
-        charge(Some(seen.stack), price, seen.count);
     }
 }
 
@@ -272,24 +223,23 @@ mod tests {
 
     const TASK: TaskId = TaskId(3);
 
-    /// Charges a stretch of the first meter, or of another.
-    fn charge(stacks: &mut Stacks, meter: u16, price: Price, counts: Counts) {
+    /// Charges a stretch of the first meter, or of another, in which stacks were
+    /// seen so often.
+    fn charge(stacks: &mut Stacks, meter: u16, price: Price, seen: &[(u32, u64)]) {
+        let (of, counts): (Vec<_>, Vec<_>) = seen.iter().map(|of| (StackId(of.0), of.1)).unzip();
+        let counts = Counts {
+            stacks: &of,
+            counts: &counts,
+            weights: &counts,
+        };
         let counts = (During::default(), counts);
-        stacks.charge(TASK, (0, MeterId(meter)), price, counts, &mut |_| {});
+        stacks.charge(TASK, (0, MeterId(meter)), price, counts, |_| {});
     }
 
     fn price(full: u64, marginal: u64) -> Price {
         Price {
             full: Microjoules(full),
             marginal: Microjoules(marginal),
-        }
-    }
-
-    fn on(stack: u32, count: u64) -> Seen {
-        Seen {
-            stack: StackId(stack),
-            count,
-            weight: count,
         }
     }
 
@@ -306,23 +256,23 @@ mod tests {
     #[test]
     fn energy_waits_for_the_next_sample() {
         let mut stacks = Stacks::default();
-        charge(&mut stacks, 0, price(10, 4), Vec::new());
-        charge(&mut stacks, 0, price(10, 4), vec![on(1, 1), on(2, 3)]);
+        charge(&mut stacks, 0, price(10, 4), &[]);
+        charge(&mut stacks, 0, price(10, 4), &[(1, 1), (2, 3)]);
         assert_eq!(rows(stacks), [(Some(1), 5, 2), (Some(2), 15, 6)]);
     }
 
     #[test]
     fn the_last_energy_goes_back_to_the_last_sample() {
         let mut stacks = Stacks::default();
-        charge(&mut stacks, 0, price(10, 4), vec![on(1, 1)]);
-        charge(&mut stacks, 0, price(7, 7), Vec::new());
+        charge(&mut stacks, 0, price(10, 4), &[(1, 1)]);
+        charge(&mut stacks, 0, price(7, 7), &[]);
         assert_eq!(rows(stacks), [(Some(1), 17, 11)]);
     }
 
     #[test]
     fn a_thread_that_was_never_sampled_has_no_stack() {
         let mut stacks = Stacks::default();
-        charge(&mut stacks, 0, price(10, 4), Vec::new());
+        charge(&mut stacks, 0, price(10, 4), &[]);
         assert_eq!(rows(stacks), [(None, 10, 4)]);
     }
 
@@ -330,16 +280,16 @@ mod tests {
     fn equally_heavy_samples_are_all_effective() {
         let mut stacks = Stacks::default();
         for _ in 0..50 {
-            charge(&mut stacks, 0, price(100, 0), vec![on(1, 2)]);
+            charge(&mut stacks, 0, price(100, 0), &[(1, 2)]);
         }
         assert!((stacks.effective(TASK) - 100.0).abs() < 1e-9);
         // A second meter, split by the same samples, tells nothing new.
         for _ in 0..50 {
-            charge(&mut stacks, 1, price(30, 0), vec![on(1, 2)]);
+            charge(&mut stacks, 1, price(30, 0), &[(1, 2)]);
         }
         assert!((stacks.effective(TASK) - 100.0).abs() < 1e-9);
         // One heavy stretch with one sample spoils it.
-        charge(&mut stacks, 0, price(10_000, 0), vec![on(1, 1)]);
+        charge(&mut stacks, 0, price(10_000, 0), &[(1, 1)]);
         assert!(stacks.effective(TASK) < 10.0);
     }
 }

@@ -10,22 +10,72 @@ use crate::unit::Microjoules;
 /// from its ideal, and a weight of zero gets nothing. Without any weight there
 /// is nobody to charge: all shares are zero, and `total` stays the caller's.
 pub fn apportion(total: Microjoules, weights: &[u64]) -> Vec<Microjoules> {
-    let sum: u128 = weights.iter().map(|&weight| u128::from(weight)).sum();
-    if sum == 0 || total.0 == 0 {
-        return vec![Microjoules::ZERO; weights.len()];
+    let mut split = Split::default();
+    split.apportion(total, weights);
+    split.shares
+}
+
+/// Splits again and again, in the same memory.
+#[derive(Clone, Debug, Default)]
+pub(super) struct Split {
+    shares: Vec<Microjoules>,
+    /// What was left over where, by the width of the division.
+    narrow: Vec<(u64, usize)>,
+    wide: Vec<(u128, usize)>,
+}
+
+impl Split {
+    /// As [`apportion`].
+    pub(super) fn apportion(&mut self, total: Microjoules, weights: &[u64]) -> &[Microjoules] {
+        self.shares.clear();
+        let sum: u128 = weights.iter().map(|&weight| u128::from(weight)).sum();
+        if sum == 0 || total.0 == 0 {
+            self.shares.resize(weights.len(), Microjoules::ZERO);
+            return &self.shares;
+        }
+        let heaviest = weights.iter().copied().max().unwrap_or(0);
+        // Most of what is divided is small, and processors divide 64 bits many
+        // times as fast as 128.
+        match (total.0.checked_mul(heaviest), u64::try_from(sum)) {
+            (Some(_), Ok(sum)) => {
+                let divide = |weight| {
+                    let product = total.0 * weight;
+                    (product / sum, product % sum)
+                };
+                share_out(total, weights, divide, &mut self.shares, &mut self.narrow);
+            }
+            _ => {
+                // Two 64-bit factors: always fits. The share is at most `total`,
+                // as the weight is at most their sum.
+                let divide = |weight| {
+                    let product = u128::from(total.0) * u128::from(weight);
+                    let share = product / sum;
+                    let left = product - share * sum;
+                    (u64::try_from(share).unwrap_or(total.0), left)
+                };
+                share_out(total, weights, divide, &mut self.shares, &mut self.wide);
+            }
+        }
+        &self.shares
     }
+}
+
+/// Adds a share for each weight, as `divide` says: a quotient and what is left
+/// over.
+fn share_out<N: Copy + Default + Ord>(
+    total: Microjoules,
+    weights: &[u64],
+    divide: impl Fn(u64) -> (u64, N),
+    shares: &mut Vec<Microjoules>,
+    remainders: &mut Vec<(N, usize)>,
+) {
+    remainders.clear();
     let mut left = total.0;
-    let mut remainders = Vec::with_capacity(weights.len());
-    let mut shares = Vec::with_capacity(weights.len());
     for (index, &weight) in weights.iter().enumerate() {
-        // Two 64-bit factors: always fits into 128 bits. The share is at most
-        // `total`, as the weight is at most their sum.
-        let product = u128::from(total.0) * u128::from(weight);
-        let (share, remainder) = divide(product, sum);
-        let share = u64::try_from(share).unwrap_or(total.0);
+        let (share, remainder) = divide(weight);
         left -= share;
         shares.push(Microjoules(share));
-        if remainder > 0 {
+        if remainder > N::default() {
             remainders.push((remainder, index));
         }
     }
@@ -41,19 +91,6 @@ pub fn apportion(total: Microjoules, weights: &[u64]) -> Vec<Microjoules> {
     }
     for &(_, index) in &remainders[..left] {
         shares[index] += Microjoules(1);
-    }
-    shares
-}
-
-/// Quotient and remainder. Most of what is divided is small, and processors
-/// divide 64 bits many times as fast as 128.
-fn divide(product: u128, sum: u128) -> (u128, u128) {
-    match (u64::try_from(product), u64::try_from(sum)) {
-        (Ok(product), Ok(sum)) => ((product / sum).into(), (product % sum).into()),
-        _ => {
-            let share = product / sum;
-            (share, product - share * sum)
-        }
     }
 }
 
