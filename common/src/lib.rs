@@ -33,7 +33,7 @@ pub use table::{Chunk, Page, Region, Space};
 
 /// The version of everything in this crate, stored in the object's
 /// [`ABI_SECTION`].
-pub const ABI_VERSION: u32 = 7;
+pub const ABI_VERSION: u32 = 8;
 
 /// The ELF section of the object that holds [`ABI_VERSION`] as four
 /// little-endian bytes.

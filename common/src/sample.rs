@@ -58,8 +58,11 @@ pub struct Anchors {
 /// modulo this take the place from each other.
 pub const ANCHORED: usize = 64;
 
+/// Most pieces of the outer end of a stack that is deeper than that.
+pub const MAX_OUTER: usize = 63;
+
 /// Words between the frames and the pieces of a copied stack.
-pub const COPY_WORDS: usize = 10;
+pub const COPY_WORDS: usize = 12;
 
 /// The head of a record in the ring `SAMPLES`. There follow, in words of eight
 /// bytes:
@@ -72,8 +75,11 @@ pub const COPY_WORDS: usize = 10;
 ///       it does not know; zeros if it has not;
 ///    3. how many of the user addresses lie before that gap;
 ///    4. how many pieces there would be if the stack were deep enough;
-///    5. so many pieces of the stack, the first of which is number `skipped`
-///       from `registers.sp`, rounded down to a multiple of [`PIECE`], on.
+///    5. how many of the pieces are of the outer end of the stack;
+///    6. one past the outermost byte of these;
+///    7. the pieces of the stack from `registers.sp` on: the first of them is
+///       number `skipped` from there, rounded down to a multiple of [`PIECE`];
+///    8. those of the outer end, the outermost first.
 ///
 ///    What lies beyond the gap counts only if the walk through the pieces comes
 ///    to the anchor.
@@ -96,7 +102,7 @@ pub struct SampleHeader {
     pub user_bytes: i32,
     /// How the walk of the user stack ended, a [`crate::WalkEnd`].
     pub user_end: u32,
-    /// How many pieces of the stack were copied.
+    /// How many pieces of the stack were copied, of both ends.
     pub pieces: u32,
     /// How many pieces before them do not exist yet: a function may reserve
     /// more than one page at a time.
@@ -108,5 +114,5 @@ pub struct SampleHeader {
 }
 
 const _: () = assert!(size_of::<Anchor>() == 24);
-const _: () = assert!(COPY_WORDS * 8 == size_of::<crate::Registers>() + size_of::<Anchor>() + 16);
+const _: () = assert!(COPY_WORDS * 8 == size_of::<crate::Registers>() + size_of::<Anchor>() + 32);
 const _: () = assert!(size_of::<SampleHeader>() == 88 && align_of::<SampleHeader>() == 8);

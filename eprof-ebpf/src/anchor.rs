@@ -97,20 +97,22 @@ pub fn end(thread: u64) {
 
 /// Goes on to the outermost frame of the thread's last walk that may still be
 /// there and lies more than `from`, and at most `to`, pieces above the stack
-/// pointer, if there is one.
-///
-/// # Safety
-/// `scratch` belongs to this CPU.
-#[inline(always)]
-pub unsafe fn resume(scratch: *mut Scratch, from: u32, to: u32) -> bool {
-    // SAFETY: by the caller; as above.
+/// pointer: one, if there is such a frame. A global function as
+/// `walk::last_region` is one.
+#[unsafe(no_mangle)]
+#[inline(never)]
+pub extern "C" fn resume(from: u32, to: u32) -> u32 {
+    let Some(scratch) = map::here().and_then(|here| map::SCRATCH.get_ptr_mut(here.number)) else {
+        return 0;
+    };
+    // SAFETY: `scratch` belongs to this CPU; as above.
     unsafe {
         let thread = (*scratch).header.serial;
         let Some(anchors) = of(thread) else {
-            return false;
+            return 0;
         };
         if (*anchors).thread != thread || (*anchors).known == 0 {
-            return false;
+            return 0;
         }
         let sp = (*scratch).registers.sp;
         let begin = sp & !(PIECE as u64 - 1);
@@ -119,13 +121,13 @@ pub unsafe fn resume(scratch: *mut Scratch, from: u32, to: u32) -> bool {
         let number = last_anchor(thread as u32, highest);
         let mut anchor = *entry(anchors, (*anchors).list, number);
         if anchor.sp <= lowest || anchor.sp > highest {
-            return false;
+            return 0;
         }
         // By now it may wait for another call than then.
         if user::calls_below() {
             match user::word(anchor.sp - 8) {
                 Some(pc) => anchor.pc = pc,
-                None => return false,
+                None => return 0,
             }
         }
         (*scratch).anchor = anchor;
@@ -137,7 +139,7 @@ pub unsafe fn resume(scratch: *mut Scratch, from: u32, to: u32) -> bool {
             flags: 0,
         };
     }
-    true
+    1
 }
 
 /// The last frame of a thread's last walk whose stack pointer is not above

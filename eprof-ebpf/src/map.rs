@@ -2,8 +2,9 @@
 
 use aya_ebpf::{
     Global,
+    bindings::{BPF_RB_AVAIL_DATA, BPF_RB_RING_SIZE},
     btf_maps::{Array, ArrayOfMaps, HashMap},
-    helpers::bpf_get_smp_processor_id,
+    helpers::{bpf_get_smp_processor_id, generated::bpf_ringbuf_query},
     macros::{btf_map, map},
     maps::{PerfEventArray, RingBuf},
 };
@@ -11,7 +12,8 @@ use eprof_common::{
     Cell, Chunk, Control, CpuState, Link, Outcome, Page, Program, Region, Registers, Rule,
     SampleHeader, Slot,
     sample::{
-        ANCHORED, Anchor, Anchors, COPY_WORDS, MAX_FRAMES, MAX_PIECES, MAX_USER_FRAMES, PIECE,
+        ANCHORED, Anchor, Anchors, COPY_WORDS, MAX_FRAMES, MAX_OUTER, MAX_PIECES, MAX_USER_FRAMES,
+        PIECE,
     },
     slot::MAX_SLOTS,
     table::MAX_CHUNKS,
@@ -84,8 +86,8 @@ pub static CHUNKS: ArrayOfMaps<Array<Chunk, 1, MMAPABLE>, MAX_CHUNKS> = ArrayOfM
 /// power of two.
 const WORDS: usize = 2048;
 
-/// The number of pieces has these bits.
-pub const PIECE_MASK: u32 = MAX_PIECES as u32;
+/// The number of pieces, of both ends of a stack, has these bits.
+pub const PIECE_MASK: u32 = 127;
 
 /// Where a sample is put together.
 #[repr(C)]
@@ -108,19 +110,21 @@ pub struct Scratch {
     pub before: u32,
     /// How many pieces of the stack are to be copied.
     pub wanted: u32,
-    /// Always zero.
-    pub zero: u32,
+    /// And of its outer end, beside these.
+    pub outer: u32,
+    /// One past its outermost byte, once it was copied.
+    pub outer_end: u64,
     /// The frame from which the walk went on beyond a gap.
     pub anchor: Anchor,
     /// The head of the record; all else follows without a gap.
     pub header: SampleHeader,
     /// Both stacks, registers, pieces.
-    pub words: [u64; WORDS + COPY_WORDS + MAX_PIECES * PIECE / 8],
+    pub words: [u64; WORDS + COPY_WORDS + (PIECE_MASK as usize + 1) * PIECE / 8],
 }
 
 const _: () = assert!(MAX_FRAMES * 2 + 2 < WORDS);
 const _: () = assert!(MAX_FRAMES + MAX_USER_FRAMES + COPY_WORDS < WORDS);
-const _: () = assert!((MAX_PIECES + 1).is_power_of_two());
+const _: () = assert!(MAX_PIECES + MAX_OUTER <= PIECE_MASK as usize);
 
 /// By serial number of the thread. Where two threads take turns in one entry,
 /// or write to it at a time, what is found in it is refused later.
@@ -155,6 +159,16 @@ pub static SIBLINGS: Global<u32> = Global::new(0);
 #[inline(always)]
 pub fn near() -> u32 {
     PIECES.load() / 2
+}
+
+/// Whether there is room for large samples: three quarters of the ring are empty.
+#[inline(always)]
+pub fn has_room() -> bool {
+    let query = |what| {
+        // SAFETY: asks the ring for numbers.
+        unsafe { bpf_ringbuf_query((&raw const SAMPLES).cast_mut().cast(), u64::from(what)) }
+    };
+    query(BPF_RB_AVAIL_DATA) < query(BPF_RB_RING_SIZE) / 4
 }
 
 /// The CPU that a program runs on.

@@ -141,6 +141,8 @@ fn begin(ctx: &PerfEventContext) -> Option<Begun> {
         (*scratch).frames = 0;
         (*scratch).before = 0;
         (*scratch).wanted = map::near();
+        (*scratch).outer = 0;
+        (*scratch).outer_end = 0;
         (*scratch).anchor = Anchor::default();
         (*scratch).extra = 0;
         (*scratch).header = SampleHeader {

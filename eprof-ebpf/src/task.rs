@@ -43,6 +43,15 @@ static OFFSET_STATE: Global<u32> = Global::new(UNKNOWN);
 /// Offset of `task_struct.mm`.
 #[unsafe(no_mangle)]
 static OFFSET_MM: Global<u32> = Global::new(UNKNOWN);
+/// Offset of `task_struct.thread`.
+#[unsafe(no_mangle)]
+static OFFSET_THREAD: Global<u32> = Global::new(UNKNOWN);
+/// Offset of `thread_struct.fsbase`, on x86-64.
+#[unsafe(no_mangle)]
+static OFFSET_FSBASE: Global<u32> = Global::new(UNKNOWN);
+/// Offset of `mm_struct.start_stack`.
+#[unsafe(no_mangle)]
+static OFFSET_START_STACK: Global<u32> = Global::new(UNKNOWN);
 /// Size of `struct upid` of `include/linux/pid.h`: an int and a pointer.
 const UPID: usize = 16;
 
@@ -92,6 +101,29 @@ impl TaskPointer {
         // SAFETY: takes nothing, has no side effects.
         let task = unsafe { bpf_get_current_task_btf() };
         at != UNKNOWN && read::<u64>(offset(task.cast(), at)) == 0
+    }
+
+    /// Where the running thread's stack begins, the outermost frame of it; zero
+    /// where that cannot be told. That of the `first` thread of a process begins
+    /// where the kernel has put what the program is given (`create_elf_tables`
+    /// in fs/binfmt_elf.c), that of others below what their C library keeps of
+    /// them, which its thread pointer points at (x86-64).
+    #[inline(always)]
+    pub fn stack_begin(first: bool) -> u64 {
+        // SAFETY: takes nothing, has no side effects.
+        let task = unsafe { bpf_get_current_task_btf() }.cast::<u8>();
+        if first {
+            let (mm, at) = (OFFSET_MM.load(), OFFSET_START_STACK.load());
+            if mm == UNKNOWN || at == UNKNOWN {
+                return 0;
+            }
+            return read(offset(read(offset(task, mm)), at));
+        }
+        let (thread, at) = (OFFSET_THREAD.load(), OFFSET_FSBASE.load());
+        if thread == UNKNOWN || at == UNKNOWN {
+            return 0;
+        }
+        read(offset(offset(task, thread), at))
     }
 
     /// How deep the PID namespace lies in which the task lives.

@@ -11,7 +11,7 @@ use aya_ebpf::{
 use core::ffi::c_void;
 use eprof_common::{
     Registers, WalkEnd,
-    sample::{COPY_WORDS, MAX_PIECES, PIECE},
+    sample::{Anchor, COPY_WORDS, MAX_OUTER, MAX_PIECES, PIECE},
 };
 
 use crate::{
@@ -153,8 +153,9 @@ pub fn word(at: u64) -> Option<u64> {
 }
 
 /// Copies the stack from the stack pointer on, as many pieces as are wanted and
-/// can be read, and puts the registers before it. Where a thread in the kernel has no stack, its
-/// image is being replaced.
+/// can be read, and its outer end if that is wanted, too; puts the registers
+/// before it. Where a thread in the kernel has no stack, its image is being
+/// replaced.
 ///
 /// # Safety
 /// `scratch` belongs to this CPU.
@@ -163,46 +164,47 @@ pub unsafe fn copy(scratch: *mut Scratch) -> WalkEnd {
     // SAFETY: by the caller; the index has a bound, and behind it there is
     // room for the registers and all pieces.
     unsafe {
-        let first = map::word((*scratch).kernel + (*scratch).frames);
-        let to = (&raw mut (*scratch).words).cast::<u64>().add(first);
-        let registers = (*scratch).registers;
-        *to = registers.pc;
-        *to.add(1) = registers.sp;
-        *to.add(2) = registers.fp;
-        *to.add(3) = registers.lr;
-        *to.add(4) = registers.flags;
-        let anchor = (*scratch).anchor;
-        *to.add(5) = anchor.pc;
-        *to.add(6) = anchor.sp;
-        *to.add(7) = anchor.fp;
+        let head = head(scratch);
+        let Registers {
+            pc,
+            sp,
+            fp,
+            lr,
+            flags,
+        } = (*scratch).registers;
+        let Anchor {
+            pc: anchor_pc,
+            sp: anchor_sp,
+            fp: anchor_fp,
+        } = (*scratch).anchor;
         let wanted = (*scratch).wanted;
-        *to.add(8) = u64::from((*scratch).before);
-        *to.add(9) = u64::from(wanted);
-        let to = to.add(COPY_WORDS).cast::<u8>();
-        let from = registers.sp & !(PIECE as u64 - 1);
-        let (mut pieces, mut skipped) = (0u32, 0u32);
-        let mut number = 0;
-        while number < MAX_PIECES {
-            if pieces >= wanted {
-                break;
-            }
-            let at = map::bounded::<{ map::PIECE_MASK }>(pieces) as usize * PIECE;
-            let status = bpf_probe_read_user(
-                to.add(at).cast::<c_void>(),
-                PIECE as u32,
-                from.wrapping_add((number * PIECE) as u64) as *const c_void,
-            );
-            if status == 0 {
-                pieces += 1;
-            } else if pieces > 0 || number >= MOST_SKIPPED {
-                break;
-            } else {
-                skipped += 1;
-            }
-            number += 1;
-        }
+        let from = sp & !(PIECE as u64 - 1);
+        let skipped = first_piece(from);
+        let near = from + u64::from(skipped) * PIECE as u64;
+        // Where nothing can be read, there is no stack.
+        let pieces = copy_near(near, wanted);
+        let outer = if pieces > 0 && (*scratch).outer > 0 && map::has_room() {
+            copy_outer(near, near + u64::from(pieces) * PIECE as u64, pieces)
+        } else {
+            0
+        };
+        let words = [
+            pc,
+            sp,
+            fp,
+            lr,
+            flags,
+            anchor_pc,
+            anchor_sp,
+            anchor_fp,
+            u64::from((*scratch).before),
+            u64::from(wanted),
+            u64::from(outer),
+            (*scratch).outer_end,
+        ];
+        *head.cast::<[u64; COPY_WORDS]>() = words;
         (*scratch).extra = if pieces > 0 { COPY_WORDS as u32 } else { 0 };
-        (*scratch).header.pieces = pieces;
+        (*scratch).header.pieces = pieces + outer;
         (*scratch).header.skipped = skipped;
         if pieces > 0 {
             WalkEnd::PENDING
@@ -212,4 +214,98 @@ pub unsafe fn copy(scratch: *mut Scratch) -> WalkEnd {
             WalkEnd::FAULT
         }
     }
+}
+
+/// What comes before the pieces of a copy, which follow it.
+///
+/// # Safety
+/// `scratch` belongs to this CPU.
+#[inline(always)]
+unsafe fn head(scratch: *mut Scratch) -> *mut u64 {
+    // SAFETY: by the caller; the index has a bound.
+    unsafe {
+        let first = map::word((*scratch).kernel + (*scratch).frames);
+        (&raw mut (*scratch).words).cast::<u64>().add(first)
+    }
+}
+
+/// Copies the piece at an address to place `number`.
+///
+/// # Safety
+/// `scratch` belongs to this CPU.
+#[inline(always)]
+unsafe fn piece(scratch: *mut Scratch, number: u32, address: u64) -> bool {
+    let place = map::bounded::<{ map::PIECE_MASK }>(number) as usize * PIECE;
+    // SAFETY: by the caller; there is room for so many pieces.
+    unsafe {
+        let to = head(scratch).add(COPY_WORDS).cast::<u8>().add(place);
+        bpf_probe_read_user(to.cast::<c_void>(), PIECE as u32, address as *const c_void) == 0
+    }
+}
+
+/// This CPU's.
+#[inline(always)]
+fn scratch() -> Option<*mut Scratch> {
+    map::here().and_then(|here| map::SCRATCH.get_ptr_mut(here.number))
+}
+
+/// The number of the first piece from `from` on that can be read. A global
+/// function as `walk::last_region` is one; so are the next two.
+#[unsafe(no_mangle)]
+#[inline(never)]
+pub extern "C" fn first_piece(from: u64) -> u32 {
+    let mut number = 0;
+    while number < MOST_SKIPPED {
+        if word(from.wrapping_add(number as u64 * PIECE as u64)).is_some() {
+            break;
+        }
+        number += 1;
+    }
+    number as u32
+}
+
+/// Copies the pieces from `from` on, `wanted` at most; gives how many.
+#[unsafe(no_mangle)]
+#[inline(never)]
+pub extern "C" fn copy_near(from: u64, wanted: u32) -> u32 {
+    let Some(scratch) = scratch() else { return 0 };
+    let mut number = 0;
+    while number < MAX_PIECES as u32 {
+        let address = from.wrapping_add(u64::from(number) * PIECE as u64);
+        // SAFETY: `scratch` belongs to this CPU.
+        if number >= wanted || !unsafe { piece(scratch, number, address) } {
+            break;
+        }
+        number += 1;
+    }
+    number
+}
+
+/// Copies the outer end of the stack behind `pieces` others, those of what lies
+/// between `from` and `to`; gives how many pieces it has.
+#[unsafe(no_mangle)]
+#[inline(never)]
+pub extern "C" fn copy_outer(from: u64, to: u64, pieces: u32) -> u32 {
+    let Some(scratch) = scratch() else { return 0 };
+    // SAFETY: `scratch` belongs to this CPU.
+    let first = unsafe { (*scratch).header.tid == (*scratch).header.tgid };
+    let begin = TaskPointer::stack_begin(first);
+    let end = begin.wrapping_add(PIECE as u64 - 1) & !(PIECE as u64 - 1);
+    // SAFETY: as above.
+    unsafe { (*scratch).outer_end = end };
+    let most = if end <= from {
+        MAX_OUTER as u64
+    } else {
+        end.saturating_sub(to) / PIECE as u64
+    };
+    let mut number = 0;
+    while number < MAX_OUTER as u32 {
+        let address = end.wrapping_sub(u64::from(number + 1) * PIECE as u64);
+        // SAFETY: as above.
+        if u64::from(number) >= most || !unsafe { piece(scratch, pieces + number, address) } {
+            break;
+        }
+        number += 1;
+    }
+    number
 }

@@ -4,7 +4,7 @@ use aya_ebpf::{Global, helpers::generated::bpf_loop};
 use core::{ffi::c_void, ptr::read_volatile};
 use eprof_common::{
     Page, Region, Rule, Space, WalkEnd, rule,
-    sample::{Anchor, INTERRUPTED, MAX_USER_FRAMES},
+    sample::{Anchor, INTERRUPTED, MAX_OUTER, MAX_USER_FRAMES},
     table::{CHUNK_ROWS, PAGE_BITS, REGION_STEPS},
 };
 
@@ -35,11 +35,12 @@ pub unsafe fn up(scratch: *mut Scratch) -> (WalkEnd, bool) {
     unsafe {
         if (*scratch).space == 0 {
             (*scratch).wanted = map::PIECES.load();
+            (*scratch).outer = MAX_OUTER as u32;
             return (WalkEnd::PENDING, true);
         }
         let thread = (*scratch).header.serial;
         anchor::begin(thread);
-        let mut end = run(scratch);
+        let mut end = WalkEnd(walk_on());
         let gap = end == WalkEnd::PENDING;
         if gap {
             let (registers, before) = ((*scratch).registers, (*scratch).frames);
@@ -47,8 +48,8 @@ pub unsafe fn up(scratch: *mut Scratch) -> (WalkEnd, bool) {
             // Most often what is known begins near by, and a short copy will do.
             let (near, far) = (map::near(), map::PIECES.load());
             (*scratch).wanted = near;
-            if anchor::resume(scratch, 0, near) {
-                end = run(scratch);
+            if anchor::resume(0, near) > 0 {
+                end = WalkEnd(walk_on());
                 (*scratch).registers = registers;
             }
             if !matches!(end, WalkEnd::ROOT | WalkEnd::DEEP) {
@@ -56,13 +57,14 @@ pub unsafe fn up(scratch: *mut Scratch) -> (WalkEnd, bool) {
                 (*scratch).frames = before;
                 (*scratch).anchor = Anchor::default();
                 end = WalkEnd::PENDING;
-                if anchor::resume(scratch, near, far) {
-                    end = run(scratch);
+                if anchor::resume(near, far) > 0 {
+                    end = WalkEnd(walk_on());
                     (*scratch).registers = registers;
-                    if end == WalkEnd::PENDING {
-                        (*scratch).frames = before;
-                        (*scratch).anchor = Anchor::default();
-                    }
+                }
+                if end == WalkEnd::PENDING {
+                    (*scratch).frames = before;
+                    (*scratch).anchor = Anchor::default();
+                    (*scratch).outer = MAX_OUTER as u32;
                 }
             }
         }
@@ -74,11 +76,16 @@ pub unsafe fn up(scratch: *mut Scratch) -> (WalkEnd, bool) {
     }
 }
 
-/// # Safety
-/// `scratch` belongs to this CPU.
-#[inline(always)]
-unsafe fn run(scratch: *mut Scratch) -> WalkEnd {
-    // SAFETY: by the caller; the callback has the type that the helper wants.
+/// Walks from the registers in this CPU's scratch; gives how that ended. A global
+/// function as [`last_region`] is one.
+#[unsafe(no_mangle)]
+#[inline(never)]
+pub extern "C" fn walk_on() -> u32 {
+    let Some(scratch) = map::here().and_then(|here| map::SCRATCH.get_ptr_mut(here.number)) else {
+        return WalkEnd::PENDING.0;
+    };
+    // SAFETY: `scratch` belongs to this CPU; the callback has the type that the
+    // helper wants.
     unsafe {
         (*scratch).end = WalkEnd::DEEP.0;
         bpf_loop(
@@ -87,7 +94,7 @@ unsafe fn run(scratch: *mut Scratch) -> WalkEnd {
             core::ptr::null_mut(),
             0,
         );
-        WalkEnd((*scratch).end)
+        (*scratch).end
     }
 }
 

@@ -102,6 +102,12 @@ pub fn all() -> Vec<Program> {
             &[CHAIN],
         ),
         c(
+            "a frame of 600 KiB",
+            &["large.c"],
+            &["-O2", NO_FP],
+            &[CHAIN],
+        ),
+        c(
             "callback through libc",
             &["callback.c"],
             &["-O2", NO_FP],

@@ -84,6 +84,7 @@ proptest! {
     fn stacks_of_noise(
         registers: [u64; 5],
         bytes in prop::collection::vec(any::<u8>(), 0..4096),
+        outer: (u64, Vec<u8>),
         near: bool,
         whole: bool,
     ) {
@@ -98,6 +99,7 @@ proptest! {
             registers: Registers { pc, sp: reach(sp), fp: reach(fp), lr, flags },
             base,
             bytes,
+            outer,
             whole,
             beyond: None,
         };

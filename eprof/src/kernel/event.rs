@@ -307,10 +307,20 @@ pub struct StackCopy {
     pub base: u64,
     /// The bytes.
     pub bytes: Vec<u8>,
+    /// The address of the first byte of the stack's outer end, and its bytes;
+    /// none where that was not copied, too.
+    pub outer: (u64, Vec<u8>),
     /// Whether it ends where the stack does, as far as could be read.
     pub whole: bool,
     /// What the kernel walked beyond the code that it did not know.
     pub beyond: Option<Beyond>,
+}
+
+impl StackCopy {
+    /// Bytes of the stack that it has.
+    pub fn size(&self) -> usize {
+        self.bytes.len() + self.outer.1.len()
+    }
 }
 
 /// A walk that left a gap: it is that of this stack only if the walk through

@@ -35,6 +35,15 @@ const TASK_FIELDS: [(&str, &str); 6] = [
 /// The same in `pid`.
 const PID_FIELDS: [(&str, &str); 2] = [("OFFSET_LEVEL", "level"), ("OFFSET_NUMBERS", "numbers")];
 
+/// Those that they can do without: constant, field of `task_struct`.
+const TASK_DISPENSABLE: [(&str, &str); 1] = [("OFFSET_THREAD", "thread")];
+
+/// The same in `thread_struct`, on x86-64.
+const THREAD_DISPENSABLE: [(&str, &str); 1] = [("OFFSET_FSBASE", "fsbase")];
+
+/// The same in `mm_struct`.
+const MM_DISPENSABLE: [(&str, &str); 1] = [("OFFSET_START_STACK", "start_stack")];
+
 /// A program, and the number of the type of what it is attached to.
 #[derive(Clone, Copy, Debug)]
 pub(super) struct Hook {
@@ -73,8 +82,8 @@ impl KernelTypes {
             )
         };
         let btf = Btf::parse(data).ok_or_else(malformed)?;
-        let ([task, pid], numbers) = btf.find(
-            ["task_struct", "pid"],
+        let ([task, pid, thread, mm], numbers) = btf.find(
+            ["task_struct", "pid", "thread_struct", "mm_struct"],
             HOOKS.map(|(_, tracepoint)| tracepoint),
         );
         let missing =
@@ -89,6 +98,17 @@ impl KernelTypes {
                 let offset = structure.and_then(|structure| structure.offset(field));
                 let offset = offset.ok_or_else(|| missing(format!("field {field} in {name}")))?;
                 offsets.insert(*constant, offset);
+            }
+        }
+        let structures = [
+            (task, TASK_DISPENSABLE),
+            (thread, THREAD_DISPENSABLE),
+            (mm, MM_DISPENSABLE),
+        ];
+        for (structure, fields) in structures {
+            for (constant, field) in fields {
+                let offset = structure.and_then(|structure| structure.offset(field));
+                offsets.extend(offset.map(|offset| (constant, offset)));
             }
         }
         // It was called `state` before Linux 5.14 (2f064a59a11f).

@@ -103,15 +103,25 @@ fn copy(bytes: &[u8], skipped: u32, copied: usize) -> Option<StackCopy> {
         lr: u64_at(head, offset_of!(Registers, lr))?,
         flags: u64_at(head, offset_of!(Registers, flags))?,
     };
-    let wanted = u64_at(head, (COPY_WORDS - 1) * 8)?;
-    let bytes = rest.get(..copied.checked_mul(PIECE)?)?;
+    let wanted = u64_at(head, (COPY_WORDS - 3) * 8)?;
+    let outer = usize::try_from(u64_at(head, (COPY_WORDS - 2) * 8)?).ok()?;
+    let end = u64_at(head, (COPY_WORDS - 1) * 8)?;
+    let pieces = rest.get(..copied.checked_mul(PIECE)?)?;
+    let near = copied.checked_sub(outer)?;
+    let (bytes, outermost_first) = pieces.split_at_checked(near * PIECE)?;
+    let outer: Vec<u8> = outermost_first
+        .rchunks_exact(PIECE)
+        .flatten()
+        .copied()
+        .collect();
     Some(StackCopy {
         process: 0,
         thread: 0,
         registers,
         base: (registers.sp & !(PIECE as u64 - 1)).wrapping_add(u64::from(skipped) * PIECE as u64),
         bytes: bytes.to_vec(),
-        whole: (copied as u64) < wanted,
+        outer: (end.wrapping_sub(outer.len() as u64), outer),
+        whole: (near as u64) < wanted,
         beyond: None,
     })
 }
@@ -252,7 +262,7 @@ mod tests {
         let pieces = 0..2 * PIECE as u64 / 8;
         let with = |wanted| -> Vec<u64> {
             let words = words.iter().copied();
-            words.chain([wanted]).chain(pieces.clone()).collect()
+            words.chain([wanted, 0, 0]).chain(pieces.clone()).collect()
         };
         let copy = |wanted| decode(&record(&head(2), &with(wanted))).unwrap().copy;
         let deep = copy(2).unwrap();
@@ -263,6 +273,30 @@ mod tests {
         assert!(copy.whole, "fewer pieces than were wanted");
         assert!(!deep.whole);
         assert_eq!(decode(&record(&head(3), &with(3))), None);
+    }
+
+    #[test]
+    fn the_outer_end_of_a_stack_is_put_in_order() {
+        let head = Head {
+            kernel: 0,
+            user: 0,
+            end: WalkEnd::PENDING,
+            pieces: 3,
+        };
+        let decoded = |outer| {
+            let mut words = vec![0x40_0000, 0x7fff_0410, 0, 0, 0];
+            words.extend([0, 0, 0, 0, 1, outer, 0x7fff_9000]);
+            words.extend((0..3).flat_map(|piece| [piece; PIECE / 8]));
+            decode(&record(&head, &words))
+        };
+        let copy = decoded(2).unwrap().copy.unwrap();
+        assert_eq!((copy.base, copy.bytes.len()), (0x7fff_0400, PIECE));
+        let (base, bytes) = &copy.outer;
+        assert_eq!(*base, 0x7fff_9000 - 2 * PIECE as u64);
+        // The outermost piece comes first in the record.
+        assert_eq!((bytes[0], bytes[PIECE]), (2, 1));
+        assert!(!copy.whole, "all pieces that were wanted of this end");
+        assert_eq!(decoded(4), None);
     }
 
     #[test]
@@ -277,7 +311,7 @@ mod tests {
         let decoded = |before| {
             let mut words = vec![1, 2, 3, 4 | INTERRUPTED];
             words.extend(registers);
-            words.extend([0x41_0000, 0x7fff_0510, 7, before, 1]);
+            words.extend([0x41_0000, 0x7fff_0510, 7, before, 1, 0, 0]);
             words.extend([0; PIECE / 8]);
             decode(&record(&head, &words))
         };

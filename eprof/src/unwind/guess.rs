@@ -194,6 +194,37 @@ mod tests {
     }
 
     #[test]
+    fn linkage_tables_of_lld_are_recognised() {
+        // What lld 22 has written: the head of the table, and two entries.
+        let head = [
+            0xff, 0x35, 0xf2, 0x1b, 0, 0, 0xff, 0x25, 0xf4, 0x1b, 0, 0, 0x0f, 0x1f, 0x40, 0,
+        ];
+        let entry = [
+            0xff, 0x25, 0xf2, 0x1b, 0, 0, 0x68, 0, 0, 0, 0, 0xe9, 0xe0, 0xff, 0xff, 0xff,
+        ];
+        let code = [&[0xcc; 4][..], &head, &entry, &entry, &[0x90; 16]].concat();
+        let rows: Vec<_> = linkage(Machine::X86_64, 0x100c, &code)
+            .map(|rows| {
+                let sizes = rows.into_iter();
+                let sizes =
+                    sizes.map(|(at, rule)| (at, rule.map(|r| (r.cfa, r.cfa_offset, r.add))));
+                sizes.collect::<Vec<_>>()
+            })
+            .collect();
+        let sp = |size| Some((Rule::CFA_SP, size, 0));
+        let plt = Some((Rule::CFA_PLT, 8, 11));
+        assert_eq!(
+            rows,
+            [
+                vec![(0x1010, sp(16)), (0x1016, sp(24)), (0x1020, None)],
+                vec![(0x1020, plt), (0x1030, None)],
+                vec![(0x1030, plt), (0x1040, None)],
+            ]
+        );
+        assert_eq!(linkage(Machine::Aarch64, 0x100c, &code).count(), 0);
+    }
+
+    #[test]
     fn the_call_of_main_in_musl_is_recognised() {
         // mov %r12,%rsi; call *%rbx; mov %eax,%edi; call exit
         let code = [

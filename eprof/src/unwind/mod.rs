@@ -42,8 +42,8 @@ use table::Table;
 use walk::Step;
 use worker::{Done, Job, Walk, Worker};
 
-/// Most walks that wait, each with a copy of a stack of up to 63 KiB.
-const MOST_WAITING: usize = 1024;
+/// Most bytes of copies of stacks whose walks wait.
+const MOST_HELD: usize = 32 << 20;
 
 /// When walks have met no new page so many times in a row, no sample is worth
 /// waking up for.
@@ -122,7 +122,7 @@ impl Unwinder {
             space: space.clone(),
             leaf: sample.user.is_empty(),
         };
-        let room = self.worker.open() < MOST_WAITING;
+        let room = self.worker.held() < MOST_HELD;
         if room && self.worker.ask(Job::Walk(Box::new(walk))) {
             return Some(Ticket(self.tickets));
         }
@@ -167,6 +167,7 @@ impl Unwinder {
                 }
                 Done::Walked {
                     ticket,
+                    size: _,
                     steps,
                     end,
                     compiled,

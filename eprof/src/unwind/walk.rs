@@ -70,19 +70,20 @@ fn is_at(at: &Registers, rule: &Rule, anchor: &Anchor) -> bool {
 /// Where the copy does not have it: whether it is too short, or has all that
 /// could be read.
 pub fn word(copy: &StackCopy, address: u64) -> Result<u64, WalkEnd> {
-    let outside = if copy.whole {
-        WalkEnd::FAULT
-    } else {
-        WalkEnd::COPY_ENDS
-    };
-    let inside = address.checked_sub(copy.base).ok_or(outside)?;
-    let place = usize::try_from(inside).map_err(|_| outside)?;
-    let bytes = place
-        .checked_add(8)
-        .and_then(|end| copy.bytes.get(place..end))
-        .ok_or(outside)?;
-    bytes
-        .try_into()
-        .map(u64::from_le_bytes)
-        .map_err(|_| outside)
+    let (outer, end) = &copy.outer;
+    let found = word_of(copy.base, &copy.bytes, address);
+    found
+        .or_else(|| word_of(*outer, end, address))
+        .ok_or(if copy.whole {
+            WalkEnd::FAULT
+        } else {
+            WalkEnd::COPY_ENDS
+        })
+}
+
+/// The word at an address in `bytes`, which are from `base` on.
+fn word_of(base: u64, bytes: &[u8], address: u64) -> Option<u64> {
+    let place = usize::try_from(address.checked_sub(base)?).ok()?;
+    let word = bytes.get(place..)?.first_chunk()?;
+    Some(u64::from_le_bytes(*word))
 }

@@ -49,6 +49,8 @@ pub(super) enum Done {
     /// A walk came to an end.
     Walked {
         ticket: u64,
+        /// Bytes of its copy.
+        size: usize,
         steps: Vec<Step>,
         end: WalkEnd,
         /// Pages that were compiled for it.
@@ -66,6 +68,8 @@ pub(super) struct Worker {
     results: Option<Receiver<Done>>,
     /// Jobs that are not done yet.
     open: usize,
+    /// Bytes of the copies among them.
+    held: usize,
 }
 
 impl Worker {
@@ -76,6 +80,7 @@ impl Worker {
             jobs: None,
             results: None,
             open: 0,
+            held: 0,
         }
     }
 
@@ -102,9 +107,14 @@ impl Worker {
                 self.results = Some(results);
             }
         }
+        let size = match &job {
+            Job::Walk(walk) => walk.copy.size(),
+            Job::Open(..) | Job::Trampolines => 0,
+        };
         let jobs = self.jobs.as_ref();
         let sent = jobs.is_some_and(|jobs| jobs.send(job).is_ok());
         self.open += usize::from(sent);
+        self.held += if sent { size } else { 0 };
         sent
     }
 
@@ -124,7 +134,17 @@ impl Worker {
         }
         done.extend(results.try_iter());
         self.open = self.open.saturating_sub(done.len());
+        for done in &done {
+            if let Done::Walked { size, .. } = done {
+                self.held = self.held.saturating_sub(*size);
+            }
+        }
         done
+    }
+
+    /// Bytes of the copies that are not walked through yet.
+    pub(super) fn held(&self) -> usize {
+        self.held
     }
 
     /// Jobs that are not done yet.
@@ -184,6 +204,7 @@ impl Bench {
         }
         Done::Walked {
             ticket: job.ticket,
+            size: job.copy.size(),
             steps,
             end,
             compiled: self.store.compiled() - before,
