@@ -1,7 +1,5 @@
 //! The signals that a recording has, as columns of numbers.
 
-use std::collections::BTreeMap;
-
 use crate::kernel::{Counter, Signals, ZoneId};
 use crate::power::Signal;
 use crate::recording::Header;
@@ -21,8 +19,8 @@ pub(super) struct Columns {
     /// The core types.
     cores: Vec<String>,
     /// Position of the core type, by zone and by CPU.
-    of_zone: BTreeMap<ZoneId, usize>,
-    of_cpu: BTreeMap<u32, usize>,
+    of_zone: Vec<Option<usize>>,
+    of_cpu: Vec<Option<usize>>,
 }
 
 impl Columns {
@@ -52,10 +50,11 @@ impl Columns {
                 .take(WIDTH)
                 .collect(),
             cores: cores.iter().map(|core| (*core).to_owned()).collect(),
-            of_zone: zones().map(|zone| (zone.id, known(&zone.core))).collect(),
-            of_cpu: zones()
-                .flat_map(|zone| zone.cpus.iter().map(|&cpu| (cpu, known(&zone.core))))
-                .collect(),
+            of_zone: by_number(zones().map(|zone| (zone.id.0.into(), known(&zone.core)))),
+            of_cpu: by_number(zones().flat_map(|zone| {
+                let core = known(&zone.core);
+                zone.cpus.iter().map(move |&cpu| (cpu as usize, core))
+            })),
         }
     }
 
@@ -81,18 +80,22 @@ impl Columns {
 
     /// The row of what was measured in a zone.
     pub(super) fn in_zone(&self, zone: ZoneId, signals: &Signals) -> Row {
-        self.row(self.of_zone.get(&zone), signals)
+        self.row(self.of_zone.get(usize::from(zone.0)), signals)
     }
 
     /// The row of what was measured on a CPU.
     pub(super) fn on_cpu(&self, cpu: u32, signals: &Signals) -> Row {
-        self.row(self.of_cpu.get(&cpu), signals)
+        self.row(self.of_cpu.get(cpu as usize), signals)
     }
 
-    fn row(&self, core: Option<&usize>, signals: &Signals) -> Row {
+    fn row(&self, core: Option<&Option<usize>>, signals: &Signals) -> Row {
         // What is in no zone ran on a core that has no name.
         let nameless = || self.cores.iter().position(String::is_empty);
-        let core = core.copied().or_else(nameless).unwrap_or(usize::MAX);
+        let core = core
+            .copied()
+            .flatten()
+            .or_else(nameless)
+            .unwrap_or(usize::MAX);
         let mut row = [0.0; WIDTH];
         // Another core's time: none.
         if let Some(time) = row.get_mut(core).filter(|_| core < self.cores.len()) {
@@ -104,4 +107,16 @@ impl Columns {
         }
         row
     }
+}
+
+/// A list of what has these numbers, which are small: those of zones and CPUs.
+fn by_number(all: impl Iterator<Item = (usize, usize)>) -> Vec<Option<usize>> {
+    let mut list = Vec::new();
+    for (number, core) in all {
+        if list.len() <= number {
+            list.resize(number + 1, None);
+        }
+        list[number] = Some(core);
+    }
+    list
 }

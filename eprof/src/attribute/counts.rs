@@ -49,42 +49,35 @@ impl Sampled {
         self.clear();
         let key = |of: &SampleCount| (of.task, of.stack);
         if samples.is_sorted_by(|a, b| key(a) < key(b)) {
-            for of in samples {
-                self.push(of.task, of.stack, of.count.into(), weigh(of));
+            for thread in samples.chunk_by(|a, b| a.task == b.task) {
+                self.stacks.extend(thread.iter().map(|of| of.stack));
+                self.counts
+                    .extend(thread.iter().map(|of| u64::from(of.count)));
+                self.heavy.extend(thread.iter().map(&weigh));
+                self.end(thread[0].task);
             }
-        } else {
-            let one = |of: &SampleCount| (key(of), u64::from(of.count), weigh(of));
-            let mut sorted: Vec<_> = samples.iter().map(one).collect();
-            // By everything, so that sums do not depend on the order in the
-            // recording.
-            sorted.sort_by(|a, b| (a.0, a.1).cmp(&(b.0, b.1)).then(a.2.total_cmp(&b.2)));
-            for ((task, stack), count, weight) in sorted {
-                self.push(task, stack, count, weight);
-            }
-        }
-        self.weigh();
-    }
-
-    /// The next sample in ascending order.
-    fn push(&mut self, task: TaskId, stack: StackId, count: u64, weight: f64) {
-        let same = self.threads.last().is_some_and(|last| last.0 == task);
-        if !same {
-            self.weigh();
-            let at = self.stacks.len();
-            self.threads.push((task, at..at));
-        } else if self.stacks.last() == Some(&stack)
-            && let (Some(sum), Some(sums)) = (self.counts.last_mut(), self.heavy.last_mut())
-        {
-            *sum = sum.saturating_add(count);
-            *sums += weight;
             return;
         }
-        self.stacks.push(stack);
-        self.counts.push(count);
-        self.heavy.push(weight);
-        if let Some((_, range)) = self.threads.last_mut() {
-            range.end += 1;
+        let one = |of: &SampleCount| (key(of), u64::from(of.count), weigh(of));
+        let mut sorted: Vec<_> = samples.iter().map(one).collect();
+        // By everything, so that sums do not depend on the order in the recording.
+        sorted.sort_by(|a, b| (a.0, a.1).cmp(&(b.0, b.1)).then(a.2.total_cmp(&b.2)));
+        for thread in sorted.chunk_by(|a, b| a.0.0 == b.0.0) {
+            for seen in thread.chunk_by(|a, b| a.0 == b.0) {
+                let counts = seen.iter().map(|of| of.1);
+                self.stacks.push(seen[0].0.1);
+                self.counts.push(counts.fold(0, u64::saturating_add));
+                self.heavy.push(seen.iter().map(|of| of.2).sum());
+            }
+            self.end(thread[0].0.0);
         }
+    }
+
+    /// What was added last are the stacks of `task`.
+    fn end(&mut self, task: TaskId) {
+        let begin = self.weights.len();
+        self.threads.push((task, begin..self.stacks.len()));
+        self.weigh();
     }
 
     /// Weighs the stacks of the last thread.

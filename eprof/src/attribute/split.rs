@@ -71,8 +71,13 @@ fn share_out<N: Copy + Default + Ord>(
 ) {
     remainders.clear();
     let mut left = total.0;
+    // Neighbours are often equal, and divisions are slow.
+    let mut last = (0, (0, N::default()));
     for (index, &weight) in weights.iter().enumerate() {
-        let (share, remainder) = divide(weight);
+        if weight != last.0 {
+            last = (weight, divide(weight));
+        }
+        let (share, remainder) = last.1;
         left -= share;
         shares.push(Microjoules(share));
         if remainder > N::default() {

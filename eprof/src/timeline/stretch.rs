@@ -107,10 +107,12 @@ impl Stretch {
         let threads = record.threads.iter();
         self.threads
             .extend(threads.filter(|of| coverage.has_zone(of.zone)));
-        let samples = record.samples.iter();
         self.samples.reserve(record.samples.len());
-        self.samples
-            .extend(samples.filter(|of| coverage.has_zone(of.zone)));
+        for samples in record.samples.chunk_by(|a, b| a.zone == b.zone) {
+            if samples.iter().take(1).all(|of| coverage.has_zone(of.zone)) {
+                self.samples.extend_from_slice(samples);
+            }
+        }
         // A stretch may become as long as the run: merge whenever it has
         // doubled, so that it stays as small as the number of distinct rows.
         if self.rows() > 2 * self.merged_at.max(256) {
