@@ -7,6 +7,8 @@
     reason = "a failed assumption is a failed test"
 )]
 
+#[path = "unwind/go.rs"]
+mod go;
 #[path = "unwind/hostile.rs"]
 mod hostile;
 #[path = "unwind/reference.rs"]

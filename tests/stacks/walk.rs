@@ -65,6 +65,9 @@ pub const ROOTS: &[&str] = &[
     "runtime.rt0_go.abi0",
     "_rt0_amd64_linux",
     "runtime.morestack.abi0",
+    // On the stack of the scheduler, where Go's own tracebacks end, too.
+    "runtime.mcall",
+    "runtime.systemstack.abi0",
 ];
 
 /// The files that frames lie in.

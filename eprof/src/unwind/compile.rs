@@ -175,6 +175,10 @@ impl Source {
             rows.add(address, rule);
         }
         let length = described.end - function.begin;
+        if self.is_sigreturn(function.begin, length) {
+            // As in a gap.
+            rows.replace(function.begin - 1, self.image.machine.signal());
+        }
         if self.beginning && length <= guess::LONGEST as u64 {
             let code = self.bytes(function.begin, length);
             if let Some(new) = guess::new_thread(self.image.machine, &code) {
@@ -182,6 +186,19 @@ impl Source {
             }
         }
         described.end
+    }
+
+    /// Whether a function is what signal handlers return to, and says nothing of
+    /// it: Go's (`sigreturn` of runtime/sys_linux_amd64.s).
+    fn is_sigreturn(&mut self, begin: u64, length: u64) -> bool {
+        /// Traps fill what lies between functions.
+        const TRAP: u8 = 0xcc;
+        if !self.index.is_go() || length > guess::LONGEST as u64 || begin == 0 {
+            return false;
+        }
+        let wanted = self.image.machine.sigreturn();
+        let code = self.bytes(begin - 1, 1 + wanted.len() as u64);
+        code.split_first() == Some((&TRAP, wanted))
     }
 
     /// The byte before a function at `begin`, if it belongs to no other.

@@ -14,6 +14,7 @@ use object::read::elf::{
 use object::{Endianness, ReadCache, ReadRef};
 
 use super::bytes::{Bytes, InOrder};
+use super::pclntab::{self, GoFunction, Pclntab};
 
 /// Most bytes of unwind information that are read of one file.
 const MOST_FRAMES: u64 = 256 << 20;
@@ -92,12 +93,15 @@ pub(super) struct Image {
     pub(super) is_static: bool,
     /// The address of `.text`.
     pub(super) text: u64,
-    /// Where there is one, and no `.debug_frame` beside it.
+    /// Where there is one, and neither `.debug_frame` nor Go's own beside it.
     pub(super) table: Option<SearchTable>,
     /// Only where there is no table.
     pub(super) eh_frame: Option<Frames>,
     /// Likewise.
     pub(super) debug_frame: Option<Frames>,
+    /// Go's own table and the functions in it: its linker makes `.debug_frame` of
+    /// the same, which then is not read.
+    pub(super) go: Option<(Pclntab, Vec<GoFunction>)>,
 }
 
 type Header = FileHeader64<Endianness>;
@@ -131,12 +135,20 @@ impl Image {
         };
         let text = section(b".text").map_or(0, |section| section.sh_addr(endian));
         let bases = BaseAddresses::default().set_text(text);
-        let debug_frame = section(b".debug_frame").and_then(|section| {
+        let code = loaded(segments, endian, true);
+        let entry = header.e_entry(endian);
+        let go = [b".gopclntab".as_slice(), b".data.rel.ro.gopclntab"]
+            .into_iter()
+            .find_map(section)
+            .filter(|_| machine == Machine::X86_64)
+            .and_then(|section| go(section, endian, data, text, &code, entry));
+        let debug_frame = section(b".debug_frame").filter(|_| go.is_none());
+        let debug_frame = debug_frame.and_then(|section| {
             let data = contents(section, endian, data)?;
             let bases = bases.clone();
             (!data.is_empty()).then_some(Frames { data, bases })
         });
-        let table = if debug_frame.is_none() {
+        let table = if debug_frame.is_none() && go.is_none() {
             search_table(segments, endian, data)
         } else {
             None
@@ -155,10 +167,9 @@ impl Image {
         let interpreted = segments
             .iter()
             .any(|segment| segment.p_type(endian) == elf::PT_INTERP);
-        let entry = header.e_entry(endian);
         Some(Self {
             machine,
-            code: loaded(segments, endian, true),
+            code,
             loaded: loaded(segments, endian, false),
             entry,
             is_static: entry != 0 && !interpreted,
@@ -166,6 +177,7 @@ impl Image {
             table,
             eh_frame,
             debug_frame,
+            go,
         })
     }
 
@@ -311,6 +323,26 @@ fn search_table<'data, R: ReadRef<'data>>(
         header,
         frames: header.wrapping_add(4).wrapping_add_signed(frames),
     })
+}
+
+/// Go's table in `section`, and its functions.
+fn go<'data, R: ReadRef<'data>>(
+    section: &SectionHeader64<Endianness>,
+    endian: Endianness,
+    data: R,
+    text: u64,
+    code: &[Segment],
+    entry: u64,
+) -> Option<(Pclntab, Vec<GoFunction>)> {
+    let (offset, size) = section.file_range(endian)?;
+    let header = data.read_bytes_at(offset, pclntab::HEADER).ok()?;
+    let table = Pclntab::parse(header, offset, size, text)?;
+    if table.length() > MOST_FRAMES {
+        return None;
+    }
+    let functab = data.read_bytes_at(table.functions, table.length()).ok()?;
+    let functions = table.list(functab, code, entry);
+    (!functions.is_empty()).then_some((table, functions))
 }
 
 /// The bytes of a section, inflated if need be; `None` where they cannot be

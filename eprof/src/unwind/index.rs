@@ -10,6 +10,7 @@ use gimli::{
 use super::bytes::Blocks;
 use super::cfi;
 use super::image::{Frames, Image, Machine, SearchTable, Segment};
+use super::pclntab::Pclntab;
 
 /// Most functions of one file: ten times those of the largest known.
 const MOST_FUNCTIONS: usize = 4 << 20;
@@ -39,6 +40,8 @@ enum Place {
     EhFrame(usize),
     /// At this offset of `.debug_frame`.
     DebugFrame(usize),
+    /// In Go's own table, by the entry at this offset of the file.
+    Go(u64),
 }
 
 /// All functions.
@@ -50,6 +53,7 @@ pub(super) enum Index {
         functions: Vec<Function>,
         eh_frame: Option<Box<Frames>>,
         debug_frame: Option<Box<Frames>>,
+        go: Option<Pclntab>,
         /// Whether a signal handler returns to one of them.
         signal: bool,
     },
@@ -81,6 +85,14 @@ impl Index {
             let section = debug(&frames.data, image.machine);
             signal |= collect(&section, frames, Place::DebugFrame, &image.code, &mut all);
         }
+        let go = image.go.take().map(|(table, functions)| {
+            let room = MOST_FUNCTIONS.saturating_sub(all.len());
+            all.extend(functions.into_iter().take(room).map(|function| {
+                let (begin, place) = (function.begin, Place::Go(function.place));
+                (Function { begin, place }, function.end)
+            }));
+            table
+        });
         all.sort_by_key(|(function, _)| (function.begin, function.place));
         let mut last = 0;
         let mut functions = Vec::with_capacity(all.len());
@@ -94,6 +106,7 @@ impl Index {
             functions,
             eh_frame: eh_frame.map(Box::new),
             debug_frame: debug_frame.map(Box::new),
+            go,
             signal,
         }
     }
@@ -103,6 +116,11 @@ impl Index {
             Self::Searched(_) => false,
             Self::Listed { functions, .. } => functions.is_empty(),
         }
+    }
+
+    /// Whether functions are told by Go's own table.
+    pub(super) fn is_go(&self) -> bool {
+        matches!(self, Self::Listed { go: Some(_), .. })
     }
 
     /// The last function that begins at or before `from`, those that begin
@@ -167,6 +185,9 @@ impl Index {
             (Self::Listed { debug_frame, .. }, Place::DebugFrame(offset)) => {
                 let Frames { data, bases } = debug_frame.as_deref()?;
                 rows(&debug(data, image.machine), bases, offset, image, context)
+            }
+            (Self::Listed { go: Some(go), .. }, Place::Go(place)) => {
+                go.describe(blocks, image, place)
             }
             _ => None,
         };

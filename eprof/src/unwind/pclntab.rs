@@ -1,0 +1,364 @@
+//! What Go's linker says of its functions' frames, in `.gopclntab`: the program
+//! itself needs that table, so it is there where all else was stripped.
+//!
+//! The layout is that of Go 1.18 and later (runtime/symtab.go, `pcHeader` and
+//! `pcvalue`; runtime/runtime2.go, `_func`; cmd/link/internal/ld/pcln.go).
+
+use eprof_common::Rule;
+
+use super::bytes::Blocks;
+use super::compile::ROOT;
+use super::image::{Image, Segment};
+use super::index::Described;
+
+/// `go118magic` and `go120magic` of debug/gosym/pclntab.go.
+const GO_1_18: u32 = 0xffff_fff0;
+const GO_1_20: u32 = 0xffff_fff1;
+
+/// Bytes of `pcHeader` on a machine with words of eight bytes.
+pub(super) const HEADER: u64 = 72;
+
+/// Bytes of an entry of `functab`.
+const ENTRY: u64 = 8;
+
+/// `abi.FuncFlagTopFrame`: the outermost frame of its stack.
+const TOP_FRAME: u8 = 1;
+
+/// `abi.FuncFlagSPWrite`: moves the stack pointer in a way that the table does
+/// not tell.
+const MOVES: u8 = 2;
+
+/// Functions that go over to the stack of the scheduler, and call there
+/// (runtime/asm_amd64.s): what they call is the outermost of that stack.
+const SWITCHES: [&[u8]; 3] = [
+    b"runtime.mcall\0",
+    b"runtime.morestack\0",
+    b"runtime.systemstack\0",
+];
+
+/// The longest such function, in bytes.
+const LONGEST_SWITCH: u64 = 512;
+
+/// The longest table of one function that is read, in bytes: most have some ten.
+const LONGEST: usize = 64 << 10;
+
+/// The largest frame that is believed, in bytes: no goroutine's stack is larger
+/// (`maxstacksize` of runtime/stack.go).
+const LARGEST: i32 = 1 << 30;
+
+/// Where the parts of the table are.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) struct Pclntab {
+    /// Address that functions are counted from.
+    text: u64,
+    /// Whether the linker wrote that down.
+    is_certain: bool,
+    /// How many functions.
+    pub(super) count: u64,
+    /// Offset in the file of `functab`: for each function, its address and where
+    /// it is described; then the address at which the last one ends.
+    pub(super) functions: u64,
+    /// Offset in the file of the names.
+    names: u64,
+    /// Offset in the file of the frame sizes.
+    sizes: u64,
+    /// One past the end of all, likewise.
+    end: u64,
+    /// Where a function's flags are in its description.
+    flags: usize,
+}
+
+/// A function in `functab`.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) struct GoFunction {
+    /// Its first address.
+    pub(super) begin: u64,
+    /// One past its last.
+    pub(super) end: u64,
+    /// Offset in the file of its entry.
+    pub(super) place: u64,
+}
+
+impl Pclntab {
+    /// Of the section at `offset` of the file, which has `size` bytes and begins
+    /// with `header`; `text` is the address of `.text`, for where the linker did
+    /// not write down that of the first function. `None` where this is no table
+    /// of x86-64 that is known.
+    pub(super) fn parse(header: &[u8], offset: u64, size: u64, text: u64) -> Option<Self> {
+        let word = |number: usize| {
+            let bytes = header.get(number * 8..)?.first_chunk()?;
+            Some(u64::from_le_bytes(*bytes))
+        };
+        let (magic, form) = header.split_first_chunk::<4>()?;
+        let flags = match u32::from_le_bytes(*magic) {
+            GO_1_18 => 37,
+            GO_1_20 => 41,
+            _ => return None,
+        };
+        // Zeros, the length of the shortest instruction, that of a pointer.
+        if form.get(..4)? != [0, 0, 1, 8] {
+            return None;
+        }
+        let inside = |number| word(number).filter(|&inside| inside < size);
+        let (count, begin) = (word(1)?, word(3)?);
+        let functions = inside(8)?;
+        let room = (size - functions).checked_sub(ENTRY / 2)? / ENTRY;
+        (0 < count && count <= room).then_some(Self {
+            text: if begin == 0 { text } else { begin },
+            is_certain: begin != 0,
+            count,
+            functions: offset.checked_add(functions)?,
+            names: offset.checked_add(inside(4)?)?,
+            sizes: offset.checked_add(inside(7)?)?,
+            end: offset.checked_add(size)?,
+            flags,
+        })
+    }
+
+    /// The bytes of `functab`, from [`functions`](Self::functions) on.
+    pub(super) fn length(&self) -> u64 {
+        self.count * ENTRY + ENTRY / 2
+    }
+
+    /// The functions in `functab`, of which those are left out that do not lie in
+    /// `code`. None where the linker did not write down where they begin, and the
+    /// program does not begin in one of them: C's may come first.
+    pub(super) fn list(&self, functab: &[u8], code: &[Segment], entry: u64) -> Vec<GoFunction> {
+        let address = |place: usize| {
+            let bytes = functab.get(place..)?.first_chunk()?;
+            self.text.checked_add(u64::from(u32::from_le_bytes(*bytes)))
+        };
+        let all = (0..self.count).map_while(|number| {
+            let place = usize::try_from(number * ENTRY).ok()?;
+            Some(GoFunction {
+                begin: address(place)?,
+                end: address(place + ENTRY as usize)?,
+                place: self.functions + number * ENTRY,
+            })
+        });
+        let inside = |function: &GoFunction| {
+            let mut code = code.iter();
+            function.begin < function.end
+                && code.any(|one| one.address <= function.begin && function.end <= one.end())
+        };
+        let functions: Vec<_> = all.filter(inside).collect();
+        let begins_here = functions.iter().any(|function| function.begin == entry);
+        if self.is_certain || begins_here {
+            functions
+        } else {
+            Vec::new()
+        }
+    }
+
+    /// What is said of the function whose entry in `functab` is at `place`.
+    /// Code is read from `image`.
+    pub(super) fn describe(
+        &self,
+        blocks: &mut Blocks,
+        image: &Image,
+        place: u64,
+    ) -> Option<Described> {
+        let mut bytes = Vec::new();
+        blocks.read(place, (ENTRY + ENTRY / 2) as usize, &mut bytes)?;
+        let [entry, description, next] = words(&bytes)?;
+        let begin = self.text.checked_add(u64::from(entry))?;
+        let end = self.text.checked_add(u64::from(next))?;
+        let at = self.functions.checked_add(u64::from(description))?;
+        bytes.clear();
+        blocks.read(at, self.flags + 1, &mut bytes)?;
+        let [again, name, _, _, sizes] = words(&bytes)?;
+        if again != entry || begin >= end {
+            return None;
+        }
+        let flags = *bytes.get(self.flags)?;
+        if flags & TOP_FRAME != 0 {
+            let rows = vec![(begin, ROOT)];
+            return Some(Described { end, rows });
+        }
+        let mut rows = vec![(begin, Rule::of(Rule::NONE))];
+        if sizes != 0 {
+            let from = self.sizes.checked_add(u64::from(sizes))?;
+            let left = usize::try_from(self.end.saturating_sub(from)).unwrap_or(LONGEST);
+            bytes.clear();
+            blocks.read(from, left.min(LONGEST), &mut bytes)?;
+            rows = frames(&bytes, begin, end);
+        }
+        if flags & MOVES != 0 && end - begin <= LONGEST_SWITCH && self.switches(blocks, name) {
+            bytes.clear();
+            blocks.read(image.offset(begin)?, (end - begin) as usize, &mut bytes)?;
+            rows = with_roots(rows, &calls(begin, &bytes));
+        }
+        Some(Described { end, rows })
+    }
+
+    /// Whether the function whose name is number `name` is one of [`SWITCHES`].
+    fn switches(&self, blocks: &mut Blocks, name: u32) -> bool {
+        let mut bytes = Vec::new();
+        SWITCHES.iter().any(|wanted| {
+            bytes.clear();
+            let at = self.names.checked_add(u64::from(name));
+            let read = at.and_then(|at| blocks.read(at, wanted.len(), &mut bytes));
+            read.is_some() && bytes == *wanted
+        })
+    }
+}
+
+/// The last byte of each call in code at `begin`. No instruction
+/// that is interrupted begins there; what is looked up there has been called.
+fn calls(begin: u64, code: &[u8]) -> Vec<u64> {
+    (begin..)
+        .zip(code.windows(5))
+        .filter_map(|(at, bytes)| match bytes {
+            // call *%reg
+            [0xff, 0xd0..=0xd7, ..] => Some(at + 1),
+            [0xe8, ..] => Some(at + 4),
+            _ => None,
+        })
+        .collect()
+}
+
+/// `rows`, with none but the outermost frame at each of `places`.
+fn with_roots(rows: Vec<(u64, Rule)>, places: &[u64]) -> Vec<(u64, Rule)> {
+    let holds = |at: u64| {
+        let after = rows.partition_point(|&(from, _)| from <= at);
+        let row = after.checked_sub(1).and_then(|last| rows.get(last));
+        row.map_or(Rule::of(Rule::NONE), |&(_, rule)| rule)
+    };
+    let roots = places.iter().map(|&place| (place, ROOT));
+    let after = places.iter().map(|&place| (place + 1, holds(place + 1)));
+    let mut all: Vec<_> = roots.chain(after).chain(rows.iter().copied()).collect();
+    // The first of those at one address holds.
+    all.sort_by_key(|&(at, _)| at);
+    all.dedup_by_key(|&mut (at, _)| at);
+    all
+}
+
+/// The first words of a structure.
+fn words<const N: usize>(bytes: &[u8]) -> Option<[u32; N]> {
+    let (words, _) = bytes.as_chunks::<4>();
+    let words: &[[u8; 4]; N] = words.first_chunk()?;
+    Some(words.map(u32::from_le_bytes))
+}
+
+/// The rules of a function from `begin` to `end`, by a table of how far the stack
+/// pointer is below where it was at the beginning: pairs of a change of this, and
+/// of how many bytes of code that holds for (`step` of runtime/symtab.go).
+fn frames(table: &[u8], begin: u64, end: u64) -> Vec<(u64, Rule)> {
+    let mut bytes = table.iter().copied();
+    let (mut at, mut size) = (begin, -1_i32);
+    let mut rows = Vec::new();
+    while at < end {
+        let change = match number(&mut bytes) {
+            Some(0) if at > begin => break,
+            Some(change) => change,
+            None => break,
+        };
+        // The lowest bit is the sign.
+        size = size.wrapping_add(((change >> 1) ^ (change & 1).wrapping_neg()) as i32);
+        let rule = match size {
+            0..=LARGEST => Rule {
+                cfa_offset: size + 8,
+                ra_offset: -8,
+                // It has been saved, but not everywhere at the same place.
+                fp: if size > 0 {
+                    Rule::FP_LOST
+                } else {
+                    Rule::FP_SAME
+                },
+                ..Rule::of(Rule::CFA_SP)
+            },
+            _ => Rule::of(Rule::NONE),
+        };
+        rows.push((at, rule));
+        match number(&mut bytes) {
+            Some(length) if length > 0 => at = at.saturating_add(u64::from(length)),
+            _ => break,
+        }
+    }
+    if rows.is_empty() || at < end {
+        rows.push((at, Rule::of(Rule::NONE)));
+    }
+    rows
+}
+
+/// A number of seven bits per byte, the lowest first; all but the last have the
+/// highest bit.
+fn number(bytes: &mut impl Iterator<Item = u8>) -> Option<u32> {
+    let mut number = 0;
+    for shift in (0..32).step_by(7) {
+        let byte = bytes.next()?;
+        number |= u32::from(byte & 0x7f) << shift;
+        if byte & 0x80 == 0 {
+            return Some(number);
+        }
+    }
+    None
+}
+
+#[cfg(test)]
+#[allow(clippy::unwrap_used, reason = "a failed assumption is a failed test")]
+mod tests {
+    use super::*;
+
+    fn sizes(table: &[u8]) -> Vec<(u64, Option<i32>)> {
+        let rows = frames(table, 0x1000, 0x1100).into_iter();
+        rows.map(|(at, rule)| (at, (rule.cfa == Rule::CFA_SP).then_some(rule.cfa_offset)))
+            .collect()
+    }
+
+    #[test]
+    fn frames_grow_and_shrink() {
+        // 0 for 4 bytes, 24 for 200, 0 for 52.
+        let table = [2, 4, 48, 0xc8, 0x01, 47, 52, 0];
+        assert_eq!(
+            sizes(&table),
+            [(0x1000, Some(8)), (0x1004, Some(32)), (0x10cc, Some(8))]
+        );
+    }
+
+    #[test]
+    fn tables_that_end_too_early_say_nothing_of_the_rest() {
+        for (table, rows) in [
+            (&[][..], vec![(0x1000, None)]),
+            (&[2, 4], vec![(0x1000, Some(8)), (0x1004, None)]),
+            (&[2, 4, 0], vec![(0x1000, Some(8)), (0x1004, None)]),
+            (&[2, 0, 48, 4], vec![(0x1000, Some(8)), (0x1000, None)]),
+            (&[1, 4, 0], vec![(0x1000, None), (0x1004, None)]),
+            (&[0x80; 9], vec![(0x1000, None)]),
+        ] {
+            assert_eq!(sizes(table), rows, "{table:?}");
+        }
+    }
+
+    #[test]
+    fn what_is_called_on_another_stack_is_outermost() {
+        // mov %rdi,%rax; call *%rdi; ret
+        let code = [0x48, 0x89, 0xf8, 0xff, 0xd7, 0xc3, 0xcc, 0xcc, 0xcc];
+        let rows = with_roots(frames(&[2, 6, 0], 0x1000, 0x1006), &calls(0x1000, &code));
+        let roots = rows
+            .iter()
+            .map(|(at, rule)| (*at, rule.ra == Rule::RA_ROOT));
+        let roots: Vec<_> = roots.collect();
+        assert_eq!(roots, [(0x1000, false), (0x1004, true), (0x1005, false)]);
+    }
+
+    #[test]
+    fn other_tables_are_refused() {
+        let header = |magic: u32, form: [u8; 4], functions: u64| {
+            let words = [2_u64, 0, 0x40_1000, 0, 0, 0, 80, functions];
+            let head = [magic.to_le_bytes(), form].concat();
+            let rest = words.into_iter().flat_map(u64::to_le_bytes);
+            head.into_iter().chain(rest).collect::<Vec<u8>>()
+        };
+        let parse = |header: &[u8]| Pclntab::parse(header, 0x100, 200, 0);
+        let known = parse(&header(GO_1_20, [0, 0, 1, 8], 100)).unwrap();
+        assert_eq!(
+            (known.count, known.functions, known.text),
+            (2, 0x164, 0x40_1000)
+        );
+        assert_eq!(parse(&header(GO_1_20, [0, 0, 4, 8], 100)), None);
+        assert_eq!(parse(&header(GO_1_20, [0, 0, 1, 8], 190)), None, "no room");
+        assert_eq!(parse(&header(0xffff_fffa, [0, 0, 1, 8], 100)), None);
+        assert_eq!(parse(&header(GO_1_18, [0, 0, 1, 8], 100)[..70]), None);
+    }
+}
