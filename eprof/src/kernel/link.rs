@@ -141,24 +141,22 @@ fn create(name: &str, map: &Map, entries: u32, types: Option<&OwnedFd>) -> io::R
             value: map.def.btf_value_type_id,
         }),
     };
-    let created = bpf::create_map(
-        name,
-        &MapShape {
-            map_type: map.map_type(),
-            key_size: map.key_size(),
-            value_size: match map.map_type() {
-                RING => 0,
-                _ => map.value_size(),
-            },
-            entries,
-            flags: map.map_flags(),
-            inner: inner.as_ref().map(|inner| inner.as_fd()),
-            types: typed,
+    let shape = MapShape {
+        map_type: map.map_type(),
+        key_size: map.key_size(),
+        value_size: match map.map_type() {
+            RING => 0,
+            _ => map.value_size(),
         },
-    )?;
-    if !map.data().is_empty() {
-        bpf::set_first(created.as_fd(), map.data())?;
-    }
+        entries,
+        flags: map.map_flags(),
+        inner: inner.as_ref().map(|inner| inner.as_fd()),
+        types: typed,
+    };
+    let created = match map.data() {
+        [] => bpf::create_map(name, &shape)?,
+        data => bpf::create_filled(name, &shape, data)?,
+    };
     if map.section_kind() == EbpfSectionKind::Rodata {
         bpf::freeze(created.as_fd())?;
     }

@@ -39,15 +39,15 @@ impl KernelNames {
             entries: 1,
             ..MapShape::default()
         };
-        let format = bpf::create_map(
+        let format = bpf::create_filled(
             "FORMAT",
             &MapShape {
                 value_size: size_of_val(&FORMAT) as u32,
                 flags: READ_ONLY,
                 ..array
             },
+            &FORMAT,
         )?;
-        bpf::set_first(format.as_fd(), &FORMAT)?;
         bpf::freeze(format.as_fd())?;
         let name = bpf::create_map(
             "NAME",
