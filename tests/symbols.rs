@@ -13,6 +13,8 @@
 mod debug_files;
 #[path = "symbols/generated.rs"]
 mod generated;
+#[path = "symbols/go.rs"]
+mod go;
 #[path = "symbols/hostile.rs"]
 mod hostile;
 #[path = "symbols/identity.rs"]

@@ -6,6 +6,7 @@ use std::path::{Path, PathBuf};
 use blazesym::symbolize::source::{Elf, Source};
 use blazesym::symbolize::{CodeInfo, Input, Symbolized, Symbolizer};
 
+use super::go_names;
 use super::outline::address;
 use crate::recording::{FrameId, Line, Lines, Segment, Symbol};
 
@@ -48,6 +49,11 @@ pub(super) fn look_up(
         if failed {
             // Broken debug information must not hide the symbol table.
             left = one_file(file, false, segments, &left, found).0;
+        }
+    }
+    for file in files {
+        if let (Names::Whole(path), false) = (file, left.is_empty()) {
+            left = go_names::look_up(path, segments, &left, found);
         }
     }
     left.len()

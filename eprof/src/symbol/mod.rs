@@ -3,6 +3,7 @@
 
 mod debuginfod;
 mod generated;
+mod go_names;
 mod identity;
 mod jitdump;
 mod kernel_names;

@@ -21,7 +21,7 @@ pub mod image;
 mod index;
 mod layout;
 mod live;
-mod pclntab;
+pub(crate) mod pclntab;
 pub mod store;
 pub mod table;
 mod trampoline;

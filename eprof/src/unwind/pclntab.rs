@@ -6,7 +6,7 @@
 
 use eprof_common::Rule;
 
-use super::bytes::Blocks;
+use super::bytes::{Blocks, Bytes};
 use super::compile::ROOT;
 use super::image::{Image, Segment};
 use super::index::Described;
@@ -35,6 +35,9 @@ const SWITCHES: [&[u8]; 3] = [
     b"runtime.morestack\0",
     b"runtime.systemstack\0",
 ];
+
+/// The longest name that is read, in bytes.
+const LONGEST_NAME: usize = 4 << 10;
 
 /// The longest such function, in bytes.
 const LONGEST_SWITCH: u64 = 512;
@@ -203,6 +206,51 @@ impl Pclntab {
     }
 }
 
+/// The names of a program's functions.
+pub(crate) struct GoNames {
+    blocks: Blocks,
+    table: Pclntab,
+    /// In order of address.
+    functions: Vec<GoFunction>,
+}
+
+impl GoNames {
+    /// Those of an ELF file; `None` where it has no table of Go's.
+    pub(crate) fn open(bytes: Box<dyn Bytes>) -> Option<Self> {
+        let (table, mut functions) = Image::parse(&*bytes)?.go?;
+        functions.sort_by_key(|function| function.begin);
+        Some(Self {
+            blocks: Blocks::new(bytes),
+            table,
+            functions,
+        })
+    }
+
+    /// The name of the function at an address.
+    pub(crate) fn name(&mut self, address: u64) -> Option<String> {
+        let after = self.functions.partition_point(|one| one.begin <= address);
+        let function = self.functions.get(after.checked_sub(1)?)?;
+        if address >= function.end {
+            return None;
+        }
+        let mut bytes = Vec::new();
+        self.blocks
+            .read(function.place, ENTRY as usize, &mut bytes)?;
+        let [entry, description] = words(&bytes)?;
+        let at = self.table.functions.checked_add(u64::from(description))?;
+        bytes.clear();
+        self.blocks.read(at, ENTRY as usize, &mut bytes)?;
+        let [again, name] = words(&bytes)?;
+        let at = self.table.names.checked_add(u64::from(name))?;
+        let left = usize::try_from(self.table.end.saturating_sub(at)).ok()?;
+        bytes.clear();
+        self.blocks.read(at, left.min(LONGEST_NAME), &mut bytes)?;
+        let end = bytes.iter().position(|&byte| byte == 0)?;
+        let name = bytes.get(..end).filter(|name| !name.is_empty())?;
+        (again == entry).then(|| String::from_utf8_lossy(name).into_owned())
+    }
+}
+
 /// The last byte of each call in code at `begin`. No instruction
 /// that is interrupted begins there; what is looked up there has been called.
 fn calls(begin: u64, code: &[u8]) -> Vec<u64> {
@@ -360,5 +408,27 @@ mod tests {
         assert_eq!(parse(&header(GO_1_20, [0, 0, 1, 8], 190)), None, "no room");
         assert_eq!(parse(&header(0xffff_fffa, [0, 0, 1, 8], 100)), None);
         assert_eq!(parse(&header(GO_1_18, [0, 0, 1, 8], 100)[..70]), None);
+    }
+
+    proptest::proptest! {
+        #[test]
+        fn names_of_noise(bytes: Vec<u8>, near in 0_u64..40, far: u64, text: u64) {
+            for (functions, names) in [(near, near / 2), (far, near), (near, far)] {
+                let table = Pclntab {
+                    text,
+                    is_certain: true,
+                    count: 1,
+                    functions,
+                    names,
+                    sizes: 0,
+                    end: far,
+                    flags: 41,
+                };
+                let function = GoFunction { begin: 0, end: u64::MAX, place: functions };
+                let blocks = Blocks::new(Box::new(bytes.clone()));
+                GoNames { blocks, table, functions: vec![function] }.name(7);
+                table.list(&bytes, &[], 0);
+            }
+        }
     }
 }
