@@ -24,10 +24,19 @@ struct Thread {
     /// when that was.
     last: (Vec<StackId>, Vec<u64>),
     last_at: During,
+    found: Found,
     /// Σ e²/n over stretches of energy e and n samples, µJ², by pool of
     /// meters and by meter.
     squares: BTreeMap<(usize, MeterId), f64>,
     sampled: f64,
+}
+
+/// Where the rows of some stacks of a thread are: usually each meter asks for
+/// the same ones, one after the other.
+#[derive(Clone, Debug, Default)]
+struct Found {
+    stacks: Vec<StackId>,
+    places: Vec<usize>,
 }
 
 /// All threads' stacks.
@@ -44,8 +53,6 @@ struct Charges {
     rows: Vec<StackCharge>,
     /// Energy of threads that were never sampled.
     without: BTreeMap<TaskId, Price>,
-    /// The rows of the stacks at hand.
-    found: Vec<usize>,
     marginals: Split,
     bases: Split,
 }
@@ -68,11 +75,20 @@ impl Charges {
     /// Finds the rows of a thread's stacks. They are far apart in memory: where
     /// they are is found out for all of them first, so that processors can
     /// fetch many at a time.
-    fn find(&mut self, task: TaskId, stacks: impl Iterator<Item = StackId>) {
-        let mut found = std::mem::take(&mut self.found);
-        found.clear();
-        found.extend(stacks.map(|stack| self.place(task, stack)));
-        self.found = found;
+    fn find(
+        &mut self,
+        task: TaskId,
+        stacks: impl Iterator<Item = StackId> + Clone,
+        found: &mut Found,
+    ) {
+        if found.stacks.iter().copied().eq(stacks.clone()) {
+            return;
+        }
+        found.stacks.clear();
+        found.stacks.extend(stacks);
+        found.places.clear();
+        let places = found.stacks.iter().map(|&stack| self.place(task, stack));
+        found.places.extend(places);
     }
 
     /// Splits `price` over the stacks of a thread, and tells what each pays.
@@ -80,7 +96,7 @@ impl Charges {
         &mut self,
         task: TaskId,
         price: Price,
-        counts: Counts<'_>,
+        (counts, found): (Counts<'_>, &mut Found),
         mut tell: impl FnMut(&StackCharge),
     ) {
         let mut tell = |stack, price, samples| {
@@ -98,7 +114,7 @@ impl Charges {
             }
             return;
         }
-        self.find(task, counts.stacks.iter().copied());
+        self.find(task, counts.stacks.iter().copied(), found);
         // The baseline's part apart, so that full is never less than marginal.
         let base = Microjoules(price.full.0.saturating_sub(price.marginal.0));
         let marginals = self.marginals.apportion(price.marginal, counts.weights);
@@ -106,7 +122,7 @@ impl Charges {
         let shares = marginals.iter().zip(bases);
         let stacks = counts.stacks.iter().zip(counts.counts);
         for ((&place, (&stack, &count)), (&marginal, &base)) in
-            self.found.iter().zip(stacks).zip(shares)
+            found.places.iter().zip(stacks).zip(shares)
         {
             let price = Price {
                 full: marginal + base,
@@ -138,8 +154,9 @@ impl Stacks {
     /// are.
     pub(super) fn count(&mut self, task: TaskId, samples: &[SampleCount]) {
         let charges = &mut self.charges;
-        charges.find(task, samples.iter().map(|of| of.stack));
-        for (&place, sample) in charges.found.iter().zip(samples) {
+        let found = &mut self.threads.entry(task).or_default().found;
+        charges.find(task, samples.iter().map(|of| of.stack), found);
+        for (&place, sample) in found.places.iter().zip(samples) {
             if let Some(row) = charges.rows.get_mut(place) {
                 row.samples = row.samples.saturating_add(sample.count.into());
             }
@@ -169,7 +186,8 @@ impl Stacks {
         let energy = whole.full.0 as f64;
         thread.sampled += energy;
         *thread.squares.entry((pool, meter)).or_default() += energy * energy / taken as f64;
-        self.charges.put(task, whole, counts, tell);
+        let found = &mut thread.found;
+        self.charges.put(task, whole, (counts, found), tell);
         let (stacks, weights) = &mut thread.last;
         stacks.clear();
         stacks.extend_from_slice(counts.stacks);
@@ -202,7 +220,7 @@ impl Stacks {
     /// stretch; a thread that was never sampled keeps its energy on a row
     /// without a stack.
     pub(super) fn finish(mut self, watch: &mut (impl Watch + ?Sized)) -> Vec<StackCharge> {
-        for (&task, thread) in &self.threads {
+        for (&task, thread) in &mut self.threads {
             let (stacks, weights) = &thread.last;
             let counts = Counts {
                 stacks,
@@ -211,6 +229,7 @@ impl Stacks {
                 weights,
             };
             let tell = |charge: &StackCharge| watch.stack(thread.last_at, charge);
+            let counts = (counts, &mut thread.found);
             self.charges.put(task, thread.carried, counts, tell);
         }
         self.charges.rows()

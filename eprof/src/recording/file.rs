@@ -5,11 +5,10 @@ use std::io::{self, BufReader, Read};
 use std::os::unix::fs::FileExt;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
-use std::sync::mpsc::Receiver;
 
 use crate::error::{Error, ErrorKind, Result};
 
-use super::ahead::ahead;
+use super::ahead::{Ahead, ahead};
 use super::catalog::Catalog;
 use super::read::Reader;
 use super::record::{Header, IntervalRecord, Record};
@@ -125,7 +124,7 @@ fn name(path: &Path, error: Error) -> Error {
 /// The intervals of a [`RecordingFile`].
 #[derive(Debug)]
 pub struct Intervals {
-    ahead: Receiver<Option<Result<IntervalRecord>>>,
+    ahead: Ahead<Result<IntervalRecord>>,
     done: bool,
 }
 
@@ -136,7 +135,7 @@ impl Iterator for Intervals {
         if self.done {
             return None;
         }
-        let item = self.ahead.recv().unwrap_or_else(|_| {
+        let item = self.ahead.next().unwrap_or_else(|| {
             Some(Err(Error::new(
                 ErrorKind::Internal,
                 "the thread that reads the recording has died",
