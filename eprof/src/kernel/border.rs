@@ -6,8 +6,8 @@ use std::sync::atomic::fence;
 
 use eprof_common::{Cell, Control, CpuCell, CpuState, cpu};
 
+use super::account::CpuAccount;
 use super::cell;
-use super::event::CpuAccount;
 use super::program::Program;
 use super::shared::Shared;
 use crate::clock;

@@ -5,7 +5,7 @@ use std::sync::atomic::Ordering::Relaxed;
 
 use eprof_common::Cell;
 
-use super::event::Signals;
+use super::account::Signals;
 use super::shared::Shared;
 use crate::unit::Nanos;
 

@@ -1,6 +1,7 @@
 //! The kernel side, as user space sees it: load, attach, close an interval,
 //! drain. Knows nothing of joules.
 
+pub mod account;
 mod border;
 mod bpf;
 mod btf;
@@ -27,21 +28,23 @@ mod sample;
 mod sampling;
 mod settings;
 mod shared;
+pub mod stack;
 mod tables;
 mod tracepoint;
 pub mod trust;
 mod unwinding;
 mod urgency;
 
-pub use counting::{CountedEvent, Counting};
-pub use event::{
-    Beyond, COUNTERS, Counter, CpuAccount, Inode, IntervalAccounts, KernelEvent, Loss, Mapping,
-    Sample, Signals, StackCopy, StackEnd, Task, TaskId, ThreadAccount, ZoneId,
+pub use account::{
+    COUNTERS, Counter, CpuAccount, IntervalAccounts, Signals, ThreadAccount, ZoneId,
 };
+pub use counting::{CountedEvent, Counting};
+pub use event::{Inode, KernelEvent, Loss, Mapping, Sample, Task, TaskId};
 pub use mapping::Sideband;
 pub use names::KernelNames;
 pub use probe::Probe;
 pub use settings::Settings;
+pub use stack::{Beyond, StackCopy, StackEnd};
 pub use tables::{Coming as ComingChunk, KernelChunk, KernelTables};
 pub use unwinding::Unwinding;
 pub use urgency::Urgency;

@@ -6,9 +6,9 @@ use perf_event::events::{Dynamic, Event, Hardware};
 use perf_event::{Builder, Counter as PerfCounter, ReadFormat};
 use perf_event_open_sys::bindings::{PERF_TYPE_HARDWARE, perf_event_attr};
 
+use super::account::{Counter, CpuAccount};
 use super::bpf;
 use super::counting::{CountedEvent, Counting};
-use super::event::{Counter, CpuAccount};
 use super::trust::{self, CounterState, Pulse};
 use crate::caveat::Caveat;
 use crate::host::CorePmu;

@@ -10,8 +10,9 @@ use eprof_common::table::MAX_REGIONS;
 use eprof_common::{Control, CpuState, Region, Space};
 use perf_event::Counter as PerfCounter;
 
+use super::account::{Counter, IntervalAccounts};
 use super::doorbell::Doorbell;
-use super::event::{Counter, IntervalAccounts, KernelEvent, Loss, Sample, TaskId};
+use super::event::{KernelEvent, Loss, Sample, TaskId};
 use super::link::Linked;
 use super::load::{self, Loaded, refusal};
 use super::pmu::{self, Counters};

@@ -11,8 +11,9 @@ use std::sync::atomic::Ordering::{Acquire, Relaxed, Release, SeqCst};
 
 use eprof_common::{Cell, Control, Slot, Space, slot::EMPTY};
 
+use super::account::{ThreadAccount, ZoneId};
 use super::cell;
-use super::event::{KernelEvent, Task, TaskId, ThreadAccount, ZoneId};
+use super::event::{KernelEvent, Task, TaskId};
 use super::shared::Shared;
 use crate::unit::Timestamp;
 

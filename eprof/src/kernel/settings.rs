@@ -2,8 +2,8 @@
 
 use std::path::PathBuf;
 
+use super::account::Counter;
 use super::counting::Counting;
-use super::event::Counter;
 use super::unwinding::Unwinding;
 use crate::host::{CorePmu, SysRoot, cores};
 use crate::recording::Zone;

@@ -2,7 +2,7 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 
-use super::event::Counter;
+use super::account::Counter;
 use crate::caveat::Caveat;
 use crate::unit::Nanos;
 
