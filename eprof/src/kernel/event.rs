@@ -53,7 +53,7 @@ pub struct Sample {
     /// Time since the thread's last sample on this CPU, or since it was
     /// switched in there, whichever is later.
     pub spent: Nanos,
-    /// Events by [`Counter`] since then.
+    /// Events by [`Counter`](super::Counter) since then.
     pub counts: [u64; COUNTERS],
     /// Kernel frames, leaf first.
     pub kernel: Vec<u64>,
