@@ -161,7 +161,8 @@ pub fn near() -> u32 {
     PIECES.load() / 2
 }
 
-/// Whether there is room for large samples: three quarters of the ring are empty.
+/// Whether there is room for large samples: three quarters of the ring are empty. Where eprof
+/// falls behind, large ones would make it worse.
 #[inline(always)]
 pub fn has_room() -> bool {
     let query = |what| {

@@ -177,13 +177,18 @@ pub unsafe fn copy(scratch: *mut Scratch) -> WalkEnd {
             sp: anchor_sp,
             fp: anchor_fp,
         } = (*scratch).anchor;
-        let wanted = (*scratch).wanted;
+        let has_room = map::has_room();
+        let wanted = if has_room {
+            (*scratch).wanted
+        } else {
+            map::near()
+        };
         let from = sp & !(PIECE as u64 - 1);
         let skipped = first_piece(from);
         let near = from + u64::from(skipped) * PIECE as u64;
         // Where nothing can be read, there is no stack.
         let pieces = copy_near(near, wanted);
-        let outer = if pieces > 0 && (*scratch).outer > 0 && map::has_room() {
+        let outer = if pieces > 0 && (*scratch).outer > 0 && has_room {
             copy_outer(near, near + u64::from(pieces) * PIECE as u64, pieces)
         } else {
             0
@@ -243,6 +248,14 @@ unsafe fn piece(scratch: *mut Scratch, number: u32, address: u64) -> bool {
     }
 }
 
+/// Whether place `number` is not one of the first `most`. Not seen by the compiler,
+/// which would count up to the smaller of two bounds then: Linux 6.1 does not see
+/// the end of such a loop.
+#[inline(always)]
+fn beyond(number: u32, most: u64) -> bool {
+    map::bounded::<{ map::PIECE_MASK }>(number) >= most
+}
+
 /// This CPU's.
 #[inline(always)]
 fn scratch() -> Option<*mut Scratch> {
@@ -273,7 +286,7 @@ pub extern "C" fn copy_near(from: u64, wanted: u32) -> u32 {
     while number < MAX_PIECES as u32 {
         let address = from.wrapping_add(u64::from(number) * PIECE as u64);
         // SAFETY: `scratch` belongs to this CPU.
-        if number >= wanted || !unsafe { piece(scratch, number, address) } {
+        if beyond(number, u64::from(wanted)) || !unsafe { piece(scratch, number, address) } {
             break;
         }
         number += 1;
@@ -302,7 +315,7 @@ pub extern "C" fn copy_outer(from: u64, to: u64, pieces: u32) -> u32 {
     while number < MAX_OUTER as u32 {
         let address = end.wrapping_sub(u64::from(number + 1) * PIECE as u64);
         // SAFETY: as above.
-        if u64::from(number) >= most || !unsafe { piece(scratch, pieces + number, address) } {
+        if beyond(number, most) || !unsafe { piece(scratch, pieces + number, address) } {
             break;
         }
         number += 1;

@@ -40,7 +40,7 @@ pub unsafe fn up(scratch: *mut Scratch) -> (WalkEnd, bool) {
         }
         let thread = (*scratch).header.serial;
         anchor::begin(thread);
-        let mut end = WalkEnd(walk_on());
+        let mut end = run(scratch);
         let gap = end == WalkEnd::PENDING;
         if gap {
             let (registers, before) = ((*scratch).registers, (*scratch).frames);
@@ -49,7 +49,7 @@ pub unsafe fn up(scratch: *mut Scratch) -> (WalkEnd, bool) {
             let (near, far) = (map::near(), map::PIECES.load());
             (*scratch).wanted = near;
             if anchor::resume(0, near) > 0 {
-                end = WalkEnd(walk_on());
+                end = run(scratch);
                 (*scratch).registers = registers;
             }
             if !matches!(end, WalkEnd::ROOT | WalkEnd::DEEP) {
@@ -58,7 +58,7 @@ pub unsafe fn up(scratch: *mut Scratch) -> (WalkEnd, bool) {
                 (*scratch).anchor = Anchor::default();
                 end = WalkEnd::PENDING;
                 if anchor::resume(near, far) > 0 {
-                    end = WalkEnd(walk_on());
+                    end = run(scratch);
                     (*scratch).registers = registers;
                 }
                 if end == WalkEnd::PENDING {
@@ -76,16 +76,11 @@ pub unsafe fn up(scratch: *mut Scratch) -> (WalkEnd, bool) {
     }
 }
 
-/// Walks from the registers in this CPU's scratch; gives how that ended. A global
-/// function as [`last_region`] is one.
-#[unsafe(no_mangle)]
-#[inline(never)]
-pub extern "C" fn walk_on() -> u32 {
-    let Some(scratch) = map::here().and_then(|here| map::SCRATCH.get_ptr_mut(here.number)) else {
-        return WalkEnd::PENDING.0;
-    };
-    // SAFETY: `scratch` belongs to this CPU; the callback has the type that the
-    // helper wants.
+/// # Safety
+/// `scratch` belongs to this CPU.
+#[inline(always)]
+unsafe fn run(scratch: *mut Scratch) -> WalkEnd {
+    // SAFETY: by the caller; the callback has the type that the helper wants.
     unsafe {
         (*scratch).end = WalkEnd::DEEP.0;
         bpf_loop(
@@ -94,7 +89,7 @@ pub extern "C" fn walk_on() -> u32 {
             core::ptr::null_mut(),
             0,
         );
-        (*scratch).end
+        WalkEnd((*scratch).end)
     }
 }
 
