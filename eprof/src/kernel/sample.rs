@@ -109,11 +109,10 @@ fn copy(bytes: &[u8], skipped: u32, copied: usize) -> Option<StackCopy> {
     let pieces = rest.get(..copied.checked_mul(PIECE)?)?;
     let near = copied.checked_sub(outer)?;
     let (bytes, outermost_first) = pieces.split_at_checked(near * PIECE)?;
-    let outer: Vec<u8> = outermost_first
-        .rchunks_exact(PIECE)
-        .flatten()
-        .copied()
-        .collect();
+    let mut outer = Vec::with_capacity(outermost_first.len());
+    for piece in outermost_first.rchunks_exact(PIECE) {
+        outer.extend_from_slice(piece);
+    }
     Some(StackCopy {
         process: 0,
         thread: 0,
