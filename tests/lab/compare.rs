@@ -126,6 +126,7 @@ fn outcome(scenario: &Scenario, name: &str, directory: &Path) -> Outcome {
         report: Report(report),
         truth: Truth::read(directory),
     };
+    outcome.failure = run.lesser();
     outcome.weights = run.report.0["source"]["weights"]
         .as_str()
         .unwrap_or("?")
@@ -244,12 +245,20 @@ impl Run<'_> {
         Report(either.expect("a report"))
     }
 
+    fn has_caveat(&self, code: &str) -> bool {
+        let mut caveats = self.report.rows("caveats").iter();
+        caveats.any(|caveat| caveat["code"] == code)
+    }
+
+    /// What the kernel of the guest refused, although it can do it.
+    fn lesser(&self) -> Option<String> {
+        let codes = ["no-btf", "stack-copies", "frame-pointers-only"];
+        let code = codes.into_iter().find(|code| self.has_caveat(code))?;
+        Some(format!("there is the caveat {code}"))
+    }
+
     fn said(&self, code: &str) -> Figure {
-        let said = self
-            .report
-            .rows("caveats")
-            .iter()
-            .any(|caveat| caveat["code"] == code);
+        let said = self.has_caveat(code);
         Figure {
             column: Column::Unsaid,
             value: f64::from(u8::from(!said)),
