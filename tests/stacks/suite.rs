@@ -202,10 +202,15 @@ pub fn all() -> Vec<Program> {
         let flags = &["-O2", "-fcf-protection", NO_FP];
         programs.push(c("C -O2 -fcf-protection", &["chain.c"], flags, &[CHAIN]));
         let chain: &[&str] = &["main", "alpha", "beta", "gamma_", "delta"];
-        let flags = &["-O2", NO_FP];
-        let mut made = c("trampolines of CPython", &["trampoline.c"], flags, &[chain]);
-        made.demand.jit = true;
-        programs.push(made);
+        let plain: &[&str] = &["-O2", NO_FP, "-fcf-protection=none"];
+        for (name, flags) in [
+            ("trampolines of CPython", plain),
+            ("the same, with -fcf-protection", flags),
+        ] {
+            let mut made = c(name, &["trampoline.c"], flags, &[chain]);
+            made.demand.jit = true;
+            programs.push(made);
+        }
     }
     programs.extend(system::all());
     programs

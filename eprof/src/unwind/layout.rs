@@ -182,20 +182,22 @@ fn regions(
             pages: 0,
         };
         let region = match code {
-            None if live.as_ref().is_some_and(|live| live.has_trampoline(begin)) => {
-                found.trampolines = true;
-                match trampolines {
-                    None => plain(Region::PENDING),
-                    Some(page) => Region {
-                        begin,
-                        end,
-                        bias: begin,
-                        page,
-                        pages: trampoline::PAGES,
-                    },
+            None => match live.as_ref().and_then(|live| live.trampoline(begin)) {
+                None => plain(Region::NO_TABLE),
+                Some(kind) => {
+                    found.trampolines = true;
+                    match trampolines {
+                        None => plain(Region::PENDING),
+                        Some(first) => Region {
+                            begin,
+                            end,
+                            bias: begin,
+                            page: kind.page_of(first),
+                            pages: trampoline::PAGES,
+                        },
+                    }
                 }
-            }
-            None => plain(Region::NO_TABLE),
+            },
             Some((object, offset)) => match table(object) {
                 None => {
                     found.missing.push(object);

@@ -33,11 +33,11 @@ impl Live {
         })
     }
 
-    /// Whether there is a trampoline at an address.
-    pub(super) fn has_trampoline(&self, address: u64) -> bool {
+    /// The kind of the trampoline at an address, if there is one.
+    pub(super) fn trampoline(&self, address: u64) -> Option<trampoline::Kind> {
         let mut code = [0; trampoline::STEP];
-        let read = self.read_at(address, &mut code);
-        read.is_some() && trampoline::is_one(&code)
+        self.read_at(address, &mut code)?;
+        trampoline::Kind::of(&code)
     }
 
     /// The word at an address.

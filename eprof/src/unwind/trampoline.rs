@@ -16,38 +16,80 @@ pub(super) const STEP: usize = 16;
 /// and arenas may lie side by side.
 pub(super) const PAGES: u32 = 16;
 
+/// endbr64
+const MARK: [u8; 4] = [0xf3, 0x0f, 0x1e, 0xfa];
+
 /// sub $8,%rsp; call *%rcx; add $8,%rsp; ret
 const CODE: [u8; 11] = [
     0x48, 0x83, 0xec, 0x08, 0xff, 0xd1, 0x48, 0x83, 0xc4, 0x08, 0xc3,
 ];
 
-/// After the first instruction, eight bytes more are taken; before the last,
-/// they are given back.
+/// After the first instruction of [`CODE`], eight bytes more are taken; before
+/// the last, they are given back.
 const TAKEN: std::ops::Range<usize> = 4..10;
 
-/// Whether `bytes`, at a multiple of [`STEP`], are a trampoline.
-pub(super) fn is_one(bytes: &[u8; STEP]) -> bool {
-    cfg!(target_arch = "x86_64") && bytes.starts_with(&CODE)
+/// How CPython was compiled.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) enum Kind {
+    /// Without `-fcf-protection`.
+    Plain,
+    /// With it: a mark says that code may be jumped to.
+    Marked,
 }
 
-/// The rule so many bytes from the beginning of one.
-pub(super) fn rule(offset: u64) -> Rule {
-    let taken = TAKEN.contains(&(offset as usize % STEP));
-    Rule {
-        cfa_offset: if taken { 16 } else { 8 },
-        ra_offset: -8,
-        ..Rule::of(Rule::CFA_SP)
+impl Kind {
+    /// All kinds.
+    pub(super) const ALL: [Self; 2] = [Self::Plain, Self::Marked];
+
+    /// The kind of the trampoline that `bytes`, at a multiple of [`STEP`], are;
+    /// `None` if they are none.
+    pub(super) fn of(bytes: &[u8; STEP]) -> Option<Self> {
+        if !cfg!(target_arch = "x86_64") {
+            return None;
+        }
+        match bytes.strip_prefix(&MARK) {
+            Some(rest) => rest.starts_with(&CODE).then_some(Self::Marked),
+            None => bytes.starts_with(&CODE).then_some(Self::Plain),
+        }
     }
-}
 
-/// A page of them.
-pub(super) fn page() -> PageRows {
-    let begins = (0..1_u32 << PAGE_BITS).step_by(STEP);
-    let rows = begins.flat_map(|begin| [TAKEN.start, TAKEN.end].map(|at| begin + at as u32));
-    [0].into_iter()
-        .chain(rows)
-        .map(|at| (at as u16, rule(u64::from(at))))
-        .collect()
+    /// Of the pages for all kinds, of which the first is `first`, the first for
+    /// this one.
+    pub(super) fn page_of(self, first: u32) -> u32 {
+        match self {
+            Self::Plain => first,
+            Self::Marked => first.saturating_add(PAGES),
+        }
+    }
+
+    /// Where in a trampoline eight bytes more are taken.
+    fn taken(self) -> std::ops::Range<usize> {
+        match self {
+            Self::Plain => TAKEN,
+            Self::Marked => MARK.len() + TAKEN.start..MARK.len() + TAKEN.end,
+        }
+    }
+
+    /// The rule so many bytes from the beginning of one.
+    pub(super) fn rule(self, offset: u64) -> Rule {
+        let taken = self.taken().contains(&(offset as usize % STEP));
+        Rule {
+            cfa_offset: if taken { 16 } else { 8 },
+            ra_offset: -8,
+            ..Rule::of(Rule::CFA_SP)
+        }
+    }
+
+    /// A page of them.
+    pub(super) fn page(self) -> PageRows {
+        let begins = (0..1_u32 << PAGE_BITS).step_by(STEP);
+        let taken = self.taken();
+        let rows = begins.flat_map(|begin| [taken.start, taken.end].map(|at| begin + at as u32));
+        [0].into_iter()
+            .chain(rows)
+            .map(|at| (at as u16, self.rule(u64::from(at))))
+            .collect()
+    }
 }
 
 #[cfg(test)]
@@ -56,15 +98,36 @@ mod tests {
 
     #[test]
     fn a_page_says_of_each_byte_what_a_trampoline_does_there() {
-        let rows = page();
-        assert!(rows.windows(2).all(|pair| pair[0].0 < pair[1].0));
-        for at in 0..=u16::MAX {
-            let next = rows.partition_point(|&(from, _)| from <= at);
-            let (_, rule) = rows[next - 1];
-            assert_eq!(rule, super::rule(u64::from(at)));
-            // The stack pointer has moved between the two instructions.
-            let moved = (4..10).contains(&(at % 16));
-            assert_eq!(rule.cfa_offset, if moved { 16 } else { 8 }, "{at}");
+        for kind in Kind::ALL {
+            let rows = kind.page();
+            assert!(rows.windows(2).all(|pair| pair[0].0 < pair[1].0));
+            for at in 0..=u16::MAX {
+                let next = rows.partition_point(|&(from, _)| from <= at);
+                let (_, rule) = rows[next - 1];
+                assert_eq!(rule, kind.rule(u64::from(at)));
+                // The stack pointer has moved between the two instructions.
+                let moved = match kind {
+                    Kind::Plain => 4..10,
+                    Kind::Marked => 8..14,
+                };
+                let moved = moved.contains(&(at % 16));
+                assert_eq!(rule.cfa_offset, if moved { 16 } else { 8 }, "{at}");
+            }
         }
+    }
+
+    #[test]
+    fn trampolines_of_both_kinds_are_recognised() {
+        // As Debian's python3.13 makes it.
+        let marked = [
+            0xf3, 0x0f, 0x1e, 0xfa, 0x48, 0x83, 0xec, 8, 0xff, 0xd1, 0x48, 0x83, 0xc4, 8, 0xc3, 0,
+        ];
+        assert_eq!(Kind::of(&marked), Some(Kind::Marked));
+        let mut plain = [0; STEP];
+        plain[..12].copy_from_slice(&marked[4..]);
+        assert_eq!(Kind::of(&plain), Some(Kind::Plain));
+        let mut cut = marked;
+        cut[14] = 0;
+        assert_eq!(Kind::of(&cut), None);
     }
 }

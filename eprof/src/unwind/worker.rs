@@ -14,7 +14,7 @@ use super::bytes::Unchanged;
 use super::live::Live;
 use super::store::{Refusal, Store};
 use super::table::Table;
-use super::trampoline;
+use super::trampoline::{self, Kind};
 use super::walk::{self, Step};
 use crate::kernel::{KernelTables, StackCopy};
 use crate::recording::ObjectId;
@@ -172,7 +172,11 @@ impl Bench {
                 }
                 Done::Opened(object, opened)
             }
-            Job::Trampolines => Done::Trampolines(self.store.add(&trampoline::page())),
+            Job::Trampolines => {
+                // One kind after the other.
+                let [first, last] = Kind::ALL.map(|kind| self.store.add(&kind.page()));
+                Done::Trampolines(first.filter(|_| last.is_some()))
+            }
             Job::Walk(walk) => self.walk(&walk),
         }
     }
@@ -246,12 +250,8 @@ impl Bench {
             Location::Anonymous => {
                 let begin = address - address % trampoline::STEP as u64;
                 let live = Live::of(job.copy.process);
-                let known = live.is_some_and(|live| live.has_trampoline(begin));
-                Some(if known {
-                    trampoline::rule(address)
-                } else {
-                    none
-                })
+                let kind = live.and_then(|live| live.trampoline(begin));
+                Some(kind.map_or(none, |kind| kind.rule(address)))
             }
             // Where nothing is known, or the leaf is nowhere, frame pointers
             // are better than nothing.

@@ -6,7 +6,12 @@
 #include "work.h"
 
 /* sub $8,%rsp; call *%rcx; add $8,%rsp; ret: calls its fourth argument. */
-static const unsigned char CODE[] = {0x48, 0x83, 0xec, 8, 0xff, 0xd1, 0x48, 0x83, 0xc4, 8, 0xc3};
+static const unsigned char CODE[] = {
+#ifdef __CET__
+    0xf3, 0x0f, 0x1e, 0xfa, /* endbr64 */
+#endif
+    0x48, 0x83, 0xec, 8, 0xff, 0xd1, 0x48, 0x83, 0xc4, 8, 0xc3,
+};
 enum { ARENA = 1 << 16, STEP = 16 };
 
 typedef unsigned long function(unsigned long);
