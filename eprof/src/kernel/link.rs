@@ -58,7 +58,9 @@ impl Linked {
                 .map(Rc::new),
             None => None,
         };
-        let declared: Vec<(String, Map)> = object.maps.drain().collect();
+        // In one order: which is refused first decides what is said.
+        let mut declared: Vec<(String, Map)> = object.maps.drain().collect();
+        declared.sort_by(|a, b| a.0.cmp(&b.0));
         let mut maps = HashMap::new();
         for (name, map) in &declared {
             let entries = wanted.entries.get(name.as_str()).copied();

@@ -292,7 +292,9 @@ pub(super) fn refusal(doing: &str, error: &(dyn std::error::Error + 'static)) ->
         }
         cause = error.source();
     }
-    if matches!(errno, Some(libc::EPERM | libc::EACCES)) && !is_root_enough() {
+    // Not only EPERM: before it looks at capabilities, the kernel refuses maps
+    // whose types it was not allowed to be told.
+    if errno.is_some() && !is_root_enough() {
         return Error::new(
             ErrorKind::Permission,
             format!(
