@@ -41,16 +41,20 @@ impl<W: Write> Recorder<W> {
         if let Some(sideband) = &mut self.sideband {
             sideband.drain(&mut |mapping| batch.push(KernelEvent::Mapped(mapping)));
         }
+        // As they were found, which is by their numbers: two births at once on
+        // two CPUs may be dated the other way round.
+        for event in &batch {
+            if matches!(event, KernelEvent::Born(_)) {
+                self.threads += 1;
+                self.capture.event(event)?;
+            }
+        }
         symbol::in_order(&mut batch);
         for event in batch {
             self.atlas.apply(&event);
             match event {
                 KernelEvent::Sample(sample) => self.sampled(sample),
-                KernelEvent::Mapped(_) => {}
-                KernelEvent::Born(_) => {
-                    self.threads += 1;
-                    self.capture.event(&event)?;
-                }
+                KernelEvent::Mapped(_) | KernelEvent::Born(_) => {}
                 KernelEvent::Renamed { .. } | KernelEvent::Gone { .. } => {
                     self.capture.event(&event)?;
                 }
