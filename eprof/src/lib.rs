@@ -39,3 +39,7 @@ pub mod target;
 pub mod timeline;
 pub mod unit;
 pub mod unwind;
+
+#[cfg(test)]
+#[path = "../../tests/support/skip.rs"]
+mod skip;

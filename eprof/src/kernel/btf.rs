@@ -264,8 +264,7 @@ mod tests {
     #[test]
     fn aya_finds_the_same_numbers() {
         let Ok(data) = std::fs::read("/sys/kernel/btf/vmlinux") else {
-            eprintln!("SKIPPED: this kernel has no BTF");
-            return;
+            return crate::skip::absent("this kernel has no BTF");
         };
         let names = ["btf_trace_sched_switch", "u32", "btf_trace_task_newtask"];
         let ([task], found) = Btf::parse(&data).unwrap().find(["task_struct"], names);
@@ -285,12 +284,10 @@ mod tests {
         let path = "/sys/kernel/btf/vmlinux";
         let mut bpftool = std::process::Command::new("bpftool");
         let Ok(dump) = bpftool.args(["btf", "dump", "file", path]).output() else {
-            eprintln!("SKIPPED: there is no bpftool");
-            return;
+            return crate::skip::skip("there is no bpftool (Debian: bpftool)");
         };
         let Ok(data) = std::fs::read(path) else {
-            eprintln!("SKIPPED: this kernel has no BTF");
-            return;
+            return crate::skip::absent("this kernel has no BTF");
         };
         let text = String::from_utf8_lossy(&dump.stdout);
         let (structures, []) = Btf::parse(&data).unwrap().find(["task_struct", "pid"], []);

@@ -109,8 +109,7 @@ mod tests {
     #[test]
     fn the_kernel_and_its_table_agree() {
         let Ok(text) = std::fs::read_to_string("/proc/kallsyms") else {
-            eprintln!("SKIPPED: there is no /proc/kallsyms");
-            return;
+            return crate::skip::absent("there is no /proc/kallsyms");
         };
         // One of each hundred functions, in the middle of its first instructions.
         let code = |line: &&str| matches!(line.split(' ').nth(1), Some("t" | "T"));
@@ -118,14 +117,12 @@ mod tests {
         let entries = lines.filter_map(|line| entry(line.as_bytes()));
         let addresses: Vec<u64> = entries.map(|(begin, _)| begin + 1).collect();
         let Ok(names) = by_the_kernel(&addresses) else {
-            eprintln!(
-                "SKIPPED: the kernel does not name functions (it takes CAP_BPF and CAP_PERFMON)"
+            return crate::skip::skip(
+                "the kernel names functions for CAP_BPF and CAP_PERFMON only",
             );
-            return;
         };
         if addresses.is_empty() {
-            eprintln!("SKIPPED: kernel.kptr_restrict hides the kernel's addresses");
-            return;
+            return crate::skip::absent("kernel.kptr_restrict hides the kernel's addresses");
         }
         let others = by_its_table(text.as_bytes(), &addresses).unwrap();
         for ((address, name), other) in addresses.iter().zip(&names).zip(&others) {
