@@ -111,17 +111,8 @@ pub(in crate::kernel) fn create_filled(
         return Err(io::ErrorKind::InvalidInput.into());
     }
     let map = create_map(name, shape)?;
-    let key = 0_u32;
-    let attributes = ElementAttributes {
-        map_fd: number(map.as_fd()),
-        zero: 0,
-        key: (&raw const key) as u64,
-        value: value.as_ptr() as u64,
-        flags: 0,
-    };
-    // SAFETY: both pointers in the attributes are valid during the call, for as many
-    // bytes as keys and values have.
-    unsafe { call(MAP_UPDATE_ELEM, &attributes)? };
+    // SAFETY: the value has as many bytes as values have, and keys have four.
+    unsafe { set(map.as_fd(), 0, value)? };
     Ok(map)
 }
 
@@ -143,13 +134,23 @@ pub(in crate::kernel) fn set_fd(
 /// Stores a 32-bit value (which for an array of perf events is a file
 /// descriptor) under a 32-bit key.
 pub(in crate::kernel) fn set_u32(map: BorrowedFd<'_>, key: u32, value: u32) -> io::Result<()> {
+    // SAFETY: such maps have keys and values of 32 bits.
+    unsafe { set(map, key, &value.to_ne_bytes()) }
+}
+
+/// Stores a value.
+///
+/// # Safety
+/// The map's keys have 32 bits, and its values as many bytes as `value`.
+unsafe fn set(map: BorrowedFd<'_>, key: u32, value: &[u8]) -> io::Result<()> {
     let attributes = ElementAttributes {
         map_fd: number(map),
         zero: 0,
         key: (&raw const key) as u64,
-        value: (&raw const value) as u64,
+        value: value.as_ptr() as u64,
         flags: 0,
     };
-    // SAFETY: both pointers in the attributes are valid during the call.
+    // SAFETY: both pointers in the attributes are valid during the call, by the
+    // caller for as many bytes as the kernel reads.
     unsafe { call(MAP_UPDATE_ELEM, &attributes) }.map(drop)
 }
