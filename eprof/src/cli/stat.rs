@@ -17,11 +17,12 @@ use crate::pipeline::Names;
 use crate::repeat::session::Keep;
 use crate::repeat::{self, Failed, News, Plan, Results, Subject, subject};
 use crate::symbol::Search;
+use crate::target::ExitStatus;
 use crate::unit::{Nanos, Timestamp};
 
-/// What shells make of the signal that ended it (POSIX: more than 128).
+/// The exit code of a session that a signal ended, if one did.
 pub(super) fn ended_by(signal: Option<Signal>) -> u8 {
-    signal.map_or(0, |signal| 128_u8.saturating_add(signal as u8))
+    signal.map_or(0, |signal| ExitStatus::killed(signal as i32).code)
 }
 
 pub(super) fn execute(args: &StatArgs, root: SysRoot) -> Result<u8> {

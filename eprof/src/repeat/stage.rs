@@ -9,13 +9,17 @@ use nix::sys::signal::Signal;
 
 use crate::attribute::Settings;
 use crate::caveat::Caveat;
+use crate::clock;
 use crate::error::{Error, ErrorKind, Result};
 use crate::pipeline::{self, Names};
 use crate::recording::Header;
 use crate::session;
 use crate::symbol::Search;
 use crate::target::output_directory::{self, Scratch};
-use crate::target::{self, Command, Event, ExitStatus, Identity, Origin, Signals, Streams, Waiter};
+use crate::target::{
+    self, Action, Command, Event, ExitStatus, Identity, Signals, Stop, Streams, Waiter, stop,
+    strike,
+};
 
 use super::climate::{Files, Watcher};
 use super::order;
@@ -187,7 +191,7 @@ impl<'a> Stage<'a> {
     }
 
     /// Runs a command as the target's user, unmeasured. What asks eprof to end
-    /// is passed on to it, unless the terminal has told it already.
+    /// reaches it as it reaches a target.
     fn run(&self, words: &[std::ffi::OsString]) -> Result<Result<ExitStatus, Cut>> {
         let Some((program, arguments)) = words.split_first() else {
             return Ok(Ok(ExitStatus::exited(0)));
@@ -198,19 +202,20 @@ impl<'a> Stage<'a> {
         let mut child = target::prepare(command, None, &self.identity)?.spawn()?;
         child.release()?;
         let mut waiter = Waiter::new()?;
+        let mut stop = Stop::new(stop::GRACE, None);
         let mut cut = None;
         loop {
-            match waiter.next(&child, &self.signals, &[])? {
+            waiter.set_deadline(stop.deadline())?;
+            let action = match waiter.next(&child, &self.signals, &[])? {
+                Event::Exited => break,
                 Event::Signal(received) => {
                     cut = Some(received.signal);
-                    if received.origin == Origin::Process {
-                        // Whoever has just ended needs no signal any more.
-                        let _ = child.signal(received.signal);
-                    }
+                    stop.on_signal(received, clock::now())
                 }
-                Event::Exited => break,
-                Event::Deadline | Event::Alarm | Event::Ready(_) => {}
-            }
+                Event::Deadline => stop.on_time(clock::now()),
+                Event::Alarm | Event::Ready(_) => Action::Nothing,
+            };
+            strike(action, &child, None)?;
         }
         let exit = child.reap()?;
         Ok(cut.map(Cut::Interrupted).map_or(Ok(exit), Err))
