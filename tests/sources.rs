@@ -38,12 +38,11 @@ use std::time::Duration;
 
 use eprof::error::ErrorKind;
 use eprof::host::{CoreType, Cpus, SysRoot};
+use eprof::measurement::{Domain, Meter, Provenance, Quantity, Scope, SourceKind};
 use eprof::source::perf_power::PowerEvent;
 use eprof::source::perf_source::{CounterGroup, Opener};
 use eprof::source::select::Finder;
-use eprof::source::{
-    Candidate, Choice, Domain, Meter, Probe, Provenance, Quantity, Scope, Selected, SourceKind,
-};
+use eprof::source::{Candidate, Choice, Probe, Selected};
 use fake_pmu::{Fake, FakeGroup, INTEL, Opened, with_pmu};
 use fallback::battery;
 use proptest::prelude::*;

@@ -24,7 +24,8 @@ use std::time::{Duration, Instant};
 use aya::programs::BtfTracePoint;
 use aya::sys::Stats;
 use aya::{Btf, Ebpf};
-use eprof::kernel::{Counter, Counting, Probe, Settings};
+use eprof::kernel::{Counting, Probe, Settings};
+use eprof::measurement::Counter;
 
 /// Samples per second.
 const FREQUENCY: u32 = 997;

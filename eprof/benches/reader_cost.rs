@@ -19,11 +19,12 @@ use std::process::{Command, Stdio};
 
 use eprof::clock;
 use eprof::error::Result;
+use eprof::measurement::{
+    Domain, Meter, MeterId, Provenance, Quantity, Reading, Scope, SourceKind,
+};
 use eprof::session::Reader;
 use eprof::session::rhythm::{Due, Rhythm};
-use eprof::source::{
-    Domain, Edges, EnergySource, Meter, MeterId, Provenance, Quantity, Reading, Scope, SourceKind,
-};
+use eprof::source::{Edges, EnergySource};
 use eprof::unit::{Nanos, Timestamp, Watts};
 use nix::sys::resource::{UsageWho, getrusage};
 use nix::sys::time::TimeSpec;

@@ -26,6 +26,7 @@ pub mod diff;
 pub mod error;
 pub mod host;
 pub mod kernel;
+pub mod measurement;
 pub mod output;
 pub mod pipeline;
 pub mod power;

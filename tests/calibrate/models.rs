@@ -2,10 +2,8 @@
 
 use eprof::calibrate::findings::Chosen;
 use eprof::calibrate::{Findings, MeterFindings, Model};
-use eprof::kernel::Counter;
-use eprof::power::Row;
-use eprof::power::Signal;
-use eprof::source::MeterId;
+use eprof::measurement::{Counter, MeterId};
+use eprof::power::{Row, Signal};
 use eprof::source::calibration::{Calibration, Machine};
 
 /// The signals of a machine with all counters, and SMT that is switched off.
@@ -106,7 +104,7 @@ fn findings(model: Option<Model>) -> Findings {
         },
         meters: vec![MeterFindings {
             name: "power/energy-pkg/".into(),
-            domain: Some(eprof::source::Domain::Package),
+            domain: Some(eprof::measurement::Domain::Package),
             cpus: Some(2),
             idle: Some((6.0, 0.1)),
             refused: model.as_ref().and_then(Model::refusal),

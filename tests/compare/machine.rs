@@ -5,13 +5,13 @@
 use std::fs;
 use std::path::Path;
 
-use eprof::kernel::{CpuAccount, Signals, Task, TaskId, ThreadAccount, ZoneId};
-use eprof::recording::{
-    Baseline, Command, End, Footprint, Frame, FrameId, Header, IntervalRecord, Object, ObjectId,
-    Record, SampleCount, StackId, StackNode, Symbol, Writer, Zone,
+use eprof::measurement::{
+    Baseline, CpuAccount, Domain, Edge, Frame, FrameId, Meter, MeterId, Object, ObjectId,
+    Provenance, Quantity, Reading, Scope, Signals, SourceKind, StackId, StackNode, Symbol, Task,
+    TaskId, ThreadAccount, Zone, ZoneId,
 };
-use eprof::source::{
-    Domain, Edge, Meter, MeterId, Provenance, Quantity, Reading, Scope, SourceKind,
+use eprof::recording::{
+    Command, End, Footprint, Header, IntervalRecord, Record, SampleCount, Writer,
 };
 use eprof::unit::{Nanos, Timestamp, Watts};
 

@@ -1,8 +1,7 @@
 //! Any recording at all, as far as the reader of recordings lets it through.
 
-use eprof::kernel::{Counter, TaskId};
+use eprof::measurement::{Counter, Domain, Quantity, TaskId};
 use eprof::recording::IntervalRecord;
-use eprof::source::{Domain, Quantity};
 use eprof::unit::{Nanos, Watts};
 use proptest::collection::vec;
 use proptest::prelude::*;

@@ -3,7 +3,7 @@
 
 use eprof::attribute::uncertainty::sampling_share;
 use eprof::attribute::{HalfWidth, Settings, Weights};
-use eprof::source::Domain;
+use eprof::measurement::Domain;
 use eprof::unit::Nanos;
 
 use super::dice::Dice;

@@ -2,8 +2,8 @@
 //! check that attribution runs on itself.
 
 use eprof::attribute::{Account, Attributed, Price};
+use eprof::measurement::{Domain, Quantity};
 use eprof::profile::Profile;
-use eprof::source::{Domain, Quantity};
 use eprof::unit::{Microjoules, Nanos};
 use proptest::collection::vec;
 use proptest::prelude::*;

@@ -2,13 +2,13 @@
 
 use eprof::attribute::{Account, Attributed, Price, Settings, attribute};
 use eprof::error::Error;
-use eprof::kernel::{COUNTERS, CpuAccount, Signals, Task, TaskId, ThreadAccount, ZoneId};
-use eprof::profile::Profile;
-use eprof::recording::{
-    Baseline, Catalog, Frame, FrameId, Header, IntervalRecord, SampleCount, StackId, StackNode,
-    Symbol, Zone,
+use eprof::measurement::{
+    Baseline, COUNTERS, CpuAccount, Domain, Frame, FrameId, Meter, MeterId, Provenance, Quantity,
+    Reading, Scope, Signals, SourceKind, StackId, StackNode, Symbol, Task, TaskId, ThreadAccount,
+    Zone, ZoneId,
 };
-use eprof::source::{Domain, Meter, MeterId, Provenance, Quantity, Reading, Scope, SourceKind};
+use eprof::profile::Profile;
+use eprof::recording::{Catalog, Header, IntervalRecord, SampleCount};
 use eprof::unit::{Microjoules, Nanos, Timestamp, Watts};
 
 /// One millisecond in nanoseconds.

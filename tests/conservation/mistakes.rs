@@ -2,7 +2,7 @@
 //! here.
 
 use eprof::attribute::Account;
-use eprof::source::{Domain, MeterId, Quantity};
+use eprof::measurement::{Domain, MeterId, Quantity};
 use eprof::unit::{Microjoules, Nanos};
 
 use super::machine::{COUNTER, MS, ROOT, Run, codes, full};

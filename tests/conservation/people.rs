@@ -1,9 +1,10 @@
 //! The profile: names, processes, functions.
 
-use eprof::kernel::{StackEnd, TaskId};
+use eprof::measurement::{
+    Domain, Frame, FrameId, Object, ObjectId, StackEnd, StackId, StackNode, Symbol, TaskId,
+};
 use eprof::profile::{FunctionKey, Profile};
-use eprof::recording::{Frame, FrameId, Object, ObjectId, Rename, StackId, StackNode, Symbol};
-use eprof::source::Domain;
+use eprof::recording::Rename;
 use eprof::unit::{Microjoules, Timestamp};
 
 use super::machine::{COUNTER, MS, ROOT, Run, sample};

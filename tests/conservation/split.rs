@@ -2,8 +2,7 @@
 
 use eprof::attribute::{Account, Rule, Settings, UNNAMED, Weights};
 use eprof::error::ErrorKind;
-use eprof::kernel::{Counter, TaskId};
-use eprof::source::{Domain, Provenance, Quantity};
+use eprof::measurement::{Counter, Domain, Provenance, Quantity, TaskId};
 use eprof::unit::{Microjoules, Nanos, Watts};
 
 use super::machine::{COUNTER, MS, ROOT, Run, codes, full, price, sample};

@@ -2,9 +2,8 @@
 //! what, and whether the bars hold the truth.
 
 use eprof::attribute::{Attributed, Rule, Settings, Weights};
-use eprof::kernel::{COUNTERS, Counter, Signals, TaskId};
+use eprof::measurement::{COUNTERS, Counter, Domain, MeterId, Signals, TaskId};
 use eprof::power::{PowerModel, Shape, Signal, Term};
-use eprof::source::{Domain, MeterId};
 use eprof::unit::Nanos;
 
 use super::dice::Dice;

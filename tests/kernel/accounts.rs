@@ -2,7 +2,8 @@
 
 use std::time::Duration;
 
-use eprof::kernel::{Counter, Counting, Settings, Signals};
+use eprof::kernel::{Counting, Settings};
+use eprof::measurement::{Counter, Signals};
 use eprof::unit::Nanos;
 
 use crate::bench::{Cgroup, Measured, agrees, both, measure, skip, turn};

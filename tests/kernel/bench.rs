@@ -10,9 +10,8 @@ use std::time::Duration;
 
 pub use crate::skip::skip;
 use eprof::caveat::Caveat;
-use eprof::kernel::{
-    Counter, IntervalAccounts, KernelEvent, Loss, Probe, Sample, Settings, Signals, Task, TaskId,
-};
+use eprof::kernel::{KernelEvent, Probe, Sample, Settings};
+use eprof::measurement::{Counter, IntervalAccounts, Loss, Signals, Task, TaskId};
 use eprof::unit::{Nanos, Timestamp};
 
 /// Whether the tests can run at all. One test at a time: they measure.

@@ -3,7 +3,8 @@
 
 use std::time::Duration;
 
-use eprof::kernel::{Sample, Settings, StackEnd, Unwinding};
+use eprof::kernel::{Sample, Settings, Unwinding};
+use eprof::measurement::StackEnd;
 
 use crate::accounts::conserved;
 use crate::bench::{Cgroup, Measured, both, measure, turn};

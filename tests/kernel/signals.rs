@@ -3,7 +3,8 @@
 use std::path::Path;
 use std::time::Duration;
 
-use eprof::kernel::{Counter, Counting, CpuAccount, Settings, Signals};
+use eprof::kernel::{Counting, Settings};
+use eprof::measurement::{Counter, CpuAccount, Signals};
 use eprof::unit::Nanos;
 
 use crate::accounts::conserved;

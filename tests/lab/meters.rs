@@ -2,8 +2,8 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 
+use eprof::measurement::{Domain, Scope};
 use eprof::recording::{RecordingFile, Samples};
-use eprof::source::{Domain, Scope};
 use eprof::timeline::{Interval, Timeline};
 
 use super::{Column, Figure, Run};

@@ -2,7 +2,7 @@
 
 use std::collections::BTreeMap;
 
-use eprof::kernel::Counter;
+use eprof::measurement::Counter;
 use eprof::recording::{RecordingFile, Samples};
 
 use super::{Column, Figure, Run};

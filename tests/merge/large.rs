@@ -4,12 +4,12 @@ use std::fs::File;
 use std::io::BufWriter;
 use std::path::Path;
 
-use eprof::kernel::{CpuAccount, Signals, Task, TaskId, ThreadAccount, ZoneId};
-use eprof::recording::{
-    Baseline, End, Frame, FrameId, Header, IntervalRecord, Object, ObjectId, Record, SampleCount,
-    StackId, StackNode, Symbol, Writer, Zone,
+use eprof::measurement::{
+    Baseline, CpuAccount, Domain, Frame, FrameId, Meter, MeterId, Object, ObjectId, Provenance,
+    Quantity, Reading, Scope, Signals, SourceKind, StackId, StackNode, Symbol, Task, TaskId,
+    ThreadAccount, Zone, ZoneId,
 };
-use eprof::source::{Domain, Meter, MeterId, Provenance, Quantity, Reading, Scope, SourceKind};
+use eprof::recording::{End, Header, IntervalRecord, Record, SampleCount, Writer};
 use eprof::unit::{Nanos, Timestamp, Watts};
 
 const INTERVAL: u64 = 50_000_000;

@@ -3,9 +3,10 @@
 use std::collections::BTreeMap;
 
 use eprof::attribute::{Account, HalfWidth, Ledger, MeterLedger, Price};
-use eprof::kernel::ZoneId;
-use eprof::recording::{Baseline, Command, Header, Zone};
-use eprof::source::{Domain, Meter, MeterId, Quantity, Scope, SourceKind};
+use eprof::measurement::{
+    Baseline, Domain, Meter, MeterId, Quantity, Scope, SourceKind, Zone, ZoneId,
+};
+use eprof::recording::{Command, Header};
 use eprof::unit::{Microjoules, Nanos, Timestamp, Watts};
 
 use crate::synthetic::{Synthetic, Thread};

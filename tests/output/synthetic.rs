@@ -6,13 +6,12 @@ use std::sync::Arc;
 
 use eprof::attribute::{Account, HalfWidth, Price, Rule, Weighing};
 use eprof::caveat::Caveat;
-use eprof::kernel::Loss;
+use eprof::measurement::{Loss, MeterId, Provenance};
 use eprof::profile::{
     CpuRow, FunctionKey, FunctionRow, ModuleRow, ProcessKey, ProcessRow, Profile, StackRow,
     StackShare, Summary, SymbolFrame, ThreadRow,
 };
 use eprof::recording::Footprint;
-use eprof::source::{MeterId, Provenance};
 use eprof::unit::{Microjoules, Nanos, Timestamp};
 
 /// A thread with its stacks: frames (`function@module`, root first),

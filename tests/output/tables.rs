@@ -1,7 +1,6 @@
 //! Tables for people.
 
-use eprof::output::View;
-use eprof::output::{Format, Look};
+use eprof::output::{Format, Look, View};
 use eprof::profile::Profile;
 
 use crate::cases::{KINDS, assert_fits, assert_harmless, estimated, hostile, unmeasured};
@@ -125,7 +124,7 @@ fn estimates_say_so_with_two_digits_everywhere() {
 fn sockets_are_one_row_in_the_table_and_apart_in_the_report() {
     let mut profile = Synthetic::typical().build();
     let mut second = profile.ledger.meters[0].clone();
-    second.meter = eprof::source::MeterId(3);
+    second.meter = eprof::measurement::MeterId(3);
     let mut meter = profile.summary.header.meters[0].clone();
     meter.id = second.meter;
     profile.summary.header.meters.push(meter);

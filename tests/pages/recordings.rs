@@ -3,10 +3,10 @@
 use std::path::{Path, PathBuf};
 
 use eprof::attribute::{Attributed, Settings, StackCharge, Stretch, Watch, attribute_watched};
+use eprof::measurement::MeterId;
 use eprof::output::plot::MOST_CONSUMERS;
 use eprof::profile::{Course, CourseWatch, Detail, Group, Moments, MomentsWatch, Profile};
 use eprof::recording::{IntervalRecord, Recording, RecordingFile, Samples};
-use eprof::source::MeterId;
 use eprof::unit::{Nanos, Timestamp};
 
 pub(crate) const RECORDINGS: [&str; 4] = [

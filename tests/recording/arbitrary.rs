@@ -1,11 +1,10 @@
 //! Arbitrary recordings that keep the rules.
 
-use eprof::kernel::{CpuAccount, Signals, StackEnd, Task, TaskId, ThreadAccount, ZoneId};
-use eprof::recording::{
-    End, Frame, FrameId, IntervalRecord, Line, Lines, Object, ObjectId, Record, SampleCount,
-    Segment, StackId, StackNode, Symbol,
+use eprof::measurement::{
+    CpuAccount, Edge, Frame, FrameId, Line, Lines, MeterId, Object, ObjectId, Reading, Segment,
+    Signals, StackEnd, StackId, StackNode, Symbol, Task, TaskId, ThreadAccount, ZoneId,
 };
-use eprof::source::{Edge, MeterId, Reading};
+use eprof::recording::{End, IntervalRecord, Record, SampleCount};
 use eprof::unit::{Nanos, Timestamp};
 use proptest::prelude::*;
 

@@ -3,19 +3,19 @@
 use std::collections::{BTreeMap, HashMap};
 use std::io::{self, Write};
 
-use eprof::kernel::{
-    CpuAccount, IntervalAccounts, KernelEvent, Signals, StackEnd, TaskId, ThreadAccount, ZoneId,
+use eprof::kernel::KernelEvent;
+use eprof::measurement::{
+    CpuAccount, Frame, FrameId, IntervalAccounts, Object, ObjectId, Signals, StackEnd, StackId,
+    Symbol, TaskId, ThreadAccount, ZoneId,
 };
-use eprof::recording::{
-    Capture, Finished, Frame, FrameId, Object, ObjectId, Recording, StackId, StackTable, Symbol,
-};
+use eprof::recording::{Capture, Finished, Recording, StackTable};
 use eprof::unit::{Nanos, Timestamp};
 use proptest::prelude::*;
 
 use super::sample::{self, START};
 
 /// The frames of a stack, root first.
-fn path(id: StackId, frames: &[Frame], nodes: &[eprof::recording::StackNode]) -> Vec<Frame> {
+fn path(id: StackId, frames: &[Frame], nodes: &[eprof::measurement::StackNode]) -> Vec<Frame> {
     let mut path = Vec::new();
     let mut next = Some(id);
     while let Some(id) = next {

@@ -75,8 +75,8 @@ fn many_records_between_two_intervals_make_several_frames() {
     let end = records.pop().unwrap();
     // Some 6 MB of symbols.
     for index in 0..3_000 {
-        records.push(Record::Symbol(eprof::recording::Symbol {
-            frame: eprof::recording::FrameId(1),
+        records.push(Record::Symbol(eprof::measurement::Symbol {
+            frame: eprof::measurement::FrameId(1),
             functions: vec![format!("{index}").repeat(500)],
         }));
     }

@@ -2,12 +2,11 @@
 //! frame, and the writer does not write it in the first place.
 
 use eprof::error::ErrorKind;
-use eprof::kernel::{Signals, TaskId, ThreadAccount, ZoneId};
-use eprof::recording::{
-    Baseline, Frame, FrameId, Header, IntervalRecord, Lines, Object, ObjectId, Record, Recording,
-    SampleCount, Segment, StackId, StackNode, Symbol, Writer,
+use eprof::measurement::{
+    Baseline, Frame, FrameId, Lines, MeterId, Object, ObjectId, Quantity, Segment, Signals,
+    StackId, StackNode, Symbol, TaskId, ThreadAccount, ZoneId,
 };
-use eprof::source::{MeterId, Quantity};
+use eprof::recording::{Header, IntervalRecord, Record, Recording, SampleCount, Writer};
 use eprof::unit::{Nanos, Timestamp, Watts};
 
 use super::hostile::forge;
@@ -320,7 +319,7 @@ fn intervals_use_what_is_defined() {
     bad_interval("meter 1 twice", |interval| {
         interval.readings[0].meter = MeterId(1)
     });
-    let cpu = |cpu| eprof::kernel::CpuAccount {
+    let cpu = |cpu| eprof::measurement::CpuAccount {
         cpu,
         ..Default::default()
     };

@@ -5,16 +5,14 @@ use std::io::{self, Write};
 use std::rc::Rc;
 
 use eprof::caveat::Caveat;
-use eprof::kernel::{
-    Counter, CpuAccount, Loss, Signals, StackEnd, Task, TaskId, ThreadAccount, ZoneId,
+use eprof::measurement::{
+    Baseline, Counter, CpuAccount, Domain, Edge, Frame, FrameId, Line, Lines, Loss, Meter, MeterId,
+    Object, ObjectId, Provenance, Quantity, Reading, Scope, Segment, Signals, SourceKind, StackEnd,
+    StackId, StackNode, Symbol, Task, TaskId, ThreadAccount, Zone, ZoneId,
 };
 use eprof::power::{PowerModel, Shape, Signal, Term};
 use eprof::recording::{
-    Baseline, Command, End, Footprint, Frame, FrameId, Header, IntervalRecord, Line, Lines, Object,
-    ObjectId, Record, SampleCount, Segment, StackId, StackNode, Symbol, Writer, Zone,
-};
-use eprof::source::{
-    Domain, Edge, Meter, MeterId, Provenance, Quantity, Reading, Scope, SourceKind,
+    Command, End, Footprint, Header, IntervalRecord, Record, SampleCount, Writer,
 };
 use eprof::unit::{Nanos, Timestamp, Watts};
 

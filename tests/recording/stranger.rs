@@ -5,14 +5,9 @@ use std::collections::BTreeMap;
 use std::io::Read;
 
 use eprof::caveat::Caveat;
-use eprof::kernel::{
-    Counter, CpuAccount, Loss, Signals, StackEnd, Task, TaskId, ThreadAccount, ZoneId,
-};
+use eprof::measurement::*;
 use eprof::power::{PowerModel, Shape, Signal, Term};
 use eprof::recording::*;
-use eprof::source::{
-    Domain, Edge, Meter, MeterId, Provenance, Quantity, Reading, Scope, SourceKind,
-};
 use eprof::unit::{Nanos, Timestamp, Watts};
 
 /// Bytes that are consumed from the front.

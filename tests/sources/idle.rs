@@ -1,7 +1,8 @@
 //! Idle power: from the option, from readings before the run, from the model.
 
+use eprof::measurement::{MeterId, Reading};
 use eprof::source::idle::{self, Idling, baselines};
-use eprof::source::{EnergySource, IdlePower, MeterId, Reading};
+use eprof::source::{EnergySource, IdlePower};
 use eprof::unit::{Nanos, Timestamp, Watts};
 
 use crate::*;

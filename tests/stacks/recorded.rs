@@ -4,7 +4,8 @@ use std::collections::BTreeMap;
 use std::fs::File;
 use std::path::{Path, PathBuf};
 
-use eprof::recording::{Catalog, Footprint, Frame, Recording, StackId};
+use eprof::measurement::{Frame, StackId};
+use eprof::recording::{Catalog, Footprint, Recording};
 
 use super::walk::{At, Step, Walk};
 

@@ -3,8 +3,8 @@
 use std::fs;
 use std::path::{Path, PathBuf};
 
-use eprof::kernel::{KernelEvent, TaskId};
-use eprof::recording::Frame;
+use eprof::kernel::KernelEvent;
+use eprof::measurement::{Frame, TaskId};
 use eprof::unit::Timestamp;
 
 use crate::target::{Target, compile, now, possible, sample};

@@ -2,7 +2,8 @@
 
 use std::fs;
 
-use eprof::recording::{Catalog, Frame, Header, Object, ObjectId};
+use eprof::measurement::{Frame, Object, ObjectId};
+use eprof::recording::{Catalog, Header};
 use eprof::symbol::{Search, late};
 
 use crate::debug_files::{Stripped, WORK};

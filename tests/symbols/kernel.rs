@@ -3,7 +3,7 @@
 use std::fs;
 use std::process::Command;
 
-use eprof::recording::Frame;
+use eprof::measurement::Frame;
 use eprof::symbol::{Atlas, Search};
 
 use crate::run::{RUN, Report, eprof as run_eprof, succeed};

@@ -2,8 +2,8 @@
 
 use std::fs;
 
-use eprof::kernel::{KernelEvent, TaskId};
-use eprof::recording::Frame;
+use eprof::kernel::KernelEvent;
+use eprof::measurement::{Frame, TaskId};
 use eprof::unit::Timestamp;
 
 use crate::target::{Target, compile, hex, possible, sample};

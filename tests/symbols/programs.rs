@@ -2,7 +2,7 @@
 
 use std::path::Path;
 
-use eprof::kernel::TaskId;
+use eprof::measurement::TaskId;
 
 use crate::skip;
 use crate::target::{Target, compile, now, possible, sample};

@@ -3,7 +3,7 @@
 use std::time::Duration;
 
 use eprof::kernel::{KernelEvent, Probe, Settings, Sideband, Unwinding};
-use eprof::recording::Frame;
+use eprof::measurement::Frame;
 use eprof::symbol::{Atlas, Search, in_order};
 
 use crate::target::{Cgroup, compile, cpus, possible, spawn};

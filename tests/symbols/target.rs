@@ -6,11 +6,10 @@ use std::path::{Path, PathBuf};
 use std::process::{Child, ChildStdin, ChildStdout, Command, Stdio};
 use std::sync::atomic::{AtomicU32, Ordering};
 
-use eprof::kernel::{KernelEvent, Sample, Sideband, StackEnd, Task, TaskId};
-use eprof::recording::{Frame, FrameId};
+use eprof::kernel::{KernelEvent, Sample, Sideband};
+use eprof::measurement::{Frame, FrameId, StackEnd, Task, TaskId};
 use eprof::symbol::{Atlas, Resolution, Search, in_order};
-use eprof::unit::Nanos;
-use eprof::unit::Timestamp;
+use eprof::unit::{Nanos, Timestamp};
 
 /// Whether what these tests need is there; says what is missing, and fails
 /// where that is demanded.

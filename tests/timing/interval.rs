@@ -1,9 +1,8 @@
 //! Energies of intervals against the truth.
 
-use eprof::source::Edge;
+use eprof::measurement::Edge;
 use eprof::timeline::Timeline;
-use eprof::unit::Nanos;
-use eprof::unit::Timestamp;
+use eprof::unit::{Nanos, Timestamp};
 use proptest::prelude::*;
 
 use crate::run::{Run, Session, deviation, errors, header};

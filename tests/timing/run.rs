@@ -1,9 +1,9 @@
 //! A recording of the simulated machine, made by the rules of a session.
 
-use eprof::kernel::{CpuAccount, Signals};
-use eprof::recording::{Header, IntervalRecord, Zone};
+use eprof::measurement::{CpuAccount, Reading, Signals, Zone};
+use eprof::recording::{Header, IntervalRecord};
 use eprof::session::rhythm::{Due, Rhythm};
-use eprof::source::{Edges, Reading};
+use eprof::source::Edges;
 use eprof::timeline::{Interval, Timeline};
 use eprof::unit::{Nanos, Timestamp};
 
@@ -32,7 +32,7 @@ pub fn header(world: &World, interval: Nanos) -> Header {
         interval,
         meters: world.meters(),
         zones: vec![Zone {
-            id: eprof::kernel::ZoneId(0),
+            id: eprof::measurement::ZoneId(0),
             cpus: vec![0],
             core: String::new(),
         }],

@@ -1,7 +1,9 @@
 //! A simulated machine: power over time, and registers that are updated by a
 //! stable clock with jitter.
 
-use eprof::source::{Domain, Meter, MeterId, Provenance, Quantity, Reading, Scope, SourceKind};
+use eprof::measurement::{
+    Domain, Meter, MeterId, Provenance, Quantity, Reading, Scope, SourceKind,
+};
 use eprof::unit::{Nanos, Timestamp, Watts};
 
 /// SplitMix64 (Steele, Lea and Flood 2014).

@@ -3,7 +3,7 @@
 use std::cmp::Ordering;
 use std::collections::BTreeMap;
 
-use crate::kernel::{CpuAccount, Signals, TaskId, ThreadAccount, ZoneId};
+use crate::measurement::{CpuAccount, Signals, TaskId, ThreadAccount, ZoneId};
 use crate::timeline::Interval;
 use crate::unit::Nanos;
 

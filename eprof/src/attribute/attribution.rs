@@ -5,9 +5,8 @@ use std::collections::BTreeMap;
 
 use crate::caveat::Caveat;
 use crate::error::Result;
-use crate::kernel::{Task, TaskId, ZoneId};
+use crate::measurement::{MeterId, Task, TaskId, ZoneId};
 use crate::recording::{Header, IntervalRecord};
-use crate::source::MeterId;
 use crate::timeline::Interval;
 use crate::unit::{Microjoules, Nanos, Timestamp};
 

@@ -2,7 +2,7 @@
 
 use std::collections::BTreeMap;
 
-use crate::source::{Meter, MeterId};
+use crate::measurement::{Meter, MeterId};
 use crate::timeline::Border;
 use crate::unit::{Microjoules, Nanos};
 

@@ -3,7 +3,7 @@
 use std::collections::BTreeMap;
 
 use crate::error::{Error, ErrorKind, Result};
-use crate::source::MeterId;
+use crate::measurement::MeterId;
 use crate::unit::Microjoules;
 
 use super::ledger::{Account, Attributed, Price};

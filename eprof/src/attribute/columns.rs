@@ -1,6 +1,6 @@
 //! The signals that a recording has, as columns of numbers.
 
-use crate::kernel::{Counter, Signals, ZoneId};
+use crate::measurement::{Counter, Signals, ZoneId};
 use crate::power::Signal;
 use crate::recording::Header;
 

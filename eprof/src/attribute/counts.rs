@@ -2,8 +2,8 @@
 
 use std::ops::Range;
 
-use crate::kernel::TaskId;
-use crate::recording::{SampleCount, StackId};
+use crate::measurement::{StackId, TaskId};
+use crate::recording::SampleCount;
 
 /// Weights of samples are integers for the exact split; the heaviest stack of
 /// a stretch weighs so much.

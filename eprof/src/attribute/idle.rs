@@ -1,6 +1,6 @@
 //! The idle baseline of one meter.
 
-use crate::recording::Baseline;
+use crate::measurement::Baseline;
 use crate::unit::{Microjoules, Nanos, Watts};
 
 /// What the machine takes before anyone runs.
@@ -72,7 +72,7 @@ impl IdlePower {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::source::MeterId;
+    use crate::measurement::MeterId;
 
     const MS: u64 = 1_000_000;
 

@@ -5,10 +5,8 @@ use std::collections::BTreeMap;
 use serde::{Deserialize, Serialize};
 
 use crate::caveat::Caveat;
-use crate::kernel::TaskId;
+use crate::measurement::{Domain, MeterId, Provenance, StackId, TaskId};
 use crate::power::{Errors, Signal};
-use crate::recording::StackId;
-use crate::source::{Domain, MeterId, Provenance};
 use crate::unit::{Microjoules, Nanos, Timestamp};
 
 /// Who is charged.

@@ -3,9 +3,8 @@
 use std::collections::BTreeMap;
 use std::thread::{self, Builder};
 
-use crate::kernel::{Task, ZoneId};
+use crate::measurement::{Meter, Task, ZoneId};
 use crate::recording::Header;
-use crate::source::Meter;
 use crate::timeline::Interval;
 use crate::unit::Microjoules;
 

@@ -48,7 +48,7 @@ pub use watch::Watch;
 
 use crate::caveat::Caveat;
 use crate::error::Result;
-use crate::kernel::Task;
+use crate::measurement::Task;
 use crate::recording::{Header, IntervalRecord, Samples};
 use crate::timeline::{Interval, Timeline};
 use look::Look;

@@ -2,8 +2,7 @@
 
 use std::collections::HashMap;
 
-use crate::kernel::TaskId;
-use crate::recording::StackId;
+use crate::measurement::{StackId, TaskId};
 
 /// Numbers pairs of a thread and a stack, from zero up. It is asked for each
 /// sample and meter, and most stacks are those of one thread: so each stack

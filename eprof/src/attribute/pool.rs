@@ -2,7 +2,7 @@
 
 use std::collections::BTreeMap;
 
-use crate::source::{Meter, MeterId};
+use crate::measurement::{Meter, MeterId};
 
 /// Pools of meters that answer, directly or through others, for common CPUs.
 /// The samples of those CPUs split the energy of all meters of the pool, so
@@ -35,7 +35,7 @@ pub(super) fn pools(meters: &[Meter]) -> BTreeMap<MeterId, usize> {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::source::{Domain, Provenance, Quantity, Scope, SourceKind};
+    use crate::measurement::{Domain, Provenance, Quantity, Scope, SourceKind};
     use crate::unit::{Nanos, Watts};
 
     fn same(scopes: &[&[u32]]) -> Vec<Vec<u16>> {

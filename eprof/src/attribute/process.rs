@@ -2,7 +2,7 @@
 
 use std::collections::BTreeMap;
 
-use crate::kernel::{CpuAccount, Signals, Task, TaskId, ThreadAccount};
+use crate::measurement::{CpuAccount, Signals, Task, TaskId, ThreadAccount};
 use crate::unit::Timestamp;
 
 /// Stands for the threads that have no identity, because there were too many

@@ -2,9 +2,8 @@
 
 use std::collections::BTreeMap;
 
-use crate::kernel::TaskId;
-use crate::recording::{SampleCount, StackId};
-use crate::source::MeterId;
+use crate::measurement::{MeterId, StackId, TaskId};
+use crate::recording::SampleCount;
 use crate::unit::{Microjoules, Timestamp};
 
 use super::counts::Counts;

@@ -1,9 +1,8 @@
 //! What may be chosen when a recording is attributed (again).
 
 use crate::error::{Error, ErrorKind, Result};
-use crate::kernel::Counter;
-use crate::recording::{Baseline, Header};
-use crate::source::{Meter, Quantity};
+use crate::measurement::{Baseline, Counter, Meter, Quantity};
+use crate::recording::Header;
 use crate::unit::Watts;
 
 /// What makes one nanosecond on a CPU heavier than another.

@@ -1,6 +1,6 @@
 //! A stretch of time and who was charged with it: the ledger as it grows.
 
-use crate::kernel::{Signals, TaskId};
+use crate::measurement::{Signals, TaskId};
 use crate::timeline::Interval;
 
 use super::activity::{Payer, Work};

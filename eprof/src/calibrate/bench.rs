@@ -4,10 +4,12 @@ use std::collections::BTreeMap;
 
 use crate::caveat::Caveat;
 use crate::error::Result;
-use crate::kernel::{Counter, CpuAccount, IntervalAccounts, Probe, Signals};
+use crate::kernel::Probe;
+use crate::measurement::{
+    Counter, CpuAccount, IntervalAccounts, Meter, MeterId, Reading, Signals, Zone,
+};
 use crate::power::Signal;
-use crate::recording::Zone;
-use crate::source::{EnergySource, Meter, MeterId, Reading, idle};
+use crate::source::{EnergySource, idle};
 
 /// What is measured with.
 pub struct Bench {

@@ -6,7 +6,7 @@ use csv::{ReaderBuilder, StringRecord};
 
 use super::findings::{Chosen, MeterFindings, Model, Refusal};
 use crate::error::{Error, ErrorKind, Result};
-use crate::kernel::Counter;
+use crate::measurement::Counter;
 use crate::power::{Row, SHAPED, Signal, contiguous};
 
 /// Contiguous parts of the file that are held out in turn: rows that follow

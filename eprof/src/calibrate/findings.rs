@@ -4,8 +4,8 @@ use std::collections::BTreeMap;
 
 use super::quiet::Disturbance;
 use crate::caveat::Caveat;
+use crate::measurement::Domain;
 use crate::power::{self, Fit, Row, Settings, Shape, Signal, Verdict};
-use crate::source::Domain;
 use crate::source::calibration::{Calibration, Machine, SCHEMA, Saved};
 use crate::source::saved_model::{BusyCpu, SavedModel, SavedTerm};
 

@@ -13,10 +13,12 @@ use super::store::Store;
 use super::undisturbed;
 use crate::error::{Error, ErrorKind, Result};
 use crate::host::{Kernel, Processor, SysRoot};
-use crate::kernel::{Counter, Probe, Settings};
+use crate::kernel::{Probe, Settings};
+use crate::measurement::{Counter, Meter, SourceKind};
 use crate::power::{Row, Signal};
+use crate::source;
 use crate::source::calibration::{Machine, day};
-use crate::source::{self, Choice, Meter, SourceKind, idle};
+use crate::source::{Choice, idle};
 use crate::unit::Nanos;
 
 /// Length of a window in which idle power is measured.

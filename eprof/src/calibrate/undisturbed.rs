@@ -3,7 +3,8 @@
 
 use super::bench::Block;
 use super::findings::Model;
-use crate::source::{Meter, idle};
+use crate::measurement::Meter;
+use crate::source::idle;
 
 /// A register has at least so many updates in a window, or its windows say
 /// more of the updates than of the power.

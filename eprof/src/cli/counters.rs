@@ -1,6 +1,6 @@
 //! Counters as people type them: `auto`, `none`, `cycles,instructions`.
 
-use crate::kernel::Counter;
+use crate::measurement::Counter;
 
 /// The value of `--counters`.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]

@@ -11,7 +11,7 @@ use super::deliver::deliver;
 use crate::clock;
 use crate::diff::{Difference, Question, Side};
 use crate::error::{Error, ErrorKind, Result};
-use crate::kernel::Counter;
+use crate::measurement::Counter;
 use crate::output::diff::{DiffFormat, DiffView, flame, json, markdown, table};
 use crate::output::{self, Look, Progress};
 use crate::pipeline::{self, Names};

@@ -1,7 +1,8 @@
 //! From the words of the command line to those of the rooms.
 
 use super::args::{ShortFormat, SourceChoice, Weights};
-use crate::source::{Choice, SourceKind};
+use crate::measurement::SourceKind;
+use crate::source::Choice;
 use crate::{attribute, output};
 
 impl From<ShortFormat> for output::Format {

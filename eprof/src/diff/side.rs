@@ -7,8 +7,8 @@ use std::sync::Arc;
 
 use crate::attribute::uncertainty::{Z90, sampling_share};
 use crate::attribute::{Account, Rule};
+use crate::measurement::{MeterId, Provenance};
 use crate::profile::{FunctionKey, Parts, ProcessKey, Profile, StackRow};
-use crate::source::{MeterId, Provenance};
 use crate::unit::Nanos;
 
 use super::key::{By, Key};

@@ -11,7 +11,8 @@ use super::kernel::{self, Kernel};
 use super::processor::Processor;
 use super::root::SysRoot;
 use super::trial::Trials;
-use crate::source::{Candidate, SourceKind, survey};
+use crate::measurement::SourceKind;
+use crate::source::{Candidate, survey};
 
 /// How a check came out.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Serialize)]

@@ -7,7 +7,7 @@ use serde::Serialize;
 use super::cores::{self, CoreType};
 use super::cpulist;
 use super::root::SysRoot;
-use crate::source::Scope;
+use crate::measurement::Scope;
 
 pub(super) const CPU_DIRECTORY: &str = "/sys/devices/system/cpu";
 

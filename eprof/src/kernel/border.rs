@@ -6,11 +6,11 @@ use std::sync::atomic::fence;
 
 use eprof_common::{Cell, Control, CpuCell, CpuState, cpu};
 
-use super::account::CpuAccount;
 use super::cell;
 use super::program::Program;
 use super::shared::Shared;
 use crate::clock;
+use crate::measurement::CpuAccount;
 use crate::unit::{Nanos, Timestamp};
 
 /// How far in the future a boundary is set: longer than it takes to store it,

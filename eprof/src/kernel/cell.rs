@@ -5,8 +5,8 @@ use std::sync::atomic::Ordering::Relaxed;
 
 use eprof_common::Cell;
 
-use super::account::Signals;
 use super::shared::Shared;
+use crate::measurement::Signals;
 use crate::unit::Nanos;
 
 /// Takes what is in the cell at byte `at` of element `index`, and zeroes it.

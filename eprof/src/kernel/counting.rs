@@ -1,6 +1,6 @@
 //! Which counters are asked for, and where they come from.
 
-use super::account::Counter;
+use crate::measurement::Counter;
 
 /// A counter that is asked for.
 #[derive(Clone, Debug, PartialEq, Eq)]

@@ -1,45 +1,9 @@
 //! What comes out of the kernel, decoded: tasks, samples, mappings, and losses.
 
-use std::collections::BTreeMap;
-
-use serde::{Deserialize, Serialize};
-
-use super::account::COUNTERS;
-use super::stack::{StackCopy, StackEnd};
+use super::stack::StackCopy;
+use crate::measurement::{COUNTERS, StackEnd};
+use crate::measurement::{Task, TaskId};
 use crate::unit::{Nanos, Timestamp};
-
-/// One incarnation of a thread, in the order in which they were found.
-///
-/// A new incarnation begins at fork and at exec, so that neither a reused PID
-/// nor an exec ever merges two things.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
-#[serde(transparent)]
-pub struct TaskId(pub u32);
-
-/// A thread between its fork or exec and its exit or next exec.
-///
-/// Threads are identified by `(tid, start)`, processes by
-/// `(pid, start of the leader, generation)`.
-#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
-pub struct Task {
-    /// Position in the recording's list.
-    pub id: TaskId,
-    /// Thread id, as eprof (and `ps` beside it) sees it.
-    pub tid: u32,
-    /// Process (thread group) id, likewise.
-    pub pid: u32,
-    /// When the thread was forked.
-    pub start: Timestamp,
-    /// When this incarnation began: `start`, or the time of the exec.
-    pub born: Timestamp,
-    /// How many execs the thread has behind it.
-    pub generation: u32,
-    /// The incarnation that forked or exec'ed into this one; `None` for the
-    /// root of the target.
-    pub parent: Option<TaskId>,
-    /// The thread's name when it was found.
-    pub comm: String,
-}
 
 /// One stack sample of the target.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -53,7 +17,7 @@ pub struct Sample {
     /// Time since the thread's last sample on this CPU, or since it was
     /// switched in there, whichever is later.
     pub spent: Nanos,
-    /// Events by [`Counter`](super::Counter) since then.
+    /// Events by [`Counter`](crate::measurement::Counter) since then.
     pub counts: [u64; COUNTERS],
     /// Kernel frames, leaf first.
     pub kernel: Vec<u64>,
@@ -136,19 +100,4 @@ pub enum KernelEvent {
     Sample(Sample),
     /// Code was mapped.
     Mapped(Mapping),
-}
-
-/// Everything that was lost, by reason; names in kebab-case, e.g.
-/// `ring-full`, `slots-full`, `user-stack-failed`.
-#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
-#[serde(transparent)]
-pub struct Loss(pub BTreeMap<String, u64>);
-
-impl Loss {
-    /// Counts `n` more losses for `reason`; nothing is stored for zero.
-    pub fn count(&mut self, reason: &str, n: u64) {
-        if n > 0 {
-            *self.0.entry(reason.to_owned()).or_default() += n;
-        }
-    }
 }

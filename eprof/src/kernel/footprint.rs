@@ -7,10 +7,10 @@ use std::sync::atomic::Ordering::Relaxed;
 use aya::sys::Stats;
 use eprof_common::{CpuState, Outcome, Program};
 
-use super::event::Loss;
 use super::link::Linked;
 use super::program::Runs;
 use super::shared::Shared;
+use crate::measurement::Loss;
 
 /// The kernel measures run times in one of so many intervals: its two clock
 /// reads per run would otherwise be a cost of their own.

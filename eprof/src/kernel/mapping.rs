@@ -22,7 +22,8 @@ use perf_event_open_sys::bindings::{PERF_RECORD_MISC_COMM_EXEC, perf_event_heade
 
 use crate::clock;
 use crate::error::{Error, ErrorKind, Result};
-use crate::kernel::{Inode, Loss, Mapping};
+use crate::kernel::{Inode, Mapping};
+use crate::measurement::Loss;
 use crate::unit::Timestamp;
 
 /// Size in bytes of the ring of one CPU, where the limits of locked memory

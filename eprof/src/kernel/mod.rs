@@ -1,7 +1,6 @@
 //! The kernel side, as user space sees it: load, attach, close an interval,
 //! drain. Knows nothing of joules.
 
-pub mod account;
 mod border;
 mod bpf;
 mod btf;
@@ -35,16 +34,13 @@ pub mod trust;
 mod unwinding;
 mod urgency;
 
-pub use account::{
-    COUNTERS, Counter, CpuAccount, IntervalAccounts, Signals, ThreadAccount, ZoneId,
-};
 pub use counting::{CountedEvent, Counting};
-pub use event::{Inode, KernelEvent, Loss, Mapping, Sample, Task, TaskId};
+pub use event::{Inode, KernelEvent, Mapping, Sample};
 pub use mapping::Sideband;
 pub use names::KernelNames;
 pub use probe::Probe;
 pub use settings::Settings;
-pub use stack::{Beyond, StackCopy, StackEnd};
+pub use stack::{Beyond, StackCopy};
 pub use tables::{Coming as ComingChunk, KernelChunk, KernelTables};
 pub use unwinding::Unwinding;
 pub use urgency::Urgency;

@@ -6,12 +6,12 @@ use perf_event::events::{Dynamic, Event, Hardware};
 use perf_event::{Builder, Counter as PerfCounter, ReadFormat};
 use perf_event_open_sys::bindings::{PERF_TYPE_HARDWARE, perf_event_attr};
 
-use super::account::{Counter, CpuAccount};
 use super::bpf;
 use super::counting::{CountedEvent, Counting};
 use super::trust::{self, CounterState, Pulse};
 use crate::caveat::Caveat;
 use crate::host::CorePmu;
+use crate::measurement::{Counter, CpuAccount};
 
 /// One counter of each kind per CPU.
 #[derive(Default)]

@@ -10,9 +10,8 @@ use eprof_common::table::MAX_REGIONS;
 use eprof_common::{Control, CpuState, Region, Space};
 use perf_event::Counter as PerfCounter;
 
-use super::account::{Counter, IntervalAccounts};
 use super::doorbell::Doorbell;
-use super::event::{KernelEvent, Loss, Sample, TaskId};
+use super::event::{KernelEvent, Sample};
 use super::link::Linked;
 use super::load::{self, Loaded, refusal};
 use super::pmu::{self, Counters};
@@ -26,6 +25,7 @@ use super::unwinding::{self, Unwinding};
 use super::{Settings, border, footprint, sample, sampling};
 use crate::caveat::Caveat;
 use crate::error::{Error, ErrorKind, Result};
+use crate::measurement::{Counter, IntervalAccounts, Loss, TaskId};
 use crate::unit::{Nanos, Timestamp};
 
 /// The kernel side, loaded and attached. Dropping it detaches everything.

@@ -11,10 +11,10 @@ use std::sync::atomic::Ordering::{Acquire, Relaxed, Release, SeqCst};
 
 use eprof_common::{Cell, Control, Slot, Space, slot::EMPTY};
 
-use super::account::{ThreadAccount, ZoneId};
 use super::cell;
-use super::event::{KernelEvent, Task, TaskId};
+use super::event::KernelEvent;
 use super::shared::Shared;
+use crate::measurement::{Task, TaskId, ThreadAccount, ZoneId};
 use crate::unit::Timestamp;
 
 /// An incarnation whose slot is in use.

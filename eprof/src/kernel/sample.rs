@@ -4,7 +4,8 @@ use eprof_common::sample::{Anchor, COPY_WORDS, INTERRUPTED, MAX_FRAMES, PIECE};
 use eprof_common::{COUNTERS, Registers, SampleHeader, WalkEnd};
 use std::mem::offset_of;
 
-use super::stack::{Beyond, StackCopy, StackEnd};
+use super::stack::{Beyond, StackCopy};
+use crate::measurement::StackEnd;
 use crate::unit::{Nanos, Timestamp};
 
 /// A decoded sample, whose thread is still a serial number.

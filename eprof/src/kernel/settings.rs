@@ -2,11 +2,10 @@
 
 use std::path::PathBuf;
 
-use super::account::Counter;
 use super::counting::Counting;
 use super::unwinding::Unwinding;
 use crate::host::{CorePmu, SysRoot, cores};
-use crate::recording::Zone;
+use crate::measurement::{Counter, Zone};
 use crate::unit::Nanos;
 
 /// What the kernel side is asked to do.
@@ -121,7 +120,7 @@ impl Settings {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::kernel::ZoneId;
+    use crate::measurement::ZoneId;
 
     #[test]
     fn there_is_room_for_all_that_can_be_started_between_two_collections() {

@@ -2,8 +2,8 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 
-use super::account::Counter;
 use crate::caveat::Caveat;
+use crate::measurement::Counter;
 use crate::unit::Nanos;
 
 /// What a counter did so far.

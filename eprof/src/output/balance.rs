@@ -3,8 +3,8 @@
 use std::collections::BTreeMap;
 
 use crate::attribute::{Account, MeterLedger, Price};
+use crate::measurement::Domain;
 use crate::profile::Profile;
-use crate::source::Domain;
 use crate::unit::{Microjoules, Nanos};
 
 use super::claim::{Claim, spoke};

@@ -11,8 +11,8 @@ use super::look::Look;
 use super::visible::visible;
 use crate::calibrate::{Findings, MeterFindings, Model};
 use crate::caveat::Caveat;
+use crate::measurement::Domain;
 use crate::power::{Errors, FittedTerm, Shape, Signal};
-use crate::source::Domain;
 use crate::source::calibration::Machine;
 use crate::source::saved_model::SavedModel;
 

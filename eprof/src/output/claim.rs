@@ -2,8 +2,8 @@
 //! estimated, above idle or not.
 
 use crate::attribute::{MeterLedger, Price};
+use crate::measurement::Provenance;
 use crate::profile::Profile;
-use crate::source::Provenance;
 use crate::unit::Microjoules;
 
 use super::figures::{Figure, estimate, figure};

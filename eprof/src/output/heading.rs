@@ -4,16 +4,15 @@ use std::collections::BTreeMap;
 
 use crate::attribute::{Account, MeterLedger};
 use crate::carbon::Carbon;
+use crate::measurement::{Domain, SourceKind};
 use crate::profile::Profile;
-use crate::source::{Domain, SourceKind};
 
 use super::balance::{coarsest_half, target_half};
 use super::claim::{Claim, spoke};
 use super::figures::{count, counted, estimate, figure, time};
 use super::look::Look;
-use super::members;
-use super::sharing;
 use super::visible::{shorten, visible, visible_text, wrapped};
+use super::{members, sharing};
 
 /// The command as it could be typed, harmless in a terminal.
 pub(super) fn command(profile: &Profile) -> String {

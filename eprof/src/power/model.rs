@@ -7,8 +7,7 @@ use serde::{Deserialize, Serialize};
 
 use super::shape::Shape;
 use crate::error::{Error, ErrorKind};
-use crate::kernel::{Counter, Signals};
-use crate::source::MeterId;
+use crate::measurement::{Counter, MeterId, Signals};
 use crate::unit::Watts;
 
 /// Something that is counted per slice and may cost energy.

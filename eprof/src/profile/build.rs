@@ -5,9 +5,8 @@ use std::collections::{BTreeMap, BTreeSet};
 
 use crate::attribute::{Attributed, HalfWidth, Processes, ThreadCharge};
 use crate::caveat::Caveat;
-use crate::kernel::{StackEnd, Task, TaskId};
-use crate::recording::{Catalog, End, Frame, StackId};
-use crate::source::{Provenance, Quantity};
+use crate::measurement::{Frame, Provenance, Quantity, StackEnd, StackId, Task, TaskId};
+use crate::recording::{Catalog, End};
 use crate::unit::{Nanos, Timestamp};
 
 use super::detail::Detail;

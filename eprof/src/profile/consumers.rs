@@ -4,7 +4,7 @@ use std::cmp::Reverse;
 use std::collections::{BTreeMap, HashMap};
 
 use crate::attribute::{Attributed, Processes};
-use crate::kernel::{Task, TaskId};
+use crate::measurement::{Task, TaskId};
 use crate::recording::Catalog;
 use crate::unit::{Microjoules, Timestamp};
 

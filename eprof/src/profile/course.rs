@@ -4,9 +4,8 @@
 use std::collections::BTreeMap;
 
 use crate::attribute::{Account, Attributed, Stretch, Watch};
-use crate::kernel::TaskId;
+use crate::measurement::{MeterId, TaskId};
 use crate::recording::{Catalog, Header};
-use crate::source::MeterId;
 use crate::unit::{Nanos, Timestamp};
 
 use super::bins::{Bins, Grain};

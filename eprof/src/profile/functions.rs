@@ -4,7 +4,7 @@ use std::collections::{BTreeMap, HashMap};
 use std::sync::Arc;
 
 use crate::attribute::{Price, StackCharge, ThreadCharge, UNNAMED};
-use crate::kernel::TaskId;
+use crate::measurement::TaskId;
 
 use super::model::{FunctionKey, FunctionRow, ModuleRow, StackRow, SymbolFrame, ThreadRow};
 use super::names::{Code, Names};

@@ -7,9 +7,8 @@ use std::sync::Arc;
 use crate::attribute::{HalfWidth, Ledger, Price, Weighing};
 use crate::carbon::Carbon;
 use crate::caveat::Caveat;
-use crate::kernel::Loss;
+use crate::measurement::{Loss, MeterId, Provenance};
 use crate::recording::{Footprint, Header};
-use crate::source::{MeterId, Provenance};
 use crate::unit::{Microjoules, Nanos, Timestamp};
 
 /// Identity of a process: a reused PID or an exec makes another one, and so
@@ -57,7 +56,7 @@ pub struct StackShare {
     /// Samples with a stack.
     pub samples: u64,
     /// Of these, how many do not reach their root, by reason (see
-    /// [`StackEnd::name`](crate::kernel::StackEnd::name)).
+    /// [`StackEnd::name`](crate::measurement::StackEnd::name)).
     pub ended: BTreeMap<&'static str, u64>,
 }
 

@@ -4,9 +4,8 @@
 use std::collections::{BTreeMap, BTreeSet};
 
 use crate::attribute::{Attributed, StackCharge, Stretch, Watch, apportion};
-use crate::kernel::TaskId;
-use crate::recording::{Catalog, IntervalRecord, StackId};
-use crate::source::MeterId;
+use crate::measurement::{MeterId, StackId, TaskId};
+use crate::recording::{Catalog, IntervalRecord};
 use crate::unit::{Microjoules, Nanos, Timestamp};
 
 use super::build::by_energy;

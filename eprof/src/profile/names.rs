@@ -2,8 +2,8 @@
 
 use std::sync::Arc;
 
-use crate::kernel::StackEnd;
-use crate::recording::{Catalog, Frame, FrameId, Line, StackId};
+use crate::measurement::{Frame, FrameId, Line, StackEnd, StackId};
+use crate::recording::Catalog;
 
 use super::detail::Detail;
 use super::kind;

@@ -4,8 +4,7 @@
 use serde::{Deserialize, Serialize};
 
 use super::record::{IntervalRecord, Record};
-use crate::kernel::{COUNTERS, CpuAccount, ThreadAccount};
-use crate::source::Reading;
+use crate::measurement::{COUNTERS, CpuAccount, Reading, ThreadAccount};
 use crate::unit::Timestamp;
 
 /// The number of the Interval record.

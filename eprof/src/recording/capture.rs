@@ -5,19 +5,17 @@ use std::collections::{BTreeMap, HashMap};
 use std::io::Write;
 
 use crate::error::{Error, ErrorKind, Result};
-use crate::kernel::{COUNTERS, IntervalAccounts, KernelEvent, Loss, Task, TaskId, ZoneId};
-use crate::source::Reading;
+use crate::kernel::KernelEvent;
+use crate::measurement::{COUNTERS, IntervalAccounts, Loss, Reading, Task, TaskId, ZoneId};
 
 use crate::unit::Nanos;
 
 use super::catalog::Catalog;
 use super::check::{MAX_SEGMENTS, MAX_STRING};
-use super::record::{
-    End, Frame, Header, IntervalRecord, Lines, Object, ObjectId, Record, SampleCount, Segment,
-    StackId, Symbol,
-};
+use super::record::{End, Header, IntervalRecord, Record, SampleCount};
 use super::stack::{StackTable, number};
 use super::write::Writer;
+use crate::measurement::{Frame, Lines, Object, ObjectId, Segment, StackId, Symbol};
 
 /// Longest command line that is kept, in bytes.
 const MAX_COMMAND: usize = MAX_STRING;
@@ -154,7 +152,7 @@ impl<W: Write> Capture<W> {
     /// Counts a sample of a thread on a CPU, with its stack, root first; it
     /// stands for the time `spent` and for `counts` events by [`Counter`].
     ///
-    /// [`Counter`]: crate::kernel::Counter
+    /// [`Counter`]: crate::measurement::Counter
     pub fn sample(
         &mut self,
         task: TaskId,

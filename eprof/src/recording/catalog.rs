@@ -5,14 +5,12 @@ use std::io::Read;
 
 use crate::caveat::Caveat;
 use crate::error::{Error, ErrorKind, Result};
-use crate::kernel::{Task, TaskId};
+use crate::measurement::{Task, TaskId};
 use crate::unit::Timestamp;
 
 use super::read::Reader;
-use super::record::{
-    End, Frame, FrameId, Header, IntervalRecord, Line, Object, ObjectId, Record, Segment,
-    StackNode, Symbol,
-};
+use super::record::{End, Header, IntervalRecord, Record};
+use crate::measurement::{Frame, FrameId, Line, Object, ObjectId, Segment, StackNode, Symbol};
 
 /// A thread's new name.
 #[derive(Clone, Debug, PartialEq, Eq)]

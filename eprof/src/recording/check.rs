@@ -5,8 +5,9 @@
 
 use crate::unit::{Nanos, Timestamp};
 
-use super::record::{Frame, Record, StackNode};
+use super::record::Record;
 use super::{check_end, check_header, check_interval};
+use crate::measurement::{Frame, StackNode};
 
 /// Longest string in bytes. An argument has at most 128 KiB
 /// (`MAX_ARG_STRLEN`, `include/uapi/linux/binfmts.h`), and at most three times

@@ -1,7 +1,7 @@
 //! The rules of an end, and of the caveats it shares with the header.
 
 use crate::caveat::Caveat;
-use crate::kernel::Counter;
+use crate::measurement::Counter;
 
 use super::check::{Broken, amount, length, string, time};
 use super::record::End;

@@ -1,10 +1,11 @@
 //! The rules of a header.
 
+use crate::measurement::{Meter, Quantity};
 use crate::power::{self, PowerModel, Signal};
-use crate::source::{Meter, Quantity};
 
 use super::check::{Broken, MAX_CPUS, amount, known, length, next, string, time};
-use super::record::{Header, Zone};
+use super::record::Header;
+use crate::measurement::Zone;
 
 /// Most terms of a power model.
 const MAX_TERMS: usize = 64;

@@ -1,7 +1,6 @@
 //! The rules of an interval.
 
-use crate::kernel::{CpuAccount, Signals};
-use crate::source::Reading;
+use crate::measurement::{CpuAccount, Reading, Signals};
 use crate::unit::Timestamp;
 
 use super::check::{Broken, Checker, known, length, time};

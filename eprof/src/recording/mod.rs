@@ -36,9 +36,6 @@ pub use file::{Intervals, RecordingFile, Samples};
 pub use load::Recording;
 pub use merged::{Merged, MergedWriter};
 pub use read::Reader;
-pub use record::{
-    Baseline, Command, End, Footprint, Frame, FrameId, Header, IntervalRecord, Line, Lines, Object,
-    ObjectId, Record, SampleCount, Segment, StackId, StackNode, Symbol, Zone,
-};
+pub use record::{Command, End, Footprint, Header, IntervalRecord, Record, SampleCount};
 pub use stack::StackTable;
 pub use write::Writer;

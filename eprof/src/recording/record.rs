@@ -6,10 +6,12 @@ use std::collections::BTreeMap;
 use serde::{Deserialize, Serialize};
 
 use crate::caveat::Caveat;
-use crate::kernel::{COUNTERS, Counter, Loss, StackEnd, Task, TaskId, ThreadAccount, ZoneId};
+use crate::measurement::{
+    Baseline, COUNTERS, Counter, CpuAccount, Frame, Lines, Loss, Meter, Object, ObjectId, Reading,
+    Segment, StackId, StackNode, Symbol, Task, TaskId, ThreadAccount, Zone, ZoneId,
+};
 use crate::power::PowerModel;
-use crate::source::{Meter, Reading};
-use crate::unit::{Nanos, Timestamp, Watts};
+use crate::unit::{Nanos, Timestamp};
 
 /// The command that was measured.
 #[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
@@ -18,31 +20,6 @@ pub struct Command {
     pub argv: Vec<String>,
     /// The working directory.
     pub directory: String,
-}
-
-/// CPUs that are accounted together.
-#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
-pub struct Zone {
-    /// Position in the header's list.
-    pub id: ZoneId,
-    /// Logical CPUs, ascending. Each online CPU is in exactly one zone.
-    pub cpus: Vec<u32>,
-    /// Their core type, as the kernel names it (`cpu_core`, `cpu_atom`);
-    /// empty where all cores are alike.
-    pub core: String,
-}
-
-/// The power of a meter's domain when nothing runs, and how it was found.
-#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
-pub struct Baseline {
-    /// Which meter.
-    pub meter: crate::source::MeterId,
-    /// Its idle power.
-    pub power: Watts,
-    /// Standard deviation of `power`.
-    pub sd: Watts,
-    /// Where it comes from: `option`, `calibration`, `before-run`, `model`.
-    pub origin: String,
 }
 
 /// What is known before the target starts.
@@ -92,118 +69,6 @@ impl Header {
     }
 }
 
-/// A mapped file (or pseudo file) that frames point into.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
-#[serde(transparent)]
-pub struct ObjectId(pub u32);
-
-/// A frame, by position.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
-#[serde(transparent)]
-pub struct FrameId(pub u32);
-
-/// A stack: the position of its leaf in the tree of [`StackNode`]s.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
-#[serde(transparent)]
-pub struct StackId(pub u32);
-
-/// What frames point into.
-#[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
-pub struct Object {
-    /// The path as the target saw it, `[kernel]`, `[vdso]`, ….
-    pub path: String,
-    /// GNU build id, where known.
-    pub build_id: Option<Vec<u8>>,
-}
-
-/// One code address, or what stands for one.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
-pub enum Frame {
-    /// An address in a mapped file.
-    User {
-        /// The file.
-        object: ObjectId,
-        /// Offset in the file.
-        offset: u64,
-        /// Whether it is a return address, so that the call is just before it.
-        returns: bool,
-    },
-    /// A kernel address.
-    Kernel {
-        /// The address.
-        address: u64,
-        /// Whether it is a return address.
-        returns: bool,
-    },
-    /// A user address outside any known mapping.
-    Unmapped(u64),
-    /// Stands at the root of a stack that did not reach its root.
-    Broken(StackEnd),
-    /// An address in executable memory without a file: code that the process
-    /// made at run time.
-    Generated {
-        /// The leader of the process, in the incarnation that made the code.
-        process: TaskId,
-        /// The address.
-        address: u64,
-        /// Whether it is a return address.
-        returns: bool,
-    },
-}
-
-/// A node of the tree of stacks: a frame and the caller's node. Parents
-/// always precede their children; two different stacks are never one node.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
-pub struct StackNode {
-    /// The caller; `None` for a root.
-    pub parent: Option<StackId>,
-    /// The code.
-    pub frame: FrameId,
-}
-
-/// A function that a frame resolved to.
-#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
-pub struct Symbol {
-    /// The frame.
-    pub frame: FrameId,
-    /// The functions, outermost first: more than one where calls were
-    /// inlined. Demangled.
-    pub functions: Vec<String>,
-}
-
-/// A line of source code.
-#[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
-pub struct Line {
-    /// The path of the file, as the compiler was given it.
-    pub file: String,
-    /// The number of the line, from 1 on.
-    pub number: u32,
-}
-
-/// Where in the source the functions of a frame were.
-#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
-pub struct Lines {
-    /// The frame.
-    pub frame: FrameId,
-    /// For each function of the frame's [`Symbol`], outermost first, the line
-    /// that it was at: of the call that was inlined, and of the code itself.
-    /// `None` where the debug information does not tell.
-    pub lines: Vec<Option<Line>>,
-}
-
-/// A part of an object's file that is mapped as code (an executable `PT_LOAD`
-/// segment, System V ABI): what turns an offset in the file into an address of
-/// its symbol table.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
-pub struct Segment {
-    /// Offset in the file of its first byte.
-    pub offset: u64,
-    /// Length in the file in bytes.
-    pub length: u64,
-    /// Address of the first byte as the symbol table counts.
-    pub address: u64,
-}
-
 /// How often a thread was sampled with a stack during an interval.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub struct SampleCount {
@@ -245,7 +110,7 @@ pub struct IntervalRecord {
     /// holds the readings at the start.
     pub readings: Vec<Reading>,
     /// What each CPU did.
-    pub cpus: Vec<crate::kernel::CpuAccount>,
+    pub cpus: Vec<CpuAccount>,
     /// What each thread of the target did.
     pub threads: Vec<ThreadAccount>,
     /// The samples.

@@ -2,11 +2,12 @@
 //! that it takes little room and is soon read. The layout is told in
 //! [`super::format`].
 
-use crate::kernel::{COUNTERS, TaskId, ZoneId};
+use crate::measurement::{COUNTERS, TaskId, ZoneId};
 use crate::unit::Nanos;
 
 use super::format::MAX_SAMPLES;
-use super::record::{SampleCount, StackId};
+use super::record::SampleCount;
+use crate::measurement::StackId;
 
 /// All values of the column are the same.
 const SAME: u8 = 0;

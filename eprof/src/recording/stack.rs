@@ -3,10 +3,10 @@
 
 use std::collections::HashMap;
 
-use crate::kernel::StackEnd;
+use crate::measurement::StackEnd;
 
 use super::check::MAX_DEPTH;
-use super::record::{Frame, FrameId, StackId, StackNode};
+use crate::measurement::{Frame, FrameId, StackId, StackNode};
 
 /// Interns frames and stacks. Ids count up from zero, and a stack's parent
 /// has the smaller id, as the format demands.

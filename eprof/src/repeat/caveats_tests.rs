@@ -2,8 +2,8 @@
 
 use super::*;
 use crate::compare::Confidence;
+use crate::measurement::Provenance;
 use crate::repeat::Climate;
-use crate::source::Provenance;
 use crate::unit::{Microjoules, Nanos};
 
 /// A second at 10 W, well measured, with nobody else.

@@ -5,7 +5,7 @@ use serde::Serialize;
 use crate::carbon::Carbon;
 use crate::caveat::Caveat;
 use crate::compare::{Confidence, Contrast, Interval, Summary, USUAL_POWER, Verdict, holm};
-use crate::source::Provenance;
+use crate::measurement::Provenance;
 
 use super::caveats;
 use super::run::Run;

@@ -2,8 +2,8 @@
 
 use crate::attribute::Account;
 use crate::caveat::Caveat;
+use crate::measurement::{Provenance, Quantity};
 use crate::profile::Profile;
-use crate::source::{Provenance, Quantity};
 use crate::unit::{Microjoules, Nanos};
 
 use super::climate::Climate;

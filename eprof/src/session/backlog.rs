@@ -3,9 +3,8 @@
 
 use std::collections::{HashMap, VecDeque};
 
-use crate::kernel::{COUNTERS, IntervalAccounts, Sample, TaskId};
-use crate::recording::Frame;
-use crate::source::Reading;
+use crate::kernel::Sample;
+use crate::measurement::{COUNTERS, Frame, IntervalAccounts, Reading, TaskId};
 use crate::symbol::{Objects, Place, stack};
 use crate::unit::{Nanos, Timestamp};
 use crate::unwind::{self, Ticket, Unwinder, Walked};

@@ -1,7 +1,7 @@
 //! What can be said of a run while it lasts.
 
+use crate::measurement::{MeterId, Provenance};
 use crate::recording::{Header, IntervalRecord};
-use crate::source::{MeterId, Provenance};
 use crate::timeline::Timeline;
 use crate::unit::{Microjoules, Nanos, Timestamp, Watts};
 

@@ -5,8 +5,8 @@ use std::ffi::OsString;
 use std::path::PathBuf;
 
 use crate::host::SysRoot;
-use crate::kernel::{Counter, Settings, Unwinding};
-use crate::recording::Zone;
+use crate::kernel::{Settings, Unwinding};
+use crate::measurement::{Counter, Zone};
 use crate::source::{Choice, IdlePower, KnownIdle};
 use crate::target::{RunAs, Streams};
 use crate::unit::Nanos;

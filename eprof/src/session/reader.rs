@@ -2,7 +2,8 @@
 
 use crate::clock;
 use crate::error::Result;
-use crate::source::{Edges, EnergySource, Reading};
+use crate::measurement::Reading;
+use crate::source::{Edges, EnergySource};
 use crate::unit::{Nanos, Timestamp};
 
 /// How long the meters are read in close succession to find their clocks: 20

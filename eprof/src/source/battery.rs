@@ -7,9 +7,9 @@
 use std::path::PathBuf;
 
 use super::candidate::{Discovery, Unusable};
-use super::meter::{Domain, Meter, MeterId, Provenance, Quantity, Scope, SourceKind};
 use super::plausible;
 use crate::host::{Cpus, SysRoot};
+use crate::measurement::{Domain, Meter, MeterId, Provenance, Quantity, Scope, SourceKind};
 use crate::unit::Nanos;
 
 const CLASS: &str = "/sys/class/power_supply";

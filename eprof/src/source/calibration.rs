@@ -19,12 +19,11 @@ use std::path::{Path, PathBuf};
 
 use serde::{Deserialize, Serialize};
 
-use super::meter::{Domain, Meter};
 use super::saved_model::SavedModel;
 use crate::caveat::Caveat;
 use crate::error::{Error, ErrorKind, Result};
+use crate::measurement::{Baseline, Domain, Meter};
 use crate::power::PowerModel;
-use crate::recording::Baseline;
 use crate::unit::Watts;
 
 /// The schema that is written.

@@ -2,7 +2,7 @@
 
 use serde::Serialize;
 
-use super::meter::{Domain, Meter, Scope, SourceKind};
+use crate::measurement::{Domain, Meter, Scope, SourceKind};
 
 /// Something that cannot be used, with the reason and the remedy.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize)]

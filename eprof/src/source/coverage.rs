@@ -1,9 +1,9 @@
 //! What the chosen meters leave out or cannot tell, as caveats.
 
 use super::candidate::Candidate;
-use super::meter::{Domain, Meter, Quantity, Scope, SourceKind};
 use crate::caveat::Caveat;
 use crate::host::{Cpus, Processor};
+use crate::measurement::{Domain, Meter, Quantity, Scope, SourceKind};
 
 /// The caveats of meters in use, `kept`, of one kind.
 pub fn caveats(

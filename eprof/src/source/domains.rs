@@ -9,8 +9,8 @@
 
 use std::collections::BTreeSet;
 
-use super::meter::{Domain, Meter, MeterId, Scope, SourceKind};
 use crate::host::Cpus;
+use crate::measurement::{Domain, Meter, MeterId, Scope, SourceKind};
 
 /// What becomes of each meter.
 #[derive(Clone, Debug, PartialEq)]

@@ -4,7 +4,7 @@
 //! round would tell most about the clocks of the registers.
 
 use super::edge::{Lock, Window};
-use super::meter::{Edge, Meter, MeterId, Quantity, Reading};
+use crate::measurement::{Edge, Meter, MeterId, Quantity, Reading};
 use crate::unit::{Nanos, Timestamp};
 
 /// A register that is updated more rarely is not dated: it needs so long to

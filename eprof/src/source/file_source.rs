@@ -8,10 +8,10 @@ use std::path::{Path, PathBuf};
 use nix::sys::statfs::{SYSFS_MAGIC, fstatfs};
 
 use super::candidate::{Discovery, Unusable};
-use super::meter::{Meter, MeterId, Reading, SourceKind};
 use super::{Backend, EnergySource};
 use crate::clock;
 use crate::error::{Error as EprofError, ErrorKind, Result};
+use crate::measurement::{Meter, MeterId, Reading, SourceKind};
 
 /// A file that holds one number.
 #[derive(Debug)]

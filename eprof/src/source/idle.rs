@@ -8,13 +8,12 @@ use std::collections::BTreeMap;
 use std::time::{Duration, Instant};
 
 use super::EnergySource;
-use super::meter::{Meter, MeterId, Quantity, Reading};
 use crate::caveat::Caveat;
 use crate::error::Result;
 use crate::host::SysRoot;
 use crate::host::load::CpuTimes;
+use crate::measurement::{Baseline, Meter, MeterId, Quantity, Reading};
 use crate::power::PowerModel;
-use crate::recording::Baseline;
 use crate::unit::Watts;
 
 /// Below this much observed time, nothing is said.

@@ -2,9 +2,8 @@
 
 use std::str::FromStr;
 
-use super::meter::{Domain, Meter};
 use crate::error::{Error, ErrorKind, Result};
-use crate::recording::Baseline;
+use crate::measurement::{Baseline, Domain, Meter};
 use crate::unit::Watts;
 
 /// The value of `--idle-power`.

@@ -1,7 +1,7 @@
 //! Idle power that one look gave, for several runs that follow each other.
 
 use super::idle::Idling;
-use super::meter::Meter;
+use crate::measurement::Meter;
 
 /// Idle power of certain meters, found once.
 ///

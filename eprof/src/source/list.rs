@@ -5,7 +5,7 @@ use std::fmt::Write as _;
 use serde::Serialize;
 
 use super::candidate::{Candidate, MeterNote};
-use super::meter::Scope;
+use crate::measurement::Scope;
 
 /// The listing for people: every kind with its meters, the reasons and the
 /// remedies.

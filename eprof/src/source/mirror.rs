@@ -3,8 +3,8 @@
 //! Before Linux 6.11 a multi-die AMD processor listed its one package counter
 //! once per die. Adding the dies would count everything twice.
 
-use super::meter::{Meter, Quantity, Scope, SourceKind};
 use super::verify::Series;
+use crate::measurement::{Meter, Quantity, Scope, SourceKind};
 
 /// Changes that must have been seen before anything is said.
 const EVIDENCE: usize = 4;

@@ -27,7 +27,6 @@ pub mod idle;
 pub mod idle_option;
 pub mod known_idle;
 pub mod list;
-pub mod meter;
 pub mod mirror;
 pub mod model;
 pub mod perf_power;
@@ -43,11 +42,12 @@ pub use candidate::{Candidate, MeterNote};
 pub use edges::Edges;
 pub use idle_option::IdlePower;
 pub use known_idle::KnownIdle;
-pub use meter::{Domain, Edge, Meter, MeterId, Provenance, Quantity, Reading, Scope, SourceKind};
+
 pub use select::{Choice, Selected, select, survey};
 pub use verify::Probe;
 
 use crate::error::Result;
+use crate::measurement::{Meter, Reading};
 
 /// A set of meters of one kind that are read together.
 pub trait EnergySource {

@@ -15,10 +15,12 @@
 //! ×0.45–2.2. Shares between the threads of one run do not depend on them.
 
 use super::calibration::Calibration;
-use super::meter::{Domain, Meter, MeterId, Provenance, Quantity, Reading, Scope, SourceKind};
 use super::{Backend, EnergySource};
 use crate::error::Result;
 use crate::host::{Cpus, Processor};
+use crate::measurement::{
+    Domain, Meter, MeterId, Provenance, Quantity, Reading, Scope, SourceKind,
+};
 use crate::unit::{Nanos, Watts};
 
 /// Idle and busy watts per logical CPU.

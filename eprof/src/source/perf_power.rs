@@ -5,10 +5,10 @@
 use std::collections::BTreeSet;
 
 use super::candidate::{Discovery, Unusable};
-use super::meter::{Domain, Meter, MeterId, Provenance, Quantity, Scope, SourceKind};
 use super::plausible;
 use super::powercap::RAPL_LATCH;
 use crate::host::{Cpu, Cpus, SysRoot, cpulist};
+use crate::measurement::{Domain, Meter, MeterId, Provenance, Quantity, Scope, SourceKind};
 
 /// Where PMUs are listed.
 pub const DEVICES: &str = "/sys/bus/event_source/devices";

@@ -7,11 +7,11 @@ use perf_event::{Builder, Counter, ReadFormat};
 use perf_event_open_sys::bindings::perf_event_attr;
 
 use super::candidate::{Discovery, Unusable};
-use super::meter::{Meter, MeterId, Reading};
 use super::perf_power::PowerEvent;
 use super::{Backend, EnergySource};
 use crate::clock;
 use crate::error::{Error, ErrorKind, Result};
+use crate::measurement::{Meter, MeterId, Reading};
 
 /// Events that are read by one system call, in the order of opening.
 pub trait CounterGroup: Send {

@@ -4,7 +4,7 @@
 //! firmware garbage is often megawatts); it must never refuse a real machine,
 //! so all figures are several times what hardware of 2025 can draw.
 
-use super::meter::{Domain, Scope};
+use crate::measurement::{Domain, Scope};
 use crate::unit::Watts;
 
 /// One package or die: server processors of 2025 are specified up to 500 W.

@@ -5,9 +5,9 @@ use std::path::PathBuf;
 
 use super::candidate::{Discovery, Unusable};
 use super::file_source::NumberFile;
-use super::meter::{Domain, Meter, MeterId, Provenance, Quantity, Scope, SourceKind};
 use super::plausible;
 use crate::host::{Cpus, SysRoot};
+use crate::measurement::{Domain, Meter, MeterId, Provenance, Quantity, Scope, SourceKind};
 use crate::unit::Nanos;
 
 /// The class directory.

@@ -2,7 +2,7 @@
 
 use serde::{Deserialize, Serialize};
 
-use super::meter::MeterId;
+use crate::measurement::MeterId;
 use crate::power::{Errors, PowerModel, Shape, Signal, Term};
 
 /// A power model in a calibration.

@@ -7,7 +7,6 @@ use super::calibration::Calibration;
 use super::candidate::{Candidate, MeterNote, Unusable};
 use super::domains::{self, Arranged};
 use super::file_source::FileSource;
-use super::meter::{Domain, Meter, SourceKind};
 use super::model::ModelSource;
 use super::perf_source::{KernelOpener, Opener, PerfSource};
 use super::verify::{self, Probe};
@@ -15,7 +14,7 @@ use super::{Backend, EnergySource, battery, coverage, hwmon, mirror, perf_power,
 use crate::caveat::Caveat;
 use crate::error::{Error, ErrorKind, Result};
 use crate::host::{Cpus, Processor, SysRoot};
-use crate::recording::Zone;
+use crate::measurement::{Domain, Meter, SourceKind, Zone};
 
 /// All kinds, in the order in which they are preferred: the perf PMU has the
 /// lowest latency and never wraps; powercap has the same counters; hwmon,

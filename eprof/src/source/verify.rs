@@ -9,8 +9,8 @@
 use std::time::{Duration, Instant};
 
 use super::Backend;
-use super::meter::{Domain, Meter, Quantity, Scope};
 use crate::error::Result;
+use crate::measurement::{Domain, Meter, Quantity, Scope};
 use crate::unit::{Nanos, Timestamp};
 
 /// How long and how often meters are read before they are believed.

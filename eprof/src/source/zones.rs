@@ -2,10 +2,8 @@
 
 use std::collections::BTreeMap;
 
-use super::meter::Meter;
 use crate::host::{CoreType, Cpus};
-use crate::kernel::ZoneId;
-use crate::recording::Zone;
+use crate::measurement::{Meter, Zone, ZoneId};
 
 /// The coarsest partition of the online CPUs in which every meter's scope is a
 /// union of parts, and all cores of a part are alike: two CPUs share a zone

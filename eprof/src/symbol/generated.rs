@@ -15,8 +15,8 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use crate::clock::wall_clock;
-use crate::kernel::{Mapping, Task, TaskId};
-use crate::recording::ObjectId;
+use crate::kernel::Mapping;
+use crate::measurement::{ObjectId, Task, TaskId};
 use crate::symbol::object::{Objects, descriptor};
 use crate::symbol::ranges::Wanted;
 use crate::symbol::{jitdump, perf_map};

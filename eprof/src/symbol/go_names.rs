@@ -7,7 +7,7 @@ use std::path::Path;
 
 use super::lookup::Named;
 use super::outline::address;
-use crate::recording::{FrameId, Segment, Symbol};
+use crate::measurement::{FrameId, Segment, Symbol};
 use crate::unwind::bytes::Unchanged;
 use crate::unwind::pclntab::GoNames;
 

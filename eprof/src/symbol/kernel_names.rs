@@ -6,7 +6,7 @@ use std::io::{self, BufRead, BufReader};
 
 use super::lookup::Named;
 use crate::kernel::KernelNames;
-use crate::recording::{FrameId, Symbol};
+use crate::measurement::{FrameId, Symbol};
 
 /// The names of those of `frames` (their addresses) that the kernel knows.
 pub(super) fn named(frames: &[(FrameId, u64)]) -> Vec<Named> {

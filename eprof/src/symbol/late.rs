@@ -7,7 +7,8 @@ use super::lookup::Names;
 use super::outline::Outline;
 use super::resolve::{Job, Origin, Progress, Resolution, jobs, work};
 use super::search::Search;
-use crate::recording::{Catalog, FrameId, ObjectId};
+use crate::measurement::{FrameId, ObjectId};
+use crate::recording::Catalog;
 
 /// Finds the functions of the frames of `catalog` that have none, and with
 /// `lines` also the source lines of those that have none, through `search`.

@@ -8,7 +8,7 @@ use blazesym::symbolize::{CodeInfo, Input, Symbolized, Symbolizer};
 
 use super::go_names;
 use super::outline::address;
-use crate::recording::{FrameId, Line, Lines, Segment, Symbol};
+use crate::measurement::{FrameId, Line, Lines, Segment, Symbol};
 
 /// How many frames are looked up between two reports of progress.
 const BATCH: usize = 256;

@@ -20,8 +20,8 @@ mod search;
 pub mod space;
 pub mod stack;
 
-use crate::kernel::{KernelEvent, Sample, TaskId};
-use crate::recording::Frame;
+use crate::kernel::{KernelEvent, Sample};
+use crate::measurement::{Frame, TaskId};
 use generated::Compilers;
 
 pub use late::late;

@@ -9,7 +9,7 @@ use nix::sys::resource::{Resource, getrlimit, setrlimit};
 
 use crate::clock::wall_clock;
 use crate::kernel::Mapping;
-use crate::recording::{Object, ObjectId};
+use crate::measurement::{Object, ObjectId};
 use crate::symbol::identity::{Fingerprint, Identity};
 use crate::symbol::live;
 

@@ -7,7 +7,7 @@ use object::elf::{FileHeader32, FileHeader64, PF_X, PT_LOAD, SHT_NOBITS};
 use object::read::elf::{FileHeader, ProgramHeader as _, SectionHeader as _};
 use object::{Endianness, FileKind, ReadCache, ReadRef};
 
-use crate::recording::Segment;
+use crate::measurement::Segment;
 
 /// The most segments that are looked at.
 const MOST_SEGMENTS: usize = 1024;

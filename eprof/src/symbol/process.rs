@@ -3,8 +3,8 @@
 
 use std::collections::{BTreeSet, HashMap, HashSet};
 
-use crate::kernel::{Mapping, Task, TaskId};
-use crate::recording::ObjectId;
+use crate::kernel::Mapping;
+use crate::measurement::{ObjectId, Task, TaskId};
 use crate::symbol::space::{AddressSpace, Location};
 
 /// After how many calls of [`Spaces::settle`] a process without threads is

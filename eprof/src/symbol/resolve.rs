@@ -13,8 +13,7 @@ use super::outline::Outline;
 use super::ranges::Wanted;
 use super::search::Search;
 use crate::caveat::Caveat;
-use crate::kernel::TaskId;
-use crate::recording::{Frame, FrameId, Lines, Object, ObjectId, Segment, Symbol};
+use crate::measurement::{Frame, FrameId, Lines, Object, ObjectId, Segment, Symbol, TaskId};
 use crate::symbol::live;
 use crate::symbol::object::{Objects, Readable, descriptor};
 

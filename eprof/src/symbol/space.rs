@@ -2,7 +2,7 @@
 
 use std::sync::Arc;
 
-use crate::recording::ObjectId;
+use crate::measurement::ObjectId;
 
 /// What lies at an address.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]

@@ -1,7 +1,7 @@
 //! From the addresses of a sample to the frames of a stack.
 
-use crate::kernel::{Sample, StackEnd, TaskId};
-use crate::recording::Frame;
+use crate::kernel::Sample;
+use crate::measurement::{Frame, StackEnd, TaskId};
 use crate::symbol::Place;
 use crate::symbol::space::Location;
 
@@ -92,8 +92,7 @@ mod tests {
     use super::*;
 
     const PROCESS: Option<TaskId> = Some(TaskId(3));
-    use crate::kernel::COUNTERS;
-    use crate::recording::ObjectId;
+    use crate::measurement::{COUNTERS, ObjectId};
     use crate::unit::{Nanos, Timestamp};
 
     fn sample(kernel: &[u64], user: &[u64], user_end: StackEnd) -> Sample {

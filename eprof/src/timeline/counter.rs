@@ -1,6 +1,6 @@
 //! The difference of two raw readings of one meter.
 
-use crate::source::{Meter, Quantity, Reading};
+use crate::measurement::{Meter, Quantity, Reading};
 use crate::unit::{Nanos, Timestamp};
 
 use super::scale::Scale;
@@ -180,7 +180,7 @@ pub(super) fn middle(reading: &Reading) -> u64 {
 #[allow(clippy::unwrap_used, reason = "a failed assumption is a failed test")]
 mod tests {
     use super::*;
-    use crate::source::{Domain, MeterId, Provenance, Scope, SourceKind};
+    use crate::measurement::{Domain, MeterId, Provenance, Scope, SourceKind};
     use crate::unit::Watts;
     use proptest::prelude::*;
 

@@ -7,8 +7,8 @@
 //! be the mean of the powers before and after that update. So nothing is
 //! settled before the next reading, which also bounds what is possible.
 
+use crate::measurement::Reading;
 use crate::recording::IntervalRecord;
-use crate::source::Reading;
 use crate::unit::{Nanos, Timestamp};
 
 use super::counter::middle;

@@ -14,9 +14,8 @@ mod tests;
 mod track;
 
 use crate::caveat::Caveat;
-use crate::kernel::{CpuAccount, ThreadAccount};
+use crate::measurement::{CpuAccount, MeterId, ThreadAccount};
 use crate::recording::{Header, IntervalRecord, SampleCount};
-use crate::source::MeterId;
 use crate::unit::{Microjoules, Timestamp};
 
 use track::Track;

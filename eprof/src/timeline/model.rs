@@ -5,7 +5,7 @@
 //! (Wmin + (Wmax − Wmin) × utilisation, per vCPU). Its result is estimated,
 //! never measured.
 
-use crate::kernel::CpuAccount;
+use crate::measurement::CpuAccount;
 use crate::unit::Nanos;
 
 use super::scale::Scale;
@@ -64,7 +64,7 @@ impl Model {
 #[allow(clippy::unwrap_used, reason = "a failed assumption is a failed test")]
 mod tests {
     use super::*;
-    use crate::kernel::Signals;
+    use crate::measurement::Signals;
 
     fn working(milliseconds: u64) -> CpuAccount {
         CpuAccount {

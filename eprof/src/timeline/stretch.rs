@@ -2,9 +2,8 @@
 
 use std::collections::BTreeSet;
 
-use crate::kernel::{CpuAccount, ThreadAccount, ZoneId};
+use crate::measurement::{CpuAccount, Meter, ThreadAccount, ZoneId};
 use crate::recording::{Header, IntervalRecord, SampleCount};
-use crate::source::Meter;
 use crate::unit::{Nanos, Timestamp};
 
 /// The part of the machine that a meter answers for.

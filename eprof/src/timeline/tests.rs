@@ -1,9 +1,9 @@
 //! The timeline against meters whose true consumption is known.
 
 use super::*;
-use crate::kernel::{Signals, ZoneId};
-use crate::recording::Zone;
-use crate::source::{Domain, Meter, MeterId, Provenance, Quantity, Reading, Scope, SourceKind};
+use crate::measurement::{
+    Domain, Meter, MeterId, Provenance, Quantity, Reading, Scope, Signals, SourceKind, Zone, ZoneId,
+};
 use crate::unit::{Nanos, Watts};
 
 const MS: u64 = 1_000_000;

@@ -1,8 +1,8 @@
 //! One meter's way through the recording.
 
 use crate::caveat::Caveat;
+use crate::measurement::{Meter, MeterId, Quantity, Reading};
 use crate::recording::{Header, IntervalRecord};
-use crate::source::{Meter, MeterId, Quantity, Reading};
 use crate::unit::{Microjoules, Nanos, Timestamp};
 
 use super::counter::{Refusal, Ruler, Step, middle};

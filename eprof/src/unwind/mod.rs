@@ -34,8 +34,8 @@ use std::sync::Arc;
 use eprof_common::WalkEnd;
 
 use crate::caveat::Caveat;
-use crate::kernel::{KernelTables, Probe, Sample, StackEnd};
-use crate::recording::ObjectId;
+use crate::kernel::{KernelTables, Probe, Sample};
+use crate::measurement::{ObjectId, StackEnd};
 use crate::symbol::{AddressSpace, Objects, Spaces};
 use layout::Layouts;
 use store::Refusal;

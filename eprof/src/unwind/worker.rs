@@ -17,7 +17,7 @@ use super::table::Table;
 use super::trampoline::{self, Kind};
 use super::walk::{self, Step};
 use crate::kernel::{KernelTables, StackCopy};
-use crate::recording::ObjectId;
+use crate::measurement::ObjectId;
 use crate::symbol::{AddressSpace, Location};
 
 /// Something to be done.

@@ -2,10 +2,9 @@
 
 use std::collections::BTreeMap;
 
-use crate::kernel::Counter;
+use crate::measurement::{Counter, Meter};
 use crate::power::{Errors, Signal, Verdict};
 use crate::recording::Header;
-use crate::source::Meter;
 
 use super::super::activity::{Payer, Work};
 use super::super::columns::{Columns, Row};

@@ -2,7 +2,7 @@
 
 use nalgebra::{DMatrix, DVector};
 
-use crate::kernel::Counter;
+use crate::measurement::Counter;
 use crate::power::{
     Accumulator, ErrorSum, Errors, Fit, PowerModel, Prior, Settings, Shape, Signal,
 };

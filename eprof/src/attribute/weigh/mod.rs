@@ -87,7 +87,7 @@ impl Weigher {
         if matches!(self.rule, Rule::Time) || spent <= 0.0 {
             return 0.0;
         }
-        let signals = crate::kernel::Signals {
+        let signals = crate::measurement::Signals {
             on_cpu: sample.spent,
             counts: sample.counts,
             ..Default::default()

@@ -22,9 +22,8 @@ use fxprof_processed_profile::{
 };
 
 use crate::attribute::apportion;
+use crate::measurement::{Domain, StackId};
 use crate::profile::{FrameKind, Moments, ProcessKey, Profile, Seen, ThreadRow, kinds};
-use crate::recording::StackId;
-use crate::source::Domain;
 use crate::unit::{Microjoules, Timestamp};
 
 use super::super::claim::Claim;

@@ -8,7 +8,7 @@
 use std::io::{self, Write};
 
 use crate::attribute::{Account, Stretch};
-use crate::kernel::Counter;
+use crate::measurement::Counter;
 use crate::recording::Header;
 use crate::recording::merged::Labels;
 

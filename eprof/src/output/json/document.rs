@@ -6,7 +6,7 @@ use serde::Serialize;
 
 use crate::attribute::{Account, Price};
 use crate::caveat::Caveat;
-use crate::kernel::Loss;
+use crate::measurement::Loss;
 use crate::profile::Profile;
 use crate::unit::Microjoules;
 

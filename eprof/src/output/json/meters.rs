@@ -5,9 +5,9 @@ use std::collections::BTreeMap;
 use serde::Serialize;
 
 use crate::attribute::{Account, MeterLedger, Price, Weighing};
+use crate::measurement::{Meter, MeterId, Provenance, Scope};
 use crate::power::Errors;
 use crate::profile::Profile;
-use crate::source::{Meter, MeterId, Provenance, Scope};
 
 use super::super::claim::{Claim, spoke};
 use super::super::sharing;

@@ -4,8 +4,8 @@
 use std::collections::{BTreeMap, HashMap};
 
 use crate::attribute::{HalfWidth, Ledger, MeterLedger, Weighing};
+use crate::measurement::{Domain, Meter, MeterId};
 use crate::profile::Profile;
-use crate::source::{Domain, Meter, MeterId};
 
 /// What makes two meters one: name, domain, and whether it is part of others.
 type Key = (String, Domain, bool);

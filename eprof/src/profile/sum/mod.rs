@@ -22,7 +22,7 @@ use std::sync::Arc;
 
 use crate::attribute::Account;
 use crate::caveat::{Caveat, Tally};
-use crate::kernel::Loss;
+use crate::measurement::Loss;
 use crate::unit::{Microjoules, Nanos};
 
 use super::model::{

@@ -20,7 +20,7 @@ mod truncated;
 
 use self::line::Line;
 use self::truncated::{Truncated, normal};
-use super::meter::Edge;
+use crate::measurement::Edge;
 use crate::unit::{Nanos, Timestamp};
 
 /// Periods that are believed: the registers in question have about 1 ms.

@@ -3,7 +3,7 @@
 pub use eprof_common::COUNTERS;
 use serde::{Deserialize, Serialize};
 
-use super::event::TaskId;
+use super::TaskId;
 use crate::unit::{Nanos, Timestamp};
 
 /// A set of CPUs that the finest meter in use cannot tell apart: the grain at
