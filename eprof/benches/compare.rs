@@ -20,7 +20,7 @@ use std::hint::black_box;
 use std::path::Path;
 use std::process::{Command, Stdio};
 
-use eprof::compare::{Confidence, Summary};
+use eprof::statistics::{Confidence, Summary};
 use serde_json::Value;
 use tempfile::TempDir;
 

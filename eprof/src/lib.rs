@@ -15,17 +15,22 @@
 
 #![deny(unsafe_code)]
 
+pub mod apportion;
 pub mod attribute;
 pub mod calibrate;
+pub mod calibration;
 pub mod carbon;
 pub mod caveat;
 pub mod cli;
 pub mod clock;
-pub mod compare;
 pub mod diff;
+pub mod doctor;
 pub mod error;
 pub mod host;
+pub mod idle;
 pub mod kernel;
+pub mod launch;
+pub mod mappings;
 pub mod measurement;
 pub mod output;
 pub mod pipeline;
@@ -35,8 +40,8 @@ pub mod recording;
 pub mod repeat;
 pub mod session;
 pub mod source;
+pub mod statistics;
 pub mod symbol;
-pub mod target;
 pub mod timeline;
 pub mod unit;
 pub mod unwind;

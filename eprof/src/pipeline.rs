@@ -10,22 +10,24 @@ use nix::sys::signal::Signal;
 
 use crate::attribute::{self, Attributed, Processes, Settings, Stretch, Watch};
 use crate::caveat::Caveat;
-use crate::clock;
 use crate::error::{Error, ErrorKind, Result};
+use crate::idle::watch::Idling;
+use crate::idle::{KnownIdle, find};
 use crate::kernel::{Probe, Sideband};
+use crate::launch::{
+    Account, Child, Command, ExitStatus, Follow, Identity, InheritedFiles, Limits, OutputFile,
+    Signals,
+};
 use crate::measurement::Counter;
 use crate::profile::{Course, CourseWatch, Detail, Group, Moments, MomentsWatch, Profile, Sum};
 use crate::recording::merged::Labels;
 use crate::recording::{Capture, Catalog, Header, Merged, RecordingFile, Samples};
-use crate::session::{Moment, Plan, Recorder, header};
-use crate::source::idle::Idling;
-use crate::source::{self, KnownIdle, Selected, baseline};
+use crate::session::{Plan, Recorder, header};
+use crate::source::Selected;
 use crate::symbol::{self, Search};
-use crate::target::{
-    self, Account, Child, Command, ExitStatus, Follow, Identity, InheritedFiles, Limits,
-    OutputFile, Signals,
-};
+use crate::timeline::Moment;
 use crate::unit::Nanos;
+use crate::{clock, launch, source};
 
 /// How long an idle machine is watched before the run, where its idle power
 /// is not known otherwise.
@@ -89,7 +91,7 @@ pub fn record(
         )
         .remedy("choose --attribution auto or time"));
     }
-    let follow = target::follow();
+    let follow = launch::follow();
     if let Follow::Fork(why) = &follow {
         caveats.push(why.clone());
     }
@@ -98,7 +100,7 @@ pub fn record(
         .limits(limits)
         .inherited(inherited)
         .streams(plan.streams.clone());
-    let prepared = target::prepare(command, follow.cgroup(), &identity)?;
+    let prepared = launch::prepare(command, follow.cgroup(), &identity)?;
     let file = OutputFile::create(&plan.output, identity.files.as_ref())?;
     let header = header::describe(plan, &selected, idle, &probe, &follow, caveats);
     let mut capture = Capture::new(file.file(), header)?;
@@ -154,7 +156,7 @@ pub fn idle_power(plan: &Plan) -> Result<KnownIdle> {
 }
 
 fn look_at_idle(plan: &Plan, selected: &mut Selected) -> Result<Idling> {
-    baseline::find(
+    find::find(
         selected.source.as_mut(),
         &plan.root,
         plan.idle_power.as_ref(),

@@ -42,7 +42,7 @@ fn rows_of_others_are_fitted_and_saved_where_asked() {
     assert!(errors["mae"].as_f64().unwrap() <= 7.3, "{errors}");
     assert!(errors["r2"].as_f64().unwrap() >= 0.95, "{errors}");
     // What is saved is what eprof run reads.
-    let saved = eprof::source::calibration::Calibration::load(&home.path().join("model.json"));
+    let saved = eprof::calibration::file::Calibration::load(&home.path().join("model.json"));
     let saved = saved.unwrap().unwrap();
     assert!(saved.meters["package_power"].model.is_some());
 }

@@ -2,9 +2,9 @@
 
 use eprof::calibrate::findings::Chosen;
 use eprof::calibrate::{Findings, MeterFindings, Model};
+use eprof::calibration::file::{Calibration, Machine};
 use eprof::measurement::{Counter, MeterId};
 use eprof::power::{Row, Signal};
-use eprof::source::calibration::{Calibration, Machine};
 
 /// The signals of a machine with all counters, and SMT that is switched off.
 fn signals() -> Vec<Signal> {

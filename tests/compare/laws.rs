@@ -1,6 +1,6 @@
 //! Probabilities are what they say, for values whose distribution is known.
 
-use eprof::compare::{Confidence, Contrast, Verdict, correlation};
+use eprof::statistics::{Confidence, Contrast, Verdict, correlation};
 
 use super::dice::Dice;
 use super::machine::normal;

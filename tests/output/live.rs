@@ -1,7 +1,7 @@
 //! The live line.
 
 use eprof::output::{Look, Progress};
-use eprof::session::Moment;
+use eprof::timeline::Moment;
 use eprof::unit::{Microjoules, Nanos, Timestamp, Watts};
 use unicode_width::UnicodeWidthStr;
 

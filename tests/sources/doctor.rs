@@ -1,7 +1,7 @@
 //! The doctor: verdicts, exit codes and remedies.
 
-use eprof::host::check::{Check, Diagnosis, State, Verdict, assess, diagnose};
-use eprof::host::trial::Trials;
+use eprof::doctor::checks::{Check, Diagnosis, State, Verdict, assess, diagnose};
+use eprof::doctor::trials::Trials;
 
 use crate::*;
 

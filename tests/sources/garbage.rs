@@ -76,12 +76,12 @@ proptest! {
         let _ = selected.source.read();
         let list = Finder::new(tree.root()).probe(hurried).survey();
         let _ = eprof::source::list::render(&list);
-        let trials = eprof::host::trial::Trials {
+        let trials = eprof::doctor::trials::Trials {
             program: Ok(()),
             event: Err("x".into()),
             cgroup: Err("x".into()),
         };
-        let _ = eprof::host::check::assess(&tree.root(), &trials, &list).render();
+        let _ = eprof::doctor::checks::assess(&tree.root(), &trials, &list).render();
     }
 
     #[test]

@@ -1,8 +1,9 @@
 //! Idle power: from the option, from readings before the run, from the model.
 
+use eprof::idle::watch::{Idling, baselines};
+use eprof::idle::{IdlePower, watch};
 use eprof::measurement::{MeterId, Reading};
-use eprof::source::idle::{self, Idling, baselines};
-use eprof::source::{EnergySource, IdlePower};
+use eprof::source::EnergySource;
 use eprof::unit::{Nanos, Timestamp, Watts};
 
 use crate::*;
@@ -109,7 +110,7 @@ fn the_models_baseline_is_its_own_with_its_band() {
     tree.cpus(1, 1, 2, 2)
         .processor("GenuineIntel", 6, 0x55, "fpu");
     let mut selected = choose(&tree, SHORT);
-    let idling = idle::before_run(selected.source.as_mut(), &tree.root(), Duration::ZERO).unwrap();
+    let idling = watch::before_run(selected.source.as_mut(), &tree.root(), Duration::ZERO).unwrap();
     let (power, sd) = only(&idling);
     assert!((power - 4.0 * 0.6446).abs() < 1e-9, "{power}");
     assert!((sd / power - 0.85 / 3.29).abs() < 1e-9, "{sd}");
@@ -151,7 +152,7 @@ fn find(tree: &Tree, option: Option<&str>) -> eprof::error::Result<Idling> {
     let option: Option<IdlePower> = option.map(|text| text.parse().unwrap());
     let saved = tree.at("/config/eprof/calibration.json");
     let time = Duration::from_millis(600);
-    eprof::source::baseline::find(
+    eprof::idle::find::find(
         &mut source,
         &tree.root(),
         option.as_ref(),
@@ -224,7 +225,7 @@ fn an_unusable_calibration_is_a_caveat() {
 
 #[test]
 fn the_calibration_lies_where_the_user_keeps_settings() {
-    let path = eprof::source::calibration::path;
+    let path = eprof::calibration::file::path;
     let at = |text: &str| Some(std::path::PathBuf::from(text));
     assert_eq!(
         path(Some("/c"), Some("/h")),

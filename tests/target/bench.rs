@@ -3,7 +3,7 @@
 use std::path::{Path, PathBuf};
 
 pub(crate) use crate::skip::skip;
-use eprof::target::{Cgroup, Command, ExitStatus, Follow, Identity, follow, prepare};
+use eprof::launch::{Cgroup, Command, ExitStatus, Follow, Identity, follow, prepare};
 use nix::unistd::Uid;
 
 /// Whether we are root; says so where not.

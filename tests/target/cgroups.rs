@@ -5,8 +5,8 @@ use std::fs;
 use std::path::{Path, PathBuf};
 use std::process::{Child, Command, Stdio};
 
-use eprof::target::sweep::{RunName, Swept, sweep};
-use eprof::target::{Cgroup, Identity, prepare};
+use eprof::launch::sweep::{RunName, Swept, sweep};
+use eprof::launch::{Cgroup, Identity, prepare};
 use nix::fcntl::{Flock, FlockArg};
 use nix::sys::signal::{Signal, kill};
 use nix::unistd::Pid;

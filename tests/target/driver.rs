@@ -7,7 +7,7 @@ use std::path::Path;
 use std::process::{Child, ChildStderr, Command, Stdio};
 
 use eprof::clock::now;
-use eprof::target::{
+use eprof::launch::{
     Action, Event, Follow, Identity, RunAs, Signals, Stop, Waiter, follow, prepare, strike,
 };
 use eprof::unit::Nanos;

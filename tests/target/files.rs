@@ -6,8 +6,8 @@ use std::os::unix::fs::{MetadataExt as _, symlink};
 use std::path::Path;
 
 use eprof::error::ErrorKind;
-use eprof::target::output_file::replace;
-use eprof::target::{Account, OutputFile};
+use eprof::launch::output_file::replace;
+use eprof::launch::{Account, OutputFile};
 
 use crate::bench::{open_directory, read, root, set_mode};
 

@@ -2,7 +2,7 @@
 //! inherited.
 
 use eprof::error::ErrorKind;
-use eprof::target::{Command, Identity, InheritedFiles, Limits, Prepared, prepare};
+use eprof::launch::{Command, Identity, InheritedFiles, Limits, Prepared, prepare};
 
 use crate::bench::{cgroup, executable, read, root, run, sh, sh_into};
 

@@ -4,9 +4,9 @@ use std::os::unix::process::CommandExt as _;
 use std::path::{Path, PathBuf};
 use std::process::Command;
 
-use eprof::target::Follow;
-use eprof::target::follow::{follow_below, own_directory};
-use eprof::target::mountinfo::cgroup_mounts;
+use eprof::launch::Follow;
+use eprof::launch::follow::{follow_below, own_directory};
+use eprof::launch::mountinfo::cgroup_mounts;
 
 use crate::bench::{cgroup, copy_executable, open_directory, root, skip};
 use crate::driver::Drive;

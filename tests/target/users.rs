@@ -5,7 +5,7 @@ use std::ffi::OsString;
 use std::process::Command as Tool;
 
 use eprof::error::ErrorKind;
-use eprof::target::{Account, Command, Identity, RunAs, prepare};
+use eprof::launch::{Account, Command, Identity, RunAs, prepare};
 
 use crate::bench::{open_directory, read, root, run, sh_into};
 

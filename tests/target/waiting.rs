@@ -4,7 +4,7 @@ use std::io::Write as _;
 use std::os::fd::AsFd as _;
 
 use eprof::clock::now;
-use eprof::target::{Child, Event, Identity, Origin, Received, Signals, Waiter, prepare};
+use eprof::launch::{Child, Event, Identity, Origin, Received, Signals, Waiter, prepare};
 use eprof::unit::{Nanos, Timestamp};
 use nix::sys::signal::{Signal, raise};
 

@@ -23,12 +23,12 @@ use super::pool::pools;
 use super::process::{Processes, UNNAMED};
 use super::sampled::Stacks;
 use super::settings::Settings;
-use super::split::apportion;
 use super::stretch::Stretch;
 use super::uncertainty::Errors;
 use super::watch::Watch;
 use super::weigh::Weigher;
 use super::{caveats, check::check};
+use crate::apportion::apportion;
 
 #[derive(Clone, Debug, Default)]
 struct Thread {

@@ -9,8 +9,8 @@ use crate::unit::{Microjoules, Nanos};
 use super::activity::Activity;
 use super::idle::IdlePower;
 use super::ledger::{Account, MeterLedger, Price};
-use super::split::apportion;
 use super::uncertainty::{Borders, Errors, Spread};
+use crate::apportion::apportion;
 
 /// A row's price and spread, by one meter.
 #[derive(Clone, Copy, Debug, Default)]

@@ -27,7 +27,6 @@ mod pool;
 mod process;
 mod sampled;
 mod settings;
-mod split;
 mod stretch;
 mod survey;
 pub mod uncertainty;
@@ -42,7 +41,7 @@ pub use ledger::{
 };
 pub use process::{Processes, UNNAMED};
 pub use settings::{Settings, Weights};
-pub use split::apportion;
+
 pub use stretch::Stretch;
 pub use watch::Watch;
 

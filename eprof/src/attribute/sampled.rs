@@ -9,8 +9,8 @@ use crate::unit::{Microjoules, Timestamp};
 use super::counts::Counts;
 use super::ledger::{Price, StackCharge};
 use super::places::Places;
-use super::split::Split;
 use super::watch::Watch;
+use crate::apportion::Split;
 
 /// From when to when.
 pub(super) type During = (Timestamp, Timestamp);

@@ -4,12 +4,13 @@ use std::collections::BTreeMap;
 
 use crate::caveat::Caveat;
 use crate::error::Result;
+use crate::idle::watch;
 use crate::kernel::Probe;
 use crate::measurement::{
     Counter, CpuAccount, IntervalAccounts, Meter, MeterId, Reading, Signals, Zone,
 };
 use crate::power::Signal;
-use crate::source::{EnergySource, idle};
+use crate::source::EnergySource;
 
 /// What is measured with.
 pub struct Bench {
@@ -84,7 +85,7 @@ impl Bench {
         };
         let watts = |meter: &Meter| {
             let now = readings.iter().find(|reading| reading.meter == meter.id)?;
-            idle::power(meter, self.last.get(&meter.id)?, now)
+            watch::power(meter, self.last.get(&meter.id)?, now)
         };
         let block = Block {
             seconds: accounts.end.since(accounts.begin).seconds(),

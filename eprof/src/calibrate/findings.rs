@@ -3,11 +3,11 @@
 use std::collections::BTreeMap;
 
 use super::quiet::Disturbance;
+use crate::calibration::file::{Calibration, Machine, SCHEMA, Saved};
+use crate::calibration::saved_model::{BusyCpu, SavedModel, SavedTerm};
 use crate::caveat::Caveat;
 use crate::measurement::Domain;
 use crate::power::{self, Fit, Row, Settings, Shape, Signal, Verdict};
-use crate::source::calibration::{Calibration, Machine, SCHEMA, Saved};
-use crate::source::saved_model::{BusyCpu, SavedModel, SavedTerm};
 
 /// A model that explains less of the variance of what it has not seen is not
 /// saved.

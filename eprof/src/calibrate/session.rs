@@ -11,14 +11,15 @@ use super::load::Load;
 use super::quiet::{Disturbance, Lookout};
 use super::store::Store;
 use super::undisturbed;
+use crate::calibration::file::{Machine, day};
 use crate::error::{Error, ErrorKind, Result};
 use crate::host::{Kernel, Processor, SysRoot};
+use crate::idle::watch;
 use crate::kernel::{Probe, Settings};
 use crate::measurement::{Counter, Meter, SourceKind};
 use crate::power::{Row, Signal};
 use crate::source;
-use crate::source::calibration::{Machine, day};
-use crate::source::{Choice, idle};
+use crate::source::Choice;
 use crate::unit::Nanos;
 
 /// Length of a window in which idle power is measured.
@@ -96,7 +97,7 @@ pub fn calibrate(plan: &Plan, watch: &mut dyn FnMut(&Step<'_>, f64)) -> Result<F
     let lookout = Lookout::now(&plan.root);
     let begin = Instant::now();
     let mut still = Vec::new();
-    while begin.elapsed() < plan.idle.max(idle::SHORTEST) {
+    while begin.elapsed() < plan.idle.max(watch::SHORTEST) {
         watch(&Step::Idle, part(begin.elapsed()));
         std::thread::sleep(WINDOW);
         still.push(bench.block()?);
@@ -151,7 +152,7 @@ fn conclude(
     let meters = bench.meters();
     let rounds: Vec<_> = still.iter().map(|block| block.readings.clone()).collect();
     // Whether the machine is quiet is said beside the result.
-    let idling = idle::baselines(meters, &rounds, Some(0.0));
+    let idling = watch::baselines(meters, &rounds, Some(0.0));
     let one = |(place, meter): (usize, &Meter)| {
         let baseline = idling.baselines.iter().find(|one| one.meter == meter.id);
         let mut found = MeterFindings {

@@ -3,8 +3,8 @@
 
 use super::bench::Block;
 use super::findings::Model;
+use crate::idle::watch;
 use crate::measurement::Meter;
-use crate::source::idle;
 
 /// A register has at least so many updates in a window, or its windows say
 /// more of the updates than of the power.
@@ -25,10 +25,10 @@ pub fn power(windows: &[Block], place: usize, meter: &Meter, model: &Model) -> O
             observed += block.seconds;
         }
     }
-    let (middle, spread) = idle::middle(&mut powers)?;
+    let (middle, spread) = watch::middle(&mut powers)?;
     // A domain that uses next to nothing may come out below it.
     let power = middle.max(0.0);
     // Nothing is known better than to one update of the register.
     let update = power * meter.latch.seconds() / observed;
-    (powers.len() >= idle::FEWEST && power.is_finite()).then_some((power, spread.max(update)))
+    (powers.len() >= watch::FEWEST && power.is_finite()).then_some((power, spread.max(update)))
 }

@@ -6,10 +6,10 @@ use super::args::AttributionArgs;
 use super::naming::shown;
 use crate::attribute::Settings;
 use crate::error::Result;
+use crate::idle::IdlePower;
 use crate::measurement::Meter;
 use crate::pipeline::{self, Names};
 use crate::profile::{Course, Group, Moments, Profile};
-use crate::source::IdlePower;
 
 /// The settings that `args` ask for, for a recording of `meters`.
 pub(super) fn settings(args: &AttributionArgs, meters: &[Meter]) -> Result<Settings> {

@@ -6,16 +6,16 @@ use std::time::{SystemTime, UNIX_EPOCH};
 
 use super::args::{CalibrateArgs, ShortFormat};
 use crate::calibrate::csv::{Columns, Table};
-use crate::calibrate::ladder;
 use crate::calibrate::session::{Plan, Step, calibrate};
-use crate::calibrate::{Findings, MeterFindings};
+use crate::calibrate::{Findings, MeterFindings, ladder};
+use crate::calibration::file;
+use crate::calibration::file::{Calibration, Machine, day};
 use crate::clock;
 use crate::error::{Error, ErrorKind, Result};
 use crate::host::SysRoot;
+use crate::launch::output_file;
 use crate::output::{self, Look, Progress};
 use crate::power::Signal;
-use crate::source::calibration::{self, Calibration, Machine, day};
-use crate::target::output_file;
 
 /// Something that was wanted could not be had; the rest is saved.
 const INCOMPLETE: u8 = 3;
@@ -127,7 +127,7 @@ fn place(args: &CalibrateArgs) -> Result<Option<PathBuf>> {
     if let Some(path) = &args.output {
         return Ok(Some(path.clone()));
     }
-    calibration::path(
+    file::path(
         std::env::var("XDG_CONFIG_HOME").ok().as_deref(),
         std::env::var("HOME").ok().as_deref(),
     )

@@ -4,8 +4,8 @@ use std::io::{self, Write as _};
 use std::path::Path;
 
 use crate::error::Result;
+use crate::launch::{Identity, RunAs, output_file};
 use crate::output;
-use crate::target::{Identity, RunAs, output_file};
 
 /// Writes `bytes` to the file at `path`, which will be the caller's also under
 /// sudo; without one, or to `-`, to stdout.

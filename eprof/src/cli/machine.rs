@@ -5,8 +5,9 @@ use std::io::{self, Write};
 use serde::Serialize;
 
 use super::args::{ListArgs, ShortFormat};
+use crate::doctor::checks;
 use crate::error::{Error, ErrorKind, Result};
-use crate::host::{SysRoot, check};
+use crate::host::SysRoot;
 use crate::{output, source};
 
 pub(super) fn list(args: &ListArgs, root: &SysRoot) -> Result<u8> {
@@ -19,7 +20,7 @@ pub(super) fn list(args: &ListArgs, root: &SysRoot) -> Result<u8> {
 }
 
 pub(super) fn doctor(args: &ListArgs, root: &SysRoot) -> Result<u8> {
-    let diagnosis = check::diagnose(root);
+    let diagnosis = checks::diagnose(root);
     match args.format {
         ShortFormat::Table => print(&diagnosis.render())?,
         ShortFormat::Json => print_json(&diagnosis.document())?,

@@ -6,11 +6,10 @@ use std::path::{Path, PathBuf};
 
 use super::args::MergeArgs;
 use crate::error::{Error, ErrorKind, Result};
-use crate::output;
-use crate::pipeline;
+use crate::launch::{Identity, RunAs, output_file};
 use crate::recording::merged::{Labels, MAX_MEMBERS, Member};
 use crate::recording::{Merged, MergedWriter, RecordingFile};
-use crate::target::{Identity, RunAs, output_file};
+use crate::{output, pipeline};
 
 /// A recording that is to be copied.
 struct Part {

@@ -5,13 +5,13 @@ use std::path::Path;
 use std::time::Duration;
 
 use super::args::{MeasuringArgs, Weights};
+use crate::calibration::file;
 use crate::error::{Error, ErrorKind, Result};
 use crate::host::{SysRoot, rank};
 use crate::kernel::Unwinding;
+use crate::launch::{RunAs, Streams};
 use crate::measurement::Counter;
 use crate::session::Plan;
-use crate::source::calibration;
-use crate::target::{RunAs, Streams};
 
 /// The options of a measurement.
 #[derive(Clone, Copy, Debug)]
@@ -47,7 +47,7 @@ pub(super) fn plan(asked: &Asked<'_>, root: SysRoot) -> Result<Plan> {
         source: measuring.source.into(),
         idle_power: idle_power.map(str::parse).transpose()?,
         known_idle: None,
-        calibration: calibration::path(
+        calibration: file::path(
             std::env::var("XDG_CONFIG_HOME").ok().as_deref(),
             std::env::var("HOME").ok().as_deref(),
         ),

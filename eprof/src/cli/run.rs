@@ -4,18 +4,17 @@ use std::io;
 use std::path::{Path, PathBuf};
 
 use super::args::RunArgs;
-use super::attribution;
 use super::naming::Watch;
 use super::place::{Here, is_pattern, numbered};
 use super::plan::{self, Asked};
-use super::run_again;
+use super::{attribution, run_again};
 use crate::error::Result;
 use crate::host::SysRoot;
+use crate::launch::{Account, Identity, Signals, output_directory, output_file};
 use crate::output::{self, Format, Look, Progress, View};
 use crate::pipeline::{self, Names, News};
 use crate::profile::Profile;
 use crate::session::Plan;
-use crate::target::{Account, Identity, Signals, output_directory, output_file};
 
 /// The picture's name where none is given.
 const PICTURE: &str = "eprof.svg";

@@ -8,12 +8,11 @@ use super::attribution;
 use super::run::{Files, draw, names};
 use super::stat::{Line, ended_by, rendered, report_failure};
 use crate::error::Result;
+use crate::launch::{Identity, output_file};
 use crate::output::{self, Look, Progress};
-use crate::pipeline;
 use crate::repeat::session::Keep;
 use crate::repeat::{self, Plan, Results, Subject};
-use crate::session;
-use crate::target::{Identity, output_file};
+use crate::{pipeline, session};
 
 pub(super) fn execute(args: &RunArgs, base: session::Plan, files: Files) -> Result<u8> {
     let owner = Identity::resolve(&base.run_as)?.files;

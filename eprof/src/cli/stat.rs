@@ -12,12 +12,12 @@ use super::plan::{self, Asked};
 use crate::clock;
 use crate::error::Result;
 use crate::host::SysRoot;
+use crate::launch::ExitStatus;
 use crate::output::{self, Look, Progress};
 use crate::pipeline::Names;
 use crate::repeat::session::Keep;
 use crate::repeat::{self, Failed, News, Plan, Results, Subject, subject};
 use crate::symbol::Search;
-use crate::target::ExitStatus;
 use crate::unit::{Nanos, Timestamp};
 
 /// The exit code of a session that a signal ended, if one did.

@@ -1,7 +1,7 @@
 //! What makes a comparison less true than it looks.
 
 use crate::caveat::Caveat;
-use crate::compare::{Confidence, Summary};
+use crate::statistics::{Confidence, Summary};
 
 use super::key::Key;
 use super::metric::Metric;

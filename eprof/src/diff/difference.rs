@@ -1,8 +1,8 @@
 //! The whole comparison.
 
 use crate::caveat::Caveat;
-use crate::compare::{Confidence, Contrast, correlation};
 use crate::error::{Error, ErrorKind, Result};
+use crate::statistics::{Confidence, Contrast, correlation};
 
 use super::caveats;
 use super::gate::{Gate, Outcome};

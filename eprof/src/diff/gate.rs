@@ -10,8 +10,8 @@
 //! outcome, undecided, which passes but says so, with the number of runs that
 //! would decide.
 
-use crate::compare::{Confidence, Contrast, Interval, USUAL_POWER};
 use crate::error::{Error, ErrorKind, Result};
+use crate::statistics::{Confidence, Contrast, Interval, USUAL_POWER};
 
 use super::key::{By, Key};
 use super::metric::Metric;

@@ -1,6 +1,6 @@
 //! What is asked of two sides.
 
-use crate::compare::Confidence;
+use crate::statistics::Confidence;
 
 use super::metric::MetricChoice;
 

@@ -2,7 +2,7 @@
 
 use std::collections::BTreeSet;
 
-use crate::compare::{Confidence, Contrast, Interval, Verdict, holm};
+use crate::statistics::{Confidence, Contrast, Interval, Verdict, holm};
 
 use super::key::{By, Key};
 use super::metric::Metric;

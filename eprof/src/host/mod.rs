@@ -5,7 +5,6 @@
 //! guess that looks like a fact.
 
 pub mod caps;
-pub mod check;
 pub mod cores;
 pub mod cpulist;
 pub mod cpus;
@@ -15,7 +14,6 @@ pub mod load;
 pub mod processor;
 pub mod rank;
 pub mod root;
-pub mod trial;
 
 pub use cores::{CorePmu, CoreType};
 pub use cpus::{Cpu, Cpus};

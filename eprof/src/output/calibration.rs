@@ -10,11 +10,11 @@ use super::grid::{Column, Give, Grid, Weight};
 use super::look::Look;
 use super::visible::visible;
 use crate::calibrate::{Findings, MeterFindings, Model};
+use crate::calibration::file::Machine;
+use crate::calibration::saved_model::SavedModel;
 use crate::caveat::Caveat;
 use crate::measurement::Domain;
 use crate::power::{Errors, FittedTerm, Shape, Signal};
-use crate::source::calibration::Machine;
-use crate::source::saved_model::SavedModel;
 
 /// Half widths are those of 90 % intervals.
 const NINETY: f64 = 1.645;

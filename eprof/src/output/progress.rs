@@ -5,7 +5,7 @@
 
 use std::io::{self, IsTerminal, Write};
 
-use crate::session::Moment;
+use crate::timeline::Moment;
 use crate::unit::{Microjoules, Nanos, Timestamp};
 
 use super::figures::{count, counted, estimate, figure};

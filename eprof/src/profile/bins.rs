@@ -1,6 +1,6 @@
 //! Amounts over time, in a bounded number of equal bins, exactly.
 
-use crate::attribute::apportion;
+use crate::apportion::apportion;
 use crate::unit::{Microjoules, Nanos, Timestamp};
 
 /// The length of a bin to begin with.

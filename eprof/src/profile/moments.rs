@@ -3,7 +3,8 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 
-use crate::attribute::{Attributed, StackCharge, Stretch, Watch, apportion};
+use crate::apportion::apportion;
+use crate::attribute::{Attributed, StackCharge, Stretch, Watch};
 use crate::measurement::{MeterId, StackId, TaskId};
 use crate::recording::{Catalog, IntervalRecord};
 use crate::unit::{Microjoules, Nanos, Timestamp};

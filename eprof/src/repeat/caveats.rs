@@ -4,7 +4,7 @@ use std::borrow::Cow;
 use std::collections::BTreeSet;
 
 use crate::caveat::{Caveat, Tally};
-use crate::compare::Summary;
+use crate::statistics::Summary;
 
 use super::results::Measure;
 use super::run::Run;

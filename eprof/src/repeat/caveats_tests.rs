@@ -1,9 +1,9 @@
 #![allow(clippy::unwrap_used, reason = "a failed assumption is a failed test")]
 
 use super::*;
-use crate::compare::Confidence;
 use crate::measurement::Provenance;
 use crate::repeat::Climate;
+use crate::statistics::Confidence;
 use crate::unit::{Microjoules, Nanos};
 
 /// A second at 10 W, well measured, with nobody else.

@@ -7,7 +7,7 @@
 //! ```
 //!
 //! A run is recorded and analysed as by `eprof run`; only a few numbers of it
-//! are kept. What they say together is found out by [`crate::compare`].
+//! are kept. What they say together is found out by [`crate::statistics`].
 
 pub mod caveats;
 pub mod climate;

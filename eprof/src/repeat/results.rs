@@ -4,8 +4,8 @@ use serde::Serialize;
 
 use crate::carbon::Carbon;
 use crate::caveat::Caveat;
-use crate::compare::{Confidence, Contrast, Interval, Summary, USUAL_POWER, Verdict, holm};
 use crate::measurement::Provenance;
+use crate::statistics::{Confidence, Contrast, Interval, Summary, USUAL_POWER, Verdict, holm};
 
 use super::caveats;
 use super::run::Run;

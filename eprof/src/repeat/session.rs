@@ -7,11 +7,12 @@ use nix::sys::signal::Signal;
 use crate::attribute::Settings;
 use crate::caveat::Caveat;
 use crate::error::Result;
+use crate::launch::ExitStatus;
 use crate::pipeline::Names;
 use crate::recording::Header;
-use crate::session::{self, Moment};
+use crate::session;
 use crate::symbol::Search;
-use crate::target::ExitStatus;
+use crate::timeline::Moment;
 
 use super::run::Run;
 use super::stage::{Cut, Stage};

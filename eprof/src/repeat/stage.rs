@@ -9,17 +9,16 @@ use nix::sys::signal::Signal;
 
 use crate::attribute::Settings;
 use crate::caveat::Caveat;
-use crate::clock;
 use crate::error::{Error, ErrorKind, Result};
+use crate::launch::output_directory::Scratch;
+use crate::launch::{
+    Action, Command, Event, ExitStatus, Identity, Signals, Stop, Streams, Waiter, output_directory,
+    stop, strike,
+};
 use crate::pipeline::{self, Names};
 use crate::recording::Header;
-use crate::session;
 use crate::symbol::Search;
-use crate::target::output_directory::{self, Scratch};
-use crate::target::{
-    self, Action, Command, Event, ExitStatus, Identity, Signals, Stop, Streams, Waiter, stop,
-    strike,
-};
+use crate::{clock, launch, session};
 
 use super::climate::{Files, Watcher};
 use super::order;
@@ -199,7 +198,7 @@ impl<'a> Stage<'a> {
         let command = Command::new(program, arguments)
             .signal_mask(self.signals.original_mask())
             .streams(self.streams()?);
-        let mut child = target::prepare(command, None, &self.identity)?.spawn()?;
+        let mut child = launch::prepare(command, None, &self.identity)?.spawn()?;
         child.release()?;
         let mut waiter = Waiter::new()?;
         let mut stop = Stop::new(stop::GRACE, None);

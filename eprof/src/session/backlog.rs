@@ -4,8 +4,9 @@
 use std::collections::{HashMap, VecDeque};
 
 use crate::kernel::Sample;
+use crate::mappings::Objects;
 use crate::measurement::{COUNTERS, Frame, IntervalAccounts, Reading, TaskId};
-use crate::symbol::{Objects, Place, stack};
+use crate::symbol::{Place, stack};
 use crate::unit::{Nanos, Timestamp};
 use crate::unwind::{self, Ticket, Unwinder, Walked};
 

@@ -7,11 +7,11 @@ use super::Plan;
 use crate::caveat::Caveat;
 use crate::clock;
 use crate::host::{Kernel, Processor};
+use crate::idle::watch::Idling;
 use crate::kernel::{Probe, object};
+use crate::launch::Follow;
 use crate::recording::{Command, Header};
 use crate::source::Selected;
-use crate::source::idle::Idling;
-use crate::target::Follow;
 
 /// Describes the run that `plan` asks for.
 pub fn describe(

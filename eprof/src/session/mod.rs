@@ -8,14 +8,12 @@
 
 mod backlog;
 pub mod header;
-pub mod moment;
 pub mod plan;
 pub mod reader;
 pub mod recorder;
 pub mod rhythm;
 mod usage;
 
-pub use moment::Moment;
 pub use plan::Plan;
 pub use reader::Reader;
 pub use recorder::Recorder;

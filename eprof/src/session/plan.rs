@@ -5,10 +5,11 @@ use std::ffi::OsString;
 use std::path::PathBuf;
 
 use crate::host::SysRoot;
+use crate::idle::{IdlePower, KnownIdle};
 use crate::kernel::{Settings, Unwinding};
+use crate::launch::{RunAs, Streams};
 use crate::measurement::{Counter, Zone};
-use crate::source::{Choice, IdlePower, KnownIdle};
-use crate::target::{RunAs, Streams};
+use crate::source::Choice;
 use crate::unit::Nanos;
 
 /// A run to be recorded.

@@ -13,9 +13,7 @@
 //! contains whom) ─► select (first good kind) ─► Selected
 //! ```
 
-pub mod baseline;
 pub mod battery;
-pub mod calibration;
 pub mod candidate;
 pub mod coverage;
 pub mod domains;
@@ -23,9 +21,6 @@ pub mod edge;
 pub mod edges;
 pub mod file_source;
 pub mod hwmon;
-pub mod idle;
-pub mod idle_option;
-pub mod known_idle;
 pub mod list;
 pub mod mirror;
 pub mod model;
@@ -33,15 +28,12 @@ pub mod perf_power;
 pub mod perf_source;
 pub mod plausible;
 pub mod powercap;
-pub mod saved_model;
 pub mod select;
 pub mod verify;
 pub mod zones;
 
 pub use candidate::{Candidate, MeterNote};
 pub use edges::Edges;
-pub use idle_option::IdlePower;
-pub use known_idle::KnownIdle;
 
 pub use select::{Choice, Selected, select, survey};
 pub use verify::Probe;

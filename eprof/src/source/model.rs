@@ -14,8 +14,8 @@
 //! ×0.72–1.41; a known microarchitecture is given ×0.65–1.5, an unknown one
 //! ×0.45–2.2. Shares between the threads of one run do not depend on them.
 
-use super::calibration::Calibration;
 use super::{Backend, EnergySource};
+use crate::calibration::file::Calibration;
 use crate::error::Result;
 use crate::host::{Cpus, Processor};
 use crate::measurement::{

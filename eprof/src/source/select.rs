@@ -3,7 +3,6 @@
 use std::path::Path;
 use std::str::FromStr;
 
-use super::calibration::Calibration;
 use super::candidate::{Candidate, MeterNote, Unusable};
 use super::domains::{self, Arranged};
 use super::file_source::FileSource;
@@ -11,6 +10,7 @@ use super::model::ModelSource;
 use super::perf_source::{KernelOpener, Opener, PerfSource};
 use super::verify::{self, Probe};
 use super::{Backend, EnergySource, battery, coverage, hwmon, mirror, perf_power, powercap, zones};
+use crate::calibration::file::Calibration;
 use crate::caveat::Caveat;
 use crate::error::{Error, ErrorKind, Result};
 use crate::host::{Cpus, Processor, SysRoot};
@@ -84,7 +84,7 @@ impl std::fmt::Debug for Selected {
 
 /// Selects the source below `root`. Where there is no meter, the estimate
 /// follows the calibration at `saved`, if that is of such a processor; a file
-/// that cannot be used is passed over (see [`super::baseline::find`], which
+/// that cannot be used is passed over (see [`crate::idle::find::find`], which
 /// says so).
 ///
 /// # Errors

@@ -16,8 +16,8 @@ use std::time::Duration;
 
 use crate::clock::wall_clock;
 use crate::kernel::Mapping;
+use crate::mappings::objects::{Objects, descriptor};
 use crate::measurement::{ObjectId, Task, TaskId};
-use crate::symbol::object::{Objects, descriptor};
 use crate::symbol::ranges::Wanted;
 use crate::symbol::{jitdump, perf_map};
 

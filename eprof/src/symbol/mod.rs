@@ -4,32 +4,26 @@
 mod debuginfod;
 mod generated;
 mod go_names;
-mod identity;
 mod jitdump;
 mod kernel_names;
 mod late;
-mod live;
 mod lookup;
-pub mod object;
 mod outline;
 mod perf_map;
-pub mod process;
 mod ranges;
 mod resolve;
 mod search;
-pub mod space;
 pub mod stack;
 
 use crate::kernel::{KernelEvent, Sample};
+use crate::mappings::{AddressSpace, Objects, Spaces};
 use crate::measurement::{Frame, TaskId};
 use generated::Compilers;
 
 pub use late::late;
-pub use object::Objects;
-pub use process::Spaces;
+
 pub use resolve::{Progress, Resolution};
 pub use search::Search;
-pub use space::{AddressSpace, Location};
 
 /// Where all code of the target lies: feed it every batch of kernel events in
 /// order of time, and ask it for the frames of each sample on the way.

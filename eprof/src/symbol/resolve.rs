@@ -13,9 +13,9 @@ use super::outline::Outline;
 use super::ranges::Wanted;
 use super::search::Search;
 use crate::caveat::Caveat;
+use crate::mappings::objects::{Objects, Readable, descriptor};
+use crate::mappings::vdso;
 use crate::measurement::{Frame, FrameId, Lines, Object, ObjectId, Segment, Symbol, TaskId};
-use crate::symbol::live;
-use crate::symbol::object::{Objects, Readable, descriptor};
 
 /// The most objects that are worked on at a time: the debug information of
 /// each may take hundreds of megabytes.
@@ -245,7 +245,7 @@ impl Job {
     fn run(&self, places: &Places<'_>, news: &Sender<News>) {
         let unknown = match self.origin {
             Origin::Object(object) => self.in_object(object, places, news),
-            Origin::Kernel if live::kernel_is_hidden() => {
+            Origin::Kernel if vdso::kernel_is_hidden() => {
                 tell(news, News::Hidden);
                 self.frames.len()
             }
@@ -274,7 +274,7 @@ impl Job {
     fn in_object(&self, id: ObjectId, places: &Places<'_>, news: &Sender<News>) -> usize {
         let (path, _open) = match places.objects.readable(id) {
             Readable::At(path, open) => (path, open),
-            Readable::Vdso => match live::vdso() {
+            Readable::Vdso => match vdso::vdso() {
                 Some(file) => (descriptor(&file), Some(file)),
                 None => {
                     tell(news, News::Gone(id));

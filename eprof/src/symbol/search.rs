@@ -5,9 +5,9 @@ use std::fs::File;
 use std::path::{Path, PathBuf};
 
 use super::debuginfod::Client;
-use super::identity::Fingerprint;
-use super::object::open_plain;
 use crate::caveat::Caveat;
+use crate::mappings::identity::Fingerprint;
+use crate::mappings::objects::open_plain;
 
 /// Where distributions install separate debug files.
 const DEBUG_DIRECTORIES: [&str; 2] = ["/usr/lib/debug", "/usr/local/lib/debug"];

@@ -1,9 +1,9 @@
 //! From the addresses of a sample to the frames of a stack.
 
 use crate::kernel::Sample;
+use crate::mappings::space::Location;
 use crate::measurement::{Frame, StackEnd, TaskId};
 use crate::symbol::Place;
-use crate::symbol::space::Location;
 
 /// The lowest address that can hold code: `vm.mmap_min_addr` is 4096 or more
 /// wherever it was not lowered on purpose.

@@ -6,12 +6,15 @@
 mod counter;
 mod dated;
 mod health;
+pub mod live;
 mod model;
 mod scale;
 mod stretch;
 #[cfg(test)]
 mod tests;
 mod track;
+
+pub use live::Moment;
 
 use crate::caveat::Caveat;
 use crate::measurement::{CpuAccount, MeterId, ThreadAccount};

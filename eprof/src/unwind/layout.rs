@@ -9,8 +9,8 @@ use super::live::Live;
 use super::table::Table;
 use super::trampoline;
 use crate::kernel::Probe;
+use crate::mappings::{AddressSpace, Spaces};
 use crate::measurement::ObjectId;
-use crate::symbol::{AddressSpace, Spaces};
 
 /// Spaces that are not used any more are kept for so many batches: a fork may
 /// be on its way that copies one.

@@ -35,8 +35,8 @@ use eprof_common::WalkEnd;
 
 use crate::caveat::Caveat;
 use crate::kernel::{KernelTables, Probe, Sample};
+use crate::mappings::{AddressSpace, Objects, Spaces};
 use crate::measurement::{ObjectId, StackEnd};
-use crate::symbol::{AddressSpace, Objects, Spaces};
 use layout::Layouts;
 use store::Refusal;
 use table::Table;

@@ -17,8 +17,8 @@ use super::table::Table;
 use super::trampoline::{self, Kind};
 use super::walk::{self, Step};
 use crate::kernel::{KernelTables, StackCopy};
+use crate::mappings::{AddressSpace, Location};
 use crate::measurement::ObjectId;
-use crate::symbol::{AddressSpace, Location};
 
 /// Something to be done.
 pub(super) enum Job {

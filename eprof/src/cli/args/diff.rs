@@ -5,10 +5,10 @@ use std::path::PathBuf;
 use clap::Args;
 
 use super::{AttributionArgs, SymbolArgs};
-use crate::compare::Confidence;
 use crate::diff::{By, MetricChoice};
 use crate::error::{Error, ErrorKind};
 use crate::output::diff::DiffFormat;
+use crate::statistics::Confidence;
 
 pub(super) const EXAMPLES: &str = "\
 Examples:

@@ -1,7 +1,7 @@
 //! Values of a comparison as text.
 
-use crate::compare::{Interval, Verdict};
 use crate::diff::{By, Key, Metric, Row, Table};
+use crate::statistics::{Interval, Verdict};
 
 use super::super::figures::{count, figure, time};
 use super::super::visible::visible;

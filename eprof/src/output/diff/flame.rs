@@ -11,9 +11,9 @@ use std::io::{self, Write};
 
 use inferno::flamegraph::{self, color::Color};
 
-use crate::attribute::apportion;
-use crate::compare::{Confidence, Contrast, Verdict, holm};
+use crate::apportion::apportion;
 use crate::diff::{By, Difference, Key, Metric, Row, Values};
+use crate::statistics::{Confidence, Contrast, Verdict, holm};
 use crate::unit::Microjoules;
 
 use super::super::boxes::{NARROWEST, Place};
@@ -21,9 +21,8 @@ use super::super::flame::{MOST_UJ, SUBTITLE_WIDTH, TITLE_WIDTH, options, palette
 use super::super::folded::{frame_name, leaf_name, level, unmarked};
 use super::super::retouch::{Paint, retouch};
 use super::super::visible::{shorten, visible};
-use super::cells;
-use super::sentence;
 use super::table::mean_time;
+use super::{cells, sentence};
 
 /// Vermilion for more, blue for less (of Okabe and Ito's palette, which people
 /// with any colour vision tell apart), the darker the more; light enough for

@@ -27,8 +27,8 @@ use std::io::{self, Write};
 use serde_json::{Map, Value, json};
 
 use crate::caveat::Caveat;
-use crate::compare::{Interval, USUAL_POWER, Verdict};
 use crate::diff::{By, Difference, Gate, Key, Outcome, Row, Side, Table};
+use crate::statistics::{Interval, USUAL_POWER, Verdict};
 
 use super::super::json::printable;
 

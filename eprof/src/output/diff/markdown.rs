@@ -2,13 +2,11 @@
 
 use std::io::{self, Write};
 
-use crate::compare::Verdict;
 use crate::diff::{By, Difference, Metric, Outcome, Row, Table};
+use crate::statistics::Verdict;
 
 use super::super::visible::visible;
-use super::DiffView;
-use super::cells;
-use super::sentence;
+use super::{DiffView, cells, sentence};
 
 /// Writes the comparison of two files or directories called `names`.
 ///

@@ -1,7 +1,7 @@
 //! What a comparison has found, in sentences.
 
-use crate::compare::{USUAL_POWER, Verdict};
 use crate::diff::{Difference, Gate, Metric, Outcome, Row};
+use crate::statistics::{USUAL_POWER, Verdict};
 
 use super::super::visible::visible;
 use super::cells::{change, changes};

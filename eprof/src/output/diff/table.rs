@@ -2,17 +2,15 @@
 
 use std::io::{self, Write};
 
-use crate::compare::Verdict;
 use crate::diff::{Difference, Metric, Outcome, Row, Table};
+use crate::statistics::Verdict;
 
 use super::super::closing;
 use super::super::figures::time;
 use super::super::grid::{Column, Give, Grid, LUXURY, Weight};
 use super::super::look::Look;
 use super::super::visible::{shorten_middle, visible, wrapped};
-use super::DiffView;
-use super::cells;
-use super::sentence;
+use super::{DiffView, cells, sentence};
 
 /// Columns that the name of a module, command or thread may take.
 const WITHIN_WIDTH: usize = 20;

@@ -21,7 +21,7 @@ use fxprof_processed_profile::{
     StackHandle, ThreadHandle, Timestamp as At, WeightType,
 };
 
-use crate::attribute::apportion;
+use crate::apportion::apportion;
 use crate::measurement::{Domain, StackId};
 use crate::profile::{FrameKind, Moments, ProcessKey, Profile, Seen, ThreadRow, kinds};
 use crate::unit::{Microjoules, Timestamp};

@@ -2,7 +2,7 @@
 
 use std::collections::HashMap;
 
-use crate::attribute::apportion;
+use crate::apportion::apportion;
 use crate::profile::{Profile, StackRow, ThreadRow};
 use crate::unit::Microjoules;
 

@@ -29,9 +29,9 @@ use serde::Serialize;
 
 use crate::carbon::Carbon;
 use crate::caveat::Caveat;
-use crate::compare::{Summary, Verdict};
 use crate::repeat::results::{Comparison, Subjected};
 use crate::repeat::{Climate, Measure, Results, Run};
+use crate::statistics::{Summary, Verdict};
 
 use super::super::json::printable;
 

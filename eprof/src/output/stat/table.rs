@@ -3,9 +3,9 @@
 use std::io::{self, Write};
 
 use crate::caveat::Caveat;
-use crate::compare::{Summary, Verdict};
 use crate::repeat::results::{Comparison, Subjected};
 use crate::repeat::{Measure, Results};
+use crate::statistics::{Summary, Verdict};
 
 use super::super::closing;
 use super::super::figures::{Figure, counted, figure};

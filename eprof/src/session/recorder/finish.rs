@@ -4,10 +4,10 @@ use std::io::Write;
 
 use super::Recorder;
 use crate::error::{Error, Result};
+use crate::launch::ExitStatus;
 use crate::recording::{End, Footprint};
 use crate::session::usage::{own_cpu_time, peak_rss};
 use crate::symbol::{self, Search};
-use crate::target::ExitStatus;
 use crate::unit::Timestamp;
 
 impl<W: Write> Recorder<W> {

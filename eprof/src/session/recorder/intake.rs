@@ -5,9 +5,9 @@ use std::io::Write;
 use super::Recorder;
 use crate::error::Result;
 use crate::kernel::{KernelEvent, Sample};
-use crate::session::Moment;
 use crate::session::backlog::Taken;
 use crate::symbol;
+use crate::timeline::Moment;
 
 impl<W: Write> Recorder<W> {
     /// Writes down the intervals whose samples are complete; all of them with

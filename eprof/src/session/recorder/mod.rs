@@ -7,23 +7,24 @@ mod intake;
 use std::io::Write;
 use std::os::fd::BorrowedFd;
 
+use super::Plan;
 use super::backlog::Backlog;
-use super::moment::Clockwork;
 use super::reader::{Reader, sleep_until};
 use super::rhythm::{Due, Rhythm};
 use super::usage::own_cpu_time;
-use super::{Moment, Plan};
+use crate::timeline::Moment;
+use crate::timeline::live::Clockwork;
 use nix::sys::signal::Signal;
 
 use crate::caveat::Caveat;
 use crate::clock;
 use crate::error::Result;
 use crate::kernel::{Probe, Sideband, Urgency};
+use crate::launch::{Cgroup, Child, Event, Signals, Stop, Waiter, stop, strike};
 use crate::measurement::{Edge, IntervalAccounts, Reading};
 use crate::recording::Capture;
 use crate::source::EnergySource;
 use crate::symbol::Atlas;
-use crate::target::{Cgroup, Child, Event, Signals, Stop, Waiter, stop, strike};
 use crate::unit::{Nanos, Timestamp};
 use crate::unwind::Unwinder;
 

@@ -7,11 +7,11 @@ use std::path::{Path, PathBuf};
 
 use nix::sys::resource::{Resource, getrlimit, setrlimit};
 
+use super::identity::{Fingerprint, Identity};
+use super::vdso;
 use crate::clock::wall_clock;
 use crate::kernel::Mapping;
 use crate::measurement::{Object, ObjectId};
-use crate::symbol::identity::{Fingerprint, Identity};
-use crate::symbol::live;
 
 /// The most files that are held open at a time.
 const MOST_HELD: usize = 8192;
@@ -144,7 +144,7 @@ impl Objects {
 
     fn add(&mut self, key: &Key, mapping: &Mapping) -> Option<ObjectId> {
         let length = mapping.end.saturating_sub(mapping.start);
-        let backing = if key.path == VDSO && live::vdso_length() == Some(length) {
+        let backing = if key.path == VDSO && vdso::vdso_length() == Some(length) {
             Backing::Vdso
         } else {
             match open(mapping, &key.identity) {
@@ -269,7 +269,7 @@ impl Objects {
         match self.readable(id) {
             Readable::At(_, Some(file)) => Some(file),
             Readable::At(path, None) => open_plain(&path),
-            Readable::Vdso => live::vdso(),
+            Readable::Vdso => vdso::vdso(),
             Readable::Gone => None,
         }
     }
@@ -363,7 +363,7 @@ fn open(mapping: &Mapping, identity: &Identity) -> Option<(File, Fingerprint)> {
 }
 
 /// Opens without ever waiting: by now anything may be at the path, a FIFO too.
-pub(super) fn open_plain(path: &Path) -> Option<File> {
+pub(crate) fn open_plain(path: &Path) -> Option<File> {
     OpenOptions::new()
         .read(true)
         .custom_flags(libc::O_NONBLOCK | libc::O_NOCTTY | libc::O_CLOEXEC)
@@ -386,5 +386,5 @@ fn raised_limit() -> usize {
 }
 
 #[cfg(test)]
-#[path = "object_tests.rs"]
+#[path = "objects_tests.rs"]
 mod tests;

@@ -1,5 +1,5 @@
 //! The child, laid out before it is born: every string, list and number that
-//! it needs until it execs, since it may not allocate (see [`super::life`]).
+//! it needs until it execs, since it may not allocate (see [`super::child`]).
 
 use std::ffi::{CString, OsStr, OsString, c_char, c_int, c_uint};
 use std::os::fd::{AsRawFd as _, RawFd};

@@ -1,6 +1,6 @@
 //! Idle power that one look gave, for several runs that follow each other.
 
-use super::idle::Idling;
+use super::watch::Idling;
 use crate::measurement::Meter;
 
 /// Idle power of certain meters, found once.

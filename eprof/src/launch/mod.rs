@@ -19,14 +19,14 @@
 //!    decide about signals and [`strike`] to carry that out;
 //! 7. [`Child::reap`], then [`Cgroup::remove`].
 
-mod birth;
 pub mod cgroup;
+pub(super) mod child;
 mod clear;
+pub(super) mod clone;
 pub mod command;
 mod credentials;
+pub(super) mod exec_image;
 pub mod follow;
-mod image;
-mod life;
 pub mod mountinfo;
 pub mod output_directory;
 pub mod output_file;

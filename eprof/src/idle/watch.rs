@@ -7,13 +7,13 @@
 use std::collections::BTreeMap;
 use std::time::{Duration, Instant};
 
-use super::EnergySource;
 use crate::caveat::Caveat;
 use crate::error::Result;
 use crate::host::SysRoot;
 use crate::host::load::CpuTimes;
 use crate::measurement::{Baseline, Meter, MeterId, Quantity, Reading};
 use crate::power::PowerModel;
+use crate::source::EnergySource;
 use crate::unit::Watts;
 
 /// Below this much observed time, nothing is said.

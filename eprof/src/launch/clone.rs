@@ -9,7 +9,7 @@ use std::os::fd::RawFd;
 
 use nix::errno::Errno;
 
-use super::image::Image;
+use super::exec_image::Image;
 
 /// `struct clone_args` of linux/sched.h, version 2 (`CLONE_ARGS_SIZE_VER2`,
 /// 88 bytes), with the cgroup as its last field.

@@ -13,10 +13,10 @@ use std::path::Path;
 use nix::errno::Errno;
 use nix::sys::signal::{SigSet, SigmaskHow, Signal};
 
-use super::birth::{Birth, bear};
 use super::cgroup::Cgroup;
+use super::clone::{Birth, bear};
 use super::command::Command;
-use super::image::{Image, Pipes, Report, Step, is_path, read_report};
+use super::exec_image::{Image, Pipes, Report, Step, is_path, read_report};
 use super::user::Identity;
 use crate::error::{Error, ErrorKind, Result};
 

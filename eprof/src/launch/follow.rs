@@ -1,9 +1,8 @@
 //! How the target's process tree is followed: by a cgroup of its own, or,
 //! where none can be made, by fork events.
 
-use std::fs;
-use std::io;
 use std::path::{Path, PathBuf};
+use std::{fs, io};
 
 use nix::errno::Errno;
 

@@ -5,12 +5,12 @@ use std::fmt::Write as _;
 
 use serde::Serialize;
 
-use super::caps::{Capability, Lockdown, Privileges};
-use super::energy_filter::{self, Filter};
-use super::kernel::{self, Kernel};
-use super::processor::Processor;
-use super::root::SysRoot;
-use super::trial::Trials;
+use super::trials::Trials;
+use crate::host::caps::{Capability, Lockdown, Privileges};
+use crate::host::energy_filter::{self, Filter};
+use crate::host::kernel::{self, Kernel};
+use crate::host::processor::Processor;
+use crate::host::root::SysRoot;
 use crate::measurement::SourceKind;
 use crate::source::{Candidate, survey};
 
@@ -87,7 +87,7 @@ pub struct Diagnosis {
 /// Examines the machine: the files below `root`, the running kernel by trying
 /// things out, and the meters by watching them.
 pub fn diagnose(root: &SysRoot) -> Diagnosis {
-    let cpus = super::Cpus::read(root);
+    let cpus = crate::host::Cpus::read(root);
     let cpu = cpus.online.first().map_or(0, |cpu| cpu.cpu);
     assess(root, &Trials::run(cpu), &survey(root))
 }

@@ -15,7 +15,7 @@ use std::os::fd::RawFd;
 use nix::errno::Errno;
 
 use super::credentials;
-use super::image::{Image, Report, Step};
+use super::exec_image::{Image, Report, Step};
 
 /// The highest signal number on all ports but MIPS (signal(7)).
 const LAST_SIGNAL: c_int = 64;

@@ -4,19 +4,20 @@
 use std::path::Path;
 use std::time::Duration;
 
-use super::calibration::Calibration;
-use super::idle::{self, Idling};
-use super::{EnergySource, IdlePower};
+use super::watch::Idling;
+use super::{IdlePower, watch};
+use crate::calibration::file::Calibration;
 use crate::caveat::Caveat;
 use crate::error::Result;
 use crate::host::{Processor, SysRoot};
+use crate::source::EnergySource;
 
 /// Finds the baselines of all meters of `source`, and the saved models.
 ///
 /// `option` settles all baselines where it is given. `saved` is where a
-/// calibration may lie (see [`super::calibration::path`]); an unusable file,
+/// calibration may lie (see [`crate::calibration::file::path`]); an unusable file,
 /// or one of another processor, is a caveat. Only where some meter is still unknown is the machine watched,
-/// for `time` (at least [`idle::SHORTEST`]).
+/// for `time` (at least [`watch::SHORTEST`]).
 ///
 /// # Errors
 /// [`crate::error::ErrorKind::Usage`] where the option names no meter in use;
@@ -51,7 +52,7 @@ pub fn find(
         return Ok(found);
     }
     if found.baselines.len() < source.meters().len() {
-        let watched = idle::before_run(source, root, time)?;
+        let watched = watch::before_run(source, root, time)?;
         for baseline in watched.baselines {
             if found
                 .baselines

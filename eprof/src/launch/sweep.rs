@@ -1,11 +1,10 @@
 //! Clearing what dead runs left behind.
 
 use std::ffi::OsStr;
-use std::fmt;
-use std::fs;
 use std::io::{self, ErrorKind};
 use std::path::Path;
 use std::sync::atomic::{AtomicU32, Ordering};
+use std::{fmt, fs};
 
 use super::cgroup::try_lock;
 use super::clear::{clear, holds_live_run};

@@ -3,9 +3,9 @@
 
 use std::collections::{BTreeSet, HashMap, HashSet};
 
+use super::space::{AddressSpace, Location};
 use crate::kernel::Mapping;
 use crate::measurement::{ObjectId, Task, TaskId};
-use crate::symbol::space::{AddressSpace, Location};
 
 /// After how many calls of [`Spaces::settle`] a process without threads is
 /// forgotten: its last samples may come one batch after its end.
@@ -163,5 +163,5 @@ impl Spaces {
 }
 
 #[cfg(test)]
-#[path = "process_tests.rs"]
+#[path = "spaces_tests.rs"]
 mod tests;

@@ -27,7 +27,7 @@ pub struct Moment {
 
 /// Keeps the moment up to date; a look ahead at what the analysis will do.
 #[derive(Debug)]
-pub(super) struct Clockwork {
+pub(crate) struct Clockwork {
     timeline: Timeline,
     disjoint: Vec<MeterId>,
     began: Timestamp,
@@ -35,7 +35,7 @@ pub(super) struct Clockwork {
 }
 
 impl Clockwork {
-    pub(super) fn new(header: &Header, began: Timestamp) -> Self {
+    pub(crate) fn new(header: &Header, began: Timestamp) -> Self {
         let disjoint = header.meters.iter().filter(|meter| !meter.nested);
         Self {
             timeline: Timeline::new(header),
@@ -51,12 +51,12 @@ impl Clockwork {
     }
 
     /// When the measurement began.
-    pub(super) fn began(&self) -> Timestamp {
+    pub(crate) fn began(&self) -> Timestamp {
         self.began
     }
 
     /// Takes in a closed interval.
-    pub(super) fn advance(&mut self, record: &IntervalRecord, threads: u64) -> Moment {
+    pub(crate) fn advance(&mut self, record: &IntervalRecord, threads: u64) -> Moment {
         let stretches = self.timeline.push(record);
         let mut power = None;
         for meter in &self.disjoint {

@@ -1,0 +1,10 @@
+//! The power of the machine when nothing runs: where it is known from, and how
+//! it is found.
+
+pub mod find;
+pub mod known;
+pub mod option;
+pub mod watch;
+
+pub use known::KnownIdle;
+pub use option::IdlePower;
