@@ -23,7 +23,7 @@ use eprof::measurement::{
     Domain, Meter, MeterId, Provenance, Quantity, Reading, Scope, SourceKind,
 };
 use eprof::session::Reader;
-use eprof::session::rhythm::{Due, Rhythm};
+use eprof::session::schedule::{Due, Rhythm};
 use eprof::source::{Edges, EnergySource};
 use eprof::unit::{Nanos, Timestamp, Watts};
 use nix::sys::resource::{UsageWho, getrusage};

@@ -4,7 +4,7 @@ use std::process::ExitCode;
 
 use clap::{CommandFactory, FromArgMatches};
 use eprof::cli::{self, args::Cli};
-use eprof::kernel::object;
+use eprof::kernel::loader::object;
 
 fn main() -> ExitCode {
     let version = format!(

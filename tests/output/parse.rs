@@ -1,6 +1,7 @@
 //! Outputs read back with other people's parsers.
 
-use eprof::output::{By, Format, Look, Sort, View, flame, folded, report};
+use eprof::output::flamegraph::flame;
+use eprof::output::{By, Format, Look, Sort, View, folded, report};
 use eprof::profile::Profile;
 use serde_json::Value;
 

@@ -1,6 +1,6 @@
 //! Folded stacks and the flamegraph.
 
-use eprof::output::flame;
+use eprof::output::flamegraph::flame;
 
 use crate::cases::{hostile, target, unmeasured};
 use crate::parse::{folded_lines, legend, svg, svg_boxes};

@@ -75,7 +75,7 @@ proptest! {
         let mut selected = finder.select(Choice::Auto).unwrap();
         let _ = selected.source.read();
         let list = Finder::new(tree.root()).probe(hurried).survey();
-        let _ = eprof::source::list::render(&list);
+        let _ = eprof::output::text::meters::render(&list);
         let trials = eprof::doctor::trials::Trials {
             program: Ok(()),
             event: Err("x".into()),

@@ -47,11 +47,11 @@ fn the_chosen_source_is_the_one_of_the_list() {
         .map(|one| one.kind)
         .collect();
     assert_eq!(chosen, [SourceKind::Powercap]);
-    let text = eprof::source::list::render(&list);
+    let text = eprof::output::text::meters::render(&list);
     assert!(text.contains("powercap   chosen\n"), "{text}");
     assert!(text.contains("intel-rapl:0 "), "{text}");
     assert!(text.contains("stands still"), "{text}");
-    let document = eprof::source::list::document(&list);
+    let document = eprof::output::text::meters::document(&list);
     let json = serde_json::to_value(document).unwrap();
     assert_eq!(json["schema"], "eprof-list/1");
     assert_eq!(json["sources"][1]["meters"][0]["name"], "intel-rapl:0");
@@ -71,7 +71,7 @@ fn the_kernels_pmu_is_opened_and_read_as_a_group() {
         config: 0,
         cpu: Cpus::read(&SysRoot::machine()).numbers()[0],
     };
-    let mut opener = eprof::source::perf_source::KernelOpener;
+    let mut opener = eprof::source::sensors::perf_source::KernelOpener;
     let mut group = match opener.open(&[tsc, tsc]) {
         Ok(group) => group,
         Err(error) => {

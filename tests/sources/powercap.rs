@@ -213,7 +213,7 @@ fn firmware_limits_narrow_what_is_believed() {
         "/sys/class/powercap/intel-rapl:0/constraint_1_max_power_uw",
         0,
     );
-    let found = eprof::source::powercap::discover(&tree.root(), &Cpus::read(&tree.root()));
+    let found = eprof::source::sensors::powercap::discover(&tree.root(), &Cpus::read(&tree.root()));
     let watts = |i: usize| found.found[i].0.plausible.0;
     assert!((watts(0) - 195.0).abs() < 1e-9);
     assert!((watts(1) - 1_000.0).abs() < 1e-9);

@@ -1,7 +1,7 @@
 //! CPUs and where they sit.
 
 use eprof::host::cores;
-use eprof::source::zones::zones;
+use eprof::source::selection::zones::zones;
 
 use crate::*;
 

@@ -1,6 +1,6 @@
 //! The clock of a register: found, followed, lost, found again.
 
-use eprof::source::edge::{Lock, Window};
+use eprof::source::update_clock::clock::{Lock, Window};
 use eprof::unit::{Nanos, Timestamp};
 use proptest::prelude::*;
 

@@ -2,7 +2,7 @@
 
 use eprof::measurement::{CpuAccount, Reading, Signals, Zone};
 use eprof::recording::{Header, IntervalRecord};
-use eprof::session::rhythm::{Due, Rhythm};
+use eprof::session::schedule::{Due, Rhythm};
 use eprof::source::Edges;
 use eprof::timeline::{Interval, Timeline};
 use eprof::unit::{Nanos, Timestamp};

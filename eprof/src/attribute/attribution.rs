@@ -11,21 +11,21 @@ use crate::timeline::Interval;
 use crate::unit::{Microjoules, Nanos, Timestamp};
 
 use super::activity::{Activity, Payer, Work, on_cpus, unnamed};
-use super::book::{Book, Charges, Share};
 use super::columns::Columns;
 use super::counts::Sampled;
+use super::first_pass::{idle, width, zones};
 use super::ledger::{
     Account, Attributed, CpuCharge, HalfWidth, Ledger, Price, ProcessCharge, StackCharge,
     ThreadCharge,
 };
-use super::look::{idle, width, zones};
+use super::meter_accounts::{Book, Charges, Share};
+use super::observer::Watch;
 use super::pool::pools;
 use super::process::{Processes, UNNAMED};
 use super::sampled::Stacks;
 use super::settings::Settings;
-use super::stretch::Stretch;
+use super::span::Stretch;
 use super::uncertainty::Errors;
-use super::watch::Watch;
 use super::weigh::Weigher;
 use super::{caveats, check::check};
 use crate::apportion::apportion;

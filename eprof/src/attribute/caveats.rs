@@ -6,7 +6,7 @@ use crate::caveat::Caveat;
 use crate::recording::Header;
 use crate::unit::Nanos;
 
-use super::book::Book;
+use super::meter_accounts::Book;
 
 /// What is clear from the start.
 pub(super) fn before(header: &Header) -> Vec<Caveat> {

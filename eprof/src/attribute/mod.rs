@@ -14,23 +14,23 @@
 
 mod activity;
 mod attribution;
-mod book;
 mod caveats;
 mod check;
 mod columns;
 mod counts;
+mod first_pass;
 mod idle;
 pub mod ledger;
-mod look;
+mod meter_accounts;
+mod observer;
 mod places;
 mod pool;
 mod process;
 mod sampled;
 mod settings;
-mod stretch;
-mod survey;
+mod span;
+mod training_blocks;
 pub mod uncertainty;
-mod watch;
 mod weigh;
 
 pub use attribution::Attribution;
@@ -42,15 +42,15 @@ pub use ledger::{
 pub use process::{Processes, UNNAMED};
 pub use settings::{Settings, Weights};
 
-pub use stretch::Stretch;
-pub use watch::Watch;
+pub use observer::Watch;
+pub use span::Stretch;
 
 use crate::caveat::Caveat;
 use crate::error::Result;
 use crate::measurement::Task;
 use crate::recording::{Header, IntervalRecord, Samples};
 use crate::timeline::{Interval, Timeline};
-use look::Look;
+use first_pass::Look;
 
 /// Attributes a whole recording. Its intervals are streamed twice, so `records`
 /// is asked for them twice: weights are found first, then everybody is charged.

@@ -8,8 +8,8 @@ use crate::unit::{Microjoules, Timestamp};
 
 use super::counts::Counts;
 use super::ledger::{Price, StackCharge};
+use super::observer::Watch;
 use super::places::Places;
-use super::watch::Watch;
 use crate::apportion::Split;
 
 /// From when to when.

@@ -2,7 +2,7 @@
 
 use std::collections::BTreeMap;
 
-use super::quiet::Disturbance;
+use super::quiet_check::Disturbance;
 use crate::calibration::file::{Calibration, Machine, SCHEMA, Saved};
 use crate::calibration::saved_model::{BusyCpu, SavedModel, SavedTerm};
 use crate::caveat::Caveat;

@@ -6,13 +6,13 @@
 //!   CSV of others ──────────────────► rows ─┘
 //! ```
 
-pub mod bench;
-pub mod crew;
 pub mod csv;
 pub mod findings;
 pub mod ladder;
 pub mod load;
-pub mod quiet;
+pub mod load_threads;
+pub mod measurement;
+pub mod quiet_check;
 pub mod session;
 pub mod store;
 pub mod undisturbed;

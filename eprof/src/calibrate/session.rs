@@ -3,12 +3,12 @@
 use std::sync::Arc;
 use std::time::{Duration, Instant, SystemTime, UNIX_EPOCH};
 
-use super::bench::{Bench, Block};
-use super::crew::Crew;
 use super::findings::{Chosen, Findings, MeterFindings, Model, Refusal};
 use super::ladder::{Ladder, Rung};
 use super::load::Load;
-use super::quiet::{Disturbance, Lookout};
+use super::load_threads::Crew;
+use super::measurement::{Bench, Block};
+use super::quiet_check::{Disturbance, Lookout};
 use super::store::Store;
 use super::undisturbed;
 use crate::calibration::file::{Machine, day};

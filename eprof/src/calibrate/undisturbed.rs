@@ -1,8 +1,8 @@
 //! Idle power from windows in which a little ran after all: eprof itself, and
 //! the kernel's housekeeping. What that costs is known once there is a model.
 
-use super::bench::Block;
 use super::findings::Model;
+use super::measurement::Block;
 use crate::idle::watch;
 use crate::measurement::Meter;
 

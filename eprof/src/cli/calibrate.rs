@@ -158,9 +158,11 @@ fn save(findings: &Findings, path: &Path) -> Result<()> {
 fn show(args: &CalibrateArgs, findings: &Findings, saved: Option<&Path>) -> Result<()> {
     let stdout = io::stdout();
     let text = match args.format {
-        ShortFormat::Table => output::calibration::table(findings, saved, Look::of_stdout(&stdout)),
+        ShortFormat::Table => {
+            output::text::calibration::table(findings, saved, Look::of_stdout(&stdout))
+        }
         ShortFormat::Json => {
-            let document = output::calibration::document(findings, saved);
+            let document = output::text::calibration::document(findings, saved);
             let text = serde_json::to_string_pretty(&document).map_err(|error| {
                 Error::new(ErrorKind::Internal, format!("cannot write JSON: {error}"))
             })?;

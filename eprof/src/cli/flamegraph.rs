@@ -14,7 +14,7 @@ pub(super) fn execute(args: &FlamegraphArgs) -> Result<u8> {
     let written = if args.folded {
         output::folded::write(&profile, &mut bytes)
     } else {
-        output::flame::write(&profile, &mut bytes)
+        output::flamegraph::flame::write(&profile, &mut bytes)
     };
     output::settle(written)?;
     let path = args.output.as_deref();

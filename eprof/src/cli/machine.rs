@@ -13,8 +13,8 @@ use crate::{output, source};
 pub(super) fn list(args: &ListArgs, root: &SysRoot) -> Result<u8> {
     let candidates = source::survey(root);
     match args.format {
-        ShortFormat::Table => print(&source::list::render(&candidates))?,
-        ShortFormat::Json => print_json(&source::list::document(&candidates))?,
+        ShortFormat::Table => print(&output::text::meters::render(&candidates))?,
+        ShortFormat::Json => print_json(&output::text::meters::document(&candidates))?,
     }
     Ok(0)
 }

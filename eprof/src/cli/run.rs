@@ -112,7 +112,7 @@ pub(super) fn names(args: &RunArgs) -> Names {
 /// Draws the flamegraph.
 pub(super) fn draw(picture: &Path, profile: &Profile, owner: Option<&Account>) -> Result<()> {
     let mut svg = Vec::new();
-    output::settle(output::flame::write(profile, &mut svg))?;
+    output::settle(output::flamegraph::flame::write(profile, &mut svg))?;
     output_file::replace(picture, owner, &svg)
 }
 

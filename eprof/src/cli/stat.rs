@@ -9,16 +9,16 @@ use super::args::{ShortFormat, StatArgs};
 use super::attribution;
 use super::deliver::deliver;
 use super::plan::{self, Asked};
-use crate::clock;
 use crate::error::Result;
 use crate::host::SysRoot;
 use crate::launch::ExitStatus;
 use crate::output::{self, Look, Progress};
 use crate::pipeline::Names;
 use crate::repeat::session::Keep;
-use crate::repeat::{self, Failed, News, Plan, Results, Subject, subject};
+use crate::repeat::{Failed, News, Plan, Results, Subject, command};
 use crate::symbol::Search;
 use crate::unit::{Nanos, Timestamp};
+use crate::{clock, repeat};
 
 /// The exit code of a session that a signal ended, if one did.
 pub(super) fn ended_by(signal: Option<Signal>) -> u8 {
@@ -26,7 +26,7 @@ pub(super) fn ended_by(signal: Option<Signal>) -> u8 {
 }
 
 pub(super) fn execute(args: &StatArgs, root: SysRoot) -> Result<u8> {
-    let subjects = subject::subjects(&args.target, &args.separator, &args.name, &args.prepare)?;
+    let subjects = command::subjects(&args.target, &args.separator, &args.name, &args.prepare)?;
     let seed = args.seed.unwrap_or_else(any_seed);
     let base = plan::plan(&asked(args, &subjects), root)?;
     let plan = Plan {

@@ -10,19 +10,24 @@ use eprof_common::table::MAX_REGIONS;
 use eprof_common::{Control, CpuState, Region, Space};
 use perf_event::Counter as PerfCounter;
 
-use super::doorbell::Doorbell;
+use super::accounts::boundary;
+use super::accounts::shared::Shared;
+use super::accounts::task_table::Roster;
+use super::counters::health::CounterState;
+use super::counters::pmu::Counters;
+use super::counters::{health, pmu};
 use super::event::{KernelEvent, Sample};
-use super::link::Linked;
-use super::load::{self, Loaded, refusal};
-use super::pmu::{self, Counters};
-use super::regions::Regions;
-use super::ring::Ring;
-use super::roster::Roster;
-use super::shared::Shared;
-use super::tables::KernelTables;
-use super::trust::{self, CounterState};
-use super::unwinding::{self, Unwinding};
-use super::{Settings, border, footprint, sample, sampling};
+use super::loader::link::Linked;
+use super::loader::load;
+use super::loader::load::{Loaded, refusal};
+use super::samples::ring::Ring;
+use super::samples::wakeup::Doorbell;
+use super::samples::{decode, timers};
+use super::unwind_maps::mode;
+use super::unwind_maps::mode::Unwinding;
+use super::unwind_maps::regions::Regions;
+use super::unwind_maps::tables::KernelTables;
+use super::{Settings, overhead};
 use crate::caveat::Caveat;
 use crate::error::{Error, ErrorKind, Result};
 use crate::measurement::{Counter, IntervalAccounts, Loss, TaskId};
@@ -43,11 +48,11 @@ pub struct Probe {
     regions: Option<Regions>,
     counters: Counters,
     timers: Vec<PerfCounter>,
-    run_times: footprint::RunTimes,
+    run_times: overhead::RunTimes,
     epoch: u64,
     begin: Timestamp,
     /// The end of the current interval, where it is set already.
-    armed: Option<border::Armed>,
+    armed: Option<boundary::Armed>,
     /// The worst lateness of a boundary.
     late: Nanos,
     /// Borders at which some CPU did not close its slice.
@@ -106,7 +111,7 @@ impl Probe {
             regions,
             counters,
             timers: Vec::new(),
-            run_times: footprint::RunTimes::default(),
+            run_times: overhead::RunTimes::default(),
             epoch: 0,
             begin: Timestamp::default(),
             armed: None,
@@ -148,7 +153,7 @@ impl Probe {
     pub fn sample_cgroup(&mut self, directory: &File) -> Result<()> {
         if self.frequency_hz > 0 {
             let program = self.sampler()?;
-            self.timers = sampling::of_cgroup(directory, &self.online, self.frequency_hz, program)?;
+            self.timers = timers::of_cgroup(directory, &self.online, self.frequency_hz, program)?;
         }
         Ok(())
     }
@@ -158,7 +163,7 @@ impl Probe {
     pub fn sample_process(&mut self, pid: u32) -> Result<()> {
         if self.frequency_hz > 0 {
             let program = self.sampler()?;
-            self.timers = sampling::of_process(pid, self.frequency_hz, program)?;
+            self.timers = timers::of_process(pid, self.frequency_hz, program)?;
         }
         Ok(())
     }
@@ -176,12 +181,12 @@ impl Probe {
     pub fn arm(&mut self, at: Timestamp) -> Timestamp {
         let armed = match &mut self.armed {
             Some(armed) => {
-                border::advance(&self.control, armed, at);
+                boundary::advance(&self.control, armed, at);
                 *armed
             }
             None => *self
                 .armed
-                .insert(border::arm(&self.control, self.epoch + 1, at)),
+                .insert(boundary::arm(&self.control, self.epoch + 1, at)),
         };
         armed.at
     }
@@ -209,7 +214,7 @@ impl Probe {
             return Err(Error::new(ErrorKind::Internal, "no border was set"));
         };
         let epoch = armed.epoch;
-        let border = border::cross(&self.cpus, &self.online, flush, armed, everyone);
+        let border = boundary::cross(&self.cpus, &self.online, flush, armed, everyone);
         let begin = std::mem::replace(&mut self.begin, border.at);
         self.epoch = epoch;
         self.late = self.late.max(border.late);
@@ -223,7 +228,7 @@ impl Probe {
                 .online
                 .iter()
                 .filter(|cpu| (**cpu as usize) < self.cpus.len())
-                .map(|cpu| border::collect(&self.cpus, *cpu, parity))
+                .map(|cpu| boundary::collect(&self.cpus, *cpu, parity))
                 .collect(),
             threads: self.roster.collect(parity),
         };
@@ -239,7 +244,7 @@ impl Probe {
         self.roster.discover(&self.control);
         self.roster.events.drain(..).for_each(&mut *take);
         while let Some(record) = self.ring.next() {
-            let Some(raw) = sample::decode(record) else {
+            let Some(raw) = decode::decode(record) else {
                 self.malformed += 1;
                 continue;
             };
@@ -296,7 +301,7 @@ impl Probe {
 
     /// The bits of a return address that are part of the address.
     pub fn code_mask(&self) -> u64 {
-        unwinding::code_mask()
+        mode::code_mask()
     }
 
     /// Stores what is mapped in a process, ascending; `None` where there is no
@@ -350,7 +355,7 @@ impl Probe {
 
     /// Everything lost so far, by reason.
     pub fn losses(&self) -> Loss {
-        let mut loss = footprint::losses(&self.linked, &self.cpus);
+        let mut loss = overhead::losses(&self.linked, &self.cpus);
         loss.count("sample-malformed", self.malformed);
         loss
     }
@@ -358,13 +363,13 @@ impl Probe {
     /// Runs of each kernel program so far and their mean cost in nanoseconds,
     /// where the kernel let us measure it.
     pub fn footprint(&self) -> Vec<(String, u64, Option<f64>)> {
-        footprint::programs(&self.linked, &self.cpus)
+        overhead::programs(&self.linked, &self.cpus)
     }
 
     /// What makes the accounts less true, so far.
     pub fn caveats(&mut self) -> Vec<Caveat> {
         let mut caveats = self.caveats.clone();
-        caveats.extend(trust::caveats(&self.counters.states()));
+        caveats.extend(health::caveats(&self.counters.states()));
         if self.late > Nanos(50_000) {
             let micros = self.late.0 / 1000;
             caveats.push(Caveat::new(

@@ -2,8 +2,8 @@
 
 use std::path::PathBuf;
 
-use super::counting::Counting;
-use super::unwinding::Unwinding;
+use super::counters::counting::Counting;
+use super::unwind_maps::mode::Unwinding;
 use crate::host::{CorePmu, SysRoot, cores};
 use crate::measurement::{Counter, Zone};
 use crate::unit::Nanos;

@@ -9,8 +9,8 @@ use std::io::{self, Write};
 
 use crate::profile::Profile;
 
-use super::claim::Claim;
-use super::listing::{Entry, Listing};
+use super::format::energy::Claim;
+use super::text::listing::{Entry, Listing};
 use super::view::{By, View};
 
 /// Writes the breakdown that `view` asks for, processes where it asks for

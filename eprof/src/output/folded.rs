@@ -12,7 +12,7 @@ use crate::profile::{
     GENERATED, KERNEL, MemberRow, ProcessKey, Profile, SymbolFrame, UNKNOWN, UNSAMPLED,
 };
 
-use super::visible::visible;
+use super::format::sanitize::visible;
 
 /// All stacks with energy, equal ones merged, in the order of their frames'
 /// names.

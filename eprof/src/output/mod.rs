@@ -19,39 +19,23 @@
 //! - [`calibration`]: what `eprof calibrate` found out
 //! - [`progress`]: the live line while the target runs
 
-pub mod calibration;
 pub mod csv;
 pub mod diff;
 pub mod export;
-pub mod flame;
+pub mod flamegraph;
 pub mod folded;
+mod format;
 pub mod html;
 pub mod json;
-pub mod look;
 pub mod plot;
-pub mod progress;
-mod sharing;
 pub mod stat;
-pub mod table;
+pub mod text;
 pub mod view;
-
-mod balance;
-mod boxes;
-mod claim;
-mod closing;
-mod figures;
-mod grid;
-mod heading;
-mod listing;
-mod members;
-mod palette;
-mod retouch;
-mod visible;
 
 use std::io::{self, Write};
 
-pub use look::Look;
-pub use progress::Progress;
+pub use text::progress::Progress;
+pub use text::style::Look;
 pub use view::{By, Format, Sort, View};
 
 use crate::error::{Error, ErrorKind, Result};
@@ -80,7 +64,7 @@ pub fn report(
     }
     let mut out = io::BufWriter::new(out);
     let written = match format {
-        Format::Table => table::write(profile, view, look, &mut out),
+        Format::Table => text::table::write(profile, view, look, &mut out),
         Format::Json => json::write(profile, view, &mut out),
         Format::Csv => csv::write(profile, view, &mut out),
     };
@@ -89,7 +73,7 @@ pub fn report(
 
 /// Text of others with every character escaped that a terminal might obey.
 pub fn harmless(text: &str) -> std::borrow::Cow<'_, str> {
-    visible::visible_text(text)
+    format::sanitize::visible_text(text)
 }
 
 /// Turns the result of writing into one of eprof's own. That the reader has
@@ -98,7 +82,7 @@ pub fn harmless(text: &str) -> std::borrow::Cow<'_, str> {
 /// # Errors
 ///
 /// [`ErrorKind::Data`] for what cannot be written at all (see
-/// [`flame::write`]), [`ErrorKind::Input`] for every other failure.
+/// [`flamegraph::flame::write`]), [`ErrorKind::Input`] for every other failure.
 pub fn settle(written: io::Result<()>) -> Result<()> {
     match written {
         Err(error) if error.kind() == io::ErrorKind::InvalidData => {

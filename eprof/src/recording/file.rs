@@ -8,8 +8,8 @@ use std::sync::Arc;
 
 use crate::error::{Error, ErrorKind, Result};
 
-use super::ahead::{Ahead, ahead};
 use super::catalog::Catalog;
+use super::prefetch::{Ahead, ahead};
 use super::read::Reader;
 use super::record::{Header, IntervalRecord, Record};
 

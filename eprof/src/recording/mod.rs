@@ -10,20 +10,20 @@
 //!                          (checks)
 //! ```
 
-mod ahead;
-mod brief;
+mod blocks;
 pub mod capture;
 pub mod catalog;
 pub mod check;
 mod check_end;
 mod check_header;
 mod check_interval;
+mod compress;
 pub mod file;
 pub mod format;
-mod frames;
+mod interval_header;
 pub mod load;
 pub mod merged;
-mod pack;
+mod prefetch;
 pub mod read;
 pub mod record;
 mod samples;

@@ -5,12 +5,12 @@ use std::io::Read;
 use crate::caveat::Caveat;
 use crate::error::{Error, ErrorKind, Result};
 
-use super::brief::{self, Brief, INTERVAL};
+use super::blocks::{Damage, Frames};
 use super::check::Checker;
 use super::format::{PROLOGUE, SAMPLES_APART};
-use super::frames::{Damage, Frames};
+use super::interval_header::{Brief, INTERVAL};
 use super::record::Record;
-use super::samples;
+use super::{interval_header, samples};
 
 /// Longest record, in bytes, of the kinds that are small by nature; the lists
 /// of strings in them take at most two dozen times as much in memory.
@@ -155,8 +155,8 @@ impl<R: Read> Reader<R> {
         };
         let apart = self.frames.version >= SAMPLES_APART;
         let decoded = match rest {
-            [INTERVAL, interval @ ..] if apart => brief::decode(interval),
-            [INTERVAL, interval @ ..] if self.brief => brief::decode_stepping(interval),
+            [INTERVAL, interval @ ..] if apart => interval_header::decode(interval),
+            [INTERVAL, interval @ ..] if self.brief => interval_header::decode_stepping(interval),
             _ => postcard::take_from_bytes(&rest[..limit]).map(|(record, rest)| Brief {
                 record,
                 samples: 0,

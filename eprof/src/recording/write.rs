@@ -6,10 +6,10 @@ use std::io::{self, Write};
 use crate::error::{Error, ErrorKind, Result};
 
 use super::check::Checker;
+use super::compress::Packer;
 use super::format::{FULL_FRAME, FrameHead, MAGIC, MAX_FRAME, MAX_SAMPLES, Part, VERSION};
-use super::pack::Packer;
 use super::record::Record;
-use super::{brief, samples};
+use super::{interval_header, samples};
 
 /// Writes a recording, one frame per [`flush`](Self::flush).
 ///
@@ -43,7 +43,7 @@ impl Pending {
             return postcard::to_io(record, &mut self.records).map(drop);
         };
         samples::encode(&interval.samples, &mut self.samples);
-        brief::encode(interval, &mut self.records)
+        interval_header::encode(interval, &mut self.records)
     }
 
     /// The length of the longer part, in bytes.

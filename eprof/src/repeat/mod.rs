@@ -10,16 +10,16 @@
 //! are kept. What they say together is found out by [`crate::statistics`].
 
 pub mod caveats;
-pub mod climate;
+pub mod command;
+pub mod conditions;
 pub mod order;
 pub mod results;
 pub mod run;
+mod runner;
 pub mod session;
-mod stage;
-pub mod subject;
 
-pub use climate::Climate;
+pub use command::Subject;
+pub use conditions::Climate;
 pub use results::{Measure, Results};
 pub use run::Run;
 pub use session::{Failed, News, Plan, Repeated, repeat};
-pub use subject::Subject;

@@ -8,9 +8,9 @@ use crate::measurement::Provenance;
 use crate::statistics::{Confidence, Contrast, Interval, Summary, USUAL_POWER, Verdict, holm};
 
 use super::caveats;
+use super::command::Subject;
 use super::run::Run;
 use super::session::Repeated;
-use super::subject::Subject;
 
 /// How sure a verdict is, over all commands together.
 pub const VERDICTS: Confidence = Confidence::NINETY_NINE;

@@ -6,7 +6,7 @@ use crate::measurement::{Provenance, Quantity};
 use crate::profile::Profile;
 use crate::unit::{Microjoules, Nanos};
 
-use super::climate::Climate;
+use super::conditions::Climate;
 
 /// A run may miss this much of its energy (as a part of its time) and still
 /// count as measured.

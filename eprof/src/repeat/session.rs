@@ -14,9 +14,9 @@ use crate::session;
 use crate::symbol::Search;
 use crate::timeline::Moment;
 
+use super::command::Subject;
 use super::run::Run;
-use super::stage::{Cut, Stage};
-use super::subject::Subject;
+use super::runner::{Cut, Stage};
 
 /// What is to be repeated, and how.
 #[derive(Debug)]

@@ -11,7 +11,7 @@ pub mod header;
 pub mod plan;
 pub mod reader;
 pub mod recorder;
-pub mod rhythm;
+pub mod schedule;
 mod usage;
 
 pub use plan::Plan;

@@ -13,30 +13,14 @@
 //! contains whom) ─► select (first good kind) ─► Selected
 //! ```
 
-pub mod battery;
-pub mod candidate;
-pub mod coverage;
-pub mod domains;
-pub mod edge;
-pub mod edges;
-pub mod file_source;
-pub mod hwmon;
-pub mod list;
-pub mod mirror;
-pub mod model;
-pub mod perf_power;
-pub mod perf_source;
-pub mod plausible;
-pub mod powercap;
-pub mod select;
-pub mod verify;
-pub mod zones;
+pub mod selection;
+pub mod sensors;
+pub mod update_clock;
 
-pub use candidate::{Candidate, MeterNote};
-pub use edges::Edges;
-
-pub use select::{Choice, Selected, select, survey};
-pub use verify::Probe;
+pub use selection::candidate::{Candidate, MeterNote};
+pub use selection::select::{Choice, Selected, select, survey};
+pub use selection::verify::Probe;
+pub use update_clock::clocks::Edges;
 
 use crate::error::Result;
 use crate::measurement::{Meter, Reading};

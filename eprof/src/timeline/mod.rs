@@ -9,7 +9,7 @@ mod health;
 pub mod live;
 mod model;
 mod scale;
-mod stretch;
+mod span;
 #[cfg(test)]
 mod tests;
 mod track;

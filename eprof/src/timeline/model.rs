@@ -9,7 +9,7 @@ use crate::measurement::CpuAccount;
 use crate::unit::Nanos;
 
 use super::scale::Scale;
-use super::stretch::busy;
+use super::span::busy;
 
 /// The running total of one model.
 #[derive(Clone, Copy, Debug)]

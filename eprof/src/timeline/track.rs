@@ -9,7 +9,7 @@ use super::counter::{Refusal, Ruler, Step, middle};
 use super::dated::{Held, Point};
 use super::health::Health;
 use super::model::Model;
-use super::stretch::{Coverage, Stretch, busy};
+use super::span::{Coverage, Stretch, busy};
 use super::{Border, Interval};
 
 /// How a meter's energy is found.

@@ -10,7 +10,7 @@ use super::super::activity::{Payer, Work};
 use super::super::columns::{Columns, Row};
 use super::super::ledger::{Rule as RuleName, Weighing};
 use super::super::settings::{Settings, Weights};
-use super::super::survey::Block;
+use super::super::training_blocks::Block;
 use super::Weigher;
 use super::design::{self, Design, Fitted};
 use super::resolve::{Belief, Expected, resolve};

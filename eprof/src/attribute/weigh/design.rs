@@ -8,7 +8,7 @@ use crate::power::{
 };
 
 use super::super::columns::Columns;
-use super::super::survey::Block;
+use super::super::training_blocks::Block;
 use super::CLUSTERS;
 use super::rule::Term;
 

@@ -3,8 +3,8 @@
 use crate::diff::{By, Key, Metric, Row, Table};
 use crate::statistics::{Interval, Verdict};
 
-use super::super::figures::{count, figure, time};
-use super::super::visible::visible;
+use super::super::format::number::{count, figure, time};
+use super::super::format::sanitize::visible;
 
 /// A value of a metric.
 pub(super) fn value(metric: Metric, x: f64) -> String {

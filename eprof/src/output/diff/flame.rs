@@ -16,11 +16,11 @@ use crate::diff::{By, Difference, Key, Metric, Row, Values};
 use crate::statistics::{Confidence, Contrast, Verdict, holm};
 use crate::unit::Microjoules;
 
-use super::super::boxes::{NARROWEST, Place};
-use super::super::flame::{MOST_UJ, SUBTITLE_WIDTH, TITLE_WIDTH, options, palette};
+use super::super::flamegraph::decorate::{Paint, retouch};
+use super::super::flamegraph::flame::{MOST_UJ, SUBTITLE_WIDTH, TITLE_WIDTH, options, palette};
+use super::super::flamegraph::frames::{NARROWEST, Place};
 use super::super::folded::{frame_name, leaf_name, level, unmarked};
-use super::super::retouch::{Paint, retouch};
-use super::super::visible::{shorten, visible};
+use super::super::format::sanitize::{shorten, visible};
 use super::table::mean_time;
 use super::{cells, sentence};
 

@@ -5,7 +5,7 @@ use std::io::{self, Write};
 use crate::diff::{By, Difference, Metric, Outcome, Row, Table};
 use crate::statistics::Verdict;
 
-use super::super::visible::visible;
+use super::super::format::sanitize::visible;
 use super::{DiffView, cells, sentence};
 
 /// Writes the comparison of two files or directories called `names`.

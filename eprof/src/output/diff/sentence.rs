@@ -3,7 +3,7 @@
 use crate::diff::{Difference, Gate, Metric, Outcome, Row};
 use crate::statistics::{USUAL_POWER, Verdict};
 
-use super::super::visible::visible;
+use super::super::format::sanitize::visible;
 use super::cells::{change, changes};
 
 /// What was compared, and how.

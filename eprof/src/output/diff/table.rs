@@ -5,11 +5,11 @@ use std::io::{self, Write};
 use crate::diff::{Difference, Metric, Outcome, Row, Table};
 use crate::statistics::Verdict;
 
-use super::super::closing;
-use super::super::figures::time;
-use super::super::grid::{Column, Give, Grid, LUXURY, Weight};
-use super::super::look::Look;
-use super::super::visible::{shorten_middle, visible, wrapped};
+use super::super::format::number::time;
+use super::super::format::sanitize::{shorten_middle, visible, wrapped};
+use super::super::text::footer;
+use super::super::text::grid::{Column, Give, Grid, LUXURY, Weight};
+use super::super::text::style::Look;
 use super::{DiffView, cells, sentence};
 
 /// Columns that the name of a module, command or thread may take.
@@ -182,7 +182,7 @@ fn caveats(difference: &Difference, look: Look) -> Vec<String> {
         return Vec::new();
     }
     let mut lines = vec![String::new(), look.dim("caveats")];
-    lines.extend(closing::caveats(&difference.caveats, look));
+    lines.extend(footer::caveats(&difference.caveats, look));
     lines
 }
 

@@ -26,10 +26,10 @@ use crate::measurement::{Domain, StackId};
 use crate::profile::{FrameKind, Moments, ProcessKey, Profile, Seen, ThreadRow, kinds};
 use crate::unit::{Microjoules, Timestamp};
 
-use super::super::claim::Claim;
 use super::super::folded::comms;
-use super::super::heading;
-use super::super::visible::visible;
+use super::super::format::energy::Claim;
+use super::super::format::sanitize::visible;
+use super::super::text::header;
 
 /// Picowatt-hours in a microjoule: 10⁻⁶ / 3600 × 10¹².
 const PWH_PER_UJ: f64 = 1e6 / 3600.0;
@@ -62,7 +62,7 @@ pub fn write(profile: &Profile, moments: &Moments, mut out: impl Write) -> io::R
         true => format!("samples are {} µJ", claim.provenance()),
         false => "energy unknown".to_owned(),
     };
-    let name = format!("{} ({weights})", heading::command(profile));
+    let name = format!("{} ({weights})", header::command(profile));
     let mut firefox = Firefox::new(&name, wall, interval);
     firefox.set_os_name("Linux");
     firefox.set_symbolicated(true);

@@ -10,8 +10,8 @@ use crate::attribute::Account;
 use crate::profile::Profile;
 use crate::unit::{Microjoules, Nanos};
 
-use super::super::claim::{Claim, spoke};
-use super::super::visible::visible;
+use super::super::format::energy::{Claim, spoke};
+use super::super::format::sanitize::visible;
 
 /// One metric family: all its samples follow each other.
 struct Family<'a, W> {

@@ -18,8 +18,8 @@ use prost::Message;
 
 use crate::profile::{FunctionKey, Profile, SymbolFrame, UNSAMPLED};
 
-use super::super::claim::Claim;
-use super::super::visible::visible;
+use super::super::format::energy::Claim;
+use super::super::format::sanitize::visible;
 use super::stacks::stacks;
 
 /// `perftools.profiles.Profile`. All strings are positions in `strings`.

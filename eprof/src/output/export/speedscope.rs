@@ -12,8 +12,8 @@ use serde_json::{Value, json};
 
 use crate::profile::{Profile, SymbolFrame, UNSAMPLED};
 
-use super::super::claim::Claim;
-use super::super::visible::visible;
+use super::super::format::energy::Claim;
+use super::super::format::sanitize::visible;
 use super::stacks::{Stack, stacks};
 
 /// A frame: name and file.

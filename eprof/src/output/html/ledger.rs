@@ -5,11 +5,11 @@ use std::fmt::Write as _;
 use crate::attribute::{Account, MeterLedger, Price};
 use crate::profile::Profile;
 
-use super::super::balance::label;
-use super::super::claim::{Claim, spoke};
-use super::super::figures::{percent, time};
-use super::super::retouch::escaped;
-use super::super::visible::visible;
+use super::super::flamegraph::decorate::escaped;
+use super::super::format::energy::{Claim, spoke};
+use super::super::format::number::{percent, time};
+use super::super::format::sanitize::visible;
+use super::super::text::ledger::label;
 
 /// The section; nothing where there is no meter.
 pub(super) fn section(profile: &Profile) -> String {

@@ -4,10 +4,10 @@ use std::fmt::Write as _;
 
 use crate::profile::Profile;
 
-use super::super::claim::Claim;
-use super::super::figures::time;
-use super::super::retouch::escaped;
-use super::super::visible::visible;
+use super::super::flamegraph::decorate::escaped;
+use super::super::format::energy::Claim;
+use super::super::format::number::time;
+use super::super::format::sanitize::visible;
 
 /// The section; nothing for one run.
 pub(super) fn section(profile: &Profile) -> String {

@@ -17,13 +17,14 @@ use std::io::{self, Write};
 use crate::attribute::Account;
 use crate::profile::{Course, Profile};
 
-use super::balance::{coarsest_half, target_half};
-use super::claim::Claim;
-use super::figures::time;
-use super::retouch::escaped;
+use super::flamegraph::decorate::escaped;
+use super::format::energy::Claim;
+use super::format::number::time;
+use super::format::sanitize::visible;
+use super::plot;
+use super::text::ledger::{coarsest_half, target_half};
+use super::text::{footer, header};
 use super::view::By;
-use super::visible::visible;
-use super::{closing, heading, plot};
 
 /// Writes the page; without a course (of several runs), without a timeline.
 ///
@@ -33,7 +34,7 @@ use super::{closing, heading, plot};
 /// drawn exactly.
 pub fn write(profile: &Profile, course: Option<&Course>, mut out: impl Write) -> io::Result<()> {
     let claim = Claim::of(profile);
-    let command = escaped(&heading::command(profile));
+    let command = escaped(&header::command(profile));
     let mut sections: Vec<(&str, &str, String)> = vec![
         ("summary", "Summary", summary(profile, claim)),
         ("runs", "Runs", members::section(profile)),
@@ -134,16 +135,16 @@ fn figures(profile: &Profile, claim: Claim) -> String {
 fn summary(profile: &Profile, claim: Claim) -> String {
     let mut out = String::from("<section id=\"summary\"><h2>Summary</h2><dl class=\"facts\">");
     let header = &profile.summary.header;
-    let facts = heading::facts(profile, claim);
+    let facts = header::facts(profile, claim);
     let host = [&header.host, &header.kernel, &header.cpu_model].map(|text| visible(text));
     let host: Vec<&str> = host.iter().map(|text| text.as_ref()).collect();
     let facts = facts.into_iter().chain([("on", host.join(", "))]);
-    for (label, text) in facts.chain(closing::facts(profile, claim)) {
+    for (label, text) in facts.chain(footer::facts(profile, claim)) {
         let _ = write!(out, "<dt>{label}</dt><dd>{}</dd>", escaped(&text));
     }
     out.push_str("</dl>");
     if claim.estimated {
-        let _ = write!(out, "<p class=\"estimate\">{}</p>", heading::ESTIMATE);
+        let _ = write!(out, "<p class=\"estimate\">{}</p>", header::ESTIMATE);
     }
     if !profile.caveats.is_empty() {
         out.push_str("<ul class=\"caveats\">");

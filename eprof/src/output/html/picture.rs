@@ -9,7 +9,7 @@ use std::io;
 
 use crate::profile::Profile;
 
-use super::super::flame;
+use super::super::flamegraph::flame;
 
 /// Where the picture is put.
 pub(super) const PLACE: &str = "eprof-flame";

@@ -6,13 +6,13 @@ use crate::attribute::Account;
 use crate::profile::Profile;
 use crate::unit::{Microjoules, Nanos};
 
-use super::super::balance::target_half;
-use super::super::claim::Claim;
-use super::super::figures::{count, percent, time};
-use super::super::listing::{Entry, Listing};
-use super::super::retouch::escaped;
+use super::super::flamegraph::decorate::escaped;
+use super::super::format::energy::Claim;
+use super::super::format::number::{count, percent, time};
+use super::super::format::sanitize::visible_text;
+use super::super::text::ledger::target_half;
+use super::super::text::listing::{Entry, Listing};
 use super::super::view::By;
-use super::super::visible::visible_text;
 
 /// Rows of a table at most; a browser has to be able to sort them at once.
 const MOST_ROWS: usize = 1000;

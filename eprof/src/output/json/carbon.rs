@@ -6,7 +6,7 @@ use crate::attribute::Account;
 use crate::carbon::Carbon;
 use crate::profile::Profile;
 
-use super::super::claim::Claim;
+use super::super::format::energy::Claim;
 
 #[derive(Serialize)]
 pub(super) struct Emitted<'p> {

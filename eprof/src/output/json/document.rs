@@ -10,9 +10,9 @@ use crate::measurement::Loss;
 use crate::profile::Profile;
 use crate::unit::Microjoules;
 
-use super::super::balance::target_half;
-use super::super::claim::Claim;
-use super::super::listing::Listing;
+use super::super::format::energy::Claim;
+use super::super::text::ledger::target_half;
+use super::super::text::listing::Listing;
 use super::super::view::{By, View};
 use super::carbon::Emitted;
 use super::members::Member;

@@ -9,8 +9,8 @@ use crate::measurement::{Meter, MeterId, Provenance, Scope};
 use crate::power::Errors;
 use crate::profile::Profile;
 
-use super::super::claim::{Claim, spoke};
-use super::super::sharing;
+use super::super::format::energy::{Claim, spoke};
+use super::super::text::attribution;
 use super::document::Energy;
 
 #[derive(Serialize)]
@@ -98,7 +98,7 @@ pub(super) fn source(profile: &Profile, claim: Claim) -> Source<'_> {
         kind: (!kinds.is_empty()).then(|| kinds.join("+")),
         provenance: claim.provenance(),
         band: claim.band.map(|(low, high)| Band { low, high }),
-        weights: sharing::rules(profile),
+        weights: attribution::rules(profile),
         meters: profile
             .ledger
             .meters

@@ -41,8 +41,8 @@ use std::io::{self, Write};
 
 use crate::profile::Profile;
 
+use super::format::sanitize::hostile;
 use super::view::View;
-use super::visible::hostile;
 
 /// The name and version of the schema.
 pub const VERSION: &str = "eprof-report/1";

@@ -5,7 +5,7 @@ use serde::Serialize;
 use crate::attribute::Account;
 use crate::profile::Profile;
 
-use super::super::claim::Claim;
+use super::super::format::energy::Claim;
 
 #[derive(Serialize)]
 pub(super) struct Footprint<'p> {

@@ -6,7 +6,7 @@ use serde::Serialize;
 
 use crate::profile::{ProcessKey, ProcessRow, Profile, ThreadRow};
 
-use super::super::claim::spoke;
+use super::super::format::energy::spoke;
 use super::document::Energy;
 
 #[derive(Serialize)]

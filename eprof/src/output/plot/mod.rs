@@ -8,8 +8,8 @@
 
 mod axis;
 mod cells;
-mod ink;
-mod lanes;
+mod fill;
+mod lifetimes;
 mod panel;
 mod paths;
 
@@ -19,21 +19,20 @@ use std::io::{self, Write};
 use crate::attribute::{Account, MeterLedger};
 use crate::profile::{Course, Profile};
 
-use super::balance;
-use super::claim::{Claim, spoke};
-use super::figures::time as duration;
-use super::flame::subtitle;
-use super::heading;
-use super::retouch::escaped;
-use super::visible::{shorten, visible};
+use super::flamegraph::decorate::escaped;
+use super::flamegraph::flame::subtitle;
+use super::format::energy::{Claim, spoke};
+use super::format::number::time as duration;
+use super::format::sanitize::{shorten, visible};
+use super::text::{header, ledger};
 use axis::TimeAxis;
-use ink::Ink;
-use lanes::ROW;
+use fill::Ink;
+use lifetimes::ROW;
 use panel::{Band, Frame, gap};
 use paths::short;
 
 /// How many consumers can be told apart.
-pub const MOST_CONSUMERS: usize = ink::INKS;
+pub const MOST_CONSUMERS: usize = fill::INKS;
 
 /// Pixels.
 const WIDTH: f64 = 1140.0;
@@ -77,7 +76,7 @@ pub(super) fn element(profile: &Profile, course: &Course) -> String {
         left: LEFT,
         width: PLOT,
     };
-    let lanes = lanes::lanes(profile, course);
+    let lanes = lifetimes::lanes(profile, course);
     let mut body = String::new();
     let mut y = HEAD;
     let meters = course.meters.len();
@@ -93,7 +92,7 @@ pub(super) fn element(profile: &Profile, course: &Course) -> String {
             height,
             number,
         };
-        let names: Vec<String> = course.consumers.iter().map(lanes::called).collect();
+        let names: Vec<String> = course.consumers.iter().map(lifetimes::called).collect();
         let inks = (0..names.len()).map(Ink::Consumer);
         let consumers = inks.zip(&names).zip(&meter.consumers);
         let mut bands: Vec<Band<'_>> = consumers
@@ -107,7 +106,7 @@ pub(super) fn element(profile: &Profile, course: &Course) -> String {
         for (&account, bins) in &meter.accounts {
             bands.push(Band {
                 ink: Ink::Account(account),
-                name: balance::label(account),
+                name: ledger::label(account),
                 bins,
             });
         }
@@ -137,7 +136,7 @@ pub(super) fn element(profile: &Profile, course: &Course) -> String {
     let bottom = y - BETWEEN;
     times(&mut body, &time, bottom);
     let top = bottom + 58.0;
-    lanes::draw(&mut body, profile, &lanes, &time, (top, TEXT, WIDTH));
+    lifetimes::draw(&mut body, profile, &lanes, &time, (top, TEXT, WIDTH));
     marks(
         &mut body,
         profile,
@@ -147,7 +146,7 @@ pub(super) fn element(profile: &Profile, course: &Course) -> String {
     );
     let height = top + lanes.len() as f64 * ROW + 34.0;
     let foot = foot(course);
-    let title = escaped(&shorten(&heading::command(profile), TITLE_WIDTH));
+    let title = escaped(&shorten(&header::command(profile), TITLE_WIDTH));
     let subtitle = subtitle(profile, Claim::of(profile));
     let subtitle = escaped(&shorten(&subtitle, SUBTITLE_WIDTH));
     format!(
@@ -159,8 +158,8 @@ pub(super) fn element(profile: &Profile, course: &Course) -> String {
          <text class=\"ep-dim\" x=\"16\" y=\"48\">{subtitle}</text>\n{body}\
          <text class=\"ep-dim\" x=\"16\" y=\"{foot_y}\">{foot}</text></svg>",
         height = short(height),
-        style = ink::style(),
-        patterns = ink::patterns(),
+        style = fill::style(),
+        patterns = fill::patterns(),
         foot_y = short(height - 12.0),
     )
 }

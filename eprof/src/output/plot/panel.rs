@@ -5,11 +5,11 @@ use std::fmt::Write as _;
 
 use crate::profile::{Bins, Course, MeterCourse};
 
-use super::super::figures::figure;
-use super::super::retouch::escaped;
+use super::super::flamegraph::decorate::escaped;
+use super::super::format::number::figure;
 use super::axis::{TimeAxis, decimals, power_unit, ticks};
 use super::cells::{Cell, cells, gaps, watts};
-use super::ink::Ink;
+use super::fill::Ink;
 use super::paths::{area, line, short};
 
 /// A step this many times higher than nearly all others is cut off, and told.

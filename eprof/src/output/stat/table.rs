@@ -7,11 +7,11 @@ use crate::repeat::results::{Comparison, Subjected};
 use crate::repeat::{Measure, Results};
 use crate::statistics::{Summary, Verdict};
 
-use super::super::closing;
-use super::super::figures::{Figure, counted, figure};
-use super::super::grid::{Column, Give, Grid, Weight};
-use super::super::look::Look;
-use super::super::visible::{shorten, visible, wrapped};
+use super::super::format::number::{Figure, counted, figure};
+use super::super::format::sanitize::{shorten, visible, wrapped};
+use super::super::text::footer;
+use super::super::text::grid::{Column, Give, Grid, Weight};
+use super::super::text::style::Look;
 
 /// Writes the table.
 ///
@@ -30,7 +30,7 @@ pub fn table(results: &Results, look: Look, mut out: impl Write) -> io::Result<(
     let caveats: Vec<&Caveat> = all.chain(&results.caveats).collect();
     if !caveats.is_empty() {
         let mut lines = vec![look.dim("caveats")];
-        lines.extend(closing::caveats(caveats, look));
+        lines.extend(footer::caveats(caveats, look));
         parts.push(lines);
     }
     for (at, part) in parts.iter().enumerate() {

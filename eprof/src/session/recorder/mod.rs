@@ -10,7 +10,7 @@ use std::os::fd::BorrowedFd;
 use super::Plan;
 use super::backlog::Backlog;
 use super::reader::{Reader, sleep_until};
-use super::rhythm::{Due, Rhythm};
+use super::schedule::{Due, Rhythm};
 use super::usage::own_cpu_time;
 use crate::timeline::Moment;
 use crate::timeline::live::Clockwork;

@@ -1,0 +1,107 @@
+//! The first look at a recording, by which weights are chosen.
+
+use std::collections::BTreeMap;
+use std::thread::{self, Builder};
+
+use crate::measurement::{Meter, Task, ZoneId};
+use crate::recording::Header;
+use crate::timeline::Interval;
+use crate::unit::Microjoules;
+
+use super::activity::Activity;
+use super::columns::Columns;
+use super::idle::IdlePower;
+use super::process::Processes;
+use super::settings::Settings;
+use super::training_blocks::{Block, Survey};
+use super::weigh::{Weigher, choose};
+
+/// What was seen so far.
+#[derive(Clone, Debug)]
+pub(super) struct Look {
+    columns: Columns,
+    processes: Processes,
+    meters: Vec<(Meter, Option<IdlePower>, Survey)>,
+}
+
+impl Look {
+    /// At the recording of `tasks` that starts with `header`.
+    pub(super) fn new(header: &Header, tasks: &[Task], settings: &Settings) -> Self {
+        let one = |meter: &Meter| {
+            let idle = idle(meter, header, settings);
+            (meter.clone(), idle, Survey::default())
+        };
+        Self {
+            columns: Columns::of(header),
+            processes: Processes::of(tasks),
+            meters: header.meters.iter().map(one).collect(),
+        }
+    }
+
+    /// Takes in a stretch of time.
+    pub(super) fn take(&mut self, interval: &Interval) {
+        let index = usize::from(interval.meter.0);
+        let (Some(energy), Some((meter, idle, survey))) =
+            (interval.energy, self.meters.get_mut(index))
+        else {
+            return;
+        };
+        let length = interval.end.since(interval.begin);
+        let base = idle
+            .as_mut()
+            .map_or(Microjoules::ZERO, |idle| idle.take(energy, length));
+        let width = width(meter, interval);
+        let activity = Activity::of(interval, &self.processes, &self.columns, width);
+        survey.push(Microjoules(energy.0 - base.0), interval.border, &activity);
+    }
+
+    /// Chooses the weights, one weigher per meter.
+    pub(super) fn choose(self, header: &Header, settings: &Settings) -> Vec<Weigher> {
+        let columns = &self.columns;
+        let one = &|(meter, blocks): &(Meter, Vec<Block>)| {
+            choose(meter, blocks, columns, header, settings)
+        };
+        let meters = self.meters.into_iter();
+        let meters: Vec<_> = meters
+            .map(|(meter, _, survey)| (meter, survey.finish()))
+            .collect();
+        let Some((last, others)) = meters.split_last() else {
+            return Vec::new();
+        };
+        // Each meter by itself, so they can be done side by side.
+        thread::scope(|scope| {
+            let begin = |of| {
+                let thread = Builder::new().spawn_scoped(scope, move || one(of));
+                (of, thread.ok())
+            };
+            let begun: Vec<_> = others.iter().map(begin).collect();
+            let last = one(last);
+            let chosen = begun.into_iter().map(|(of, thread)| {
+                let chosen = thread.and_then(|thread| thread.join().ok());
+                // Here, where there can be no other thread.
+                chosen.unwrap_or_else(|| one(of))
+            });
+            chosen.chain([last]).collect()
+        })
+    }
+}
+
+/// The idle power of a meter, if it is known.
+pub(super) fn idle(meter: &Meter, header: &Header, settings: &Settings) -> Option<IdlePower> {
+    let baseline = settings.baseline(meter, header)?;
+    Some(IdlePower::new(&baseline, meter.latch))
+}
+
+/// How many CPUs share a meter.
+pub(super) fn width(meter: &Meter, interval: &Interval) -> usize {
+    match meter.cpus.len() {
+        0 => interval.cpus.len(),
+        named => named,
+    }
+}
+
+/// The CPUs of each zone.
+pub(super) fn zones(header: &Header) -> BTreeMap<ZoneId, Vec<u32>> {
+    let zones = header.zones.iter();
+    zones.map(|zone| (zone.id, zone.cpus.clone())).collect()
+}

@@ -1,0 +1,32 @@
+//! Being told of a sample that the kernel could not walk.
+
+use std::os::fd::{AsFd as _, BorrowedFd};
+
+use nix::sys::epoll::{Epoll, EpollCreateFlags, EpollEvent, EpollFlags, EpollTimeout};
+
+/// Becomes readable when the ring's writer asks for it, and not as long as
+/// there is anything in the ring: most samples can wait.
+#[derive(Debug)]
+pub(in crate::kernel) struct Doorbell(Epoll);
+
+impl Doorbell {
+    /// That of a ring; `None` where there cannot be one, so that all samples
+    /// wait.
+    pub(in crate::kernel) fn of(ring: BorrowedFd<'_>) -> Option<Self> {
+        let epoll = Epoll::new(EpollCreateFlags::EPOLL_CLOEXEC).ok()?;
+        let edges = EpollFlags::EPOLLIN | EpollFlags::EPOLLET;
+        epoll.add(ring, EpollEvent::new(edges, 0)).ok()?;
+        Some(Self(epoll))
+    }
+
+    /// What becomes readable.
+    pub(in crate::kernel) fn descriptor(&self) -> BorrowedFd<'_> {
+        self.0.0.as_fd()
+    }
+
+    /// Makes it unreadable, until the next time; tells whether it was readable.
+    pub(in crate::kernel) fn answer(&self) -> bool {
+        let rung = self.0.wait(&mut [EpollEvent::empty()], EpollTimeout::ZERO);
+        rung.is_ok_and(|events| events > 0)
+    }
+}

@@ -1,0 +1,185 @@
+//! The maps that hold unwind tables, as user space fills them.
+
+use std::io;
+use std::mem::offset_of;
+use std::os::fd::{AsFd as _, OwnedFd};
+use std::sync::Arc;
+use std::sync::atomic::Ordering::{Relaxed, Release};
+use std::thread::JoinHandle;
+
+use eprof_common::sample::{ANCHORED, ANCHORS, Anchor, Anchors};
+use eprof_common::table::{MAX_CHUNKS, MAX_PAGES, MAX_RULES};
+use eprof_common::{Chunk, Page, Rule};
+
+use crate::error::{Error, ErrorKind, Result};
+use crate::kernel::accounts::shared::Shared;
+use crate::kernel::bpf;
+use crate::kernel::loader::chunk_types::ChunkTypes;
+use crate::kernel::loader::link::Linked;
+use crate::kernel::loader::load;
+use crate::kernel::priority::Urgency;
+
+/// Pages, rules and chunks of rows. Rows and rules that were stored once are
+/// never changed, for the sampling program may be reading them; a page is one
+/// word, and becomes known after its rows are.
+pub struct KernelTables {
+    pages: Shared<Page>,
+    rules: Shared<Rule>,
+    anchors: Shared<Anchors>,
+    chunks: Arc<Chunks>,
+}
+
+/// The map of chunks.
+struct Chunks {
+    map: OwnedFd,
+    types: ChunkTypes,
+}
+
+/// A chunk that is being added.
+pub struct Coming(JoinHandle<io::Result<KernelChunk>>);
+
+/// One chunk of rows.
+pub struct KernelChunk(Shared<Chunk>);
+
+impl KernelTables {
+    /// Those of a loaded object.
+    pub(in crate::kernel) fn of(linked: &Linked) -> Result<Self> {
+        let refused = |what: &str, error: &io::Error| load::refusal(what, error);
+        let map = |name: &str| linked.map(name);
+        Ok(Self {
+            pages: Shared::map(map("PAGES")?, MAX_PAGES)
+                .map_err(|error| refused("map PAGES", &error))?,
+            rules: Shared::map(map("RULES")?, MAX_RULES)
+                .map_err(|error| refused("map RULES", &error))?,
+            anchors: Shared::map(map("ANCHORS_OF")?, ANCHORED)
+                .map_err(|error| refused("map ANCHORS_OF", &error))?,
+            chunks: Arc::new(Chunks {
+                map: map("CHUNKS")?
+                    .try_clone_to_owned()
+                    .map_err(|error| Error::new(ErrorKind::Internal, error.to_string()))?,
+                types: ChunkTypes::load().map_err(|error| refused("types of chunks", &error))?,
+            }),
+        })
+    }
+
+    /// Stores where the rows of a page are. Nothing for a page that does not
+    /// exist.
+    pub fn set_page(&self, index: usize, page: Page) {
+        if index < self.pages.len() {
+            self.pages.u64(index, 0).store(page.word(), Release);
+        }
+    }
+
+    /// Stores a rule. Nothing for a number that does not exist.
+    pub fn set_rule(&self, index: usize, rule: &Rule) {
+        if index >= self.rules.len() {
+            return;
+        }
+        let kinds = u32::from_ne_bytes([rule.cfa, rule.fp, rule.ra, rule.zero]);
+        let offsets = [rule.cfa_offset, rule.fp_offset, rule.ra_offset, rule.add];
+        self.rules.u32(index, 0).store(kinds, Relaxed);
+        for (place, offset) in offsets.into_iter().enumerate() {
+            let at = offset_of!(Rule, cfa_offset) + place * 4;
+            self.rules.u32(index, at).store(offset as u32, Relaxed);
+        }
+    }
+
+    /// Tells the sampling program where the frames of a thread's stack lie, for
+    /// it to walk on from them: innermost first. What it knew of frames farther
+    /// out stays. It may be telling itself at the same time; what is wrong then
+    /// does no harm.
+    pub fn set_anchors(&self, thread: u64, frames: &[Anchor]) {
+        let Some(last) = frames.last() else { return };
+        let index = thread as usize & (ANCHORED - 1);
+        let word = |offset| self.anchors.u32(index, offset);
+        let list = word(offset_of!(Anchors, list)).load(Relaxed);
+        let first = (list as usize & 1) * ANCHORS;
+        let frame = |number: usize, offset| {
+            let at = offset_of!(Anchors, lists) + (first + number) * size_of::<Anchor>();
+            self.anchors.u64(index, at + offset)
+        };
+        let owner = self.anchors.u64(index, offset_of!(Anchors, thread));
+        let known = word(offset_of!(Anchors, known));
+        let before = match owner.load(Relaxed) == thread {
+            true => ANCHORS.min(known.load(Relaxed) as usize),
+            false => 0,
+        };
+        let outer: Vec<Anchor> = (0..before)
+            .map(|number| Anchor {
+                pc: frame(number, offset_of!(Anchor, pc)).load(Relaxed),
+                sp: frame(number, offset_of!(Anchor, sp)).load(Relaxed),
+                fp: frame(number, offset_of!(Anchor, fp)).load(Relaxed),
+            })
+            .filter(|frame| frame.sp > last.sp)
+            .collect();
+        let all = frames.iter().chain(&outer).take(ANCHORS);
+        let mut count = 0;
+        for (number, anchor) in all.enumerate() {
+            frame(number, offset_of!(Anchor, pc)).store(anchor.pc, Relaxed);
+            frame(number, offset_of!(Anchor, sp)).store(anchor.sp, Relaxed);
+            frame(number, offset_of!(Anchor, fp)).store(anchor.fp, Relaxed);
+            count += 1;
+        }
+        known.store(count, Relaxed);
+        owner.store(thread, Release);
+    }
+
+    /// Begins to add chunk number `index`, beside everything else: it takes as
+    /// long as the kernel needs to be sure that nobody uses what was there
+    /// before (tens of milliseconds, or hundreds on a busy machine), although
+    /// nothing was.
+    ///
+    /// # Errors
+    /// Where there is no thread to be had.
+    pub fn begin_chunk(&self, index: usize) -> io::Result<Coming> {
+        let chunks = Arc::clone(&self.chunks);
+        let add = move || {
+            let _urgent = Urgency::raise();
+            chunks.add(index)
+        };
+        let thread = std::thread::Builder::new().name("eprof-chunk".to_owned());
+        thread.spawn(add).map(Coming)
+    }
+}
+
+impl Chunks {
+    fn add(&self, index: usize) -> io::Result<KernelChunk> {
+        let index = u32::try_from(index)
+            .ok()
+            .filter(|&index| (index as usize) < MAX_CHUNKS)
+            .ok_or(io::ErrorKind::OutOfMemory)?;
+        let map = bpf::create_array(size_of::<Chunk>() as u32, self.types.types())?;
+        let chunk = Shared::map(map.as_fd(), 1)?;
+        bpf::set_fd(self.map.as_fd(), index, map.as_fd())?;
+        Ok(KernelChunk(chunk))
+    }
+}
+
+impl Coming {
+    /// Waits for it.
+    ///
+    /// # Errors
+    /// Where the kernel refuses it.
+    pub fn wait(self) -> io::Result<KernelChunk> {
+        let ended = self.0.join();
+        ended.unwrap_or_else(|_| Err(io::ErrorKind::Other.into()))
+    }
+}
+
+impl KernelChunk {
+    /// A row; zero where there is none.
+    pub fn row(&self, place: usize) -> u32 {
+        if place < eprof_common::table::CHUNK_ROWS {
+            self.0.u32(0, place * 4).load(Relaxed)
+        } else {
+            0
+        }
+    }
+
+    /// Stores a row.
+    pub fn set_row(&self, place: usize, row: u32) {
+        if place < eprof_common::table::CHUNK_ROWS {
+            self.0.u32(0, place * 4).store(row, Relaxed);
+        }
+    }
+}

@@ -1,0 +1,145 @@
+//! What may be said about a profile's energies: known or not, measured or
+//! estimated, above idle or not.
+
+use crate::attribute::{MeterLedger, Price};
+use crate::measurement::Provenance;
+use crate::profile::Profile;
+use crate::unit::Microjoules;
+
+use super::number::{Figure, estimate, figure};
+
+/// What a profile's energies are worth.
+#[derive(Clone, Copy, Debug, PartialEq)]
+pub(in crate::output) struct Claim {
+    /// Whether any meter that counts towards the total said anything.
+    pub(in crate::output) energy: bool,
+    /// Whether the idle baseline of all those meters is known, so that
+    /// "above idle" means something.
+    pub(in crate::output) marginal: bool,
+    /// Whether the joules come from a model.
+    pub(in crate::output) estimated: bool,
+    /// For estimates: the factors between which the truth lies in 90 % of
+    /// cases.
+    pub(in crate::output) band: Option<(f64, f64)>,
+}
+
+/// Whether a meter said anything: not when its energy is unknown for some
+/// time and the rest adds up to nothing.
+pub(in crate::output) fn spoke(meter: &MeterLedger) -> bool {
+    meter.total.0 > 0 || meter.unknown.0 == 0
+}
+
+impl Claim {
+    /// The claim of a profile.
+    pub(in crate::output) fn of(profile: &Profile) -> Self {
+        let mut meters = profile.ledger.disjoint().filter(|meter| spoke(meter));
+        let energy = profile.ledger.disjoint().any(spoke);
+        Self {
+            energy,
+            marginal: energy && meters.all(|meter| meter.baseline.is_some()),
+            estimated: profile.summary.provenance == Provenance::Estimated,
+            band: profile.summary.band,
+        }
+    }
+
+    /// The word for reports. Shares of measured energy are attributed, but the
+    /// joules behind them are measured.
+    pub(in crate::output) fn provenance(self) -> &'static str {
+        if self.estimated {
+            "estimated"
+        } else {
+            "measured"
+        }
+    }
+
+    /// Energy, if it is known.
+    pub(in crate::output) fn full(self, price: Price) -> Option<u64> {
+        self.energy.then_some(price.full.0)
+    }
+
+    /// Energy above idle, if it is known.
+    pub(in crate::output) fn marginal(self, price: Price) -> Option<u64> {
+        self.marginal.then_some(price.marginal.0)
+    }
+
+    /// Half of the 90 % interval around `energy`, which for an estimate is at
+    /// least as wide as the model's band.
+    pub(in crate::output) fn half(self, energy: Microjoules, ci90: Microjoules) -> u64 {
+        match self.band {
+            Some((low, high)) if self.estimated => {
+                let wider = (1.0 - low).max(high - 1.0).max(0.0);
+                ci90.0.max((energy.0 as f64 * wider).ceil() as u64)
+            }
+            _ => ci90.0,
+        }
+    }
+
+    /// An energy as value, half width or range, and unit; `–` if unknown.
+    pub(in crate::output) fn cells(self, uj: Option<u64>, ci90: Option<u64>) -> [String; 3] {
+        let Some(uj) = uj else {
+            return ["–".to_owned(), String::new(), String::new()];
+        };
+        let joules = uj as f64 / 1e6;
+        if self.estimated {
+            let (figure, range) = estimate(joules, self.band, "J");
+            return [figure.value, range, figure.unit];
+        }
+        let Figure { value, half, unit } = figure(joules, ci90.map(|uj| uj as f64 / 1e6), "J");
+        let half = half.map_or_else(String::new, |half| format!("±{half}"));
+        [value, half, unit]
+    }
+
+    /// An energy as value and unit, with the digits that `ci90` justifies.
+    pub(in crate::output) fn short(self, uj: Option<u64>, ci90: Option<u64>) -> String {
+        let [value, _, unit] = self.cells(uj, ci90);
+        if unit.is_empty() {
+            value
+        } else {
+            format!("{value} {unit}")
+        }
+    }
+
+    /// An energy in running text, with its error or range.
+    pub(in crate::output) fn text(self, uj: Option<u64>, ci90: Option<u64>) -> String {
+        let Some(uj) = uj else {
+            return "unknown".to_owned();
+        };
+        let joules = uj as f64 / 1e6;
+        if self.estimated {
+            let (figure, range) = estimate(joules, self.band, "J");
+            if range.is_empty() {
+                figure.text()
+            } else {
+                format!("{} ({range} {})", figure.text(), figure.unit)
+            }
+        } else {
+            figure(joules, ci90.map(|uj| uj as f64 / 1e6), "J").text()
+        }
+    }
+
+    /// Mean power of `uj` over `nanos`; `–` if either is unknown or no time.
+    pub(in crate::output) fn watts(
+        self,
+        uj: Option<u64>,
+        ci90: Option<u64>,
+        nanos: Option<u64>,
+    ) -> String {
+        let (Some(uj), Some(nanos)) = (uj, nanos.filter(|nanos| *nanos > 0)) else {
+            return "–".to_owned();
+        };
+        // µJ / ns = kW
+        let watts = uj as f64 / nanos as f64 * 1e3;
+        if self.estimated {
+            return estimate(watts, None, "W").0.text();
+        }
+        // No more digits than the energy has, and never more than three (an
+        // error above 3 % leaves no more than that).
+        let half = ci90
+            .filter(|half| *half > 0)
+            .map(|half| half as f64 / nanos as f64 * 1e3)
+            .filter(|half| *half > watts * 0.03);
+        let mut power = figure(watts, half, "W");
+        power.half = None;
+        power.text()
+    }
+}

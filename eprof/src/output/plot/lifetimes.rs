@@ -1,0 +1,206 @@
+//! Below the panels: who is who, when they lived, and what they used. Adds up
+//! to the meters.
+
+use std::fmt::Write as _;
+
+use crate::attribute::{Account, Price};
+use crate::profile::{Consumer, Course, Profile};
+use crate::unit::Microjoules;
+
+use super::super::flamegraph::decorate::escaped;
+use super::super::format::energy::Claim;
+use super::super::format::number::{counted, percent};
+use super::super::format::sanitize::{shorten, visible};
+use super::super::text::ledger;
+use super::super::text::ledger::coarsest_half;
+use super::axis::TimeAxis;
+use super::fill::Ink;
+use super::paths::short;
+
+/// Height of a row in pixels.
+pub(super) const ROW: f64 = 19.0;
+
+/// Letters that fit beside the numbers.
+const NAME: usize = 21;
+
+/// One row.
+pub(super) struct Lane<'a> {
+    pub(super) ink: Option<Ink>,
+    /// Harmless and short.
+    pub(super) name: String,
+    energy: u64,
+    half: Option<u64>,
+    consumer: Option<&'a Consumer>,
+}
+
+/// What a consumer is called, harmless.
+pub(super) fn called(consumer: &Consumer) -> String {
+    let comm = visible(&consumer.comm);
+    match consumer.id {
+        Some(id) => format!("{comm} ({id})"),
+        None if consumer.members > 1 => format!("{comm} × {}", consumer.members),
+        None => comm.into_owned(),
+    }
+}
+
+/// All rows, down to the meters' total.
+pub(super) fn lanes<'a>(profile: &'a Profile, course: &'a Course) -> Vec<Lane<'a>> {
+    let mut lanes: Vec<Lane<'_>> = Vec::new();
+    for (at, consumer) in course.consumers.iter().enumerate() {
+        lanes.push(Lane {
+            ink: Some(Ink::Consumer(at)),
+            name: shorten(&called(consumer), NAME).into_owned(),
+            energy: consumer.energy.0,
+            half: Some(consumer.ci90.0),
+            consumer: Some(consumer),
+        });
+    }
+    let plain = |ink: Option<Ink>, name: String, energy: u64, half: Option<u64>| Lane {
+        ink,
+        name,
+        energy,
+        half,
+        consumer: None,
+    };
+    let (others, uj) = course.others;
+    if others > 0 {
+        let name = counted(others as u64, "other of the target", "others of the target");
+        lanes.push(plain(Some(Ink::Rest), name, uj, None));
+    }
+    for account in Account::ALL.into_iter().skip(1) {
+        let Price { full, .. } = profile.ledger.account(account);
+        if full.0 > 0 {
+            let name = ledger::label(account).to_owned();
+            let half = ledger::half(profile, account);
+            lanes.push(plain(Some(Ink::Account(account)), name, full.0, half));
+        }
+    }
+    if !profile.ledger.meters.is_empty() {
+        let total = profile.ledger.total().0;
+        lanes.push(plain(
+            None,
+            "= all of it".to_owned(),
+            total,
+            coarsest_half(profile),
+        ));
+    }
+    lanes
+}
+
+/// Draws the rows from `top` on.
+pub(super) fn draw(
+    svg: &mut String,
+    profile: &Profile,
+    lanes: &[Lane<'_>],
+    time: &TimeAxis,
+    (top, text, width): (f64, f64, f64),
+) {
+    let claim = Claim::of(profile);
+    let total = profile.ledger.total().0;
+    let right = width - 12.0;
+    if claim.energy && !lanes.is_empty() {
+        let error = if claim.estimated {
+            "estimated"
+        } else {
+            "±90 %"
+        };
+        let _ = write!(
+            svg,
+            "<text class=\"ep-dim ep-end\" x=\"{}\" y=\"{y}\">energy {error}</text>\
+             <text class=\"ep-dim ep-end\" x=\"{}\" y=\"{y}\">share</text>",
+            short(right - 60.0),
+            short(right),
+            y = short(top - 5.0),
+        );
+    }
+    for (at, lane) in lanes.iter().enumerate() {
+        let y = top + at as f64 * ROW;
+        let middle = y + ROW / 2.0;
+        // Writing to a string cannot fail.
+        if let Some(ink) = lane.ink {
+            let _ = write!(
+                svg,
+                "<rect class=\"ep-band\" fill=\"url(#{})\" x=\"{}\" y=\"{}\" width=\"14\" height=\"12\"/>",
+                ink.id(),
+                short(text),
+                short(middle - 6.0),
+            );
+        } else {
+            let _ = write!(
+                svg,
+                "<path class=\"ep-axis\" d=\"M{} {}H{}\"/>",
+                short(text),
+                short(y),
+                short(right)
+            );
+        }
+        let strong = match lane.consumer {
+            Some(_) => "",
+            None if lane.ink.is_none() => " class=\"ep-strong\"",
+            None => " class=\"ep-dim\"",
+        };
+        let (energy, half) = (Some(lane.energy).filter(|_| claim.energy), lane.half);
+        let half = half.map(|half| match lane.consumer {
+            Some(_) => claim.half(Microjoules(lane.energy), Microjoules(half)),
+            None => half,
+        });
+        let [value, error, unit] = claim.cells(energy, half);
+        let error = match lane.consumer {
+            Some(_) if !claim.estimated && !error.is_empty() => format!(" {error}"),
+            _ => String::new(),
+        };
+        let share = percent(lane.energy, total).filter(|_| claim.energy);
+        let _ = write!(
+            svg,
+            "<text{strong} x=\"{}\" y=\"{y}\">{}</text>\
+             <text class=\"ep-num ep-end\" x=\"{}\" y=\"{y}\">{value}{error} {unit}</text>\
+             <text class=\"ep-num ep-end ep-dim\" x=\"{}\" y=\"{y}\">{}</text>",
+            short(text + 21.0),
+            escaped(&lane.name),
+            short(right - 60.0),
+            short(right),
+            escaped(&share.unwrap_or_default()),
+            y = short(middle + 4.0),
+        );
+        if let (Some(ink), Some(consumer)) = (lane.ink, lane.consumer) {
+            life(svg, ink, consumer, time, middle);
+        }
+    }
+}
+
+/// From its birth to its end, where those are known.
+fn life(svg: &mut String, ink: Ink, consumer: &Consumer, time: &TimeAxis, middle: f64) {
+    let (from, to) = (
+        consumer.born.map_or(time.left, |born| time.x(born)),
+        consumer.gone.map_or(time.right(), |gone| time.x(gone)),
+    );
+    let (top, bottom) = (short(middle - 5.0), short(middle + 5.0));
+    let _ = write!(
+        svg,
+        "<rect class=\"ep-life\" fill=\"url(#{})\" x=\"{}\" y=\"{}\" width=\"{}\" height=\"6\"/>",
+        ink.id(),
+        short(from),
+        short(middle - 3.0),
+        short((to - from).max(1.0)),
+    );
+    // What began before the picture does, or has no end in it, has no mark.
+    if consumer.born.is_some_and(|born| born >= time.begin) {
+        let x = short(from);
+        let _ = match consumer.by_exec {
+            true => write!(
+                svg,
+                "<path class=\"ep-mark-exec\" d=\"M{x} {top}L{} {}L{x} {bottom}Z\"/>",
+                short(from + 7.0),
+                short(middle)
+            ),
+            false => write!(svg, "<path class=\"ep-axis\" d=\"M{x} {top}V{bottom}\"/>"),
+        };
+    }
+    if consumer.gone.is_some() {
+        let _ = write!(
+            svg,
+            "<path class=\"ep-axis\" d=\"M{} {top}V{bottom}\"/>",
+            short(to)
+        );
+    }
+}

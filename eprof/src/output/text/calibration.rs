@@ -1,0 +1,299 @@
+//! What `eprof calibrate` found out: a table for people, and JSON.
+
+use std::fmt::Write as _;
+use std::path::Path;
+
+use serde::Serialize;
+
+use super::grid::{Column, Give, Grid, Weight};
+use super::style::Look;
+use crate::calibrate::{Findings, MeterFindings, Model};
+use crate::calibration::file::Machine;
+use crate::calibration::saved_model::SavedModel;
+use crate::caveat::Caveat;
+use crate::measurement::Domain;
+use crate::output::format::number::figure;
+use crate::output::format::sanitize::visible;
+use crate::power::{Errors, FittedTerm, Shape, Signal};
+
+/// Half widths are those of 90 % intervals.
+const NINETY: f64 = 1.645;
+
+/// The findings for people, with the place they are saved in.
+pub fn table(findings: &Findings, saved: Option<&Path>, look: Look) -> String {
+    let mut text = String::new();
+    let mut grid = Grid::new(vec![
+        Column::name("METER", Give::Middle),
+        Column::number("DOMAIN").left(),
+        Column::number("IDLE POWER"),
+    ]);
+    for meter in &findings.meters {
+        let idle = meter.idle.map_or_else(
+            || "–".to_owned(),
+            |(watts, sd)| figure(watts, Some(sd * NINETY), "W").text(),
+        );
+        let domain = meter.domain.map_or("", Domain::name).to_owned();
+        grid.row(
+            vec![visible(&meter.name).into_owned(), domain, idle],
+            Weight::Plain,
+        );
+    }
+    write(&mut text, &grid.lines(look, 0));
+    for meter in &findings.meters {
+        if let Some(model) = &meter.model {
+            text.push('\n');
+            describe(&mut text, meter, model, look);
+        }
+        if let Some(refused) = &meter.refused {
+            let name = visible(&meter.name);
+            let _ = writeln!(
+                text,
+                "{}",
+                look.warn(&format!("! no model of {name} is saved: {}", refused.why))
+            );
+            let _ = writeln!(text, "  hint: {}", refused.remedy);
+        }
+    }
+    if let Some(path) = saved {
+        let _ = writeln!(text, "\nsaved: {}", visible(&path.display().to_string()));
+    }
+    text
+}
+
+fn write(text: &mut String, lines: &[String]) {
+    for line in lines {
+        let _ = writeln!(text, "{line}");
+    }
+}
+
+fn describe(text: &mut String, meter: &MeterFindings, model: &Model, look: Look) {
+    let fit = &model.fit;
+    let by = model.held_out_by;
+    let title = format!("model of {}", visible(&meter.name));
+    let _ = writeln!(
+        text,
+        "{}, {} rows, each {by} left out in turn",
+        look.bold(&title),
+        fit.rows
+    );
+    let mut grid = Grid::new(vec![
+        Column::name("SIGNAL", Give::End),
+        Column::number("FROM"),
+        Column::number("TO"),
+        Column::number("COSTS"),
+    ]);
+    let n = fit.terms.len();
+    for (at, term) in fit.terms.iter().enumerate() {
+        let sd = fit
+            .covariance
+            .get(at * n + at)
+            .map_or(0.0, |v| v.max(0.0).sqrt());
+        grid.row(row(term, &model.signals[term.column], sd), Weight::Plain);
+    }
+    let intercept = figure(fit.intercept, Some(fit.intercept_sd * NINETY), "W").text();
+    let bare = vec![
+        "nothing".to_owned(),
+        String::new(),
+        String::new(),
+        intercept,
+    ];
+    grid.row(bare, Weight::Faint);
+    write(text, &grid.lines(look, 2));
+    let mut grid = Grid::new(vec![
+        Column::name("ERRORS", Give::End),
+        Column::number("MAE"),
+        Column::number("RMSE"),
+        Column::number("MAPE"),
+        Column::number("R²"),
+    ]);
+    grid.row(errors("this model", fit.held_out), Weight::Plain);
+    grid.row(errors("CPU time alone", fit.time_share), Weight::Faint);
+    write(text, &grid.lines(look, 2));
+    let _ = writeln!(text, "  condition number {}", Rounded(fit.health.condition));
+    for (signal, why) in &model.left_out {
+        let _ = writeln!(text, "  {signal} is left out: it {why}");
+    }
+}
+
+/// A number that may be infinite.
+struct Rounded(f64);
+
+impl std::fmt::Display for Rounded {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        if self.0.is_finite() {
+            write!(f, "{:.1}", self.0)
+        } else {
+            f.write_str("infinite")
+        }
+    }
+}
+
+/// Time in watts of a busy CPU, all else in joules each.
+fn row(term: &FittedTerm, signal: &Signal, sd: f64) -> Vec<String> {
+    let is_time = matches!(signal, Signal::Time(_) | Signal::Crowded);
+    let rate = |rate: f64| {
+        if is_time {
+            format!("{:.2} CPUs", rate / 1e9)
+        } else {
+            figure(rate, None, "/s").text()
+        }
+    };
+    let (from, to) = match term.shape {
+        Shape::Linear => (String::new(), String::new()),
+        Shape::Ramp { from, to } => (rate(from), to.map_or_else(String::new, rate)),
+    };
+    let costs = if is_time {
+        format!(
+            "{}/CPU",
+            figure(term.weight * 1e9, Some(sd * NINETY * 1e9), "W").text()
+        )
+    } else {
+        // Nanojoules: below the smallest prefix of energies.
+        let (value, half) = (term.weight * 1e9, sd * NINETY * 1e9);
+        format!("{} nJ", decimal(value, half))
+    };
+    vec![signal.to_string(), from, to, costs]
+}
+
+/// `value ± half` with as many digits as the error justifies.
+fn decimal(value: f64, half: f64) -> String {
+    if !(half.is_finite() && half > 0.0) {
+        return format!("{value:.3}");
+    }
+    let decimals = (1.0 - half.log10().floor()).clamp(0.0, 6.0) as usize;
+    format!("{value:.decimals$} ± {half:.decimals$}")
+}
+
+fn errors(name: &str, errors: Errors) -> Vec<String> {
+    vec![
+        name.to_owned(),
+        format!("{:.2} W", errors.mae),
+        format!("{:.2} W", errors.rmse),
+        format!("{:.1} %", errors.mape * 100.0),
+        format!("{:.3}", errors.r2),
+    ]
+}
+
+/// The findings for programs, schema `eprof-calibrate/1`. What was not
+/// measured is `null`.
+#[derive(Debug, Serialize)]
+pub struct Document<'a> {
+    schema: &'static str,
+    machine: &'a Machine,
+    quiet: Quiet<'a>,
+    meters: Vec<MeterDocument<'a>>,
+    caveats: &'a [Caveat],
+    saved: Option<&'a Path>,
+}
+
+#[derive(Debug, Serialize)]
+struct Quiet<'a> {
+    /// Part of all CPU time while idle power was measured.
+    busy: Option<f64>,
+    quiet: bool,
+    processes: Vec<ProcessDocument<'a>>,
+}
+
+#[derive(Debug, Serialize)]
+struct ProcessDocument<'a> {
+    comm: &'a str,
+    pid: u32,
+    cpu_s: f64,
+}
+
+#[derive(Debug, Serialize)]
+struct MeterDocument<'a> {
+    name: &'a str,
+    domain: Option<Domain>,
+    cpus: Option<usize>,
+    idle_watts: Option<f64>,
+    idle_sd: Option<f64>,
+    model: Option<ModelDocument<'a>>,
+    refused: Option<RefusalDocument<'a>>,
+}
+
+#[derive(Debug, Serialize)]
+struct ModelDocument<'a> {
+    #[serde(flatten)]
+    model: SavedModel,
+    intercept_sd: f64,
+    /// `null` where it is infinite.
+    condition: Option<f64>,
+    all_zero: Vec<String>,
+    collinear: Vec<String>,
+    left_out: Vec<LeftOut<'a>>,
+}
+
+#[derive(Debug, Serialize)]
+struct LeftOut<'a> {
+    signal: String,
+    why: &'a str,
+}
+
+#[derive(Debug, Serialize)]
+struct RefusalDocument<'a> {
+    why: &'a str,
+    remedy: &'a str,
+}
+
+/// The findings as a document to be written as JSON.
+pub fn document<'a>(findings: &'a Findings, saved: Option<&'a Path>) -> Document<'a> {
+    let disturbance = &findings.disturbance;
+    let processes = disturbance.culprits.iter();
+    Document {
+        schema: "eprof-calibrate/1",
+        machine: &findings.machine,
+        quiet: Quiet {
+            busy: disturbance.busy,
+            quiet: disturbance.is_quiet(),
+            processes: processes
+                .map(|(comm, pid, cpu_s)| ProcessDocument {
+                    comm,
+                    pid: *pid,
+                    cpu_s: *cpu_s,
+                })
+                .collect(),
+        },
+        meters: findings.meters.iter().map(meter).collect(),
+        caveats: &findings.caveats,
+        saved,
+    }
+}
+
+fn meter(meter: &MeterFindings) -> MeterDocument<'_> {
+    let model = |model: &'_ Model| {
+        let named = |columns: &[usize]| -> Vec<String> {
+            columns
+                .iter()
+                .map(|at| model.signals[*at].to_string())
+                .collect()
+        };
+        let health = &model.fit.health;
+        let left_out = model.left_out.iter();
+        ModelDocument {
+            model: model.saved(),
+            intercept_sd: model.fit.intercept_sd,
+            condition: Some(health.condition).filter(|value| value.is_finite()),
+            all_zero: named(&health.zero),
+            collinear: named(&health.collinear),
+            left_out: left_out
+                .map(|(signal, why)| LeftOut {
+                    signal: signal.to_string(),
+                    why,
+                })
+                .collect(),
+        }
+    };
+    MeterDocument {
+        name: &meter.name,
+        domain: meter.domain,
+        cpus: meter.cpus,
+        idle_watts: meter.idle.map(|(watts, _)| watts),
+        idle_sd: meter.idle.map(|(_, sd)| sd),
+        model: meter.model.as_ref().map(model),
+        refused: meter.refused.as_ref().map(|refusal| RefusalDocument {
+            why: &refusal.why,
+            remedy: &refusal.remedy,
+        }),
+    }
+}

@@ -1,0 +1,204 @@
+//! Rows of one kind, in the order and number that was asked for, and what is
+//! left out.
+
+use std::cmp::Reverse;
+
+use crate::attribute::Price;
+use crate::profile::{ProcessKey, Profile};
+use crate::unit::{Microjoules, Nanos};
+
+use crate::output::format::energy::Claim;
+use crate::output::format::sanitize::visible;
+use crate::output::view::{By, Sort};
+
+/// What all kinds of rows have in common. What a kind does not have is `None`.
+#[derive(Clone, Debug, Default)]
+pub(in crate::output) struct Entry {
+    /// Harmless in a terminal.
+    pub(in crate::output) name: String,
+    /// Its run, where there are several, likewise.
+    pub(in crate::output) run: Option<String>,
+    /// Object file of a function, likewise.
+    pub(in crate::output) module: Option<String>,
+    pub(in crate::output) pid: Option<u32>,
+    pub(in crate::output) tid: Option<u32>,
+    pub(in crate::output) cpu: Option<u32>,
+    pub(in crate::output) threads: Option<u32>,
+    /// How many processes a command has.
+    pub(in crate::output) processes: Option<u64>,
+    /// Its own energy.
+    pub(in crate::output) price: Price,
+    /// With callees.
+    pub(in crate::output) total: Option<Price>,
+    pub(in crate::output) ci90: Option<Microjoules>,
+    pub(in crate::output) on_cpu: Option<Nanos>,
+    pub(in crate::output) samples: Option<u64>,
+}
+
+fn run(profile: &Profile, key: ProcessKey) -> Option<String> {
+    let run = profile.members.get(key.member)?;
+    Some(visible(&run.name).into_owned())
+}
+
+/// The entries of a kind, in the profile's order.
+fn entries(profile: &Profile, by: By) -> Vec<Entry> {
+    match by {
+        By::Process => profile
+            .processes
+            .iter()
+            .map(|row| Entry {
+                name: visible(&row.comm).into_owned(),
+                run: run(profile, row.key),
+                pid: Some(row.key.pid),
+                threads: Some(row.threads),
+                price: row.price,
+                ci90: Some(row.ci90),
+                on_cpu: Some(row.cpu),
+                samples: Some(row.samples),
+                ..Entry::default()
+            })
+            .collect(),
+        By::Command => profile
+            .commands()
+            .into_iter()
+            .map(|row| Entry {
+                name: visible(&row.comm).into_owned(),
+                processes: Some(row.processes),
+                price: row.price,
+                ci90: Some(row.ci90),
+                on_cpu: Some(row.cpu),
+                samples: Some(row.samples),
+                ..Entry::default()
+            })
+            .collect(),
+        By::Thread => profile
+            .threads
+            .iter()
+            .map(|row| Entry {
+                name: visible(&row.comm).into_owned(),
+                run: run(profile, row.process),
+                pid: Some(row.process.pid),
+                tid: Some(row.tid),
+                price: row.price,
+                ci90: Some(row.ci90),
+                on_cpu: Some(row.cpu),
+                samples: Some(row.samples),
+                ..Entry::default()
+            })
+            .collect(),
+        By::Function => profile
+            .functions
+            .iter()
+            .map(|row| Entry {
+                name: visible(&row.key.function).into_owned(),
+                module: Some(if row.key.module.is_empty() {
+                    String::new()
+                } else {
+                    visible(&row.key.module).into_owned()
+                }),
+                price: row.own,
+                total: Some(row.total),
+                ci90: Some(row.ci90),
+                samples: Some(row.samples),
+                ..Entry::default()
+            })
+            .collect(),
+        By::Module => profile
+            .modules
+            .iter()
+            .map(|row| Entry {
+                name: visible(&row.module).into_owned(),
+                price: row.own,
+                ci90: Some(row.ci90),
+                samples: Some(row.samples),
+                ..Entry::default()
+            })
+            .collect(),
+        By::Cpu => profile
+            .cpus
+            .iter()
+            .map(|row| Entry {
+                name: format!("cpu {}", row.cpu),
+                cpu: Some(row.cpu),
+                price: row.price,
+                on_cpu: Some(row.on_cpu),
+                ..Entry::default()
+            })
+            .collect(),
+    }
+}
+
+/// The sum of the rows that are not shown.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub(in crate::output) struct Rest {
+    /// How many rows.
+    pub(in crate::output) rows: usize,
+    /// The processes of those rows, where they are commands.
+    pub(in crate::output) processes: u64,
+    /// Their own energy.
+    pub(in crate::output) price: Price,
+    /// Their CPU time.
+    pub(in crate::output) on_cpu: Nanos,
+    /// Their samples.
+    pub(in crate::output) samples: u64,
+}
+
+/// Rows to be shown.
+#[derive(Clone, Debug)]
+pub(in crate::output) struct Listing {
+    /// The rows.
+    pub(in crate::output) entries: Vec<Entry>,
+    /// For each of them, its position in the profile.
+    pub(in crate::output) positions: Vec<usize>,
+    /// What is left out; its `rows` is 0 where that is nothing.
+    pub(in crate::output) rest: Rest,
+}
+
+impl Listing {
+    /// The first `limit` rows (all for `None`) of a kind in an order. Rows
+    /// that are equal stay in the profile's order.
+    pub(in crate::output) fn new(
+        profile: &Profile,
+        by: By,
+        sort: Option<Sort>,
+        limit: Option<usize>,
+    ) -> Self {
+        let mut entries: Vec<(usize, Entry)> =
+            entries(profile, by).into_iter().enumerate().collect();
+        // Without joules, the next best answer is where the time went.
+        let sort = match sort {
+            Some(sort) => sort,
+            None if Claim::of(profile).energy => Sort::Energy,
+            None if matches!(by, By::Function | By::Module) => Sort::Samples,
+            None => Sort::Cpu,
+        };
+        match sort {
+            Sort::Energy => entries.sort_by_key(|(_, row)| Reverse(row.price.full)),
+            Sort::Marginal => entries.sort_by_key(|(_, row)| Reverse(row.price.marginal)),
+            Sort::Total => {
+                entries.sort_by_key(|(_, row)| Reverse(row.total.unwrap_or(row.price).full));
+            }
+            Sort::Cpu => entries.sort_by_key(|(_, row)| Reverse(row.on_cpu)),
+            Sort::Samples => entries.sort_by_key(|(_, row)| Reverse(row.samples)),
+            Sort::Name => entries.sort_by(|(_, a), (_, b)| {
+                (a.cpu, &a.name, &a.module, a.pid, a.tid)
+                    .cmp(&(b.cpu, &b.name, &b.module, b.pid, b.tid))
+            }),
+        }
+        let kept = limit.unwrap_or(entries.len()).min(entries.len());
+        let mut rest = Rest::default();
+        for (_, row) in entries.drain(kept..) {
+            rest.rows += 1;
+            rest.processes += row.processes.unwrap_or_default();
+            rest.price += row.price;
+            rest.on_cpu += row.on_cpu.unwrap_or_default();
+            rest.samples += row.samples.unwrap_or_default();
+        }
+        let (positions, entries) = entries.into_iter().unzip();
+        Self {
+            entries,
+            positions,
+            rest,
+        }
+    }
+}

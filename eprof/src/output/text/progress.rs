@@ -1,0 +1,133 @@
+//! The live line while the target runs.
+//!
+//! On standard error, only on a terminal, at most ten times a second, and
+//! gone without a trace before anything else is written.
+
+use std::io::{self, IsTerminal, Write};
+
+use crate::timeline::Moment;
+use crate::unit::{Microjoules, Nanos, Timestamp};
+
+use super::style::Look;
+use crate::output::format::number::{count, counted, estimate, figure};
+use crate::output::format::sanitize::shorten;
+
+/// Time between two updates of the line.
+const EVERY: Nanos = Nanos(100_000_000);
+/// Runs shorter than this show no line at all: it would only flicker.
+const PATIENCE: Nanos = Nanos(400_000_000);
+
+/// The line, without colours.
+fn text(moment: &Moment) -> String {
+    let seconds = moment.elapsed.0 / 1_000_000_000;
+    let elapsed = if seconds < 60 {
+        format!("{:.1} s", moment.elapsed.seconds())
+    } else {
+        format!(
+            "{}:{:02}:{:02}",
+            seconds / 3600,
+            seconds / 60 % 60,
+            seconds % 60
+        )
+    };
+    let shown = |value: Option<f64>, unit: &str| match value {
+        None => format!("– {unit}"),
+        Some(value) if moment.estimated => estimate(value, None, unit).0.text(),
+        Some(value) => figure(value, None, unit).text(),
+    };
+    format!(
+        "{elapsed}  {}  {}  {}  {}",
+        shown(moment.power.map(|power| power.0), "W"),
+        shown(moment.energy.map(Microjoules::joules), "J"),
+        counted(moment.threads, "thread", "threads"),
+        if moment.samples == 1 {
+            "1 sample".to_owned()
+        } else {
+            format!("{} samples", count(moment.samples))
+        },
+    )
+}
+
+/// The live line.
+#[derive(Debug)]
+pub struct Progress<W: Write> {
+    /// `None`: nothing is ever written.
+    out: Option<W>,
+    look: Look,
+    /// When the line was last written.
+    last: Option<Timestamp>,
+    shown: bool,
+}
+
+impl Progress<io::Stderr> {
+    /// On standard error, silent when that is no terminal (or a dumb one) or
+    /// `quiet` is wanted.
+    pub fn stderr(quiet: bool) -> Self {
+        let stderr = io::stderr();
+        let dumb = std::env::var_os("TERM").is_some_and(|term| term == "dumb");
+        let look = Look::of_stderr(&stderr);
+        let live = stderr.is_terminal() && !dumb && !quiet;
+        Self::new(live.then_some(stderr), look)
+    }
+}
+
+impl<W: Write> Progress<W> {
+    /// On `out`, which is a terminal that looks like `look`; `None` for
+    /// silence.
+    pub fn new(out: Option<W>, look: Look) -> Self {
+        Self {
+            out,
+            look,
+            last: None,
+            shown: false,
+        }
+    }
+
+    /// Shows `moment`, unless it is too early for that. A terminal that cannot
+    /// be written to is left alone from then on.
+    pub fn show(&mut self, now: Timestamp, moment: &Moment) {
+        if moment.elapsed >= PATIENCE {
+            self.say(now, || text(moment));
+        }
+    }
+
+    /// Shows any one line, likewise.
+    pub fn say(&mut self, now: Timestamp, text: impl FnOnce() -> String) {
+        if self.last.is_some_and(|last| now.since(last) < EVERY) {
+            return;
+        }
+        let Some(out) = &mut self.out else { return };
+        // One column stays free: some terminals wrap when it is used.
+        let text = text();
+        let text = shorten(&text, self.look.width.saturating_sub(1));
+        // Back to the first column, write, erase what is left of the old line.
+        let line = format!("\r{}\x1b[K", self.look.dim(&text));
+        if out
+            .write_all(line.as_bytes())
+            .and_then(|()| out.flush())
+            .is_err()
+        {
+            self.out = None;
+            return;
+        }
+        self.last = Some(now);
+        self.shown = true;
+    }
+
+    /// Removes the line. It comes back with the next [`Progress::show`].
+    pub fn clear(&mut self) {
+        if !std::mem::take(&mut self.shown) {
+            return;
+        }
+        if let Some(out) = &mut self.out {
+            // Nothing can be done about a terminal that has gone.
+            let _ = out.write_all(b"\r\x1b[K").and_then(|()| out.flush());
+        }
+    }
+}
+
+impl<W: Write> Drop for Progress<W> {
+    fn drop(&mut self) {
+        self.clear();
+    }
+}

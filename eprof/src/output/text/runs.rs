@@ -1,0 +1,105 @@
+//! The runs that were added up: one line, and a table.
+
+use std::collections::BTreeSet;
+
+use crate::attribute::Price;
+use crate::profile::{MemberRow, Profile};
+use crate::unit::Nanos;
+
+use super::grid::{Column, Give, Grid, Weight};
+use super::style::Look;
+use crate::output::format::energy::Claim;
+use crate::output::format::number::{counted, percent, time};
+use crate::output::format::sanitize::{shorten, visible};
+
+/// `64 runs on 4 hosts`.
+pub(in crate::output) fn what(profile: &Profile) -> String {
+    let members = &profile.members;
+    let hosts: BTreeSet<&str> = members.iter().map(|run| run.host.as_str()).collect();
+    let runs = counted(members.len() as u64, "run", "runs");
+    match hosts.first() {
+        Some(host) if hosts.len() == 1 => format!("{runs} on {}", visible(host)),
+        _ => format!("{runs} on {} hosts", hosts.len()),
+    }
+}
+
+/// The table of runs, `most` of them at most, by energy.
+pub(in crate::output) fn lines(
+    profile: &Profile,
+    claim: Claim,
+    most: usize,
+    look: Look,
+) -> Vec<String> {
+    let target: u64 = profile.members.iter().map(|run| run.price.full.0).sum();
+    let half = if claim.estimated {
+        "90 % range"
+    } else {
+        "±90 %"
+    };
+    let [value, half, unit] = Column::energy("energy", half);
+    let mut grid = Grid::new(vec![
+        Column::name("run", Give::Middle),
+        Column::number("exit"),
+        value,
+        half,
+        unit,
+        Column::number("share"),
+        Column::number("ran").spare(2),
+        Column::number("CPU time").spare(3),
+        Column::number("mean").spare(4),
+    ]);
+    let mut rows: Vec<&MemberRow> = profile.members.iter().collect();
+    rows.sort_by_key(|run| std::cmp::Reverse(run.price.full));
+    let shown = most.min(rows.len());
+    for run in rows.drain(..shown) {
+        grid.row(cells(run, claim, target), Weight::Plain);
+    }
+    if !rows.is_empty() {
+        let mut price = Price::default();
+        let mut cpu = Nanos::ZERO;
+        for run in &rows {
+            price += run.price;
+            cpu += run.cpu;
+        }
+        let full = claim.full(price);
+        let [value, _, unit] = claim.cells(full, None);
+        let share = full.and_then(|uj| percent(uj, target));
+        grid.row(
+            vec![
+                format!("… and {} more", rows.len()),
+                String::new(),
+                value,
+                String::new(),
+                unit,
+                share.unwrap_or_else(|| "–".to_owned()),
+                String::new(),
+                time(cpu.0),
+                "–".to_owned(),
+            ],
+            Weight::Faint,
+        );
+    }
+    grid.lines(look, 2)
+}
+
+fn cells(run: &MemberRow, claim: Claim, target: u64) -> Vec<String> {
+    let full = claim.full(run.price);
+    let half = Some(run.ci90.0);
+    let [value, range, unit] = claim.cells(full, half);
+    let share = full.and_then(|uj| percent(uj, target));
+    vec![
+        shorten(&visible(&run.name), 40).into_owned(),
+        match run.exit_code {
+            Some(0) => String::new(),
+            Some(code) => code.to_string(),
+            None => "cut off".to_owned(),
+        },
+        value,
+        range,
+        unit,
+        share.unwrap_or_else(|| "–".to_owned()),
+        time(run.duration.0),
+        time(run.cpu.0),
+        claim.watts(full, half, Some(run.duration.0)),
+    ]
+}

@@ -1,0 +1,149 @@
+//! Reading frames: bytes of the file become bytes of records, or damage.
+
+use std::io::{ErrorKind as Io, Read};
+
+use crate::error::{Error, ErrorKind, Result};
+
+use super::compress::{Unpacker, inflate};
+use super::format::{self, FRAME_HEAD, FrameHead, MAGIC, OLDEST, PROLOGUE, SAMPLES_APART, VERSION};
+use super::merged;
+
+/// Why a recording cannot be read any further.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub(super) enum Damage {
+    /// It ends inside a frame.
+    Cut,
+    /// A frame's lengths, CRC or compression are wrong.
+    Corrupt,
+    /// The file cannot be read there.
+    Unreadable(String),
+}
+
+/// The frames of a recording.
+#[derive(Debug)]
+pub(super) struct Frames<R> {
+    input: R,
+    /// The version of the format.
+    pub(super) version: u32,
+    /// Where the next frame begins, in bytes from the start of the recording.
+    pub(super) offset: u64,
+    /// The parts of the frame, packed.
+    parts: Vec<u8>,
+    unpacker: Unpacker,
+}
+
+impl<R: Read> Frames<R> {
+    /// Reads what precedes the first frame.
+    pub(super) fn new(mut input: R) -> Result<Self> {
+        let mut prologue = Vec::with_capacity(PROLOGUE as usize);
+        (&mut input)
+            .take(PROLOGUE)
+            .read_to_end(&mut prologue)
+            .map_err(|error| Error::new(ErrorKind::Input, format!("cannot be read: {error}")))?;
+        if prologue.starts_with(&merged::MAGIC) {
+            return Err(Error::new(
+                ErrorKind::Data,
+                "holds several recordings, which have no common time line",
+            )
+            .remedy("give one of the recordings that were merged"));
+        }
+        let Some(version) = prologue.strip_prefix(&MAGIC) else {
+            return Err(Error::new(
+                ErrorKind::Data,
+                "is not a recording of eprof (it begins otherwise)",
+            ));
+        };
+        let Ok(version) = version.try_into().map(u32::from_le_bytes) else {
+            return Err(Error::new(
+                ErrorKind::Data,
+                "is a recording that was cut off before it began",
+            ));
+        };
+        if !(OLDEST..=VERSION).contains(&version) {
+            return Err(Error::new(
+                ErrorKind::Data,
+                format!(
+                    "is a recording in format {version}, and this eprof ({}) reads formats {OLDEST} to {VERSION}",
+                    env!("CARGO_PKG_VERSION")
+                ),
+            )
+            .remedy("read it with the version of eprof that recorded it"));
+        }
+        Ok(Self {
+            input,
+            version,
+            offset: PROLOGUE,
+            parts: Vec::new(),
+            unpacker: Unpacker::default(),
+        })
+    }
+
+    /// Unpacks the next frame into `records` and `samples` (if these are
+    /// wanted) and answers whether there was one. After damage there are no
+    /// more frames to be asked for.
+    pub(super) fn next(
+        &mut self,
+        records: &mut Vec<u8>,
+        samples: Option<&mut Vec<u8>>,
+    ) -> Result<bool, Damage> {
+        records.clear();
+        let mut head = [0; FRAME_HEAD];
+        let (bytes, _) = head.split_at_mut(format::frame_head(self.version));
+        let got = fill(&mut self.input, bytes)?;
+        if got == 0 {
+            return Ok(false);
+        }
+        if got < bytes.len() {
+            return Err(Damage::Cut);
+        }
+        let head = FrameHead::decode(self.version, bytes).ok_or(Damage::Cut)?;
+        if !head.within_limits() {
+            return Err(Damage::Corrupt);
+        }
+        // The vector grows with what is really there, not with what the
+        // lengths promise.
+        self.parts.clear();
+        let length = u64::from(head.records.packed) + u64::from(head.samples.packed);
+        (&mut self.input)
+            .take(length)
+            .read_to_end(&mut self.parts)
+            .map_err(unreadable)?;
+        if (self.parts.len() as u64) < length {
+            return Err(Damage::Cut);
+        }
+        if format::checksum(bytes, &self.parts) != head.crc {
+            return Err(Damage::Corrupt);
+        }
+        let (first, second) = self.parts.split_at(head.records.packed as usize);
+        let unpacked = match (self.version >= SAMPLES_APART, samples) {
+            (false, _) => inflate(first, head.records, records),
+            (true, None) => self.unpacker.unpack(first, head.records, records),
+            (true, Some(samples)) => {
+                let records = self.unpacker.unpack(first, head.records, records);
+                records.and_then(|()| self.unpacker.unpack(second, head.samples, samples))
+            }
+        };
+        unpacked.ok_or(Damage::Corrupt)?;
+        self.offset += bytes.len() as u64 + length;
+        Ok(true)
+    }
+}
+
+/// Reads until `buffer` is full or the input ends; answers how much it read.
+fn fill(input: &mut impl Read, buffer: &mut [u8]) -> Result<usize, Damage> {
+    let mut filled = 0;
+    while let Some(rest) = buffer.get_mut(filled..).filter(|rest| !rest.is_empty()) {
+        match input.read(rest) {
+            Ok(0) => break,
+            Ok(n) => filled += n,
+            Err(error) if error.kind() == Io::Interrupted => {}
+            Err(error) => return Err(unreadable(error)),
+        }
+    }
+    Ok(filled)
+}
+
+/// An I/O error as damage.
+fn unreadable(error: std::io::Error) -> Damage {
+    Damage::Unreadable(error.to_string())
+}

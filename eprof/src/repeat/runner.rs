@@ -1,0 +1,329 @@
+//! The runs themselves, one after the other.
+
+use std::fs::{self, File};
+use std::io::{Read as _, Seek as _, SeekFrom};
+use std::path::{Path, PathBuf};
+use std::sync::Arc;
+
+use nix::sys::signal::Signal;
+
+use crate::attribute::Settings;
+use crate::caveat::Caveat;
+use crate::error::{Error, ErrorKind, Result};
+use crate::launch::output_directory::Scratch;
+use crate::launch::{
+    Action, Command, Event, ExitStatus, Identity, Signals, Stop, Streams, Waiter, output_directory,
+    stop, strike,
+};
+use crate::pipeline::{self, Names};
+use crate::recording::Header;
+use crate::symbol::Search;
+use crate::{clock, launch, session};
+
+use super::command::Subject;
+use super::conditions::{Files, Watcher};
+use super::order;
+use super::run::{Run, Turn};
+use super::session::{Failed, Keep, News, Plan, Repeated};
+
+/// How much of a failed command's standard error is shown, in bytes.
+const LAST_WORDS: u64 = 2048;
+
+/// Why no further run is made.
+#[derive(Debug)]
+pub(super) enum Cut {
+    /// A command failed.
+    Failed(Failed),
+    /// Somebody asked eprof to come to an end.
+    Interrupted(Signal),
+}
+
+/// What all runs share.
+pub(super) struct Stage<'a> {
+    plan: &'a Plan,
+    search: &'a Search,
+    names: &'a Names,
+    settings: &'a dyn Fn(&Header) -> Result<Settings>,
+    /// Between two runs they come to eprof alone.
+    signals: Signals,
+    base: session::Plan,
+    identity: Identity,
+    files: Files,
+    /// Where standard error goes.
+    errors: Arc<File>,
+    scratch: Scratch,
+}
+
+/// A file that takes what commands write to standard error.
+fn errors_file(scratch: &Scratch) -> Result<Arc<File>> {
+    let path = scratch.path().join("errors");
+    let file = File::options()
+        .read(true)
+        .append(true)
+        .create_new(true)
+        .open(&path)
+        .map_err(|error| Error::io("write", &path, &error))?;
+    Ok(Arc::new(file))
+}
+
+impl<'a> Stage<'a> {
+    /// Makes all ready for the first run.
+    pub(super) fn set(
+        plan: &'a Plan,
+        search: &'a Search,
+        names: &'a Names,
+        settings: &'a dyn Fn(&Header) -> Result<Settings>,
+    ) -> Result<Self> {
+        let signals = Signals::block()?;
+        let identity = Identity::resolve(&plan.base.run_as)?;
+        let scratch = Scratch::create("eprof-stat", identity.files.as_ref())?;
+        let mut base = plan.base.clone();
+        // Before anything has warmed the machine.
+        base.known_idle = Some(pipeline::idle_power(&base)?);
+        Ok(Self {
+            plan,
+            search,
+            names,
+            settings,
+            signals,
+            files: Files::find(&base.root),
+            base,
+            errors: errors_file(&scratch)?,
+            identity,
+            scratch,
+        })
+    }
+
+    /// Makes all runs, or those up to what cuts them short.
+    pub(super) fn play(
+        &mut self,
+        repeated: &mut Repeated,
+        watch: &mut dyn FnMut(News<'_>),
+    ) -> Result<Option<Cut>> {
+        if let Some(cut) = self.warm_up(watch)? {
+            return Ok(Some(cut));
+        }
+        let plan = self.plan;
+        let all = plan.rounds * plan.subjects.len();
+        let rounds = order::rounds(plan.subjects.len(), plan.rounds, plan.seed);
+        let turns = rounds
+            .into_iter()
+            .enumerate()
+            .flat_map(|(round, subjects)| subjects.into_iter().map(move |at| (round, at)));
+        for (round, at) in turns {
+            let Some(subject) = plan.subjects.get(at) else {
+                continue;
+            };
+            let done = repeated.runs.len();
+            watch(News::Begins {
+                subject,
+                round: Some(round),
+                done,
+                all,
+            });
+            if let Some(cut) = self.prepare(subject, Some(round))? {
+                return Ok(Some(cut));
+            }
+            let turn = Turn {
+                subject: at,
+                round,
+                turn: done,
+            };
+            let (run, exit) = match self.measure(subject, turn, repeated, watch)? {
+                Ok(measured) => measured,
+                Err(cut) => return Ok(Some(cut)),
+            };
+            if exit.code != 0 && !plan.ignore_failure {
+                let failed = self.failed(subject.name.clone(), Some(round), exit);
+                return Ok(Some(Cut::Failed(failed)));
+            }
+            watch(News::Ended(&run));
+            repeated.runs.push(run);
+        }
+        Ok(None)
+    }
+
+    /// Runs all commands without measuring.
+    fn warm_up(&self, watch: &mut dyn FnMut(News<'_>)) -> Result<Option<Cut>> {
+        let all = self.plan.warmup * self.plan.subjects.len();
+        let rounds = 0..self.plan.warmup;
+        let turns = rounds.flat_map(|_| &self.plan.subjects);
+        for (done, subject) in turns.enumerate() {
+            watch(News::Begins {
+                subject,
+                round: None,
+                done,
+                all,
+            });
+            if let Some(cut) = self.prepare(subject, None)? {
+                return Ok(Some(cut));
+            }
+            let exit = match self.run(&subject.words)? {
+                Ok(exit) => exit,
+                Err(cut) => return Ok(Some(cut)),
+            };
+            if exit.code != 0 && !self.plan.ignore_failure {
+                let failed = self.failed(subject.name.clone(), None, exit);
+                return Ok(Some(Cut::Failed(failed)));
+            }
+        }
+        Ok(None)
+    }
+
+    /// Does what is to be done before a run of `subject`.
+    fn prepare(&self, subject: &Subject, round: Option<usize>) -> Result<Option<Cut>> {
+        let Some(line) = &subject.prepare else {
+            return Ok(None);
+        };
+        let exit = match self.run(&["/bin/sh".into(), "-c".into(), line.into()])? {
+            Ok(exit) => exit,
+            Err(cut) => return Ok(Some(cut)),
+        };
+        let failed = (exit.code != 0).then(|| {
+            let name = format!("--prepare '{line}'");
+            Cut::Failed(Failed {
+                measured: false,
+                ..self.failed(name, round, exit)
+            })
+        });
+        Ok(failed)
+    }
+
+    /// Runs a command as the target's user, unmeasured. What asks eprof to end
+    /// reaches it as it reaches a target.
+    fn run(&self, words: &[std::ffi::OsString]) -> Result<Result<ExitStatus, Cut>> {
+        let Some((program, arguments)) = words.split_first() else {
+            return Ok(Ok(ExitStatus::exited(0)));
+        };
+        let command = Command::new(program, arguments)
+            .signal_mask(self.signals.original_mask())
+            .streams(self.streams()?);
+        let mut child = launch::prepare(command, None, &self.identity)?.spawn()?;
+        child.release()?;
+        let mut waiter = Waiter::new()?;
+        let mut stop = Stop::new(stop::GRACE, None);
+        let mut cut = None;
+        loop {
+            waiter.set_deadline(stop.deadline())?;
+            let action = match waiter.next(&child, &self.signals, &[])? {
+                Event::Exited => break,
+                Event::Signal(received) => {
+                    cut = Some(received.signal);
+                    stop.on_signal(received, clock::now())
+                }
+                Event::Deadline => stop.on_time(clock::now()),
+                Event::Alarm | Event::Ready(_) => Action::Nothing,
+            };
+            strike(action, &child, None)?;
+        }
+        let exit = child.reap()?;
+        Ok(cut.map(Cut::Interrupted).map_or(Ok(exit), Err))
+    }
+
+    /// Where the streams of a command lead.
+    fn streams(&self) -> Result<Streams> {
+        if self.plan.attached {
+            return Ok(Streams::default());
+        }
+        let forget = |error| Error::io("open", Path::new("/dev/null"), &error);
+        let null = File::options().read(true).write(true).open("/dev/null");
+        let null = Arc::new(null.map_err(forget)?);
+        // Of earlier runs nobody asks any more. It stays as it is where it
+        // cannot be emptied.
+        let _ = self.errors.set_len(0);
+        Ok(Streams {
+            input: Some(Arc::clone(&null)),
+            output: Some(null),
+            errors: Some(Arc::clone(&self.errors)),
+        })
+    }
+
+    /// Measures one run.
+    fn measure(
+        &self,
+        subject: &Subject,
+        turn: Turn,
+        repeated: &mut Repeated,
+        watch: &mut dyn FnMut(News<'_>),
+    ) -> Result<Result<(Run, ExitStatus), Cut>> {
+        let mut words = subject.words.iter().cloned();
+        let missing = || Error::new(ErrorKind::Usage, "there is no command to run");
+        let plan = session::Plan {
+            program: words.next().ok_or_else(missing)?,
+            arguments: words.collect(),
+            streams: self.streams()?,
+            output: self.output(turn)?,
+            ..self.base.clone()
+        };
+        let watcher = Watcher::start(&self.files);
+        let recorded = pipeline::record(&plan, &self.signals, self.search, &mut |news| {
+            if let pipeline::News::Moment(moment) = news {
+                watch(News::Moment(moment));
+            }
+        });
+        let climate = watcher.map(Watcher::stop).unwrap_or_default();
+        let recorded = recorded?;
+        let cut = recorded
+            .interrupted
+            .or_else(|| self.signals.next().map(|received| received.signal));
+        if let Some(signal) = cut {
+            // A run that was cut short says nothing.
+            return Ok(Err(Cut::Interrupted(signal)));
+        }
+        if let Some(failure) = &recorded.failure {
+            let sentence = format!("a recording is not whole: {failure}");
+            repeated
+                .caveats
+                .push(Caveat::new("recording-incomplete", sentence));
+        }
+        let profile = pipeline::analyse_in_detail(
+            &plan.output,
+            self.names,
+            |header| (self.settings)(header),
+            &mut |_| {},
+        )?;
+        if self.plan.keep.is_none() {
+            // What is left goes with the directory.
+            let _ = fs::remove_file(&plan.output);
+        }
+        let time = recorded.ran.unwrap_or(profile.summary.duration);
+        let run = Run::of(turn, &profile, time, climate);
+        Ok(Ok((run, recorded.exit)))
+    }
+
+    /// Where the recording of a run goes.
+    fn output(&self, turn: Turn) -> Result<PathBuf> {
+        let Turn { subject, round, .. } = turn;
+        let file = format!("{:03}.data", round + 1);
+        match &self.plan.keep {
+            None => Ok(self.scratch.path().join(file)),
+            Some(Keep::Files(paths)) => Ok(paths.get(round).cloned().unwrap_or(file.into())),
+            Some(Keep::Directory(directory, names)) => {
+                let number = (subject + 1).to_string();
+                let name = names.get(subject).unwrap_or(&number);
+                let directory = directory.join(name);
+                output_directory::create(&directory, self.identity.files.as_ref())?;
+                Ok(directory.join(file))
+            }
+        }
+    }
+
+    fn failed(&self, name: String, round: Option<usize>, exit: ExitStatus) -> Failed {
+        Failed {
+            name,
+            round,
+            exit,
+            last_words: self.last_words().unwrap_or_default(),
+            measured: true,
+        }
+    }
+
+    fn last_words(&self) -> std::io::Result<String> {
+        let mut file = self.errors.as_ref();
+        let length = file.seek(SeekFrom::End(0))?;
+        file.seek(SeekFrom::Start(length.saturating_sub(LAST_WORDS)))?;
+        let mut bytes = Vec::new();
+        file.take(LAST_WORDS).read_to_end(&mut bytes)?;
+        Ok(String::from_utf8_lossy(&bytes).trim().to_owned())
+    }
+}

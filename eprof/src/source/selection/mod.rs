@@ -1,0 +1,10 @@
+//! Which of the sensors that were found are used, and for what.
+
+pub mod candidate;
+pub mod coverage;
+pub mod domains;
+pub mod mirror;
+pub mod plausible;
+pub mod select;
+pub mod verify;
+pub mod zones;

@@ -1,0 +1,181 @@
+//! Meters that are files holding one number: powercap, hwmon, battery.
+
+use std::fs::File;
+use std::io::{Error, ErrorKind as IoKind, Result as IoResult};
+use std::os::unix::fs::FileExt;
+use std::path::{Path, PathBuf};
+
+use nix::sys::statfs::{SYSFS_MAGIC, fstatfs};
+
+use crate::clock;
+use crate::error::{Error as EprofError, ErrorKind, Result};
+use crate::measurement::{Meter, MeterId, Reading, SourceKind};
+use crate::source::selection::candidate::{Discovery, Unusable};
+use crate::source::{Backend, EnergySource};
+
+/// A file that holds one number.
+#[derive(Debug)]
+pub struct NumberFile {
+    path: PathBuf,
+    /// Kept open on sysfs, where a read at offset 0 is always fresh and costs
+    /// a tenth of opening. Elsewhere (a copied or simulated tree) a file may
+    /// be replaced by renaming, so that it is opened anew each time.
+    open: Option<File>,
+}
+
+impl NumberFile {
+    /// Opens `path` and reads it once.
+    ///
+    /// # Errors
+    /// As for [`Self::read`].
+    pub fn open(path: &Path) -> IoResult<(Self, u64)> {
+        let file = File::open(path)?;
+        let value = number(&file)?;
+        let sysfs = fstatfs(&file).is_ok_and(|fs| fs.filesystem_type() == SYSFS_MAGIC);
+        let opened = Self {
+            path: path.to_owned(),
+            open: sysfs.then_some(file),
+        };
+        Ok((opened, value))
+    }
+
+    /// Reads the number.
+    ///
+    /// # Errors
+    /// Whatever opening or reading says; `InvalidData` for a text that is not
+    /// a whole number.
+    pub fn read(&self) -> IoResult<u64> {
+        match &self.open {
+            Some(file) => number(file),
+            None => number(&File::open(&self.path)?),
+        }
+    }
+}
+
+fn number(file: &File) -> IoResult<u64> {
+    let mut bytes = [0u8; 64];
+    let length = file.read_at(&mut bytes, 0)?;
+    let invalid = || Error::new(IoKind::InvalidData, "it does not hold a number");
+    let text = bytes.get(..length).map(std::str::from_utf8);
+    let Some(Ok(text)) = text else {
+        return Err(invalid());
+    };
+    text.trim().parse().map_err(|_| invalid())
+}
+
+/// The meters of one kind that are files.
+#[derive(Debug)]
+pub struct FileSource {
+    meters: Vec<Meter>,
+    files: Vec<NumberFile>,
+}
+
+impl FileSource {
+    /// Opens what was discovered. Meters that cannot be read are returned with
+    /// the reason; the others are numbered anew.
+    pub fn open(found: Discovery<PathBuf>) -> (Self, Vec<Unusable>) {
+        let mut source = Self {
+            meters: Vec::new(),
+            files: Vec::new(),
+        };
+        let mut unusable = found.unusable;
+        for (meter, path) in found.found {
+            match NumberFile::open(&path) {
+                Ok((file, _)) => {
+                    let id = u16::try_from(source.meters.len()).unwrap_or(u16::MAX);
+                    let meter = Meter {
+                        id: MeterId(id),
+                        ..meter
+                    };
+                    source.meters.push(meter);
+                    source.files.push(file);
+                }
+                Err(error) => unusable.push(unreadable(&meter, &path, &error)),
+            }
+        }
+        (source, unusable)
+    }
+}
+
+/// Why a meter's file cannot be read, and what to do about it.
+pub fn unreadable(meter: &Meter, path: &Path, error: &Error) -> Unusable {
+    let name = meter.name.clone();
+    match error.kind() {
+        IoKind::PermissionDenied => {
+            let why = match meter.kind {
+                SourceKind::Powercap => {
+                    "only root may read it (since Linux 5.10, because fine-grained energy \
+                     leaks secrets, CVE-2020-8694)"
+                }
+                _ => "this user may not read it",
+            };
+            Unusable::new(name, why).remedy(permission_remedy(meter.kind))
+        }
+        IoKind::NotFound => Unusable::new(name, format!("{} is missing", path.display())),
+        IoKind::InvalidData => {
+            Unusable::new(name, format!("{} does not hold a number", path.display()))
+        }
+        _ => Unusable::new(name, format!("cannot read {}: {error}", path.display())),
+    }
+}
+
+/// The exact line that lets eprof read the files of a kind.
+pub fn permission_remedy(kind: SourceKind) -> &'static str {
+    match kind {
+        SourceKind::Powercap => {
+            "sudo chmod a+r /sys/class/powercap/*/energy_uj   # until the next boot; for good: \
+             echo 'SUBSYSTEM==\"powercap\", ACTION==\"add\", RUN+=\"/bin/chmod a+r \
+             /sys%p/energy_uj\"' | sudo tee /etc/udev/rules.d/70-eprof.rules"
+        }
+        _ => "sudo setcap cap_dac_read_search,cap_perfmon,cap_bpf+ep \"$(command -v eprof)\"",
+    }
+}
+
+impl EnergySource for FileSource {
+    fn meters(&self) -> &[Meter] {
+        &self.meters
+    }
+
+    fn read(&mut self) -> Result<Vec<Reading>> {
+        let mut readings = Vec::with_capacity(self.meters.len());
+        let mut gone = 0;
+        for (meter, file) in self.meters.iter().zip(&self.files) {
+            let begin = clock::now();
+            let value = file.read();
+            let end = clock::now();
+            match value {
+                Ok(raw) => readings.push(Reading {
+                    edge: None,
+                    meter: meter.id,
+                    raw,
+                    begin,
+                    end,
+                }),
+                Err(error) if error.kind() == IoKind::NotFound => gone += 1,
+                Err(error) if error.raw_os_error() == Some(libc::ENODEV) => gone += 1,
+                Err(_) => {}
+            }
+        }
+        if gone > 0 && gone == self.meters.len() {
+            let kind = self.meters.first().map_or("source", |m| m.kind.name());
+            return Err(EprofError::new(
+                ErrorKind::Unavailable,
+                format!("all {kind} meters disappeared"),
+            ));
+        }
+        Ok(readings)
+    }
+}
+
+impl Backend for FileSource {
+    fn narrow(&mut self, fate: Vec<Option<Meter>>) {
+        let files = std::mem::take(&mut self.files);
+        self.meters.clear();
+        for (file, meter) in files.into_iter().zip(fate) {
+            if let Some(meter) = meter {
+                self.meters.push(meter);
+                self.files.push(file);
+            }
+        }
+    }
+}
