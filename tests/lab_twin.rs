@@ -45,7 +45,7 @@ impl Twin {
         let mut said: BTreeMap<u32, (f64, f64)> = BTreeMap::new();
         for row in &self.profile.threads {
             let sum = said.entry(row.tid).or_default();
-            sum.0 += row.price.marginal.0 as f64;
+            sum.0 += row.energy.above_idle.0 as f64;
             sum.1 += row.ci90.0 as f64;
         }
         let truth = |tid: &u32| self.truth["threads_uj"][tid.to_string()].as_f64();
@@ -66,7 +66,7 @@ impl Twin {
             let rows = self.profile.functions.iter();
             let said: f64 = rows
                 .filter(|row| row.key.function.ends_with(&format!("phase_{kind}")))
-                .map(|row| row.total.marginal.0 as f64)
+                .map(|row| row.total.above_idle.0 as f64)
                 .sum();
             let truth = self.truth["names_uj"][kind].as_f64().unwrap();
             off += (said - truth).abs();

@@ -282,8 +282,12 @@ fn garbage_is_an_error_or_a_caveat_and_never_a_panic() {
         std::fs::write(&damaged, &bytes).unwrap();
         if let Ok(profile) = eprof::pipeline::analyse(&damaged, |_| Ok(Default::default())) {
             let target = profile.ledger.account(eprof::attribute::Account::Target);
-            let threads: u64 = profile.threads.iter().map(|row| row.price.full.0).sum();
-            assert_eq!(threads, target.full.0, "round {round}");
+            let threads: u64 = profile
+                .threads
+                .iter()
+                .map(|row| row.energy.with_idle.0)
+                .sum();
+            assert_eq!(threads, target.with_idle.0, "round {round}");
         }
     }
 }

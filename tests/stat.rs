@@ -150,7 +150,7 @@ fn twice_the_work_is_twice_the_energy() {
             let profile = eprof::pipeline::analyse(&path, |_| Ok(Default::default())).unwrap();
             let target = profile.ledger.account(eprof::attribute::Account::Target);
             let run = &report["commands"][at]["runs"][round - 1];
-            assert_eq!(run["uj"], target.full.0, "{}", path.display());
+            assert_eq!(run["uj"], target.with_idle.0, "{}", path.display());
         }
     }
 }
@@ -408,7 +408,7 @@ fn a_run_that_is_repeated_keeps_all_recordings_and_draws_their_sum() {
         recorded += profile
             .ledger
             .account(eprof::attribute::Account::Target)
-            .full
+            .with_idle
             .0;
     }
     assert_eq!(recorded, sum);

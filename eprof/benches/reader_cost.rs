@@ -23,8 +23,8 @@ use eprof::measurement::{
     Domain, Meter, MeterId, Provenance, Quantity, Reading, Scope, SourceKind,
 };
 use eprof::session::Reader;
-use eprof::session::schedule::{Due, Rhythm};
-use eprof::source::{Edges, EnergySource};
+use eprof::session::schedule::{Due, Schedule};
+use eprof::source::{EnergySource, UpdateClocks};
 use eprof::unit::{Nanos, Timestamp, Watts};
 use nix::sys::resource::{UsageWho, getrusage};
 use nix::sys::time::TimeSpec;
@@ -95,7 +95,7 @@ impl Simulated {
             },
             provenance: Provenance::Measured,
             nested: false,
-            latch: Nanos(1_000_000),
+            update_period: Nanos(1_000_000),
             plausible: Watts(1000.0),
         };
         let mut builder = Builder::new(Software::CPU_CLOCK);
@@ -127,7 +127,7 @@ impl EnergySource for Simulated {
             raw: update * 40_000,
             begin,
             end,
-            edge: None,
+            updated: None,
         }])
     }
 }
@@ -143,7 +143,7 @@ fn read(way: Way) -> (f64, f64) {
     let (before, reads) = (cpu_time(), reader.reads());
     let begin = clock::now();
     let end = begin + Nanos(SECONDS * 1_000_000_000);
-    let mut rhythm = Rhythm::new(INTERVAL, begin);
+    let mut rhythm = Schedule::new(INTERVAL, begin);
     rhythm.plan(reader.edges(), begin);
     while clock::now() < end {
         let alarm = rhythm.next();
@@ -157,7 +157,7 @@ fn read(way: Way) -> (f64, f64) {
                 std::hint::black_box(reader.read().unwrap());
                 let edges = match way {
                     Way::Updates => reader.edges(),
-                    _ => &Edges::default(),
+                    _ => &UpdateClocks::default(),
                 };
                 rhythm.plan(edges, clock::now());
             }

@@ -21,9 +21,9 @@ use std::process::{Command, Stdio};
 use std::time::Instant;
 
 use eprof::measurement::{
-    Baseline, CpuAccount, Domain, Frame, FrameId, Meter, MeterId, Object, ObjectId, Provenance,
-    Quantity, Reading, Scope, Signals, SourceKind, StackId, StackNode, Symbol, Task, TaskId,
-    ThreadAccount, Zone, ZoneId,
+    Baseline, CpuAccount, CpuGroup, CpuGroupId, Domain, Frame, FrameId, Meter, MeterId, Object,
+    ObjectId, Provenance, Quantity, Reading, Scope, Signals, SourceKind, StackId, StackNode,
+    Symbol, Task, TaskId, ThreadAccount,
 };
 use eprof::recording::{End, Header, IntervalRecord, Record, SampleCount, Writer};
 use eprof::unit::{Nanos, Timestamp, Watts};
@@ -135,7 +135,7 @@ fn write(path: &Path, samples: u64) {
             });
             record.threads.push(ThreadAccount {
                 task: TaskId(cpu),
-                zone: ZoneId(0),
+                group: CpuGroupId(0),
                 signals: busy,
             });
             for _ in 0..each.min(left) {
@@ -143,7 +143,7 @@ fn write(path: &Path, samples: u64) {
                 let stack = leaves[(cpu * EACH + dice.below(EACH)) as usize];
                 record.samples.push(SampleCount {
                     task: TaskId(cpu),
-                    zone: ZoneId(0),
+                    group: CpuGroupId(0),
                     stack,
                     count: 1,
                     spent: Nanos(PERIOD + u64::from(dice.below(2000))),
@@ -230,7 +230,7 @@ fn header() -> Header {
         },
         provenance: Provenance::Measured,
         nested: false,
-        latch: Nanos(1_000_000),
+        update_period: Nanos(1_000_000),
         plausible: Watts(1000.0),
     };
     Header {
@@ -239,8 +239,8 @@ fn header() -> Header {
         interval: Nanos(INTERVAL),
         follow: "cgroup".into(),
         meters: vec![meter(0, Domain::Package), meter(1, Domain::Dram)],
-        zones: vec![Zone {
-            id: ZoneId(0),
+        cpu_groups: vec![CpuGroup {
+            id: CpuGroupId(0),
             cpus: (0..CPUS).collect(),
             core: String::new(),
         }],
@@ -260,7 +260,7 @@ fn task(id: u32) -> Task {
         tid: 4000 + id,
         pid: 4000 + id / 8 * 8,
         start: Timestamp(0),
-        born: Timestamp(0),
+        began: Timestamp(0),
         generation: 0,
         parent: (id > 0).then_some(TaskId(0)),
         comm: format!("worker {id}"),
@@ -277,7 +277,7 @@ fn interval(begin: u64, end: u64) -> IntervalRecord {
             raw: (watts * end as f64 / 1e9 * 1e6 / 61.03515625) as u64,
             begin: Timestamp(end),
             end: Timestamp(end + 1500),
-            edge: None,
+            updated: None,
         });
     IntervalRecord {
         begin: Timestamp(begin),

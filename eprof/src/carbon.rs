@@ -57,7 +57,7 @@ impl FromStr for Carbon {
     /// may be left out) per `kWh` or `MWh`; then, if wanted, `,source=` and any
     /// text.
     fn from_str(text: &str) -> Result<Self, Error> {
-        let bad = |what: String| Error::new(ErrorKind::Usage, what).remedy(SYNTAX);
+        let bad = |what: String| Error::new(ErrorKind::Usage, what).hint(SYNTAX);
         let (factor, source) = match text.split_once(',') {
             None => (text, None),
             Some((factor, rest)) => match rest.trim().strip_prefix("source=") {

@@ -66,7 +66,7 @@ impl Error {
     }
 
     /// Adds the remedy: the exact line to type, or what to change.
-    pub fn remedy(mut self, remedy: impl Into<String>) -> Self {
+    pub fn hint(mut self, remedy: impl Into<String>) -> Self {
         self.remedy = Some(remedy.into());
         self
     }
@@ -83,7 +83,7 @@ impl Error {
     }
 
     /// What to do about it, where eprof knows.
-    pub fn hint(&self) -> Option<&str> {
+    pub fn given_hint(&self) -> Option<&str> {
         self.remedy.as_deref()
     }
 

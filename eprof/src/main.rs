@@ -30,7 +30,7 @@ fn main() -> ExitCode {
         Ok(code) => ExitCode::from(code),
         Err(error) => {
             eprintln!("error: {error}");
-            if let Some(hint) = error.hint() {
+            if let Some(hint) = error.given_hint() {
                 eprintln!("hint: {hint}");
             }
             ExitCode::from(error.kind().exit_code())

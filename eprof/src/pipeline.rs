@@ -8,24 +8,27 @@ use std::time::Duration;
 
 use nix::sys::signal::Signal;
 
-use crate::attribute::{self, Attributed, Processes, Settings, Stretch, Watch};
+use crate::attribute::{self, Attributed, ChargedSpan, Observer, Processes, Settings};
 use crate::caveat::Caveat;
 use crate::error::{Error, ErrorKind, Result};
 use crate::idle::watch::Idling;
 use crate::idle::{KnownIdle, find};
 use crate::kernel::{Probe, Sideband};
 use crate::launch::{
-    Account, Child, Command, ExitStatus, Follow, Identity, InheritedFiles, Limits, OutputFile,
-    Signals,
+    Child, Command, ExitStatus, Follow, Identity, InheritedFiles, Limits, OutputFile, SignalSet,
+    UserId,
 };
 use crate::measurement::Counter;
-use crate::profile::{Course, CourseWatch, Detail, Group, Moments, MomentsWatch, Profile, Sum};
+use crate::profile::{
+    Detail, Group, PowerSeries, PowerSeriesObserver, Profile, Sum, TimedSamples,
+    TimedSamplesObserver,
+};
 use crate::recording::merged::Labels;
 use crate::recording::{Capture, Catalog, Header, Merged, RecordingFile, Samples};
 use crate::session::{Plan, Recorder, header};
 use crate::source::Selected;
 use crate::symbol::{self, Search};
-use crate::timeline::Moment;
+use crate::timeline::LiveStatus;
 use crate::unit::Nanos;
 use crate::{clock, launch, source};
 
@@ -39,7 +42,7 @@ pub struct Recorded {
     /// How the target ended.
     pub exit: ExitStatus,
     /// Whom files belong to; `None`: eprof's own user.
-    pub owner: Option<Account>,
+    pub owner: Option<UserId>,
     /// Why the recording is not whole, where it is not.
     pub failure: Option<Error>,
     /// How long the target ran while it was measured; eprof's own beginning and
@@ -53,7 +56,7 @@ pub struct Recorded {
 #[derive(Clone, Copy, Debug)]
 pub enum News<'a> {
     /// An interval has ended.
-    Moment(&'a Moment),
+    Moment(&'a LiveStatus),
     /// The target has ended, and names are looked for.
     Naming(symbol::Progress),
 }
@@ -66,7 +69,7 @@ pub enum News<'a> {
 /// Whatever keeps the target from being run or measured.
 pub fn record(
     plan: &Plan,
-    signals: &Signals,
+    signals: &SignalSet,
     search: &Search,
     watch: &mut dyn FnMut(News<'_>),
 ) -> Result<Recorded> {
@@ -89,7 +92,7 @@ pub fn record(
             ErrorKind::Unavailable,
             "there are no cycle counters to weigh by",
         )
-        .remedy("choose --attribution auto or time"));
+        .hint("choose --attribution auto or time"));
     }
     let follow = launch::follow();
     if let Follow::Fork(why) = &follow {
@@ -113,7 +116,7 @@ pub fn record(
     let mut caveats = Vec::new();
     let sideband = watch_target(&mut probe, &follow, &child, &mut caveats)?;
     let mut recorder = Recorder::new(probe, selected.source, sideband, capture, caveats);
-    let mut moments = |moment: &Moment| watch(News::Moment(moment));
+    let mut moments = |moment: &LiveStatus| watch(News::Moment(moment));
     let cgroup = follow.cgroup();
     let followed = recorder.follow(plan, &mut child, signals, cgroup, &mut moments);
     if let Err(error) = followed {
@@ -268,7 +271,7 @@ pub fn analyse_over_time(
     (group, most): (Option<Group>, usize),
     settings: impl Fn(&Header) -> Result<Settings>,
     naming: &mut dyn FnMut(symbol::Progress),
-) -> Result<(Profile, Option<Course>)> {
+) -> Result<(Profile, Option<PowerSeries>)> {
     if Merged::open(path)?.is_some() {
         let profile = analyse_in_detail(path, names, settings, naming)?;
         return Ok((profile, None));
@@ -276,7 +279,7 @@ pub fn analyse_over_time(
     let mut recording = RecordingFile::open(path)?;
     name(&mut recording, names, naming);
     let catalog = &recording.catalog;
-    let mut watch = CourseWatch::new(&catalog.header);
+    let mut watch = PowerSeriesObserver::new(&catalog.header);
     let attributed = attributed(&recording, settings, &mut watch)?;
     let course = watch.finish(catalog, &attributed, group, most);
     let profile = Profile::in_detail(catalog, &attributed, names.detail);
@@ -294,14 +297,14 @@ pub fn analyse_samples(
     names: &Names,
     settings: impl Fn(&Header) -> Result<Settings>,
     naming: &mut dyn FnMut(symbol::Progress),
-) -> Result<(Profile, Moments)> {
+) -> Result<(Profile, TimedSamples)> {
     if Merged::open(path)?.is_some() {
         return Err(several(path));
     }
     let mut recording = RecordingFile::open(path)?;
     name(&mut recording, names, naming);
     let catalog = &recording.catalog;
-    let mut watch = MomentsWatch::default();
+    let mut watch = TimedSamplesObserver::default();
     let attributed = attributed(&recording, settings, &mut watch)?;
     let moments = watch.finish(catalog, &attributed, names.detail);
     let profile = Profile::in_detail(catalog, &attributed, names.detail);
@@ -314,7 +317,7 @@ pub fn several(path: &Path) -> Error {
         "{} holds several runs, which have no common time",
         path.display()
     );
-    Error::new(ErrorKind::Usage, sentence).remedy("name the recording of one run")
+    Error::new(ErrorKind::Usage, sentence).hint("name the recording of one run")
 }
 
 /// Finds the names that a recording lacks.
@@ -341,11 +344,11 @@ fn name(recording: &mut RecordingFile, names: &Names, naming: &mut dyn FnMut(sym
 pub fn watch(
     path: &Path,
     settings: impl Fn(&Header) -> Result<Settings>,
-    watch: &mut dyn FnMut(&Header, &Labels, &Stretch<'_>),
+    watch: &mut dyn FnMut(&Header, &Labels, &ChargedSpan<'_>),
 ) -> Result<()> {
     let mut each = |recording: &RecordingFile, labels: &Labels| {
         let header = trusted(&recording.catalog);
-        let mut watch = |stretch: &Stretch<'_>| watch(&header, labels, stretch);
+        let mut watch = |stretch: &ChargedSpan<'_>| watch(&header, labels, stretch);
         attributed(recording, &settings, &mut watch).map(drop)
     };
     let Some(merged) = Merged::open(path)? else {
@@ -396,7 +399,7 @@ fn trusted(catalog: &Catalog) -> Header {
 fn attributed(
     recording: &RecordingFile,
     settings: impl FnOnce(&Header) -> Result<Settings>,
-    watch: &mut impl Watch,
+    watch: &mut impl Observer,
 ) -> Result<Attributed> {
     let catalog = &recording.catalog;
     let header = trusted(catalog);
@@ -441,7 +444,7 @@ fn watch_target(
     Ok(sideband
         .map_err(|error| {
             let caveat = Caveat::new("no-mappings", format!("user code has no names: {error}"));
-            caveats.push(match error.hint() {
+            caveats.push(match error.given_hint() {
                 Some(hint) => caveat.hint(hint),
                 None => caveat,
             });

@@ -6,9 +6,9 @@ use std::fs;
 use std::path::Path;
 
 use eprof::measurement::{
-    Baseline, CpuAccount, Domain, Edge, Frame, FrameId, Meter, MeterId, Object, ObjectId,
-    Provenance, Quantity, Reading, Scope, Signals, SourceKind, StackId, StackNode, Symbol, Task,
-    TaskId, ThreadAccount, Zone, ZoneId,
+    Baseline, CpuAccount, CpuGroup, CpuGroupId, Domain, Frame, FrameId, Meter, MeterId, Object,
+    ObjectId, Provenance, Quantity, Reading, Scope, Signals, SourceKind, StackId, StackNode,
+    Symbol, Task, TaskId, ThreadAccount, UpdateTime,
 };
 use eprof::recording::{
     Command, End, Footprint, Header, IntervalRecord, Record, SampleCount, Writer,
@@ -158,7 +158,7 @@ impl Program {
                 tid,
                 pid,
                 start: Timestamp(START + u64::from(tid - pid)),
-                born: Timestamp(START + 100 * u64::from(id)),
+                began: Timestamp(START + 100 * u64::from(id)),
                 generation,
                 parent: parent.map(TaskId),
                 comm: comm.to_owned(),
@@ -237,11 +237,11 @@ impl Program {
                 quantity,
                 provenance,
                 nested: false,
-                latch: Nanos(1_000_000),
+                update_period: Nanos(1_000_000),
                 plausible: Watts(500.0),
             }],
-            zones: vec![Zone {
-                id: ZoneId(0),
+            cpu_groups: vec![CpuGroup {
+                id: CpuGroupId(0),
                 cpus: vec![0, 1],
                 core: String::new(),
             }],
@@ -274,7 +274,7 @@ impl Register {
             raw: (joules * 1e6 / STEP_UJ) as u64,
             begin: Timestamp(now),
             end: Timestamp(now + 1_500),
-            edge: Some(Edge {
+            updated: Some(UpdateTime {
                 at: Timestamp((now as f64 - age + dated).min(now as f64) as u64),
                 sd: Nanos(41_000),
             }),
@@ -311,7 +311,7 @@ fn sample(
     let hit = counts.iter().enumerate().filter(|(_, count)| **count > 0);
     hit.map(|(function, &count)| SampleCount {
         task: TaskId(thread as u32 + 1),
-        zone: ZoneId(0),
+        group: CpuGroupId(0),
         stack: StackId(function as u32 * 2 + 1),
         count,
         spent: Nanos(u64::from(count) * 1_003_009),
@@ -323,7 +323,7 @@ fn sample(
 fn account(thread: u32, busy: u64) -> ThreadAccount {
     ThreadAccount {
         task: TaskId(thread + 1),
-        zone: ZoneId(0),
+        group: CpuGroupId(0),
         signals: Signals::of_time(Nanos(busy)),
     }
 }

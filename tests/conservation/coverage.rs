@@ -57,7 +57,7 @@ fn known(width: HalfWidth) -> f64 {
 fn jittered(seed: u64, latch: u64, scores: &mut [Score; 3]) {
     let mut dice = Dice::new(seed);
     let mut run = Run::new(&[&[0, 1]]);
-    run.meter(Domain::Package, COUNTER).latch = Nanos(latch);
+    run.meter(Domain::Package, COUNTER).update_period = Nanos(latch);
     let second = run.task(101, 100, 0, Some(1));
     let other = run.task(102, 102, 0, Some(1));
     let people = [1, second, other];
@@ -102,19 +102,19 @@ fn jittered(seed: u64, latch: u64, scores: &mut [Score; 3]) {
     // The truth of these runs is that all CPU time is alike.
     let attributed = run.try_attribute(&by_time()).unwrap();
     for (row, truth) in attributed.threads.iter().zip(truth) {
-        scores[0].note(row.price.full.0 as f64, truth, known(row.width));
+        scores[0].note(row.energy.with_idle.0 as f64, truth, known(row.width));
     }
     for (row, truth) in attributed
         .processes
         .iter()
         .zip([truth[0] + truth[1], truth[2]])
     {
-        scores[1].note(row.price.full.0 as f64, truth, known(row.width));
+        scores[1].note(row.energy.with_idle.0 as f64, truth, known(row.width));
     }
     let ledger = &attributed.ledger.meters[0];
     let account = eprof::attribute::Account::Target;
     scores[2].note(
-        ledger.accounts[&account].full.0 as f64,
+        ledger.accounts[&account].with_idle.0 as f64,
         truth.iter().sum(),
         known(ledger.widths[&account]),
     );
@@ -144,7 +144,7 @@ fn baseline_bars_hold_the_truth() {
         let normal = (-2.0 * (1.0 - dice.uniform()).ln()).sqrt()
             * (std::f64::consts::TAU * dice.uniform()).cos();
         let mut run = Run::new(&[&[0, 1, 2, 3]]);
-        run.meter(Domain::Package, COUNTER).latch = Nanos(0);
+        run.meter(Domain::Package, COUNTER).update_period = Nanos(0);
         run.idle(0, truth_w + sd * normal, sd);
         run.start(&[Some(0)]);
         let (mut truth, mut raw) = (0.0, 0);
@@ -158,7 +158,11 @@ fn baseline_bars_hold_the_truth() {
         }
         let row = &run.try_attribute(&by_time()).unwrap().threads[0];
         let whole = raw as f64;
-        score.note(row.price.full.0 as f64, whole + truth, known(row.width));
+        score.note(
+            row.energy.with_idle.0 as f64,
+            whole + truth,
+            known(row.width),
+        );
     }
     score.assert("baseline");
 }
@@ -188,7 +192,7 @@ fn function_bars_hold_the_truth() {
     for seed in 0..200 {
         let mut dice = Dice::new(seed);
         let mut run = Run::new(&[&[0]]);
-        run.meter(Domain::Package, COUNTER).latch = Nanos(0);
+        run.meter(Domain::Package, COUNTER).update_period = Nanos(0);
         run.start(&[Some(0)]);
         let (mut raw, mut truth) = (0, 0.0);
         for _ in 0..60 {
@@ -208,7 +212,7 @@ fn function_bars_hold_the_truth() {
             .iter()
             .find(|row| row.key.function == "fn 1");
         let row = row.unwrap();
-        score.note(row.own.full.0 as f64, truth, row.ci90.0 as f64);
+        score.note(row.own.with_idle.0 as f64, truth, row.ci90.0 as f64);
     }
     score.assert("functions");
 }

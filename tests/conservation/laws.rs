@@ -1,7 +1,7 @@
 //! The laws, for any recording. The sums are made here anew, and not by the
 //! check that attribution runs on itself.
 
-use eprof::attribute::{Account, Attributed, Price};
+use eprof::attribute::{Account, Attributed, Energy};
 use eprof::measurement::{Domain, Quantity};
 use eprof::profile::Profile;
 use eprof::unit::{Microjoules, Nanos};
@@ -12,11 +12,11 @@ use super::arbitrary::{STACKS, run};
 use super::machine::{MS, ROOT, Run};
 
 /// Both prices, in a type that cannot overflow.
-fn sum(prices: impl IntoIterator<Item = Price>) -> (u128, u128) {
-    prices.into_iter().fold((0, 0), |sum, price| {
+fn sum(prices: impl IntoIterator<Item = Energy>) -> (u128, u128) {
+    prices.into_iter().fold((0, 0), |sum, energy| {
         (
-            sum.0 + u128::from(price.full.0),
-            sum.1 + u128::from(price.marginal.0),
+            sum.0 + u128::from(energy.with_idle.0),
+            sum.1 + u128::from(energy.above_idle.0),
         )
     })
 }
@@ -50,18 +50,18 @@ proptest! {
             let threads = attributed.threads.iter();
             let on_this = threads.filter_map(|thread| thread.meters.get(&meter.meter));
             prop_assert_eq!(sum(on_this.copied()), sum([meter.accounts[&Account::Target]]));
-            for (account, price) in &meter.accounts {
+            for (account, energy) in &meter.accounts {
                 match account {
-                    Account::Idle => prop_assert!(price.full <= price.marginal),
-                    _ => prop_assert!(price.marginal <= price.full),
+                    Account::Idle => prop_assert!(energy.with_idle <= energy.above_idle),
+                    _ => prop_assert!(energy.above_idle <= energy.with_idle),
                 }
             }
         }
         let target = target(&attributed);
-        prop_assert_eq!(sum(attributed.threads.iter().map(|row| row.price)), target);
-        prop_assert_eq!(sum(attributed.processes.iter().map(|row| row.price)), target);
-        prop_assert_eq!(sum(attributed.stacks.iter().map(|row| row.price)), target);
-        prop_assert_eq!(sum(attributed.cpus.iter().map(|row| row.price)), target);
+        prop_assert_eq!(sum(attributed.threads.iter().map(|row| row.energy)), target);
+        prop_assert_eq!(sum(attributed.processes.iter().map(|row| row.energy)), target);
+        prop_assert_eq!(sum(attributed.stacks.iter().map(|row| row.energy)), target);
+        prop_assert_eq!(sum(attributed.cpus.iter().map(|row| row.energy)), target);
     }
 
     #[test]
@@ -69,15 +69,15 @@ proptest! {
         let attributed = run.attribute();
         let profile = Profile::build(&run.catalog(STACKS), &attributed);
         let target = target(&attributed);
-        prop_assert_eq!(sum(profile.threads.iter().map(|row| row.price)), target);
-        prop_assert_eq!(sum(profile.processes.iter().map(|row| row.price)), target);
+        prop_assert_eq!(sum(profile.threads.iter().map(|row| row.energy)), target);
+        prop_assert_eq!(sum(profile.processes.iter().map(|row| row.energy)), target);
         prop_assert_eq!(sum(profile.functions.iter().map(|row| row.own)), target);
         prop_assert_eq!(sum(profile.modules.iter().map(|row| row.own)), target);
-        prop_assert_eq!(sum(profile.stacks.iter().map(|row| row.price)), target);
-        prop_assert_eq!(sum(profile.cpus.iter().map(|row| row.price)), target);
+        prop_assert_eq!(sum(profile.stacks.iter().map(|row| row.energy)), target);
+        prop_assert_eq!(sum(profile.cpus.iter().map(|row| row.energy)), target);
         for row in &profile.functions {
-            prop_assert!(row.own.full <= row.total.full);
-            prop_assert!(u128::from(row.total.full.0) <= target.0);
+            prop_assert!(row.own.with_idle <= row.total.with_idle);
+            prop_assert!(u128::from(row.total.with_idle.0) <= target.0);
         }
         let samples: u64 = profile.threads.iter().map(|row| row.samples).sum();
         prop_assert_eq!(samples, profile.functions.iter().map(|row| row.samples).sum::<u64>());

@@ -1,11 +1,11 @@
 //! A machine and a run, made by hand.
 
-use eprof::attribute::{Account, Attributed, Price, Settings, attribute};
+use eprof::attribute::{Account, Attributed, Energy, Settings, attribute};
 use eprof::error::Error;
 use eprof::measurement::{
-    Baseline, COUNTERS, CpuAccount, Domain, Frame, FrameId, Meter, MeterId, Provenance, Quantity,
-    Reading, Scope, Signals, SourceKind, StackId, StackNode, Symbol, Task, TaskId, ThreadAccount,
-    Zone, ZoneId,
+    Baseline, COUNTERS, CpuAccount, CpuGroup, CpuGroupId, Domain, Frame, FrameId, Meter, MeterId,
+    Provenance, Quantity, Reading, Scope, Signals, SourceKind, StackId, StackNode, Symbol, Task,
+    TaskId, ThreadAccount,
 };
 use eprof::profile::Profile;
 use eprof::recording::{Catalog, Header, IntervalRecord, SampleCount};
@@ -36,8 +36,8 @@ impl Run {
     /// On a machine with these zones. Task 0 is eprof's child before its
     /// exec, task 1 ([`ROOT`]) the command.
     pub(crate) fn new(zones: &[&[u32]]) -> Self {
-        let zones = zones.iter().zip(0..).map(|(cpus, id)| Zone {
-            id: ZoneId(id),
+        let zones = zones.iter().zip(0..).map(|(cpus, id)| CpuGroup {
+            id: CpuGroupId(id),
             cpus: cpus.to_vec(),
             core: String::new(),
         });
@@ -47,7 +47,7 @@ impl Run {
                 frequency_hz: 997,
                 interval: Nanos(10 * MS),
                 follow: "cgroup".to_owned(),
-                zones: zones.collect(),
+                cpu_groups: zones.collect(),
                 ..Header::default()
             },
             tasks: Vec::new(),
@@ -66,7 +66,7 @@ impl Run {
             tid,
             pid,
             start: Timestamp(0),
-            born: Timestamp(id.into()),
+            began: Timestamp(id.into()),
             generation,
             parent: parent.map(TaskId),
             comm: format!("task{id}"),
@@ -77,7 +77,7 @@ impl Run {
     /// A meter for all CPUs, updated every millisecond, believed up to 1 kW.
     pub(crate) fn meter(&mut self, domain: Domain, quantity: Quantity) -> &mut Meter {
         let id = u16::try_from(self.header.meters.len()).unwrap();
-        let zones = self.header.zones.iter();
+        let zones = self.header.cpu_groups.iter();
         let cpus: Vec<u32> = zones.flat_map(|zone| zone.cpus.clone()).collect();
         self.header.meters.push(Meter {
             id: MeterId(id),
@@ -89,7 +89,7 @@ impl Run {
             quantity,
             provenance: Provenance::Measured,
             nested: false,
-            latch: Nanos(MS),
+            update_period: Nanos(MS),
             plausible: Watts(1000.0),
         });
         self.header.meters.last_mut().unwrap()
@@ -120,7 +120,7 @@ impl Run {
         let begin = Timestamp(self.now);
         self.now += length;
         let end = Timestamp(self.now);
-        let zones = self.header.zones.clone();
+        let zones = self.header.cpu_groups.clone();
         let cpus = zones.iter().flat_map(|zone| &zone.cpus).map(|&cpu| {
             let on_this = work.iter().filter(|of| of.1 == cpu);
             CpuAccount {
@@ -133,7 +133,7 @@ impl Run {
             let zone = zones.iter().find(|zone| zone.cpus.contains(&cpu)).unwrap();
             ThreadAccount {
                 task: TaskId(task),
-                zone: zone.id,
+                group: zone.id,
                 signals: Signals::of_time(Nanos(time)),
             }
         });
@@ -143,7 +143,7 @@ impl Run {
                 raw: (*raw)?,
                 begin: end,
                 end,
-                edge: None,
+                updated: None,
             })
         });
         self.records.push(IntervalRecord {
@@ -201,7 +201,7 @@ impl Run {
 pub(crate) fn sample(task: u32, zone: u16, stack: u32, count: u32) -> SampleCount {
     SampleCount {
         task: TaskId(task),
-        zone: ZoneId(zone),
+        group: CpuGroupId(zone),
         stack: StackId(stack),
         count,
         spent: Nanos(u64::from(count) * MS),
@@ -209,16 +209,18 @@ pub(crate) fn sample(task: u32, zone: u16, stack: u32, count: u32) -> SampleCoun
     }
 }
 
-pub(crate) fn price(full: u64, marginal: u64) -> Price {
-    Price {
-        full: Microjoules(full),
-        marginal: Microjoules(marginal),
+pub(crate) fn energy(full: u64, marginal: u64) -> Energy {
+    Energy {
+        with_idle: Microjoules(full),
+        above_idle: Microjoules(marginal),
     }
 }
 
-/// The full price of an account of one meter.
+/// The full energy of an account of one meter.
 pub(crate) fn full(attributed: &Attributed, meter: usize, account: Account) -> u64 {
-    attributed.ledger.meters[meter].accounts[&account].full.0
+    attributed.ledger.meters[meter].accounts[&account]
+        .with_idle
+        .0
 }
 
 pub(crate) fn codes(attributed: &Attributed) -> Vec<&str> {

@@ -79,9 +79,9 @@ fn nested_domains_are_shown_but_never_added() {
     let attributed = run.attribute();
     assert_eq!(attributed.ledger.total(), Microjoules(5_000_000));
     let thread = &attributed.threads[0];
-    assert_eq!(thread.price.full, Microjoules(5_000_000));
-    assert_eq!(thread.meters[&MeterId(0)].full, Microjoules(5_000_000));
-    assert_eq!(thread.meters[&MeterId(1)].full, Microjoules(4_000_000));
+    assert_eq!(thread.energy.with_idle, Microjoules(5_000_000));
+    assert_eq!(thread.meters[&MeterId(0)].with_idle, Microjoules(5_000_000));
+    assert_eq!(thread.meters[&MeterId(1)].with_idle, Microjoules(4_000_000));
 }
 
 #[test]
@@ -166,10 +166,10 @@ fn full_load_does_not_make_the_idle_power_vanish() {
     let ledger = &attributed.ledger.meters[0];
     assert_eq!(ledger.baseline, Some(Microjoules(1_000_000)));
     // No CPU was ever idle, so the target bears the baseline in full …
-    assert_eq!(ledger.accounts[&Account::Target].full.0, 5_000_000);
+    assert_eq!(ledger.accounts[&Account::Target].with_idle.0, 5_000_000);
     // … but not at the margin.
-    assert_eq!(ledger.accounts[&Account::Target].marginal.0, 4_000_000);
-    assert_eq!(ledger.accounts[&Account::Idle].marginal.0, 1_000_000);
+    assert_eq!(ledger.accounts[&Account::Target].above_idle.0, 4_000_000);
+    assert_eq!(ledger.accounts[&Account::Idle].above_idle.0, 1_000_000);
 }
 
 #[test]
@@ -195,6 +195,6 @@ fn equal_threads_are_charged_equally_whatever_their_number() {
     run.start(&[Some(0)]);
     run.interval(10 * MS, &work, &[Some(1_000_000)]);
     for thread in run.attribute().threads {
-        assert_eq!(thread.price.full, Microjoules(250_000));
+        assert_eq!(thread.energy.with_idle, Microjoules(250_000));
     }
 }

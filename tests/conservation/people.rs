@@ -69,7 +69,7 @@ fn the_leaf_owns_and_callers_contain() {
     let row = |name| {
         let of = profile.functions.iter();
         let row = of.clone().find(|row| row.key.function == name).unwrap();
-        (row.own.full.0, row.total.full.0, row.samples)
+        (row.own.with_idle.0, row.total.with_idle.0, row.samples)
     };
     assert_eq!(row("work"), (750_000, 750_000, 3));
     assert_eq!(row("main"), (250_000, 1_000_000, 1));
@@ -77,7 +77,7 @@ fn the_leaf_owns_and_callers_contain() {
     // Stacks that differ in addresses only are one row.
     assert_eq!(profile.stacks.len(), 3);
     assert_eq!(profile.modules.len(), 1);
-    assert_eq!(profile.modules[0].own.full, Microjoules(1_000_000));
+    assert_eq!(profile.modules[0].own.with_idle, Microjoules(1_000_000));
 }
 
 #[test]
@@ -171,8 +171,8 @@ fn what_an_interrupt_did_stands_above_what_it_interrupted() {
         .iter()
         .find(|row| row.key.function == "[irq]");
     let row = row.unwrap();
-    assert_eq!(row.own.full, Microjoules(0));
-    assert_eq!(row.total.full, Microjoules(500_000));
+    assert_eq!(row.own.with_idle, Microjoules(0));
+    assert_eq!(row.total.with_idle, Microjoules(500_000));
 }
 
 #[test]
@@ -180,7 +180,7 @@ fn a_thread_without_samples_shows_as_unsampled() {
     let profile = profile(&[], &[], &[]);
     assert_eq!(profile.functions.len(), 1);
     assert_eq!(profile.functions[0].key, key("[unsampled]", ""));
-    assert_eq!(profile.functions[0].own.full, Microjoules(1_000_000));
+    assert_eq!(profile.functions[0].own.with_idle, Microjoules(1_000_000));
     assert_eq!(profile.modules[0].module, "[unsampled]");
 }
 
@@ -214,7 +214,7 @@ fn execs_and_reused_pids_are_processes_of_their_own() {
                 row.key.pid,
                 row.key.start.0,
                 row.key.generation,
-                row.price.full.0,
+                row.energy.with_idle.0,
             )
         })
         .collect();

@@ -5,7 +5,7 @@ use eprof::error::ErrorKind;
 use eprof::measurement::{Counter, Domain, Provenance, Quantity, TaskId};
 use eprof::unit::{Microjoules, Nanos, Watts};
 
-use super::machine::{COUNTER, MS, ROOT, Run, codes, full, price, sample};
+use super::machine::{COUNTER, MS, ROOT, Run, codes, energy, full, sample};
 
 /// 1 J in 10 ms on two CPUs: the target 4 ms, others 3 ms, kernel threads
 /// 2 ms, eprof 1 ms, idle 10 ms.
@@ -44,9 +44,9 @@ fn the_baseline_is_shared_by_time_and_idle_cpus_keep_theirs() {
     // Dynamic by busy time (4 of 10), baseline by CPU time (4 of 20).
     assert_eq!(
         ledger.accounts[&Account::Target],
-        price(240_000 + 80_000, 240_000)
+        energy(240_000 + 80_000, 240_000)
     );
-    assert_eq!(ledger.accounts[&Account::Idle], price(200_000, 400_000));
+    assert_eq!(ledger.accounts[&Account::Idle], energy(200_000, 400_000));
     assert_eq!(ledger.baseline, Some(Microjoules(400_000)));
 }
 
@@ -91,7 +91,7 @@ fn cycles_that_were_not_recorded_cannot_be_demanded() {
     };
     let error = mixed().try_attribute(&settings).unwrap_err();
     assert_eq!(error.kind(), ErrorKind::Usage);
-    assert!(error.hint().is_some());
+    assert!(error.given_hint().is_some());
 }
 
 #[test]
@@ -130,7 +130,7 @@ fn a_model_knows_its_own_idle_power() {
     // 0.5 s above idle; and a quarter of the two CPUs' idle seconds.
     assert_eq!(
         ledger.accounts[&Account::Target],
-        price(2_500_000, 2_000_000)
+        energy(2_500_000, 2_000_000)
     );
     let profile = run.profile(0);
     assert_eq!(profile.summary.provenance, Provenance::Estimated);
@@ -175,7 +175,7 @@ fn threads_that_could_not_be_followed_are_still_the_target() {
     assert_eq!(full(&attributed, 0, Account::Target), 1000);
     let nameless = attributed.threads.last().unwrap();
     assert_eq!(nameless.task, UNNAMED);
-    assert_eq!(nameless.price.full, Microjoules(250));
+    assert_eq!(nameless.energy.with_idle, Microjoules(250));
     assert_eq!(nameless.on_cpu, Nanos(MS));
     assert!(codes(&attributed).contains(&"threads-unnamed"));
     assert_eq!(run.profile(0).threads[1].comm, "[unnamed]");
@@ -189,8 +189,8 @@ fn the_target_s_cpus_share_its_energy_by_time() {
     let work = [(ROOT, 0, MS), (ROOT, 1, 3 * MS)];
     run.interval(10 * MS, &work, &[Some(1000)]);
     let cpus = run.attribute().cpus;
-    assert_eq!(cpus[0].price, price(250, 250));
-    assert_eq!(cpus[1].price, price(750, 750));
+    assert_eq!(cpus[0].energy, energy(250, 250));
+    assert_eq!(cpus[1].energy, energy(750, 750));
 }
 
 #[test]
@@ -204,9 +204,9 @@ fn a_thread_on_two_sockets_pays_both_meters() {
     run.interval(10 * MS, &work, &[Some(1000), Some(4000)]);
     let attributed = run.attribute();
     assert_eq!(attributed.threads[0].task, TaskId(ROOT));
-    assert_eq!(attributed.threads[0].price.full, Microjoules(2000));
-    assert_eq!(attributed.threads[1].price.full, Microjoules(3000));
+    assert_eq!(attributed.threads[0].energy.with_idle, Microjoules(2000));
+    assert_eq!(attributed.threads[1].energy.with_idle, Microjoules(3000));
     // Both threads are one process.
     assert_eq!(attributed.processes.len(), 1);
-    assert_eq!(attributed.processes[0].price.full, Microjoules(5000));
+    assert_eq!(attributed.processes[0].energy.with_idle, Microjoules(5000));
 }

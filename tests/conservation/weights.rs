@@ -84,7 +84,7 @@ fn simulate(workers: &[Worker], intervals: u64, seed: u64) -> (Run, Vec<f64>) {
     let mut dice = Dice::new(seed);
     let cpus: Vec<u32> = (0..).take(workers.len()).collect();
     let mut run = Run::new(&[&cpus]);
-    run.meter(Domain::Package, COUNTER).latch = Nanos(0);
+    run.meter(Domain::Package, COUNTER).update_period = Nanos(0);
     run.idle(0, IDLE_W, 0.02);
     run.header.counters = Counter::ALL.to_vec();
     let mut tasks = vec![ROOT];
@@ -176,7 +176,7 @@ fn calibrated(run: &mut Run) {
 
 fn errors(attributed: &Attributed, truth: &[f64]) -> Vec<f64> {
     let rows = attributed.threads.iter().zip(truth);
-    rows.map(|(row, truth)| row.price.marginal.0 as f64 / truth - 1.0)
+    rows.map(|(row, truth)| row.energy.above_idle.0 as f64 / truth - 1.0)
         .collect()
 }
 
@@ -190,7 +190,7 @@ fn worst(attributed: &Attributed, truth: &[f64]) -> f64 {
 fn held(attributed: &Attributed, truth: &[f64]) -> (usize, usize) {
     let rows = attributed.threads.iter().zip(truth);
     let held = rows.filter(|(row, truth)| {
-        let error = row.price.marginal.0 as f64 - *truth;
+        let error = row.energy.above_idle.0 as f64 - *truth;
         error.abs() <= row.width.total().0 as f64
     });
     (held.count(), truth.len())
@@ -235,7 +235,7 @@ fn twins_are_charged_alike() {
     let workers = [Worker(MID, 1, 0), Worker(MID, 1, 0), Worker(MEM, 20, 20)];
     let (run, truth) = simulate(&workers, 400, 3);
     let attributed = run.attribute();
-    let marginal = |at: usize| attributed.threads[at].price.marginal.0 as f64;
+    let marginal = |at: usize| attributed.threads[at].energy.above_idle.0 as f64;
     let apart = (marginal(0) - marginal(1)).abs() / marginal(0);
     assert!(apart < 0.005, "{apart}");
     assert!(
@@ -286,7 +286,7 @@ fn bars_hold_the_truth() {
             in_bars += held;
             all += rows;
             for (row, truth) in attributed.threads.iter().zip(&truth) {
-                error += (row.price.marginal.0 as f64 - truth).abs() / truth;
+                error += (row.energy.above_idle.0 as f64 - truth).abs() / truth;
                 width += row.width.total().0 as f64 / truth;
             }
             by_time += errors(&shared_by_time(&run), &truth)
@@ -327,7 +327,7 @@ fn demanded_weights_are_used_as_they_are() {
     let time = by(Weights::Time);
     assert_eq!(time.weighings[0].rule, Rule::Time);
     let ratio = |of: &Attributed| {
-        let marginal = |at: usize| of.threads[at].price.marginal.0 as f64;
+        let marginal = |at: usize| of.threads[at].energy.above_idle.0 as f64;
         marginal(0) / marginal(1)
     };
     // Busy at the same time, they share by time, whatever they do.
@@ -344,7 +344,7 @@ fn misplaced(phase: f64, counted: bool) -> f64 {
     let kinds = [HOT, MEM, LOW, MID];
     let mut dice = Dice::new(9);
     let mut run = Run::new(&[&[0]]);
-    run.meter(Domain::Package, COUNTER).latch = Nanos(0);
+    run.meter(Domain::Package, COUNTER).update_period = Nanos(0);
     run.idle(0, IDLE_W, 0.02);
     if counted {
         run.header.counters = Counter::ALL.to_vec();
@@ -399,7 +399,7 @@ fn misplaced(phase: f64, counted: bool) -> f64 {
                 .functions
                 .iter()
                 .find(|row| row.key.function == name);
-            (row.unwrap().own.marginal.0 as f64 - truth[kind]).abs()
+            (row.unwrap().own.above_idle.0 as f64 - truth[kind]).abs()
         })
         .sum();
     wrong / 2.0 / all

@@ -213,7 +213,7 @@ pub fn measure_by(
     // Compiled before anything is followed.
     let program = workload();
     let mut probe =
-        Probe::load(settings).unwrap_or_else(|error| panic!("{error} ({:?})", error.hint()));
+        Probe::load(settings).unwrap_or_else(|error| panic!("{error} ({:?})", error.given_hint()));
     let mut child = probe
         .adopting(|| {
             Command::new(program)
@@ -294,7 +294,7 @@ pub fn measure_by(
 fn close(probe: &mut Probe, measured: &mut Measured) {
     let interval = probe.close_interval().unwrap();
     probe.drain(&mut |event| match event {
-        KernelEvent::Born(task) => {
+        KernelEvent::Created(task) => {
             assert_eq!(task.id.0 as usize, measured.tasks.len(), "ids are dense");
             measured.tasks.push(task);
         }

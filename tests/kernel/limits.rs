@@ -97,7 +97,7 @@ fn without_permission_the_remedy_is_named() {
     .unwrap();
     assert_eq!(error.kind(), ErrorKind::Permission, "{error}");
     assert!(
-        error.hint().unwrap().contains("cap_bpf,cap_perfmon"),
+        error.given_hint().unwrap().contains("cap_bpf,cap_perfmon"),
         "{error}"
     );
 }

@@ -38,7 +38,7 @@ fn found(measured: &Measured, frequency_hz: u32, unwinding: Unwinding) {
     for sample in &measured.samples {
         let task = &measured.tasks[sample.task.unwrap().0 as usize];
         assert_eq!(task.pid, measured.pid);
-        assert!(task.born <= sample.at);
+        assert!(task.began <= sample.at);
         assert_ne!(sample.user_end, StackEnd::Failed);
         // Nobody gave the kernel any tables.
         let copied = unwinding != Unwinding::Pointers && sample.user_end != StackEnd::Absent;

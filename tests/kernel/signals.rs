@@ -150,25 +150,25 @@ fn crowded_by_law(measured: &Measured, cpus: [u32; 2]) -> (Nanos, Nanos) {
     let length = end.since(begin).0;
     eprintln!(
         "crowded {} and {} of {} and {} in {length} ns",
-        one.crowded.0, other.crowded.0, one.on_cpu.0, other.on_cpu.0
+        one.smt_shared.0, other.smt_shared.0, one.on_cpu.0, other.on_cpu.0
     );
     // A slice that straddles a border is cut by time alone: how crowded its
     // halves were is not known. Most runs agree to the nanosecond, but where a
     // hypervisor takes a CPU away, up to 25 ms were seen on one side only.
     let slack = 1_000_000 + length / 10;
-    assert!(one.crowded.0.abs_diff(other.crowded.0) <= slack);
+    assert!(one.smt_shared.0.abs_diff(other.smt_shared.0) <= slack);
     for (crowded, busy) in [(one, other), (other, one)] {
-        assert!(crowded.crowded <= crowded.on_cpu);
-        assert!(crowded.crowded.0 <= busy.on_cpu.0 + slack);
+        assert!(crowded.smt_shared <= crowded.on_cpu);
+        assert!(crowded.smt_shared.0 <= busy.on_cpu.0 + slack);
     }
     let least = (one.on_cpu.0 + other.on_cpu.0).saturating_sub(length);
-    assert!(one.crowded.0 + slack >= least);
+    assert!(one.smt_shared.0 + slack >= least);
     for interval in &measured.intervals {
         for cpu in &interval.cpus {
-            assert!(cpu.target.crowded <= cpu.target.on_cpu);
+            assert!(cpu.target.smt_shared <= cpu.target.on_cpu);
         }
     }
-    (one.crowded, other.crowded)
+    (one.smt_shared, other.smt_shared)
 }
 
 #[test]
@@ -185,7 +185,7 @@ fn crowding_is_the_time_in_which_both_siblings_are_busy() {
         crowded_by_law(&measured, [a, b]);
         // Both run all the time, until one of them is done.
         let target = measured.signals();
-        let part = target.crowded.0 as f64 / target.on_cpu.0 as f64;
+        let part = target.smt_shared.0 as f64 / target.on_cpu.0 as f64;
         assert!(part > 0.8, "{part} of the target's time is crowded");
 
         let measured = measure(&settings, &["alone", &second, "300"], EVERY, None);
@@ -193,7 +193,7 @@ fn crowding_is_the_time_in_which_both_siblings_are_busy() {
         crowded_by_law(&measured, [a, b]);
         // The workload's crowded time is time in which the other was busy.
         let busy = whole(&measured, a).on_cpu;
-        assert!(measured.signals().crowded <= busy + Nanos(35_000_000));
+        assert!(measured.signals().smt_shared <= busy + Nanos(35_000_000));
 
         let measured = measure(&settings, &["nap", "1000"], EVERY, None);
         conserved(&measured);
@@ -210,7 +210,7 @@ fn without_siblings_nothing_is_crowded() {
         .iter()
         .flat_map(|interval| &interval.cpus)
     {
-        assert_eq!(cpu.all().crowded, Nanos::ZERO);
+        assert_eq!(cpu.all().smt_shared, Nanos::ZERO);
     }
 }
 

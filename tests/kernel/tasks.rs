@@ -102,7 +102,7 @@ fn each_exec_begins_a_new_incarnation_of_the_same_thread() {
                 .find(|(task, _)| *task == pair[0].id)
                 .unwrap()
                 .1;
-            assert!(pair[0].born <= ended && ended <= pair[1].born);
+            assert!(pair[0].began <= ended && ended <= pair[1].began);
         }
         // Each computes for 20 ms, besides starting.
         for life in &lives[1..] {

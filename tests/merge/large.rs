@@ -5,9 +5,9 @@ use std::io::BufWriter;
 use std::path::Path;
 
 use eprof::measurement::{
-    Baseline, CpuAccount, Domain, Frame, FrameId, Meter, MeterId, Object, ObjectId, Provenance,
-    Quantity, Reading, Scope, Signals, SourceKind, StackId, StackNode, Symbol, Task, TaskId,
-    ThreadAccount, Zone, ZoneId,
+    Baseline, CpuAccount, CpuGroup, CpuGroupId, Domain, Frame, FrameId, Meter, MeterId, Object,
+    ObjectId, Provenance, Quantity, Reading, Scope, Signals, SourceKind, StackId, StackNode,
+    Symbol, Task, TaskId, ThreadAccount,
 };
 use eprof::recording::{End, Header, IntervalRecord, Record, SampleCount, Writer};
 use eprof::unit::{Nanos, Timestamp, Watts};
@@ -27,7 +27,7 @@ pub(crate) fn write(path: &Path, intervals: u64, stacks: u32) {
         tid: 10,
         pid: 10,
         start: Timestamp(0),
-        born: Timestamp(0),
+        began: Timestamp(0),
         generation: 1,
         parent: None,
         comm: "large".into(),
@@ -72,13 +72,13 @@ pub(crate) fn write(path: &Path, intervals: u64, stacks: u32) {
         });
         record.threads.push(ThreadAccount {
             task: TaskId(0),
-            zone: ZoneId(0),
+            group: CpuGroupId(0),
             signals: busy,
         });
         record.samples = (0..stacks)
             .map(|stack| SampleCount {
                 task: TaskId(0),
-                zone: ZoneId(0),
+                group: CpuGroupId(0),
                 stack: StackId(DEPTH + stack),
                 count: 1,
                 spent: Nanos(INTERVAL / u64::from(stacks)),
@@ -104,7 +104,7 @@ fn interval(begin: u64, end: u64) -> IntervalRecord {
             raw: end / 100,
             begin: Timestamp(end),
             end: Timestamp(end),
-            edge: None,
+            updated: None,
         }],
         ..IntervalRecord::default()
     }
@@ -130,11 +130,11 @@ fn header() -> Header {
             },
             provenance: Provenance::Measured,
             nested: false,
-            latch: Nanos(1_000_000),
+            update_period: Nanos(1_000_000),
             plausible: Watts(1000.0),
         }],
-        zones: vec![Zone {
-            id: ZoneId(0),
+        cpu_groups: vec![CpuGroup {
+            id: CpuGroupId(0),
             cpus: vec![0],
             core: String::new(),
         }],

@@ -1,6 +1,6 @@
 //! For any run, all outputs agree to the microjoule, fit and are harmless.
 
-use eprof::output::{Format, Look};
+use eprof::output::{Format, Style};
 use proptest::prelude::*;
 
 use crate::cases::{KINDS, assert_fits, assert_harmless, target};
@@ -86,7 +86,7 @@ proptest! {
             let processes: u64 = boxes.iter().filter(|drawn| drawn.y + 16 == bottom).map(|drawn| drawn.uj).sum();
             prop_assert!(processes <= target && processes >= target - target / 285);
         }
-        let look = Look { width, ..WIDE_80 };
+        let look = Style { width, ..WIDE_80 };
         for by in KINDS.into_iter().map(Some).chain([None]) {
             let table = text(&profile, &view(by, limit), Format::Table, look);
             assert_fits(&table, width);

@@ -1,6 +1,6 @@
 //! The profiles under test, and what must hold for all text.
 
-use eprof::attribute::{Account, Price};
+use eprof::attribute::{Account, Energy};
 use eprof::caveat::Caveat;
 use eprof::output::By;
 use eprof::profile::Profile;
@@ -46,21 +46,21 @@ pub(crate) fn unmeasured() -> Profile {
         meter
             .accounts
             .values_mut()
-            .for_each(|price| *price = Default::default());
+            .for_each(|energy| *energy = Default::default());
     }
-    let nothing = Price::default();
+    let nothing = Energy::default();
     profile
         .threads
         .iter_mut()
-        .for_each(|row| row.price = nothing);
+        .for_each(|row| row.energy = nothing);
     profile
         .processes
         .iter_mut()
-        .for_each(|row| row.price = nothing);
+        .for_each(|row| row.energy = nothing);
     profile
         .stacks
         .iter_mut()
-        .for_each(|row| row.price = nothing);
+        .for_each(|row| row.energy = nothing);
     for row in &mut profile.functions {
         (row.own, row.total) = (nothing, nothing);
     }
@@ -100,7 +100,7 @@ pub(crate) fn hostile() -> Synthetic {
 }
 
 pub(crate) fn target(profile: &Profile) -> u64 {
-    profile.ledger.account(Account::Target).full.0
+    profile.ledger.account(Account::Target).with_idle.0
 }
 
 /// No control character but the line feed, no directional override.

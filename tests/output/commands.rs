@@ -3,7 +3,7 @@
 use std::collections::BTreeMap;
 
 use eprof::error::ErrorKind;
-use eprof::output::{By, Format, Look, View, report};
+use eprof::output::{By, Format, Style, View, report};
 use eprof::profile::{ProcessRow, Profile};
 use eprof::unit::Microjoules;
 use proptest::prelude::*;
@@ -117,7 +117,7 @@ fn hostile_names_stay_apart_and_harmless() {
     let counts = twins.commands();
     let counts: Vec<_> = counts
         .iter()
-        .map(|row| (row.comm.as_str(), row.processes, row.price.full.0))
+        .map(|row| (row.comm.as_str(), row.processes, row.energy.with_idle.0))
         .collect();
     assert_eq!(counts, [("\x1b", 2, 2_500), ("\\x1b", 1, 1_000)]);
 }
@@ -127,9 +127,9 @@ fn json_says_that_it_has_no_commands() {
     let profile = Synthetic::typical().build();
     let view: View = view(Some(By::Command), Some(3));
     let mut out = Vec::new();
-    let error = report(&profile, &view, Format::Json, Look::PLAIN, &mut out).unwrap_err();
+    let error = report(&profile, &view, Format::Json, Style::PLAIN, &mut out).unwrap_err();
     assert_eq!(error.kind(), ErrorKind::Usage);
-    assert!(error.hint().is_some_and(|hint| hint.contains("comm")));
+    assert!(error.given_hint().is_some_and(|hint| hint.contains("comm")));
     assert!(out.is_empty());
 }
 
@@ -155,8 +155,8 @@ fn processes() -> impl Strategy<Value = Profile> {
 
 /// Energy, energy above idle, half width, CPU time, samples.
 fn figures(row: &ProcessRow) -> [u64; 5] {
-    let price = row.price;
-    let (full, marginal) = (price.full.0, price.marginal.0);
+    let energy = row.energy;
+    let (full, marginal) = (energy.with_idle.0, energy.above_idle.0);
     [full, marginal, row.ci90.0, row.cpu.0, row.samples]
 }
 
@@ -179,12 +179,12 @@ proptest! {
         let commands = profile.commands();
         prop_assert_eq!(commands.len(), known.len());
         for row in &commands {
-            let (full, marginal) = (row.price.full.0, row.price.marginal.0);
+            let (full, marginal) = (row.energy.with_idle.0, row.energy.above_idle.0);
             let sums = [full, marginal, row.ci90.0, row.cpu.0, row.samples];
             prop_assert_eq!(known.get(row.comm.as_str()), Some(&(row.processes, sums)));
         }
         let order = |row: &eprof::profile::CommandRow| {
-            (std::cmp::Reverse(row.price.full), row.comm.clone())
+            (std::cmp::Reverse(row.energy.with_idle), row.comm.clone())
         };
         prop_assert!(commands.is_sorted_by_key(order));
         prop_assert_eq!(csv_sum(&profile, &view(Some(By::Command), None)), target(&profile));

@@ -2,7 +2,7 @@
 
 use eprof::attribute::Account;
 use eprof::error::ErrorKind;
-use eprof::output::{By, Format, Look, Sort, View, folded, json, report};
+use eprof::output::{By, Format, Sort, Style, View, folded, json, report};
 use serde_json::Value;
 
 use crate::cases::{estimated, hostile, target, unmeasured};
@@ -13,14 +13,14 @@ use crate::{golden, schema};
 #[test]
 fn files_are_as_they_were() {
     let typical = Synthetic::typical().build();
-    let json = |profile| text(profile, &view(None, None), Format::Json, Look::PLAIN);
+    let json = |profile| text(profile, &view(None, None), Format::Json, Style::PLAIN);
     golden::check("report.json", json(&typical).as_bytes());
     golden::check("report-unknown.json", json(&unmeasured()).as_bytes());
     let csv = text(
         &typical,
         &view(Some(By::Function), None),
         Format::Csv,
-        Look::PLAIN,
+        Style::PLAIN,
     );
     golden::check("functions.csv", csv.as_bytes());
     let mut lines = Vec::new();
@@ -50,7 +50,7 @@ fn what_is_not_measured_is_null_and_never_zero() {
     run.others.retain(|(account, _)| *account != Account::Idle);
     let mut profile = run.build();
     for meter in &mut profile.ledger.meters {
-        meter.total = meter.accounts.values().map(|price| price.full).sum();
+        meter.total = meter.accounts.values().map(|energy| energy.with_idle).sum();
     }
     let report = json_of(&profile, &view(None, None));
     assert!(report["target"]["uj"].is_u64());
@@ -156,9 +156,9 @@ fn rows_are_in_the_order_asked_for() {
         sort: Some(Sort::Samples),
         limit: None,
     };
-    let error = report(&profile, &nonsense, Format::Csv, Look::PLAIN, Vec::new()).unwrap_err();
+    let error = report(&profile, &nonsense, Format::Csv, Style::PLAIN, Vec::new()).unwrap_err();
     assert_eq!(error.kind(), ErrorKind::Usage);
-    assert!(error.hint().is_some_and(|hint| hint.contains("cpu")));
+    assert!(error.given_hint().is_some_and(|hint| hint.contains("cpu")));
 }
 
 /// Fails with `kind` after some bytes.
@@ -181,8 +181,8 @@ fn a_reader_that_has_gone_is_no_error_and_a_full_disk_is() {
     let profile = Synthetic::typical().build();
     for format in [Format::Table, Format::Json, Format::Csv] {
         let gone = Fails(100, std::io::ErrorKind::BrokenPipe);
-        report(&profile, &View::default(), format, Look::PLAIN, gone).unwrap();
+        report(&profile, &View::default(), format, Style::PLAIN, gone).unwrap();
         let full = Fails(100, std::io::ErrorKind::StorageFull);
-        assert!(report(&profile, &View::default(), format, Look::PLAIN, full).is_err());
+        assert!(report(&profile, &View::default(), format, Style::PLAIN, full).is_err());
     }
 }

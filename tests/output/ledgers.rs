@@ -2,9 +2,9 @@
 
 use std::collections::BTreeMap;
 
-use eprof::attribute::{Account, HalfWidth, Ledger, MeterLedger, Price};
+use eprof::attribute::{Account, Energy, HalfWidth, Ledger, MeterLedger};
 use eprof::measurement::{
-    Baseline, Domain, Meter, MeterId, Quantity, Scope, SourceKind, Zone, ZoneId,
+    Baseline, CpuGroup, CpuGroupId, Domain, Meter, MeterId, Quantity, Scope, SourceKind,
 };
 use eprof::recording::{Command, Header};
 use eprof::unit::{Microjoules, Nanos, Timestamp, Watts};
@@ -30,7 +30,7 @@ impl Synthetic {
             },
             provenance: self.provenance(),
             nested,
-            latch: Nanos(1_000_000),
+            update_period: Nanos(1_000_000),
             plausible: Watts(500.0),
         };
         let (package, dram, core) = if self.estimated {
@@ -62,8 +62,8 @@ impl Synthetic {
                 meter(1, Domain::Dram, dram, false),
                 meter(2, Domain::Core, core, true),
             ],
-            zones: vec![Zone {
-                id: ZoneId(0),
+            cpu_groups: vec![CpuGroup {
+                id: CpuGroupId(0),
                 cpus: vec![0, 1],
                 core: String::new(),
             }],
@@ -85,41 +85,41 @@ impl Synthetic {
         let target: u64 = self.threads.iter().map(Thread::uj).sum();
         let dram_of_threads: u64 = self.threads.iter().map(|t| t.uj() / 5).sum();
         let meter = |id, domain, name: &str, nested, target: u64, others: &[(Account, u64)]| {
-            let mut accounts: BTreeMap<Account, Price> = Account::ALL
+            let mut accounts: BTreeMap<Account, Energy> = Account::ALL
                 .into_iter()
-                .map(|account| (account, Price::default()))
+                .map(|account| (account, Energy::default()))
                 .collect();
-            let mut above = Price {
-                full: Microjoules(target),
-                marginal: Microjoules(target),
+            let mut above = Energy {
+                with_idle: Microjoules(target),
+                above_idle: Microjoules(target),
             };
             if domain == Domain::Package {
                 // All of what is not above idle is the package's.
                 for thread in &self.threads {
-                    let price = self.of_thread(thread);
-                    above.marginal.0 -= price.full.0 - price.marginal.0;
+                    let energy = self.of_thread(thread);
+                    above.above_idle.0 -= energy.with_idle.0 - energy.above_idle.0;
                 }
             }
-            let mut shifted = above.full.0 - above.marginal.0;
+            let mut shifted = above.with_idle.0 - above.above_idle.0;
             accounts.insert(Account::Target, above);
             for (account, uj) in others {
-                let mut price = self.price(*uj);
+                let mut energy = self.energy(*uj);
                 if *account == Account::Idle {
-                    price.marginal = price.full;
+                    energy.above_idle = energy.with_idle;
                 } else {
-                    shifted += price.full.0 - price.marginal.0;
+                    shifted += energy.with_idle.0 - energy.above_idle.0;
                 }
-                accounts.insert(*account, price);
+                accounts.insert(*account, energy);
             }
             if let Some(idle) = accounts.get_mut(&Account::Idle) {
-                idle.marginal += Microjoules(shifted);
+                idle.above_idle += Microjoules(shifted);
             }
             let widths = accounts
                 .iter()
-                .map(|(account, price)| {
+                .map(|(account, energy)| {
                     let width = HalfWidth {
                         weights: 0.0,
-                        timing: price.full.0 as f64 * 0.004,
+                        timing: energy.with_idle.0 as f64 * 0.004,
                         sampling: 0.0,
                         baseline: if self.baseline { 20_000.0 } else { 0.0 },
                     };

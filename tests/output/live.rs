@@ -1,7 +1,7 @@
 //! The live line.
 
-use eprof::output::{Look, Progress};
-use eprof::timeline::Moment;
+use eprof::output::{Progress, Style};
+use eprof::timeline::LiveStatus;
 use eprof::unit::{Microjoules, Nanos, Timestamp, Watts};
 use unicode_width::UnicodeWidthStr;
 
@@ -9,13 +9,13 @@ use crate::parse::WIDE_80;
 
 #[test]
 fn the_live_line_is_rare_fits_and_leaves_nothing_behind() {
-    let beat = |ms: u64| Moment {
+    let beat = |ms: u64| LiveStatus {
         elapsed: Nanos(ms * 1_000_000),
         power: Some(Watts(8.42)),
         energy: Some(Microjoules(103_400_000)),
         threads: 4,
         samples: 12_345,
-        ..Moment::default()
+        ..LiveStatus::default()
     };
     let mut out = Vec::new();
     let mut progress = Progress::new(Some(&mut out), WIDE_80);
@@ -36,7 +36,7 @@ fn the_live_line_is_rare_fits_and_leaves_nothing_behind() {
     assert!(written.ends_with("\r\x1b[K"), "erased");
 
     let mut narrow = Vec::new();
-    let look = Look {
+    let look = Style {
         width: 20,
         ..WIDE_80
     };
@@ -52,7 +52,7 @@ fn the_live_line_is_rare_fits_and_leaves_nothing_behind() {
     let mut silent = Progress::<Vec<u8>>::new(None, WIDE_80);
     silent.show(Timestamp(0), &beat(5000));
     silent.clear();
-    let unknown = Moment {
+    let unknown = LiveStatus {
         power: None,
         energy: None,
         ..beat(61_000)

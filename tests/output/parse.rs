@@ -1,11 +1,11 @@
 //! Outputs read back with other people's parsers.
 
 use eprof::output::flamegraph::flame;
-use eprof::output::{By, Format, Look, Sort, View, folded, report};
+use eprof::output::{By, Format, Sort, Style, View, folded, report};
 use eprof::profile::Profile;
 use serde_json::Value;
 
-pub(crate) const WIDE_80: Look = Look {
+pub(crate) const WIDE_80: Style = Style {
     width: 80,
     colour: false,
     rules: true,
@@ -19,14 +19,14 @@ pub(crate) fn view(by: Option<By>, limit: Option<usize>) -> View {
     }
 }
 
-pub(crate) fn text(profile: &Profile, view: &View, format: Format, look: Look) -> String {
+pub(crate) fn text(profile: &Profile, view: &View, format: Format, look: Style) -> String {
     let mut bytes = Vec::new();
     report(profile, view, format, look, &mut bytes).unwrap();
     String::from_utf8(bytes).unwrap()
 }
 
 pub(crate) fn json(profile: &Profile, view: &View) -> Value {
-    serde_json::from_str(&text(profile, view, Format::Json, Look::PLAIN)).unwrap()
+    serde_json::from_str(&text(profile, view, Format::Json, Style::PLAIN)).unwrap()
 }
 
 /// The sum of `key` over the rows of `list`, with what a limit left out.
@@ -39,7 +39,7 @@ pub(crate) fn json_sum(report: &Value, list: &str, key: &str) -> u64 {
 
 /// Head and rows.
 pub(crate) fn csv(profile: &Profile, view: &View) -> (Vec<String>, Vec<Vec<String>>) {
-    let text = text(profile, view, Format::Csv, Look::PLAIN);
+    let text = text(profile, view, Format::Csv, Style::PLAIN);
     let mut reader = csv::ReaderBuilder::new()
         .terminator(csv::Terminator::CRLF)
         .from_reader(text.as_bytes());

@@ -4,7 +4,7 @@
 use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Arc;
 
-use eprof::attribute::{Account, HalfWidth, Price, Rule, Weighing};
+use eprof::attribute::{Account, Energy, HalfWidth, Rule, Weighing};
 use eprof::caveat::Caveat;
 use eprof::measurement::{Loss, MeterId, Provenance};
 use eprof::profile::{
@@ -136,18 +136,18 @@ impl Synthetic {
     }
 
     /// Seven eighths are above idle, where idle power is known.
-    pub(crate) fn price(&self, uj: u64) -> Price {
-        Price {
-            full: Microjoules(uj),
-            marginal: Microjoules(if self.baseline { uj - uj / 8 } else { uj }),
+    pub(crate) fn energy(&self, uj: u64) -> Energy {
+        Energy {
+            with_idle: Microjoules(uj),
+            above_idle: Microjoules(if self.baseline { uj - uj / 8 } else { uj }),
         }
     }
 
-    /// A thread's price is the sum of its stacks'.
-    pub(crate) fn of_thread(&self, thread: &Thread) -> Price {
-        let mut sum = Price::default();
+    /// A thread's energy is the sum of its stacks'.
+    pub(crate) fn of_thread(&self, thread: &Thread) -> Energy {
+        let mut sum = Energy::default();
         for (_, uj, _) in &thread.stacks {
-            sum += self.price(*uj);
+            sum += self.energy(*uj);
         }
         sum
     }
@@ -172,7 +172,7 @@ impl Synthetic {
                     tid: thread.tid,
                     start: Timestamp(1_000_000_000 + u64::from(thread.tid)),
                     comm: thread.comm.clone(),
-                    price: self.of_thread(thread),
+                    energy: self.of_thread(thread),
                     ci90: ci(uj),
                     width: HalfWidth {
                         timing: uj as f64 * 0.0123,
@@ -182,28 +182,28 @@ impl Synthetic {
                     cpu: Nanos(thread.cpu_ns),
                     samples: thread.stacks.iter().map(|(_, _, n)| n).sum(),
                     meters: vec![
-                        (MeterId(0), self.price(uj - uj / 5)),
-                        (MeterId(1), self.price(uj / 5)),
-                        (MeterId(2), self.price(uj / 2)),
+                        (MeterId(0), self.energy(uj - uj / 5)),
+                        (MeterId(1), self.energy(uj / 5)),
+                        (MeterId(2), self.energy(uj / 2)),
                     ],
                 };
                 (row, thread)
             })
             .collect();
-        threads.sort_by_key(|(row, _)| (std::cmp::Reverse(row.price.full), row.tid));
+        threads.sort_by_key(|(row, _)| (std::cmp::Reverse(row.energy.with_idle), row.tid));
 
         let mut processes: BTreeMap<ProcessKey, ProcessRow> = BTreeMap::new();
-        let mut functions: BTreeMap<FunctionKey, (Price, Price, u64)> = BTreeMap::new();
-        let mut modules: BTreeMap<String, (Price, u64)> = BTreeMap::new();
+        let mut functions: BTreeMap<FunctionKey, (Energy, Energy, u64)> = BTreeMap::new();
+        let mut modules: BTreeMap<String, (Energy, u64)> = BTreeMap::new();
         let mut stacks = Vec::new();
-        let mut cpu = (Price::default(), Nanos::ZERO);
+        let mut cpu = (Energy::default(), Nanos::ZERO);
         for (index, (row, thread)) in threads.iter().enumerate() {
             let process = processes.entry(row.process).or_insert_with(|| ProcessRow {
                 key: row.process,
                 parent: None,
                 comm: thread.comm.clone(),
                 threads: 0,
-                price: Price::default(),
+                energy: Energy::default(),
                 ci90: Microjoules::ZERO,
                 cpu: Nanos::ZERO,
                 samples: 0,
@@ -212,11 +212,11 @@ impl Synthetic {
                 process.comm = thread.comm.clone();
             }
             process.threads += 1;
-            process.price += row.price;
+            process.energy += row.energy;
             process.ci90 += row.ci90;
             process.cpu += row.cpu;
             process.samples += row.samples;
-            cpu.0 += row.price;
+            cpu.0 += row.energy;
             cpu.1 += row.cpu;
             for (frames, uj, samples) in &thread.stacks {
                 let frames: Vec<SymbolFrame> = frames
@@ -232,51 +232,51 @@ impl Synthetic {
                         }
                     })
                     .collect();
-                let price = self.price(*uj);
+                let energy = self.energy(*uj);
                 let leaf = frames.last().map(|frame| (*frame.key).clone());
                 if let Some(leaf) = leaf {
                     let module = modules.entry(leaf.module.clone()).or_default();
-                    module.0 += price;
+                    module.0 += energy;
                     module.1 += samples;
                     let own = functions.entry(leaf).or_default();
-                    own.0 += price;
+                    own.0 += energy;
                     own.2 += samples;
                 }
                 let distinct: BTreeSet<&FunctionKey> = frames.iter().map(|f| &*f.key).collect();
                 for function in distinct {
-                    functions.entry(function.clone()).or_default().1 += price;
+                    functions.entry(function.clone()).or_default().1 += energy;
                 }
                 stacks.push(StackRow {
                     thread: index,
                     frames: frames.into(),
-                    price,
+                    energy,
                     samples: *samples,
                 });
             }
         }
         let mut processes: Vec<ProcessRow> = processes.into_values().collect();
-        processes.sort_by_key(|row| (std::cmp::Reverse(row.price.full), row.key));
+        processes.sort_by_key(|row| (std::cmp::Reverse(row.energy.with_idle), row.key));
         let mut functions: Vec<FunctionRow> = functions
             .into_iter()
             .map(|(key, (own, total, samples))| FunctionRow {
                 key,
                 own,
                 total,
-                ci90: ci(own.full.0 * 3),
+                ci90: ci(own.with_idle.0 * 3),
                 samples,
             })
             .collect();
-        functions.sort_by_key(|row| std::cmp::Reverse(row.own.full));
+        functions.sort_by_key(|row| std::cmp::Reverse(row.own.with_idle));
         let mut modules: Vec<ModuleRow> = modules
             .into_iter()
             .map(|(module, (own, samples))| ModuleRow {
                 module,
                 own,
-                ci90: ci(own.full.0),
+                ci90: ci(own.with_idle.0),
                 samples,
             })
             .collect();
-        modules.sort_by_key(|row| std::cmp::Reverse(row.own.full));
+        modules.sort_by_key(|row| std::cmp::Reverse(row.own.with_idle));
         Profile {
             members: Vec::new(),
             summary: Summary {
@@ -317,7 +317,7 @@ impl Synthetic {
             modules,
             cpus: vec![CpuRow {
                 cpu: 0,
-                price: cpu.0,
+                energy: cpu.0,
                 on_cpu: cpu.1,
             }],
             stacks,

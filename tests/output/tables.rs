@@ -1,6 +1,6 @@
 //! Tables for people.
 
-use eprof::output::{Format, Look, View};
+use eprof::output::{Format, Style, View};
 use eprof::profile::Profile;
 
 use crate::cases::{KINDS, assert_fits, assert_harmless, estimated, hostile, unmeasured};
@@ -16,7 +16,7 @@ fn tables_are_as_they_were() {
     golden::check("summary-80.txt", of(&typical, &summary, WIDE_80).as_bytes());
     golden::check(
         "summary-plain.txt",
-        of(&typical, &summary, Look::PLAIN).as_bytes(),
+        of(&typical, &summary, Style::PLAIN).as_bytes(),
     );
     let estimated = estimated().build();
     golden::check(
@@ -61,7 +61,7 @@ fn everything_fits_80_columns_and_is_harmless() {
 #[test]
 fn escapes_appear_only_where_colours_are_wanted() {
     let profile = Synthetic::typical().build();
-    let bright = Look {
+    let bright = Style {
         colour: true,
         ..WIDE_80
     };

@@ -91,13 +91,16 @@ fn weights_and_tracks_are_the_ledger() {
         let threads = list(&file, "threads");
         assert_eq!(threads.len(), of.profile.threads.len());
         let weights: u64 = threads.iter().map(|of| check_thread(of, categories)).sum();
-        assert_eq!(weights, of.profile.ledger.account(Account::Target).full.0);
+        assert_eq!(
+            weights,
+            of.profile.ledger.account(Account::Target).with_idle.0
+        );
         // Thread by thread, too.
         for row in &of.profile.threads {
             let tid = row.tid.to_string();
             let same = |of: &&Value| of["tid"].as_str() == Some(&tid);
             let thread = threads.iter().find(same).unwrap();
-            assert_eq!(check_thread(thread, categories), row.price.full.0);
+            assert_eq!(check_thread(thread, categories), row.energy.with_idle.0);
             let deltas = list(&thread["samples"], "timeDeltas").iter();
             let last: f64 = deltas.map(|of| of.as_f64().unwrap()).sum();
             assert!(last <= of.profile.summary.duration.seconds() * 1e3 + 100.0);
@@ -140,7 +143,10 @@ fn unknown_energy_ends_a_track() {
     let weights: u64 = weights
         .map(|of| check_thread(of, list(&file["meta"], "categories")))
         .sum();
-    assert_eq!(weights, of.profile.ledger.account(Account::Target).full.0);
+    assert_eq!(
+        weights,
+        of.profile.ledger.account(Account::Target).with_idle.0
+    );
 
     // Without any energy, the samples still count.
     let of = analysed(&silent(recording("phases-20ms")), None);

@@ -2,10 +2,14 @@
 
 use std::path::{Path, PathBuf};
 
-use eprof::attribute::{Attributed, Settings, StackCharge, Stretch, Watch, attribute_watched};
+use eprof::attribute::{
+    Attributed, ChargedSpan, Observer, Settings, StackCharge, attribute_watched,
+};
 use eprof::measurement::MeterId;
 use eprof::output::plot::MOST_CONSUMERS;
-use eprof::profile::{Course, CourseWatch, Detail, Group, Moments, MomentsWatch, Profile};
+use eprof::profile::{
+    Detail, Group, PowerSeries, PowerSeriesObserver, Profile, TimedSamples, TimedSamplesObserver,
+};
 use eprof::recording::{IntervalRecord, Recording, RecordingFile, Samples};
 use eprof::unit::{Nanos, Timestamp};
 
@@ -40,22 +44,22 @@ pub(crate) fn recording(name: &str) -> Recording {
 pub(crate) struct Analysed {
     pub(crate) attributed: Attributed,
     pub(crate) profile: Profile,
-    pub(crate) course: Course,
-    pub(crate) moments: Moments,
+    pub(crate) course: PowerSeries,
+    pub(crate) moments: TimedSamples,
 }
 
 /// Two that are told the same.
-struct Both(CourseWatch, MomentsWatch);
+struct Both(PowerSeriesObserver, TimedSamplesObserver);
 
-impl Watch for Both {
+impl Observer for Both {
     fn record(&mut self, record: &IntervalRecord) {
         self.0.record(record);
         self.1.record(record);
     }
 
-    fn stretch(&mut self, stretch: &Stretch<'_>) {
-        self.0.stretch(stretch);
-        self.1.stretch(stretch);
+    fn span(&mut self, stretch: &ChargedSpan<'_>) {
+        self.0.span(stretch);
+        self.1.span(stretch);
     }
 
     fn stack(&mut self, during: (Timestamp, Timestamp), charge: &StackCharge) {
@@ -69,7 +73,10 @@ pub(crate) fn analysed(recording: &Recording, group: Option<Group>) -> Analysed 
     let records = |_| Ok(recording.intervals.iter().cloned().map(Ok));
     let settings = Settings::default();
     let (header, tasks) = (&catalog.header, &catalog.tasks);
-    let mut watch = Both(CourseWatch::new(header), MomentsWatch::default());
+    let mut watch = Both(
+        PowerSeriesObserver::new(header),
+        TimedSamplesObserver::default(),
+    );
     let attributed = attribute_watched(header, tasks, records, &settings, &mut watch).unwrap();
     let course = watch.0.finish(catalog, &attributed, group, MOST_CONSUMERS);
     let moments = watch.1.finish(catalog, &attributed, Detail::default());
@@ -155,7 +162,7 @@ pub(crate) fn longer(mut recording: Recording, times: u64) -> Recording {
                 reading.raw += counted(reading.meter) * time;
                 later(&mut reading.begin);
                 later(&mut reading.end);
-                if let Some(edge) = &mut reading.edge {
+                if let Some(edge) = &mut reading.updated {
                     later(&mut edge.at);
                 }
             }

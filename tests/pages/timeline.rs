@@ -5,7 +5,7 @@ use std::process::Command;
 
 use eprof::attribute::Account;
 use eprof::output::plot;
-use eprof::profile::{Course, Group, Profile};
+use eprof::profile::{Group, PowerSeries, Profile};
 use roxmltree::{Document, Node};
 
 use crate::recordings::{
@@ -13,7 +13,7 @@ use crate::recordings::{
 };
 use crate::support::eprof;
 
-fn picture(profile: &Profile, course: &Course) -> String {
+fn picture(profile: &Profile, course: &PowerSeries) -> String {
     let mut svg = Vec::new();
     plot::write(profile, course, &mut svg).unwrap();
     String::from_utf8(svg).unwrap()
@@ -71,7 +71,7 @@ fn what_is_plotted_is_the_ledger() {
             let of = analysed(&recording(name), group);
             for (course, ledger) in of.course.meters.iter().zip(&of.attributed.ledger.meters) {
                 assert_eq!(course.sum(), ledger.total.0);
-                let account = |account| ledger.accounts[&account].full.0;
+                let account = |account| ledger.accounts[&account].with_idle.0;
                 for other in Account::ALL.into_iter().skip(1) {
                     let plotted = course.accounts.get(&other).map_or(0, |bins| bins.sum());
                     assert_eq!(plotted, account(other));
@@ -84,7 +84,10 @@ fn what_is_plotted_is_the_ledger() {
             }
             let consumers = of.course.consumers.iter().map(|of| of.energy.0);
             let all = consumers.sum::<u64>() + of.course.others.1;
-            assert_eq!(all, of.attributed.ledger.account(Account::Target).full.0);
+            assert_eq!(
+                all,
+                of.attributed.ledger.account(Account::Target).with_idle.0
+            );
         }
     }
 }

@@ -1,8 +1,9 @@
 //! Arbitrary recordings that keep the rules.
 
 use eprof::measurement::{
-    CpuAccount, Edge, Frame, FrameId, Line, Lines, MeterId, Object, ObjectId, Reading, Segment,
-    Signals, StackEnd, StackId, StackNode, Symbol, Task, TaskId, ThreadAccount, ZoneId,
+    CpuAccount, CpuGroupId, Frame, FrameId, Line, Lines, MeterId, Object, ObjectId, Reading,
+    Segment, Signals, StackEnd, StackId, StackNode, Symbol, Task, TaskId, ThreadAccount,
+    UpdateTime,
 };
 use eprof::recording::{End, IntervalRecord, Record, SampleCount};
 use eprof::unit::{Nanos, Timestamp};
@@ -122,7 +123,7 @@ fn one(dice: &mut Dice, defined: &mut Defined, meters: u32) -> Option<Record> {
                 tid: dice.any() as u32,
                 pid: dice.any() as u32,
                 start: Timestamp(start),
-                born: Timestamp(start + dice.magnitude() / 2),
+                began: Timestamp(start + dice.magnitude() / 2),
                 generation: dice.below(9),
                 parent: (tasks > 0).then(|| TaskId(dice.below(tasks))),
                 comm: dice.text(),
@@ -217,7 +218,7 @@ pub(crate) fn frame(dice: &mut Dice, tasks: u32, objects: u32) -> Frame {
 fn signals(dice: &mut Dice) -> Signals {
     Signals {
         on_cpu: Nanos(dice.magnitude()),
-        crowded: Nanos(dice.magnitude()),
+        smt_shared: Nanos(dice.magnitude()),
         counts: std::array::from_fn(|_| dice.any()),
         switches: dice.any() as u32,
         wakeups: dice.any() as u32,
@@ -236,7 +237,7 @@ fn interval(dice: &mut Dice, defined: &mut Defined, meters: u32) -> IntervalReco
             raw: dice.any(),
             begin: Timestamp(end),
             end: Timestamp(end),
-            edge: dice.option(|dice| Edge {
+            updated: dice.option(|dice| UpdateTime {
                 at: Timestamp(dice.magnitude()),
                 sd: Nanos(dice.magnitude()),
             }),
@@ -255,12 +256,12 @@ fn interval(dice: &mut Dice, defined: &mut Defined, meters: u32) -> IntervalReco
     let cpus = cpus.collect();
     let threads = |dice: &mut Dice| ThreadAccount {
         task: TaskId(dice.below(tasks)),
-        zone: ZoneId(dice.below(2) as u16),
+        group: CpuGroupId(dice.below(2) as u16),
         signals: signals(dice),
     };
     let samples = |dice: &mut Dice| SampleCount {
         task: TaskId(dice.below(tasks)),
-        zone: ZoneId(dice.below(2) as u16),
+        group: CpuGroupId(dice.below(2) as u16),
         stack: StackId(dice.below(stacks)),
         count: 1 + dice.below(u32::MAX),
         spent: Nanos(dice.magnitude()),

@@ -5,8 +5,8 @@ use std::io::{self, Write};
 
 use eprof::kernel::KernelEvent;
 use eprof::measurement::{
-    CpuAccount, Frame, FrameId, IntervalAccounts, Object, ObjectId, Signals, StackEnd, StackId,
-    Symbol, TaskId, ThreadAccount, ZoneId,
+    CpuAccount, CpuGroupId, Frame, FrameId, IntervalAccounts, Object, ObjectId, Signals, StackEnd,
+    StackId, Symbol, TaskId, ThreadAccount,
 };
 use eprof::recording::{Capture, Finished, Recording, StackTable};
 use eprof::unit::{Nanos, Timestamp};
@@ -43,7 +43,7 @@ fn capture() -> Capture<Vec<u8>> {
         .unwrap();
     capture.task(sample::task(0, None)).unwrap();
     capture
-        .event(&KernelEvent::Born(sample::task(1, Some(0))))
+        .event(&KernelEvent::Created(sample::task(1, Some(0))))
         .unwrap();
     capture
 }
@@ -121,7 +121,7 @@ proptest! {
         for (turn, interval) in recording.intervals.iter().skip(1).enumerate() {
             for sample in &interval.samples {
                 let stack = paths[sample.stack.0 as usize].as_slice();
-                let key = (turn as u64, sample.task.0, sample.zone.0, stack);
+                let key = (turn as u64, sample.task.0, sample.group.0, stack);
                 prop_assert_eq!(found.insert(key, sample.count), None);
             }
         }
@@ -185,7 +185,11 @@ fn the_closed_interval_is_the_recorded_one() {
         )
         .unwrap();
     assert_eq!(closed.samples.len(), 1);
-    assert_eq!(closed.samples[0].zone, ZoneId(0), "CPU 300 is in zone 0");
+    assert_eq!(
+        closed.samples[0].group,
+        CpuGroupId(0),
+        "CPU 300 is in zone 0"
+    );
     assert_eq!(capture.catalog().frames.len(), 1);
     let renamed = KernelEvent::Renamed {
         task: TaskId(1),
@@ -231,7 +235,7 @@ fn what_was_never_announced_is_counted_and_spoils_nothing() {
     capture.event(&gone).unwrap();
     let thread = |task, zone| ThreadAccount {
         task: TaskId(task),
-        zone: ZoneId(zone),
+        group: CpuGroupId(zone),
         signals: Signals::of_time(Nanos(1)),
     };
     let cpu = |cpu| CpuAccount {

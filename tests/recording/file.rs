@@ -135,7 +135,7 @@ fn another_version_is_refused_by_its_number() {
             error.to_string().contains(&format!("format {version},")),
             "{error}"
         );
-        assert!(error.hint().is_some());
+        assert!(error.given_hint().is_some());
     }
 }
 

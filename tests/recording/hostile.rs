@@ -118,14 +118,14 @@ fn parts(records: &[Record]) -> (Vec<u8>, Vec<u8>) {
         assert_eq!(bytes.pop(), Some(0), "no samples");
         bytes.extend(varint(samples.len() as u64));
         for of in &samples {
-            columns.extend(postcard::to_stdvec(&(of.task, of.zone, 1_u64)).unwrap());
+            columns.extend(postcard::to_stdvec(&(of.task, of.group, 1_u64)).unwrap());
         }
         let mut before = None;
         for of in &samples {
-            let last = before.filter(|(who, _)| *who == (of.task, of.zone));
+            let last = before.filter(|(who, _)| *who == (of.task, of.group));
             let last = last.map_or(0, |(_, stack)| stack);
             columns.extend(varint(of.stack.0.wrapping_sub(last).into()));
-            before = Some(((of.task, of.zone), of.stack.0));
+            before = Some(((of.task, of.group), of.stack.0));
         }
         let mut column = |value: &dyn Fn(&SampleCount) -> u64| {
             if !samples.is_empty() {

@@ -3,8 +3,8 @@
 
 use eprof::error::ErrorKind;
 use eprof::measurement::{
-    Baseline, Frame, FrameId, Lines, MeterId, Object, ObjectId, Quantity, Segment, Signals,
-    StackId, StackNode, Symbol, TaskId, ThreadAccount, ZoneId,
+    Baseline, CpuGroupId, Frame, FrameId, Lines, MeterId, Object, ObjectId, Quantity, Segment,
+    Signals, StackId, StackNode, Symbol, TaskId, ThreadAccount,
 };
 use eprof::recording::{Header, IntervalRecord, Record, Recording, SampleCount, Writer};
 use eprof::unit::{Nanos, Timestamp, Watts};
@@ -89,7 +89,7 @@ fn tasks_are_numbered_and_known() {
         "uses task 2",
     );
     let mut unborn = sample::task(2, None);
-    unborn.born = Timestamp(START - 1);
+    unborn.began = Timestamp(START - 1);
     refuses(&begun(), &Record::Task(unborn), "before its start");
     let (task, at) = (TaskId(2), Timestamp(0));
     refuses(
@@ -264,13 +264,15 @@ fn meters_make_sense() {
 #[test]
 fn zones_make_sense() {
     bad_header("zone 1 where zone 0", |header| {
-        header.zones.remove(0);
+        header.cpu_groups.remove(0);
     });
-    bad_header("two zones", |header| header.zones[1].cpus = vec![1, 300]);
-    bad_header("without CPUs", |header| header.zones[1].cpus.clear());
-    bad_header("ascend", |header| header.zones[1].cpus = vec![7, 3]);
+    bad_header("two zones", |header| {
+        header.cpu_groups[1].cpus = vec![1, 300]
+    });
+    bad_header("without CPUs", |header| header.cpu_groups[1].cpus.clear());
+    bad_header("ascend", |header| header.cpu_groups[1].cpus = vec![7, 3]);
     bad_header("CPU 4294967295", |header| {
-        header.zones[1].cpus = vec![u32::MAX]
+        header.cpu_groups[1].cpus = vec![u32::MAX]
     });
 }
 
@@ -336,7 +338,7 @@ fn intervals_use_what_is_defined() {
     });
     let thread = |task, zone, on_cpu| ThreadAccount {
         task: TaskId(task),
-        zone: ZoneId(zone),
+        group: CpuGroupId(zone),
         signals: Signals::of_time(Nanos(on_cpu)),
     };
     bad_interval("uses task 2", |interval| {
@@ -350,7 +352,7 @@ fn intervals_use_what_is_defined() {
     });
     let sample = |task, zone, stack, count| SampleCount {
         task: TaskId(task),
-        zone: ZoneId(zone),
+        group: CpuGroupId(zone),
         stack: StackId(stack),
         count,
         spent: Nanos(0),

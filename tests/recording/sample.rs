@@ -6,9 +6,9 @@ use std::rc::Rc;
 
 use eprof::caveat::Caveat;
 use eprof::measurement::{
-    Baseline, Counter, CpuAccount, Domain, Edge, Frame, FrameId, Line, Lines, Loss, Meter, MeterId,
-    Object, ObjectId, Provenance, Quantity, Reading, Scope, Segment, Signals, SourceKind, StackEnd,
-    StackId, StackNode, Symbol, Task, TaskId, ThreadAccount, Zone, ZoneId,
+    Baseline, Counter, CpuAccount, CpuGroup, CpuGroupId, Domain, Frame, FrameId, Line, Lines, Loss,
+    Meter, MeterId, Object, ObjectId, Provenance, Quantity, Reading, Scope, Segment, Signals,
+    SourceKind, StackEnd, StackId, StackNode, Symbol, Task, TaskId, ThreadAccount, UpdateTime,
 };
 use eprof::power::{PowerModel, Shape, Signal, Term};
 use eprof::recording::{
@@ -34,7 +34,7 @@ fn meter(id: u16, kind: SourceKind, domain: Domain, scope: Scope, quantity: Quan
             _ => Provenance::Measured,
         },
         nested: domain == Domain::Core,
-        latch: Nanos(1_000_000),
+        update_period: Nanos(1_000_000),
         plausible: if id == 0 {
             Watts(f64::INFINITY)
         } else {
@@ -109,14 +109,14 @@ pub(crate) fn header() -> Header {
                 },
             ),
         ],
-        zones: vec![
-            Zone {
-                id: ZoneId(0),
+        cpu_groups: vec![
+            CpuGroup {
+                id: CpuGroupId(0),
                 cpus: vec![0, 300],
                 core: "cpu_core".into(),
             },
-            Zone {
-                id: ZoneId(1),
+            CpuGroup {
+                id: CpuGroupId(1),
                 cpus: vec![1],
                 core: String::new(),
             },
@@ -158,7 +158,7 @@ pub(crate) fn task(id: u32, parent: Option<u32>) -> Task {
         tid: 4000 + id,
         pid: 4000,
         start: Timestamp(START + u64::from(id)),
-        born: Timestamp(START + 2 * u64::from(id)),
+        began: Timestamp(START + 2 * u64::from(id)),
         generation: id % 2,
         parent: parent.map(TaskId),
         comm: format!("task {id}"),
@@ -168,7 +168,7 @@ pub(crate) fn task(id: u32, parent: Option<u32>) -> Task {
 pub(crate) fn readings(at: u64, raw: u64) -> Vec<Reading> {
     (0..5)
         .map(|meter| Reading {
-            edge: (meter == 0).then_some(Edge {
+            updated: (meter == 0).then_some(UpdateTime {
                 at: Timestamp(at - 400_000),
                 sd: Nanos(41_000),
             }),
@@ -221,7 +221,7 @@ pub(crate) fn records() -> Vec<Record> {
     };
     let sample = |task, zone, stack, count| SampleCount {
         task: TaskId(task),
-        zone: ZoneId(zone),
+        group: CpuGroupId(zone),
         stack: StackId(stack),
         count,
         spent: Nanos(u64::from(count) * 1_003_009),
@@ -229,7 +229,7 @@ pub(crate) fn records() -> Vec<Record> {
     };
     let signals = |on_cpu| Signals {
         on_cpu: Nanos(on_cpu),
-        crowded: Nanos(on_cpu / 2),
+        smt_shared: Nanos(on_cpu / 2),
         counts: [on_cpu * 3, 0, 0, on_cpu / 7],
         switches: 17,
         wakeups: 11,
@@ -237,7 +237,7 @@ pub(crate) fn records() -> Vec<Record> {
     };
     let account = |task, zone, on_cpu| ThreadAccount {
         task: TaskId(task),
-        zone: ZoneId(zone),
+        group: CpuGroupId(zone),
         signals: signals(on_cpu),
     };
     let cpu = |cpu, target| CpuAccount {

@@ -133,7 +133,7 @@ impl Bytes<'_> {
             },
             provenance: self.pick(&[P::Measured, P::Attributed, P::Estimated]),
             nested: self.bool(),
-            latch: self.ns(),
+            update_period: self.ns(),
             plausible: Watts(self.f64()),
         }
     }
@@ -156,8 +156,8 @@ impl Bytes<'_> {
             counters: self.list(Self::counter),
             follow: self.string(),
             meters: self.list(Self::meter),
-            zones: self.list(|b| Zone {
-                id: ZoneId(b.u16()),
+            cpu_groups: self.list(|b| CpuGroup {
+                id: CpuGroupId(b.u16()),
                 cpus: b.list(Self::u32),
                 core: b.string(),
             }),
@@ -187,7 +187,7 @@ impl Bytes<'_> {
                 raw: b.varint(),
                 begin: b.time(),
                 end: b.time(),
-                edge: b.option(|b| Edge {
+                updated: b.option(|b| UpdateTime {
                     at: b.time(),
                     sd: b.ns(),
                 }),
@@ -201,7 +201,7 @@ impl Bytes<'_> {
             }),
             threads: self.list(|b| ThreadAccount {
                 task: TaskId(b.u32()),
-                zone: ZoneId(b.u16()),
+                group: CpuGroupId(b.u16()),
                 signals: b.signals(),
             }),
             samples: Vec::new(),
@@ -212,7 +212,7 @@ impl Bytes<'_> {
     fn samples(&mut self) -> Vec<SampleCount> {
         self.list(|b| SampleCount {
             task: TaskId(b.u32()),
-            zone: ZoneId(b.u16()),
+            group: CpuGroupId(b.u16()),
             stack: StackId(b.u32()),
             count: b.u32(),
             spent: b.ns(),
@@ -249,7 +249,7 @@ impl Bytes<'_> {
         let counts: [Vec<u64>; 4] = std::array::from_fn(|_| column());
         let sample = |at: usize| SampleCount {
             task: TaskId(who[at].0),
-            zone: ZoneId(who[at].1),
+            group: CpuGroupId(who[at].1),
             stack: StackId(stacks[at]),
             count: count[at].try_into().unwrap(),
             spent: Nanos(spent[at]),
@@ -261,7 +261,7 @@ impl Bytes<'_> {
     fn signals(&mut self) -> Signals {
         Signals {
             on_cpu: self.ns(),
-            crowded: self.ns(),
+            smt_shared: self.ns(),
             counts: std::array::from_fn(|_| self.varint()),
             switches: self.u32(),
             wakeups: self.u32(),
@@ -328,7 +328,7 @@ impl Bytes<'_> {
                 tid: self.u32(),
                 pid: self.u32(),
                 start: self.time(),
-                born: self.time(),
+                began: self.time(),
                 generation: self.u32(),
                 parent: self.option(|b| TaskId(b.u32())),
                 comm: self.string(),

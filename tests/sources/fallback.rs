@@ -23,7 +23,7 @@ fn hwmon_power_of_a_known_driver_is_a_meter() {
         (grace.domain, grace.scope),
         (Domain::Package, Scope::Package(1))
     );
-    assert_eq!(grace.latch.0, 50_000_000);
+    assert_eq!(grace.update_period.0, 50_000_000);
     assert!(matches!(grace.quantity, Quantity::Power { .. }));
     assert!(has_caveat(&selected, "package-without-meter"));
     let hwmon = candidate(&selected, SourceKind::Hwmon);

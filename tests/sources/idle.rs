@@ -23,7 +23,7 @@ fn package(id: u16, cpus: std::ops::Range<u32>) -> Meter {
         },
         provenance: Provenance::Measured,
         nested: false,
-        latch: Nanos(1_000_000),
+        update_period: Nanos(1_000_000),
         plausible: Watts(1_000.0),
     }
 }
@@ -36,7 +36,7 @@ fn rounds(meter: MeterId, start: u64, steps: &[u64]) -> Vec<Vec<Reading>> {
         raw = (raw + step) % 1_000_000;
         let at = Timestamp(1_000_000_000 + round as u64 * 50_000_000);
         all.push(vec![Reading {
-            edge: None,
+            updated: None,
             meter,
             raw,
             begin: at,
@@ -137,7 +137,7 @@ impl EnergySource for Steady {
         self.1 += 1;
         let at = Timestamp(self.1 * 50_000_000);
         let one = |meter: &Meter| Reading {
-            edge: None,
+            updated: None,
             meter: meter.id,
             raw: self.1 * 400_000 % 1_000_000,
             begin: at,

@@ -274,5 +274,8 @@ fn a_meter_only_root_may_read_comes_with_the_line_that_opens_it() {
         error.to_string().contains("only root may read it"),
         "{error}"
     );
-    assert!(error.hint().unwrap().contains("udev/rules.d"), "{error:?}");
+    assert!(
+        error.given_hint().unwrap().contains("udev/rules.d"),
+        "{error:?}"
+    );
 }

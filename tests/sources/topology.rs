@@ -1,7 +1,7 @@
 //! CPUs and where they sit.
 
 use eprof::host::cores;
-use eprof::source::selection::zones::zones;
+use eprof::source::selection::cpu_groups::cpu_groups;
 
 use crate::*;
 
@@ -51,8 +51,8 @@ fn unlike_cores_are_unlike_zones() {
         .write("/sys/devices/cpu_atom/cpus", "2-4")
         .write("/sys/devices/cpu_atom/type", 10)
         .write("/sys/devices/cpu_lowpower/cpus", "5");
-    let zones = zones(&[], &Cpus::read(&tree.root()));
-    let named: Vec<(&str, &[u32])> = zones
+    let groups = cpu_groups(&[], &Cpus::read(&tree.root()));
+    let named: Vec<(&str, &[u32])> = groups
         .iter()
         .map(|zone| (zone.core.as_str(), zone.cpus.as_slice()))
         .collect();
@@ -77,7 +77,7 @@ fn capacities_tell_cores_apart_and_equal_ones_do_not() {
         let path = format!("/sys/devices/system/cpu/cpu{cpu}/cpu_capacity");
         tree.write(&path, capacity);
     }
-    let split = zones(&[], &Cpus::read(&tree.root()));
+    let split = cpu_groups(&[], &Cpus::read(&tree.root()));
     assert_eq!(split.len(), 2);
     assert_eq!(
         (split[0].core.as_str(), &split[0].cpus[..]),
@@ -87,7 +87,7 @@ fn capacities_tell_cores_apart_and_equal_ones_do_not() {
         let path = format!("/sys/devices/system/cpu/cpu{cpu}/cpu_capacity");
         tree.write(&path, 1024);
     }
-    let one = zones(&[], &Cpus::read(&tree.root()));
+    let one = cpu_groups(&[], &Cpus::read(&tree.root()));
     assert_eq!((one.len(), one[0].core.as_str()), (1, ""));
 }
 

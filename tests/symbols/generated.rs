@@ -230,7 +230,7 @@ fn a_forked_child_has_the_names_of_its_parent_and_its_own() {
     let line = target.line();
     let child: u32 = line[1].parse().unwrap();
     let task = target.task(child, Some(TaskId(0)), now());
-    target.drain(vec![KernelEvent::Born(task)]);
+    target.drain(vec![KernelEvent::Created(task)]);
     // It has written when it waits.
     while !fs::read_to_string(format!("/tmp/perf-{child}.map")).is_ok_and(|map| map.ends_with('\n'))
     {
@@ -267,7 +267,7 @@ fn a_map_in_another_mount_and_pid_namespace_is_found_and_one_here_is_not() {
     let (_, code) = target.function();
     let child = target.child_of(target.pid);
     let task = target.task(child, Some(TaskId(0)), Timestamp(1));
-    target.drain(vec![KernelEvent::Born(task)]);
+    target.drain(vec![KernelEvent::Created(task)]);
     fs::write(decoy, format!("{code:x} 1000 wrong\n")).unwrap();
     target.go_on();
     assert_eq!(target.line(), ["written"]);

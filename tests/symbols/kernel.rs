@@ -4,7 +4,7 @@ use std::fs;
 use std::process::Command;
 
 use eprof::measurement::Frame;
-use eprof::symbol::{Atlas, Search};
+use eprof::symbol::{ProcessMaps, Search};
 
 use crate::run::{RUN, Report, eprof as run_eprof, succeed};
 use crate::skip;
@@ -51,7 +51,7 @@ fn kernel_functions_are_found_where_the_kernel_tells_them() {
         })
         .collect();
     let mut reported = Vec::new();
-    let resolution = Atlas::default().resolve(&frames, &Search::local(&[]), &mut |so_far| {
+    let resolution = ProcessMaps::default().resolve(&frames, &Search::local(&[]), &mut |so_far| {
         reported.push((so_far.looked_up, so_far.frames));
     });
     let found: Vec<&str> = resolution

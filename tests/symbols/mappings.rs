@@ -179,7 +179,7 @@ fn follow_the_chain(target: &mut Target, names: &[&str]) {
             expected.push((*name).to_owned());
         }
         addresses.push((child.id, address, *name));
-        events.push(KernelEvent::Born(child));
+        events.push(KernelEvent::Created(child));
     }
     addresses.sort_by_key(|&(_, address, _)| address);
     let (low, high) = (addresses[0].1, addresses[2].1);

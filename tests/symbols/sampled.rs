@@ -4,7 +4,7 @@ use std::time::Duration;
 
 use eprof::kernel::{KernelEvent, Probe, Settings, Sideband, Unwinding};
 use eprof::measurement::Frame;
-use eprof::symbol::{Atlas, Search, in_order};
+use eprof::symbol::{ProcessMaps, Search, in_order};
 
 use crate::target::{Cgroup, compile, cpus, possible, spawn};
 
@@ -51,7 +51,7 @@ fn samples_become_the_stacks_that_the_program_has() {
     let mut child = probe
         .adopting(|| spawn(&cgroup, "exec \"$@\"", &[path.to_str().unwrap()]))
         .unwrap();
-    let mut atlas = Atlas::default();
+    let mut atlas = ProcessMaps::default();
     let mut stacks = Vec::new();
     loop {
         let ended = child.try_wait().unwrap().is_some();

@@ -8,7 +8,7 @@ use std::sync::atomic::{AtomicU32, Ordering};
 
 use eprof::kernel::{KernelEvent, Sample, Sideband};
 use eprof::measurement::{Frame, FrameId, StackEnd, Task, TaskId};
-use eprof::symbol::{Atlas, Resolution, Search, in_order};
+use eprof::symbol::{ProcessMaps, Resolution, Search, in_order};
 use eprof::unit::{Nanos, Timestamp};
 
 /// Whether what these tests need is there; says what is missing, and fails
@@ -110,7 +110,7 @@ pub struct Target {
     input: Option<ChildStdin>,
     output: BufReader<ChildStdout>,
     pub sideband: Sideband,
-    pub atlas: Atlas,
+    pub atlas: ProcessMaps,
     next_task: u32,
     _cgroup: Cgroup,
 }
@@ -142,12 +142,12 @@ impl Target {
             output: BufReader::new(child.stdout.take().unwrap()),
             child,
             sideband,
-            atlas: Atlas::default(),
+            atlas: ProcessMaps::default(),
             next_task: 0,
             _cgroup: cgroup,
         };
         let root = target.task(pid, None, Timestamp(0));
-        target.atlas.apply(&KernelEvent::Born(root));
+        target.atlas.apply(&KernelEvent::Created(root));
         target
     }
 
@@ -160,7 +160,7 @@ impl Target {
             tid: pid,
             pid,
             start: born,
-            born,
+            began: born,
             generation: 0,
             parent,
             comm: String::new(),

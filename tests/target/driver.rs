@@ -8,7 +8,7 @@ use std::process::{Child, ChildStderr, Command, Stdio};
 
 use eprof::clock::now;
 use eprof::launch::{
-    Action, Event, Follow, Identity, RunAs, Signals, Stop, Waiter, follow, prepare, strike,
+    Action, Event, Follow, Identity, RunAs, SignalSet, Stop, Waiter, follow, prepare, strike,
 };
 use eprof::unit::Nanos;
 use nix::sys::signal::SigSet;
@@ -49,7 +49,7 @@ fn nanos(name: &str) -> Option<Nanos> {
 }
 
 fn run(script: &str) -> eprof::error::Result<u8> {
-    let signals = Signals::block()?;
+    let signals = SignalSet::block()?;
     let identity = Identity::resolve(&RunAs::Caller)?;
     let way = follow();
     match &way {

@@ -7,11 +7,11 @@ use std::path::Path;
 
 use eprof::error::ErrorKind;
 use eprof::launch::output_file::replace;
-use eprof::launch::{Account, OutputFile};
+use eprof::launch::{OutputFile, UserId};
 
 use crate::bench::{open_directory, read, root, set_mode};
 
-fn write(path: &Path, owner: Option<&Account>, text: &str) -> OutputFile {
+fn write(path: &Path, owner: Option<&UserId>, text: &str) -> OutputFile {
     let output = OutputFile::create(path, owner).unwrap();
     output.file().write_all(text.as_bytes()).unwrap();
     output
@@ -99,7 +99,7 @@ fn files_belong_to_the_user() {
     if !root() {
         return;
     }
-    let nobody = Account::named("nobody").unwrap();
+    let nobody = UserId::named("nobody").unwrap();
     let directory = open_directory();
     let path = directory.path().join("eprof.data");
     let picture = directory.path().join("eprof.svg");
@@ -130,7 +130,7 @@ fn where_the_user_may_not_write_eprof_does_not_either() {
     if !root() {
         return;
     }
-    let nobody = Account::named("nobody").unwrap();
+    let nobody = UserId::named("nobody").unwrap();
     let directory = tempfile::tempdir().unwrap();
     set_mode(directory.path(), 0o755);
     let path = directory.path().join("eprof.data");
@@ -151,7 +151,7 @@ fn a_link_to_what_only_root_may_write_is_not_followed() {
     if !root() {
         return;
     }
-    let nobody = Account::named("nobody").unwrap();
+    let nobody = UserId::named("nobody").unwrap();
     let roots = tempfile::tempdir().unwrap();
     set_mode(roots.path(), 0o755);
     let secret = roots.path().join("secret");
@@ -175,7 +175,7 @@ fn no_group_of_root_helps_the_user_to_write() {
     if !root() {
         return;
     }
-    let nobody = Account::named("nobody").unwrap();
+    let nobody = UserId::named("nobody").unwrap();
     let directory = tempfile::tempdir().unwrap();
     // Root's group may write here, and eprof's thread is in it before it
     // becomes the user.

@@ -5,7 +5,7 @@ use std::ffi::OsString;
 use std::process::Command as Tool;
 
 use eprof::error::ErrorKind;
-use eprof::launch::{Account, Command, Identity, RunAs, prepare};
+use eprof::launch::{Command, Identity, RunAs, UserId, prepare};
 
 use crate::bench::{open_directory, read, root, run, sh_into};
 
@@ -83,7 +83,7 @@ fn under_sudo_the_target_is_the_callers() {
     if !root() {
         return;
     }
-    let nobody = Account::named("nobody").unwrap();
+    let nobody = UserId::named("nobody").unwrap();
     let (uid, gid) = (nobody.uid.to_string(), nobody.gid.to_string());
     let sudo = [
         ("SUDO_UID", uid.as_str()),
@@ -150,7 +150,7 @@ fn other_helpers_name_their_caller_too() {
     if !root() {
         return;
     }
-    let nobody = Account::named("nobody").unwrap();
+    let nobody = UserId::named("nobody").unwrap();
     let uid = nobody.uid.to_string();
     for variable in [("PKEXEC_UID", uid.as_str()), ("DOAS_USER", "nobody")] {
         let identity = under(&RunAs::Caller, &[variable]).unwrap();
@@ -177,7 +177,7 @@ fn another_user_runs_it_but_the_files_are_the_callers() {
         return;
     }
     let sudo = [("SUDO_UID", "65534"), ("SUDO_GID", "65534")];
-    let daemon = Account::named("daemon").unwrap();
+    let daemon = UserId::named("daemon").unwrap();
     for name in ["daemon".to_owned(), daemon.uid.to_string()] {
         let identity = under(&user(&name), &sudo).unwrap();
         assert_eq!(identity.target.as_ref(), Some(&daemon));
@@ -204,7 +204,10 @@ fn who_cannot_be_made_out_does_not_run_as_root_instead() {
     ] {
         let error = under(&RunAs::Caller, &variables).unwrap_err();
         assert_eq!(error.kind(), ErrorKind::Usage, "{variables:?}");
-        assert!(error.hint().unwrap().contains("--as-root"), "{variables:?}");
+        assert!(
+            error.given_hint().unwrap().contains("--as-root"),
+            "{variables:?}"
+        );
         // Said in so many words, it is.
         assert!(under(&RunAs::Root, &variables).is_ok());
     }
@@ -235,5 +238,9 @@ fn what_the_user_may_not_execute_is_not_executed() {
     // A PATH that sudo put in place of the caller's own is worth a word.
     let error = failure(Command::new("eprof-no-such-program", none));
     assert_eq!(error.kind(), ErrorKind::NotFound);
-    assert!(error.hint().unwrap().contains("sudo"), "{:?}", error.hint());
+    assert!(
+        error.given_hint().unwrap().contains("sudo"),
+        "{:?}",
+        error.given_hint()
+    );
 }

@@ -4,7 +4,7 @@ use std::io::Write as _;
 use std::os::fd::AsFd as _;
 
 use eprof::clock::now;
-use eprof::launch::{Child, Event, Identity, Origin, Received, Signals, Waiter, prepare};
+use eprof::launch::{Child, Event, Identity, Origin, Received, SignalSet, Waiter, prepare};
 use eprof::unit::{Nanos, Timestamp};
 use nix::sys::signal::{Signal, raise};
 
@@ -22,7 +22,7 @@ fn spawned(script: &str) -> Child {
 #[test]
 fn an_alarm_is_told_once_and_never_early() {
     let child = spawned("exit 0");
-    let signals = Signals::block().unwrap();
+    let signals = SignalSet::block().unwrap();
     let mut waiter = Waiter::new().unwrap();
     let (reader, mut writer) = std::io::pipe().unwrap();
     writer.write_all(b"x").unwrap();
@@ -39,7 +39,7 @@ fn an_alarm_is_told_once_and_never_early() {
 #[test]
 fn the_end_of_the_target_is_told_and_stays_told() {
     let mut child = spawned("exit 5");
-    let signals = Signals::block().unwrap();
+    let signals = SignalSet::block().unwrap();
     let mut waiter = Waiter::new().unwrap();
     child.release().unwrap();
     for _ in 0..2 {
@@ -51,7 +51,7 @@ fn the_end_of_the_target_is_told_and_stays_told() {
 #[test]
 fn a_deadline_is_told_once_even_if_it_has_passed() {
     let child = spawned("exit 0");
-    let signals = Signals::block().unwrap();
+    let signals = SignalSet::block().unwrap();
     let mut waiter = Waiter::new().unwrap();
     let (reader, mut writer) = std::io::pipe().unwrap();
     writer.write_all(b"x").unwrap();
@@ -70,7 +70,7 @@ fn a_deadline_is_told_once_even_if_it_has_passed() {
 #[test]
 fn a_signal_comes_before_all_else_and_data_last() {
     let mut child = spawned("exit 0");
-    let signals = Signals::block().unwrap();
+    let signals = SignalSet::block().unwrap();
     let mut waiter = Waiter::new().unwrap();
     let (reader, mut writer) = std::io::pipe().unwrap();
     let (idle, _held) = std::io::pipe().unwrap();
@@ -100,11 +100,11 @@ fn a_signal_comes_before_all_else_and_data_last() {
 
 #[test]
 fn a_signal_that_nobody_read_does_not_strike_when_the_run_is_over() {
-    let signals = Signals::block().unwrap();
+    let signals = SignalSet::block().unwrap();
     raise(Signal::SIGINT).unwrap();
     raise(Signal::SIGQUIT).unwrap();
     // Were one still pending, it would end this process here.
     drop(signals);
-    let signals = Signals::block().unwrap();
+    let signals = SignalSet::block().unwrap();
     assert_eq!(signals.next(), None);
 }

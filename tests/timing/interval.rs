@@ -1,6 +1,6 @@
 //! Energies of intervals against the truth.
 
-use eprof::measurement::Edge;
+use eprof::measurement::UpdateTime;
 use eprof::timeline::Timeline;
 use eprof::unit::{Nanos, Timestamp};
 use proptest::prelude::*;
@@ -111,7 +111,7 @@ fn a_second_clock_and_a_register_without_one() {
     let rare = run.records.iter().flat_map(|record| &record.readings);
     assert!(
         rare.filter(|of| of.meter.0 == 2)
-            .all(|of| of.edge.is_none())
+            .all(|of| of.updated.is_none())
     );
     for meter in 0..3 {
         assert_eq!(
@@ -138,7 +138,7 @@ fn a_clock_that_jumps_costs_some_intervals_and_no_energy() {
         .collect();
     let dated = late
         .iter()
-        .filter(|of| of.readings[0].edge.is_some())
+        .filter(|of| of.readings[0].updated.is_some())
         .count();
     assert!(dated * 10 > late.len() * 9, "{dated} of {}", late.len());
     assert_eq!(summed(&run, 0), counted(&world, &run, 0));
@@ -195,7 +195,7 @@ proptest! {
         for (n, date) in (0..).zip(&dates) {
             let at = n as f64 * 10e6;
             let mut readings = world.read(at);
-            readings[0].edge = date.map(|(at, sd)| Edge { at: Timestamp(at), sd: Nanos(sd) });
+            readings[0].updated = date.map(|(at, sd)| UpdateTime { at: Timestamp(at), sd: Nanos(sd) });
             first.get_or_insert(readings[0].raw);
             last = readings[0].raw;
             let record = crate::run::record(begin, Timestamp(at as u64), readings);
@@ -210,8 +210,8 @@ proptest! {
             prop_assert_eq!(pair[0].end, pair[1].begin);
         }
         for stretch in &energies {
-            prop_assert!(stretch.border.sd.is_finite() && stretch.border.mean.is_finite());
-            prop_assert!(stretch.border.sd <= stretch.energy.unwrap().0 as f64);
+            prop_assert!(stretch.boundary.sd.is_finite() && stretch.boundary.mean.is_finite());
+            prop_assert!(stretch.boundary.sd <= stretch.energy.unwrap().0 as f64);
         }
     }
 }

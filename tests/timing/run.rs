@@ -1,9 +1,9 @@
 //! A recording of the simulated machine, made by the rules of a session.
 
-use eprof::measurement::{CpuAccount, Reading, Signals, Zone};
+use eprof::measurement::{CpuAccount, CpuGroup, Reading, Signals};
 use eprof::recording::{Header, IntervalRecord};
-use eprof::session::schedule::{Due, Rhythm};
-use eprof::source::Edges;
+use eprof::session::schedule::{Due, Schedule};
+use eprof::source::UpdateClocks;
 use eprof::timeline::{Interval, Timeline};
 use eprof::unit::{Nanos, Timestamp};
 
@@ -22,7 +22,7 @@ pub struct Run {
 pub struct Session<'a> {
     pub world: &'a World,
     pub dice: Dice,
-    edges: Edges,
+    edges: UpdateClocks,
     now: f64,
     reads: u64,
 }
@@ -31,8 +31,8 @@ pub fn header(world: &World, interval: Nanos) -> Header {
     Header {
         interval,
         meters: world.meters(),
-        zones: vec![Zone {
-            id: eprof::measurement::ZoneId(0),
+        cpu_groups: vec![CpuGroup {
+            id: eprof::measurement::CpuGroupId(0),
             cpus: vec![0],
             core: String::new(),
         }],
@@ -46,12 +46,12 @@ impl<'a> Session<'a> {
         let mut session = Self {
             world,
             dice: Dice(seed),
-            edges: Edges::default(),
+            edges: UpdateClocks::default(),
             now: 5e6,
             reads: 0,
         };
         let rounds = session.poll(21e6);
-        session.edges = Edges::acquire(&world.meters(), &rounds);
+        session.edges = UpdateClocks::acquire(&world.meters(), &rounds);
         session.record(interval, seconds)
     }
 
@@ -60,7 +60,7 @@ impl<'a> Session<'a> {
         let session = Self {
             world,
             dice: Dice(seed),
-            edges: Edges::default(),
+            edges: UpdateClocks::default(),
             now: 5e6,
             reads: 0,
         };
@@ -75,7 +75,7 @@ impl<'a> Session<'a> {
         let mut begin = self.align();
         let (readings, _) = self.read();
         records.push(record(begin, begin, readings));
-        let mut rhythm = Rhythm::new(interval, begin);
+        let mut rhythm = Schedule::new(interval, begin);
         let mut border = rhythm.plan(&self.edges, self.at());
         while self.now < end {
             let alarm = rhythm.next();
@@ -197,11 +197,11 @@ pub fn errors(world: &World, run: &Run, meter: u16) -> (Vec<f64>, Vec<f64>) {
         if used > 0.0 {
             relative.push(energy.0 as f64 / used - 1.0);
             if let Some(before) = before {
-                let sd: f64 = f64::hypot(before, stretch.border.sd);
+                let sd: f64 = f64::hypot(before, stretch.boundary.sd);
                 normalised.push((energy.0 as f64 - used) / sd.max(1.0));
             }
         }
-        before = Some(stretch.border.sd);
+        before = Some(stretch.boundary.sd);
     }
     (relative, normalised)
 }

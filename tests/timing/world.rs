@@ -150,7 +150,7 @@ impl World {
                     raw: (energy / register.unit_uj) as u64 + 1_000_000,
                     begin: Timestamp(begin as u64),
                     end: Timestamp(begin as u64 + 2_000),
-                    edge: None,
+                    updated: None,
                 }
             })
             .collect()
@@ -174,7 +174,7 @@ impl World {
             },
             provenance: Provenance::Measured,
             nested: false,
-            latch: Nanos(1_000_000),
+            update_period: Nanos(1_000_000),
             plausible: Watts(1000.0),
         };
         self.registers.iter().enumerate().map(meter).collect()

@@ -3,7 +3,7 @@
 use std::cmp::Ordering;
 use std::collections::BTreeMap;
 
-use crate::measurement::{CpuAccount, Signals, TaskId, ThreadAccount, ZoneId};
+use crate::measurement::{CpuAccount, CpuGroupId, Signals, TaskId, ThreadAccount};
 use crate::timeline::Interval;
 use crate::unit::Nanos;
 
@@ -18,14 +18,14 @@ const SKEW: (u64, u64) = (1_000, 10_000);
 
 /// Who pays.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
-pub(super) enum Payer {
+pub(super) enum Consumer {
     /// A thread of the target.
     Thread(TaskId),
     /// All of an account.
     Account(Account),
 }
 
-impl Payer {
+impl Consumer {
     /// The account that it belongs to.
     pub(super) fn account(self) -> Account {
         match self {
@@ -80,7 +80,7 @@ impl Work {
 #[derive(Clone, Debug)]
 pub(super) struct Activity {
     /// Threads in ascending order, then the accounts.
-    pub(super) payers: Vec<(Payer, Work)>,
+    pub(super) payers: Vec<(Consumer, Work)>,
     /// CPU time in which nobody ran.
     pub(super) idle: u64,
     /// Length of the stretch.
@@ -105,7 +105,7 @@ pub(super) fn on_cpus(
     interval: &[CpuAccount],
     threads: &[ThreadAccount],
     processes: &Processes,
-    zones: &BTreeMap<ZoneId, Vec<u32>>,
+    zones: &BTreeMap<CpuGroupId, Vec<u32>>,
     columns: &Columns,
 ) -> Vec<(u32, Work)> {
     let mut cpus: Vec<(u32, Work)> = interval
@@ -116,12 +116,12 @@ pub(super) fn on_cpus(
         })
         .collect();
     cpus.sort_by_key(|&(cpu, _)| cpu);
-    let mut by_zone: BTreeMap<ZoneId, Work> = BTreeMap::new();
+    let mut by_zone: BTreeMap<CpuGroupId, Work> = BTreeMap::new();
     for account in threads {
         if processes.is_before_exec(account.task) {
-            let row = columns.in_zone(account.zone, &account.signals);
+            let row = columns.in_zone(account.group, &account.signals);
             let work = Work::new(&account.signals, row);
-            by_zone.entry(account.zone).or_default().add(work);
+            by_zone.entry(account.group).or_default().add(work);
         }
     }
     for (zone, mut left) in by_zone {
@@ -153,7 +153,7 @@ impl Activity {
         let mut order: Vec<&CpuAccount> = interval.cpus.iter().collect();
         order.sort_by_key(|of| of.cpu);
         let mut sorted: Vec<&ThreadAccount> = interval.threads.iter().collect();
-        sorted.sort_by_key(|of| (of.task, of.zone, of.signals.on_cpu, of.signals.counts));
+        sorted.sort_by_key(|of| (of.task, of.group, of.signals.on_cpu, of.signals.counts));
 
         let mut accounts = [Work::default(); 3];
         let mut target = Work::default();
@@ -169,7 +169,7 @@ impl Activity {
         let mut named = Work::default();
         let mut threads: Vec<(TaskId, Work)> = Vec::with_capacity(interval.threads.len());
         for account in sorted {
-            let row = columns.in_zone(account.zone, &account.signals);
+            let row = columns.in_zone(account.group, &account.signals);
             let work = Work::new(&account.signals, row);
             named.add(work);
             if processes.is_before_exec(account.task) {
@@ -201,8 +201,8 @@ impl Activity {
         ];
         let payers: Vec<_> = threads
             .into_iter()
-            .map(|(task, work)| (Payer::Thread(task), work))
-            .chain(of_accounts.map(|(account, work)| (Payer::Account(account), work)))
+            .map(|(task, work)| (Consumer::Thread(task), work))
+            .chain(of_accounts.map(|(account, work)| (Consumer::Account(account), work)))
             .collect();
         let busy: u128 = payers.iter().map(|(_, work)| u128::from(work.time)).sum();
         let length: Nanos = interval.end.since(interval.begin);
@@ -217,8 +217,8 @@ impl Activity {
     /// Whether a thread is among those who pay.
     pub(super) fn has(&self, task: TaskId) -> bool {
         let found = self.payers.binary_search_by(|(payer, _)| match payer {
-            Payer::Thread(of) => of.cmp(&task),
-            Payer::Account(_) => Ordering::Greater,
+            Consumer::Thread(of) => of.cmp(&task),
+            Consumer::Account(_) => Ordering::Greater,
         });
         found.is_ok()
     }

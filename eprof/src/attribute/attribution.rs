@@ -5,26 +5,26 @@ use std::collections::BTreeMap;
 
 use crate::caveat::Caveat;
 use crate::error::Result;
-use crate::measurement::{MeterId, Task, TaskId, ZoneId};
+use crate::measurement::{CpuGroupId, MeterId, Task, TaskId};
 use crate::recording::{Header, IntervalRecord};
 use crate::timeline::Interval;
 use crate::unit::{Microjoules, Nanos, Timestamp};
 
-use super::activity::{Activity, Payer, Work, on_cpus, unnamed};
+use super::activity::{Activity, Consumer, Work, on_cpus, unnamed};
 use super::columns::Columns;
 use super::counts::Sampled;
 use super::first_pass::{idle, width, zones};
 use super::ledger::{
-    Account, Attributed, CpuCharge, HalfWidth, Ledger, Price, ProcessCharge, StackCharge,
+    Account, Attributed, CpuCharge, Energy, HalfWidth, Ledger, ProcessCharge, StackCharge,
     ThreadCharge,
 };
-use super::meter_accounts::{Book, Charges, Share};
-use super::observer::Watch;
+use super::meter_accounts::{Charges, MeterAccounts, Share};
+use super::observer::Observer;
 use super::pool::pools;
 use super::process::{Processes, UNNAMED};
 use super::sampled::Stacks;
 use super::settings::Settings;
-use super::span::Stretch;
+use super::span::ChargedSpan;
 use super::uncertainty::Errors;
 use super::weigh::Weigher;
 use super::{caveats, check::check};
@@ -41,9 +41,9 @@ struct Thread {
 #[derive(Clone, Debug)]
 pub struct Attribution {
     columns: Columns,
-    zones: BTreeMap<ZoneId, Vec<u32>>,
+    zones: BTreeMap<CpuGroupId, Vec<u32>>,
     processes: Processes,
-    books: Vec<Book>,
+    books: Vec<MeterAccounts>,
     /// One per book.
     weighers: Vec<Weigher>,
     /// Which meters are split by the same samples.
@@ -53,7 +53,7 @@ pub struct Attribution {
     stacks: Stacks,
     /// The samples of the stretch at hand.
     sampled: Sampled,
-    cpus: BTreeMap<u32, (Price, Nanos)>,
+    cpus: BTreeMap<u32, (Energy, Nanos)>,
     /// Stretches weighed as chosen, and by time for want of something.
     weighed: (u64, u64),
     until: Timestamp,
@@ -76,7 +76,7 @@ impl Attribution {
             processes: Processes::of(tasks),
             pools: pools(&header.meters),
             books: meters
-                .map(|meter| Book::new(meter, idle(meter, header, settings)))
+                .map(|meter| MeterAccounts::new(meter, idle(meter, header, settings)))
                 .collect(),
             weighers,
             threads: BTreeMap::new(),
@@ -131,7 +131,7 @@ impl Attribution {
 
     /// Charges what a meter said about a stretch of time, and tells `watch` who
     /// paid, where the energy is known.
-    pub fn charge(&mut self, interval: &Interval, watch: &mut (impl Watch + ?Sized)) {
+    pub fn charge(&mut self, interval: &Interval, watch: &mut (impl Observer + ?Sized)) {
         let meter = interval.meter;
         let length = interval.end.since(interval.begin);
         let Some(book) = self.books.get_mut(usize::from(meter.0)) else {
@@ -152,11 +152,11 @@ impl Attribution {
             self.weighed.0 += u64::from(weights.is_some());
             self.weighed.1 += u64::from(weights.is_none());
         }
-        let times = |of: &(Payer, Work)| of.1.time;
+        let times = |of: &(Consumer, Work)| of.1.time;
         let weights = weights.unwrap_or_else(|| activity.payers.iter().map(times).collect());
-        let shares = book.charge(energy, length, interval.border, &activity, &weights);
+        let shares = book.charge(energy, length, interval.boundary, &activity, &weights);
         let (processes, payers) = (&self.processes, &activity.payers);
-        watch.stretch(&Stretch::new(interval, processes, payers, &shares));
+        watch.span(&ChargedSpan::new(interval, processes, payers, &shares));
         let borders = book.borders;
         let nested = book.meter().nested;
         let somewhere = book.meter().cpus.first().copied().unwrap_or_default();
@@ -172,18 +172,20 @@ impl Attribution {
         let during = (interval.begin, interval.end);
         let mut tell = |charge: &StackCharge| watch.stack(during, charge);
         let mut groups: BTreeMap<TaskId, Share> = BTreeMap::new();
-        let mut target = Price::default();
+        let mut target = Energy::default();
         for (&(payer, _), share) in activity.payers.iter().zip(&shares.payers) {
-            let Payer::Thread(task) = payer else { continue };
+            let Consumer::Thread(task) = payer else {
+                continue;
+            };
             let thread = self.threads.entry(task).or_default();
             let charge = thread.charges.entry(meter).or_default();
             charge.add(share, &borders);
             *groups.entry(self.processes.leader(task)).or_default() += *share;
             if !nested {
-                target += share.price;
+                target += share.energy;
                 let counts = (during, self.sampled.of(task));
                 self.stacks
-                    .charge(task, split, share.price, counts, &mut tell);
+                    .charge(task, split, share.energy, counts, &mut tell);
             }
         }
         // Sampled here, but without time of their own: for what they carry.
@@ -191,14 +193,14 @@ impl Attribution {
             if !activity.has(task) && !self.processes.is_before_exec(task) {
                 let counts = (during, counts);
                 self.stacks
-                    .charge(task, split, Price::default(), counts, &mut tell);
+                    .charge(task, split, Energy::default(), counts, &mut tell);
             }
         }
         for (leader, share) in groups {
             let charges = self.groups.entry(leader).or_default();
             charges.entry(meter).or_default().add(&share, &borders);
         }
-        if target != Price::default() {
+        if target != Energy::default() {
             let cpus = on_cpus(
                 &interval.cpus,
                 &interval.threads,
@@ -211,10 +213,10 @@ impl Attribution {
         }
     }
 
-    /// Splits the target's price over the CPUs that it ran on.
+    /// Splits the target's energy over the CPUs that it ran on.
     fn charge_cpus(
         &mut self,
-        price: Price,
+        energy: Energy,
         cpus: &[(u32, Work)],
         weights: Option<Vec<u64>>,
         somewhere: u32,
@@ -222,16 +224,19 @@ impl Attribution {
         let times: Vec<u64> = cpus.iter().map(|(_, work)| work.time).collect();
         if times.iter().all(|&time| time == 0) {
             // Threads ran, but no CPU says so.
-            self.cpus.entry(somewhere).or_default().0 += price;
+            self.cpus.entry(somewhere).or_default().0 += energy;
             return;
         }
-        let base = Microjoules(price.full.0 - price.marginal.0);
-        let dynamics = apportion(price.marginal, weights.as_ref().unwrap_or(&times));
+        let base = Microjoules(energy.with_idle.0 - energy.above_idle.0);
+        let dynamics = apportion(energy.above_idle, weights.as_ref().unwrap_or(&times));
         let bases = apportion(base, &times);
         for ((&(cpu, _), marginal), base) in cpus.iter().zip(dynamics).zip(bases) {
             let full = marginal + base;
             if full.0 > 0 {
-                self.cpus.entry(cpu).or_default().0 += Price { full, marginal };
+                self.cpus.entry(cpu).or_default().0 += Energy {
+                    with_idle: full,
+                    above_idle: marginal,
+                };
             }
         }
     }
@@ -245,7 +250,7 @@ impl Attribution {
     pub fn finish(
         mut self,
         said: Vec<Caveat>,
-        watch: &mut (impl Watch + ?Sized),
+        watch: &mut (impl Observer + ?Sized),
     ) -> Result<Attributed> {
         let idle_sd: BTreeMap<_, _> = self
             .books
@@ -255,16 +260,16 @@ impl Attribution {
             .collect();
         // Price and half width by all disjoint meters, of some threads
         // together.
-        let whole = |charges: &Charges, members: &[TaskId]| -> (Price, HalfWidth) {
-            let (mut price, mut errors) = (Price::default(), Errors::default());
+        let whole = |charges: &Charges, members: &[TaskId]| -> (Energy, HalfWidth) {
+            let (mut energy, mut errors) = (Energy::default(), Errors::default());
             for (meter, charge) in charges {
                 if let Some(&sd) = idle_sd.get(meter) {
-                    price += charge.price;
+                    energy += charge.energy;
                     errors.add(charge.spread, sd);
                     errors.weigh(self.spread(*meter, members));
                 }
             }
-            (price, errors.half_width())
+            (energy, errors.half_width())
         };
         let mut members: BTreeMap<TaskId, Vec<TaskId>> = BTreeMap::new();
         for &task in self.threads.keys() {
@@ -272,15 +277,15 @@ impl Attribution {
             members.entry(leader).or_default().push(task);
         }
         let threads = self.threads.iter().map(|(&task, thread)| {
-            let (price, width) = whole(&thread.charges, &[task]);
+            let (energy, width) = whole(&thread.charges, &[task]);
             ThreadCharge {
                 task,
                 process: self.processes.leader(task),
-                price,
+                energy: energy,
                 meters: thread
                     .charges
                     .iter()
-                    .map(|(&meter, charge)| (meter, charge.price))
+                    .map(|(&meter, charge)| (meter, charge.energy))
                     .collect(),
                 width,
                 on_cpu: thread.on_cpu,
@@ -291,10 +296,10 @@ impl Attribution {
         let threads = threads.collect();
         let processes = self.groups.iter().map(|(&leader, charges)| {
             let members = members.get(&leader).map_or(&[][..], Vec::as_slice);
-            let (price, width) = whole(charges, members);
+            let (energy, width) = whole(charges, members);
             ProcessCharge {
                 leader,
-                price,
+                energy,
                 width,
             }
         });
@@ -324,7 +329,11 @@ impl Attribution {
             cpus: self
                 .cpus
                 .into_iter()
-                .map(|(cpu, (price, on_cpu))| CpuCharge { cpu, price, on_cpu })
+                .map(|(cpu, (energy, on_cpu))| CpuCharge {
+                    cpu,
+                    energy,
+                    on_cpu,
+                })
                 .collect(),
             caveats,
             weighings: self
@@ -340,11 +349,11 @@ impl Attribution {
 
     /// Error by the weights of the energy of some threads together.
     fn spread(&self, meter: MeterId, threads: &[TaskId]) -> (f64, f64) {
-        let parts: Vec<(Payer, f64)> = threads
+        let parts: Vec<(Consumer, f64)> = threads
             .iter()
             .filter_map(|task| {
                 let charge = self.threads.get(task)?.charges.get(&meter)?;
-                Some((Payer::Thread(*task), charge.price.marginal.0 as f64))
+                Some((Consumer::Thread(*task), charge.energy.above_idle.0 as f64))
             })
             .collect();
         let weigher = self.weighers.get(usize::from(meter.0));
@@ -355,7 +364,7 @@ impl Attribution {
     fn spread_of(&self, meter: MeterId, account: Account, energy: Microjoules) -> (f64, f64) {
         let payer = match account {
             Account::Idle | Account::Unattributed => return (0.0, 0.0),
-            account => Payer::Account(account),
+            account => Consumer::Account(account),
         };
         let weigher = self.weighers.get(usize::from(meter.0));
         weigher.map_or((0.0, 0.0), |weigher| {

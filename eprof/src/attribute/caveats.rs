@@ -6,7 +6,7 @@ use crate::caveat::Caveat;
 use crate::recording::Header;
 use crate::unit::Nanos;
 
-use super::meter_accounts::Book;
+use super::meter_accounts::MeterAccounts;
 
 /// What is clear from the start.
 pub(super) fn before(header: &Header) -> Vec<Caveat> {
@@ -17,7 +17,7 @@ pub(super) fn before(header: &Header) -> Vec<Caveat> {
         }
         metered.extend(meter.cpus.iter().copied());
     }
-    let cpus = header.zones.iter().flat_map(|zone| &zone.cpus);
+    let cpus = header.cpu_groups.iter().flat_map(|zone| &zone.cpus);
     let blind: Vec<String> = cpus
         .filter(|cpu| !metered.contains(cpu))
         .map(u32::to_string)
@@ -35,7 +35,7 @@ pub(super) fn before(header: &Header) -> Vec<Caveat> {
 }
 
 /// What the books say about themselves.
-pub(super) fn after(books: &[Book], (weighed, by_time): (u64, u64)) -> Vec<Caveat> {
+pub(super) fn after(books: &[MeterAccounts], (weighed, by_time): (u64, u64)) -> Vec<Caveat> {
     let mut caveats = Vec::new();
     let disjoint = || books.iter().filter(|book| !book.meter().nested);
     let unknown: Vec<_> = disjoint()
@@ -47,7 +47,7 @@ pub(super) fn after(books: &[Book], (weighed, by_time): (u64, u64)) -> Vec<Cavea
             Caveat::new(
                 "idle-unknown",
                 format!(
-                    "the idle power of {} is unknown: whoever ran is charged with all of it, and the marginal price equals the full one",
+                    "the idle power of {} is unknown: whoever ran is charged with all of it, and the marginal energy equals the full one",
                     unknown.join(", ")
                 ),
             )

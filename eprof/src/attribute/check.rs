@@ -6,7 +6,7 @@ use crate::error::{Error, ErrorKind, Result};
 use crate::measurement::MeterId;
 use crate::unit::Microjoules;
 
-use super::ledger::{Account, Attributed, Price};
+use super::ledger::{Account, Attributed, Energy};
 
 /// Checks that everything balances to the microjoule, in both prices:
 /// per meter the accounts against the meter and the threads against the
@@ -24,9 +24,9 @@ pub fn check(attributed: &Attributed) -> Result<()> {
         same(&format!("accounts of {}", meter.name), sum, said)?;
     }
 
-    let mut threads: BTreeMap<MeterId, Vec<Price>> = BTreeMap::new();
-    for (&meter, &price) in attributed.threads.iter().flat_map(|thread| &thread.meters) {
-        threads.entry(meter).or_default().push(price);
+    let mut threads: BTreeMap<MeterId, Vec<Energy>> = BTreeMap::new();
+    for (&meter, &energy) in attributed.threads.iter().flat_map(|thread| &thread.meters) {
+        threads.entry(meter).or_default().push(energy);
     }
     for meter in &attributed.ledger.meters {
         let target = sum(meter.accounts.get(&Account::Target));
@@ -39,26 +39,29 @@ pub fn check(attributed: &Attributed) -> Result<()> {
     let rows = [
         (
             "threads",
-            sum(attributed.threads.iter().map(|row| &row.price)),
+            sum(attributed.threads.iter().map(|row| &row.energy)),
         ),
         (
             "processes",
-            sum(attributed.processes.iter().map(|row| &row.price)),
+            sum(attributed.processes.iter().map(|row| &row.energy)),
         ),
         (
             "stacks",
-            sum(attributed.stacks.iter().map(|row| &row.price)),
+            sum(attributed.stacks.iter().map(|row| &row.energy)),
         ),
-        ("CPUs", sum(attributed.cpus.iter().map(|row| &row.price))),
+        ("CPUs", sum(attributed.cpus.iter().map(|row| &row.energy))),
     ];
     rows.iter()
         .try_for_each(|(what, charged)| same(what, *charged, target))
 }
 
-fn sum<'a>(prices: impl IntoIterator<Item = &'a Price>) -> (u128, u128) {
+fn sum<'a>(prices: impl IntoIterator<Item = &'a Energy>) -> (u128, u128) {
     let wide = |energy: Microjoules| u128::from(energy.0);
-    prices.into_iter().fold((0, 0), |(full, marginal), price| {
-        (full + wide(price.full), marginal + wide(price.marginal))
+    prices.into_iter().fold((0, 0), |(full, marginal), energy| {
+        (
+            full + wide(energy.with_idle),
+            marginal + wide(energy.above_idle),
+        )
     })
 }
 
@@ -73,5 +76,5 @@ fn same(what: &str, sum: (u128, u128), whole: (u128, u128)) -> Result<()> {
             sum.0, sum.1, whole.0, whole.1
         ),
     )
-    .remedy("this is a defect of eprof: please report it with the recording"))
+    .hint("this is a defect of eprof: please report it with the recording"))
 }

@@ -1,6 +1,6 @@
 //! The signals that a recording has, as columns of numbers.
 
-use crate::measurement::{Counter, Signals, ZoneId};
+use crate::measurement::{Counter, CpuGroupId, Signals};
 use crate::power::Signal;
 use crate::recording::Header;
 
@@ -27,7 +27,11 @@ impl Columns {
     /// The columns of the recording that starts with `header`: time by core
     /// type, time beside a busy sibling, the counters, wakeups, migrations.
     pub(super) fn of(header: &Header) -> Self {
-        let mut cores: Vec<&str> = header.zones.iter().map(|zone| zone.core.as_str()).collect();
+        let mut cores: Vec<&str> = header
+            .cpu_groups
+            .iter()
+            .map(|zone| zone.core.as_str())
+            .collect();
         cores.sort_unstable();
         cores.dedup();
         // More types than columns share the last one: they differ least.
@@ -41,7 +45,7 @@ impl Columns {
         };
         let times = cores.iter().map(|core| Signal::Time((*core).to_owned()));
         let counts = header.counters.iter().copied().map(Signal::Count);
-        let zones = || header.zones.iter();
+        let zones = || header.cpu_groups.iter();
         Self {
             signals: times
                 .chain([Signal::Crowded])
@@ -79,7 +83,7 @@ impl Columns {
     }
 
     /// The row of what was measured in a zone.
-    pub(super) fn in_zone(&self, zone: ZoneId, signals: &Signals) -> Row {
+    pub(super) fn in_zone(&self, zone: CpuGroupId, signals: &Signals) -> Row {
         self.row(self.of_zone.get(usize::from(zone.0)), signals)
     }
 

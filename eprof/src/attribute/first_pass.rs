@@ -3,7 +3,7 @@
 use std::collections::BTreeMap;
 use std::thread::{self, Builder};
 
-use crate::measurement::{Meter, Task, ZoneId};
+use crate::measurement::{CpuGroupId, Meter, Task};
 use crate::recording::Header;
 use crate::timeline::Interval;
 use crate::unit::Microjoules;
@@ -13,23 +13,23 @@ use super::columns::Columns;
 use super::idle::IdlePower;
 use super::process::Processes;
 use super::settings::Settings;
-use super::training_blocks::{Block, Survey};
+use super::training_blocks::{Block, TrainingBlocks};
 use super::weigh::{Weigher, choose};
 
 /// What was seen so far.
 #[derive(Clone, Debug)]
-pub(super) struct Look {
+pub(super) struct FirstPass {
     columns: Columns,
     processes: Processes,
-    meters: Vec<(Meter, Option<IdlePower>, Survey)>,
+    meters: Vec<(Meter, Option<IdlePower>, TrainingBlocks)>,
 }
 
-impl Look {
+impl FirstPass {
     /// At the recording of `tasks` that starts with `header`.
     pub(super) fn new(header: &Header, tasks: &[Task], settings: &Settings) -> Self {
         let one = |meter: &Meter| {
             let idle = idle(meter, header, settings);
-            (meter.clone(), idle, Survey::default())
+            (meter.clone(), idle, TrainingBlocks::default())
         };
         Self {
             columns: Columns::of(header),
@@ -52,7 +52,7 @@ impl Look {
             .map_or(Microjoules::ZERO, |idle| idle.take(energy, length));
         let width = width(meter, interval);
         let activity = Activity::of(interval, &self.processes, &self.columns, width);
-        survey.push(Microjoules(energy.0 - base.0), interval.border, &activity);
+        survey.push(Microjoules(energy.0 - base.0), interval.boundary, &activity);
     }
 
     /// Chooses the weights, one weigher per meter.
@@ -89,7 +89,7 @@ impl Look {
 /// The idle power of a meter, if it is known.
 pub(super) fn idle(meter: &Meter, header: &Header, settings: &Settings) -> Option<IdlePower> {
     let baseline = settings.baseline(meter, header)?;
-    Some(IdlePower::new(&baseline, meter.latch))
+    Some(IdlePower::new(&baseline, meter.update_period))
 }
 
 /// How many CPUs share a meter.
@@ -101,7 +101,7 @@ pub(super) fn width(meter: &Meter, interval: &Interval) -> usize {
 }
 
 /// The CPUs of each zone.
-pub(super) fn zones(header: &Header) -> BTreeMap<ZoneId, Vec<u32>> {
-    let zones = header.zones.iter();
+pub(super) fn zones(header: &Header) -> BTreeMap<CpuGroupId, Vec<u32>> {
+    let zones = header.cpu_groups.iter();
     zones.map(|zone| (zone.id, zone.cpus.clone())).collect()
 }

@@ -53,20 +53,20 @@ impl Account {
 
 /// The two prices of a row. Both balance against the meter.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
-pub struct Price {
+pub struct Energy {
     /// With the row's share of the idle baseline (by CPU time; the idle CPUs'
     /// share stays in the `idle` account).
-    pub full: Microjoules,
+    pub with_idle: Microjoules,
     /// Above the idle baseline only (all of the baseline is in `idle`). Equal
     /// to `full` where the baseline is unknown: see
     /// [`MeterLedger::baseline`].
-    pub marginal: Microjoules,
+    pub above_idle: Microjoules,
 }
 
-impl std::ops::AddAssign for Price {
+impl std::ops::AddAssign for Energy {
     fn add_assign(&mut self, rhs: Self) {
-        self.full += rhs.full;
-        self.marginal += rhs.marginal;
+        self.with_idle += rhs.with_idle;
+        self.above_idle += rhs.above_idle;
     }
 }
 
@@ -195,7 +195,7 @@ pub struct MeterLedger {
     /// The idle baseline's total, `None` where idle power is unknown.
     pub baseline: Option<Microjoules>,
     /// Per account. All accounts are present.
-    pub accounts: BTreeMap<Account, Price>,
+    pub accounts: BTreeMap<Account, Energy>,
     /// 90 % half width per account.
     pub widths: BTreeMap<Account, HalfWidth>,
 }
@@ -219,9 +219,9 @@ impl Ledger {
         self.disjoint().map(|meter| meter.total).sum()
     }
 
-    /// One account's price over all disjoint meters.
-    pub fn account(&self, account: Account) -> Price {
-        let mut sum = Price::default();
+    /// One account's energy over all disjoint meters.
+    pub fn account(&self, account: Account) -> Energy {
+        let mut sum = Energy::default();
         for meter in self.disjoint() {
             sum += meter.accounts.get(&account).copied().unwrap_or_default();
         }
@@ -238,10 +238,10 @@ pub struct ThreadCharge {
     /// The incarnation of its process's leader, which names the process.
     pub process: TaskId,
     /// Over all disjoint meters.
-    pub price: Price,
+    pub energy: Energy,
     /// Per meter, nested ones too.
-    pub meters: BTreeMap<MeterId, Price>,
-    /// 90 % half width of `price.full`.
+    pub meters: BTreeMap<MeterId, Energy>,
+    /// 90 % half width of `energy.full`.
     pub width: HalfWidth,
     /// Time on a CPU.
     pub on_cpu: Nanos,
@@ -259,8 +259,8 @@ pub struct ProcessCharge {
     /// The incarnation of its leader.
     pub leader: TaskId,
     /// The sum of its threads.
-    pub price: Price,
-    /// 90 % half width of `price.full`. Not the sum of the threads' widths:
+    pub energy: Energy,
+    /// 90 % half width of `energy.full`. Not the sum of the threads' widths:
     /// an error between two threads of a process is none of the process.
     pub width: HalfWidth,
 }
@@ -273,7 +273,7 @@ pub struct StackCharge {
     /// Which stack; `None` for energy of a thread that was never sampled.
     pub stack: Option<StackId>,
     /// Its energy.
-    pub price: Price,
+    pub energy: Energy,
     /// Number of samples.
     pub samples: u64,
 }
@@ -284,7 +284,7 @@ pub struct CpuCharge {
     /// Which CPU.
     pub cpu: u32,
     /// Its energy.
-    pub price: Price,
+    pub energy: Energy,
     /// The target's time on it.
     pub on_cpu: Nanos,
 }

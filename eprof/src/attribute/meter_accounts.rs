@@ -3,19 +3,19 @@
 use std::collections::BTreeMap;
 
 use crate::measurement::{Meter, MeterId};
-use crate::timeline::Border;
+use crate::timeline::BoundaryError;
 use crate::unit::{Microjoules, Nanos};
 
 use super::activity::Activity;
 use super::idle::IdlePower;
-use super::ledger::{Account, MeterLedger, Price};
+use super::ledger::{Account, Energy, MeterLedger};
 use super::uncertainty::{Borders, Errors, Spread};
 use crate::apportion::apportion;
 
-/// A row's price and spread, by one meter.
+/// A row's energy and spread, by one meter.
 #[derive(Clone, Copy, Debug, Default)]
 pub(super) struct Charge {
-    pub(super) price: Price,
+    pub(super) energy: Energy,
     pub(super) spread: Spread,
 }
 
@@ -25,10 +25,10 @@ pub(super) type Charges = BTreeMap<MeterId, Charge>;
 /// What a payer is charged with for one stretch.
 #[derive(Clone, Copy, Debug, Default)]
 pub(super) struct Share {
-    pub(super) price: Price,
+    pub(super) energy: Energy,
     /// Its part of a microjoule that the stretch gains by a shifted border.
     pub(super) share: f64,
-    /// d(full price)/d(idle power), seconds.
+    /// d(full energy)/d(idle power), seconds.
     pub(super) lever: f64,
 }
 
@@ -38,14 +38,14 @@ pub(super) struct Shares {
     /// Those who ran, in the order in which they were given.
     pub(super) payers: Vec<Share>,
     /// The idle account.
-    pub(super) idle: Price,
+    pub(super) idle: Energy,
     /// Nobody.
-    pub(super) unattributed: Price,
+    pub(super) unattributed: Energy,
 }
 
 impl std::ops::AddAssign for Share {
     fn add_assign(&mut self, rhs: Self) {
-        self.price += rhs.price;
+        self.energy += rhs.energy;
         self.share += rhs.share;
         self.lever += rhs.lever;
     }
@@ -54,14 +54,14 @@ impl std::ops::AddAssign for Share {
 impl Charge {
     /// Adds the share of one stretch.
     pub(super) fn add(&mut self, share: &Share, borders: &Borders) {
-        self.price += share.price;
+        self.energy += share.energy;
         self.spread.add(share.share, share.lever, borders);
     }
 }
 
 /// The book of one meter.
 #[derive(Clone, Debug)]
-pub(super) struct Book {
+pub(super) struct MeterAccounts {
     meter: Meter,
     pub(super) idle: Option<IdlePower>,
     pub(super) borders: Borders,
@@ -70,7 +70,7 @@ pub(super) struct Book {
     accounts: BTreeMap<Account, Charge>,
 }
 
-impl Book {
+impl MeterAccounts {
     /// An empty book.
     pub(super) fn new(meter: &Meter, idle: Option<IdlePower>) -> Self {
         Self {
@@ -110,7 +110,7 @@ impl Book {
         &mut self,
         energy: Microjoules,
         length: Nanos,
-        border: Border,
+        border: BoundaryError,
         activity: &Activity,
         weights: &[u64],
     ) -> Shares {
@@ -140,20 +140,20 @@ impl Book {
         let mut unattributed = Share::default();
         if time > 0.0 {
             let part = part(activity.idle, time);
-            idle.price.full = bases.last().copied().unwrap_or_default();
+            idle.energy.with_idle = bases.last().copied().unwrap_or_default();
             idle.share = if exhausted { part } else { 0.0 };
             idle.lever = seconds * part;
         } else {
-            idle.price.full = base;
+            idle.energy.with_idle = base;
             idle.share = if exhausted { 1.0 } else { 0.0 };
             idle.lever = seconds;
         }
-        idle.price.marginal = base;
+        idle.energy.above_idle = base;
         if weight <= 0.0 {
             unattributed = Share {
-                price: Price {
-                    full: dynamic,
-                    marginal: dynamic,
+                energy: Energy {
+                    with_idle: dynamic,
+                    above_idle: dynamic,
                 },
                 share: if exhausted { 0.0 } else { 1.0 },
                 lever: -seconds,
@@ -166,9 +166,9 @@ impl Book {
             let by_weight = part(weights[index], weight);
             let by_time = part(times[index], time);
             let share = Share {
-                price: Price {
-                    full: dynamics[index] + bases[index],
-                    marginal: dynamics[index],
+                energy: Energy {
+                    with_idle: dynamics[index] + bases[index],
+                    above_idle: dynamics[index],
                 },
                 share: if exhausted { by_time } else { by_weight },
                 lever: seconds * (by_time - by_weight),
@@ -178,8 +178,8 @@ impl Book {
         }
         let shares = Shares {
             payers: shares,
-            idle: idle.price,
-            unattributed: unattributed.price,
+            idle: idle.energy,
+            unattributed: unattributed.energy,
         };
         sums.insert(Account::Idle, idle);
         sums.insert(Account::Unattributed, unattributed);
@@ -197,7 +197,7 @@ impl Book {
         let widths = self.accounts.iter().map(|(&account, charge)| {
             let mut errors = Errors::default();
             errors.add(charge.spread, sd_w);
-            errors.weigh(weighed(account, charge.price.marginal));
+            errors.weigh(weighed(account, charge.energy.above_idle));
             (account, errors.half_width())
         });
         MeterLedger {
@@ -213,7 +213,7 @@ impl Book {
             accounts: self
                 .accounts
                 .into_iter()
-                .map(|(account, charge)| (account, charge.price))
+                .map(|(account, charge)| (account, charge.energy))
                 .collect(),
         }
     }

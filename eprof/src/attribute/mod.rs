@@ -36,21 +36,21 @@ mod weigh;
 pub use attribution::Attribution;
 pub use check::check;
 pub use ledger::{
-    Account, Attributed, CpuCharge, HalfWidth, Ledger, MeterLedger, Price, ProcessCharge, Rule,
+    Account, Attributed, CpuCharge, Energy, HalfWidth, Ledger, MeterLedger, ProcessCharge, Rule,
     StackCharge, ThreadCharge, Weighing,
 };
 pub use process::{Processes, UNNAMED};
 pub use settings::{Settings, Weights};
 
-pub use observer::Watch;
-pub use span::Stretch;
+pub use observer::Observer;
+pub use span::ChargedSpan;
 
 use crate::caveat::Caveat;
 use crate::error::Result;
 use crate::measurement::Task;
 use crate::recording::{Header, IntervalRecord, Samples};
 use crate::timeline::{Interval, Timeline};
-use first_pass::Look;
+use first_pass::FirstPass;
 
 /// Attributes a whole recording. Its intervals are streamed twice, so `records`
 /// is asked for them twice: weights are found first, then everybody is charged.
@@ -83,13 +83,13 @@ pub fn attribute_watched<I>(
     tasks: &[Task],
     mut records: impl FnMut(Samples) -> Result<I>,
     settings: &Settings,
-    watch: &mut (impl Watch + ?Sized),
+    watch: &mut (impl Observer + ?Sized),
 ) -> Result<Attributed>
 where
     I: IntoIterator<Item = Result<IntervalRecord>>,
 {
     settings.check(header)?;
-    let mut look = Look::new(header, tasks, settings);
+    let mut look = FirstPass::new(header, tasks, settings);
     stream(header, records(Samples::Skipped)?, |_, intervals| {
         intervals.iter().for_each(|of| look.take(of));
     })?;

@@ -4,16 +4,16 @@ use crate::recording::IntervalRecord;
 use crate::unit::Timestamp;
 
 use super::ledger::StackCharge;
-use super::span::Stretch;
+use super::span::ChargedSpan;
 
 /// Is told what is charged, when it is charged. Sums over what is told are the
 /// ledger's, to the microjoule.
-pub trait Watch {
+pub trait Observer {
     /// A recorded interval, in order of time, before anything in it is charged.
     fn record(&mut self, _record: &IntervalRecord) {}
 
     /// A stretch of known energy, in order of time for each meter.
-    fn stretch(&mut self, _stretch: &Stretch<'_>) {}
+    fn span(&mut self, _stretch: &ChargedSpan<'_>) {}
 
     /// What one of a thread's stacks is charged with for the stretch `during`,
     /// in which it was seen so often; by one disjoint meter, so that a sample
@@ -23,10 +23,10 @@ pub trait Watch {
 }
 
 /// Nobody.
-impl Watch for () {}
+impl Observer for () {}
 
-impl<F: FnMut(&Stretch<'_>)> Watch for F {
-    fn stretch(&mut self, stretch: &Stretch<'_>) {
+impl<F: FnMut(&ChargedSpan<'_>)> Observer for F {
+    fn span(&mut self, stretch: &ChargedSpan<'_>) {
         self(stretch);
     }
 }

@@ -51,7 +51,7 @@ mod tests {
                 quantity: Quantity::Falling { unit_uj: 1.0 },
                 provenance: Provenance::Measured,
                 nested: false,
-                latch: Nanos(0),
+                update_period: Nanos(0),
                 plausible: Watts(1.0),
             })
             .collect();

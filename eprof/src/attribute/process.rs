@@ -50,12 +50,12 @@ impl Processes {
             Member {
                 pid: task.pid,
                 leads,
-                born: task.born,
+                born: task.began,
                 before_exec: task.parent.is_none() && task.generation == 0,
             },
         );
         if leads {
-            self.leaders.insert((task.pid, task.born), task.id);
+            self.leaders.insert((task.pid, task.began), task.id);
         } else {
             let first = self.orphans.entry(task.pid).or_insert(task.id);
             *first = task.id.min(*first);
@@ -113,7 +113,7 @@ mod tests {
             tid,
             pid,
             start: Timestamp(born),
-            born: Timestamp(born),
+            began: Timestamp(born),
             generation,
             parent: id.checked_sub(1).map(TaskId),
             comm: String::new(),

@@ -7,8 +7,8 @@ use crate::recording::SampleCount;
 use crate::unit::{Microjoules, Timestamp};
 
 use super::counts::Counts;
-use super::ledger::{Price, StackCharge};
-use super::observer::Watch;
+use super::ledger::{Energy, StackCharge};
+use super::observer::Observer;
 use super::places::Places;
 use crate::apportion::Split;
 
@@ -18,7 +18,7 @@ pub(super) type During = (Timestamp, Timestamp);
 #[derive(Clone, Debug, Default)]
 struct Thread {
     /// Energy of stretches in which the thread was not sampled.
-    carried: Price,
+    carried: Energy,
     /// The stacks of the last stretch in which it was, with their weights, and
     /// when that was.
     last: (Vec<StackId>, Vec<u64>),
@@ -51,7 +51,7 @@ struct Charges {
     places: Places,
     rows: Vec<StackCharge>,
     /// Energy of threads that were never sampled.
-    without: BTreeMap<TaskId, Price>,
+    without: BTreeMap<TaskId, Energy>,
     marginals: Split,
     bases: Split,
 }
@@ -64,7 +64,7 @@ impl Charges {
             self.rows.push(StackCharge {
                 task,
                 stack: Some(stack),
-                price: Price::default(),
+                energy: Energy::default(),
                 samples: 0,
             });
         }
@@ -90,57 +90,57 @@ impl Charges {
         found.places.extend(places);
     }
 
-    /// Splits `price` over the stacks of a thread, and tells what each pays.
+    /// Splits `energy` over the stacks of a thread, and tells what each pays.
     fn put(
         &mut self,
         task: TaskId,
-        price: Price,
+        energy: Energy,
         (counts, found): (Counts<'_>, &mut Found),
         mut tell: impl FnMut(&StackCharge),
     ) {
-        let mut tell = |stack, price, samples| {
+        let mut tell = |stack, energy, samples| {
             tell(&StackCharge {
                 task,
                 stack,
-                price,
+                energy,
                 samples,
             });
         };
         if counts.stacks.is_empty() {
-            if price != Price::default() {
-                *self.without.entry(task).or_default() += price;
-                tell(None, price, 0);
+            if energy != Energy::default() {
+                *self.without.entry(task).or_default() += energy;
+                tell(None, energy, 0);
             }
             return;
         }
         self.find(task, counts.stacks.iter().copied(), found);
         // The baseline's part apart, so that full is never less than marginal.
-        let base = Microjoules(price.full.0.saturating_sub(price.marginal.0));
-        let marginals = self.marginals.apportion(price.marginal, counts.weights);
+        let base = Microjoules(energy.with_idle.0.saturating_sub(energy.above_idle.0));
+        let marginals = self.marginals.apportion(energy.above_idle, counts.weights);
         let bases = self.bases.apportion(base, counts.weights);
         let shares = marginals.iter().zip(bases);
         let stacks = counts.stacks.iter().zip(counts.counts);
         for ((&place, (&stack, &count)), (&marginal, &base)) in
             found.places.iter().zip(stacks).zip(shares)
         {
-            let price = Price {
-                full: marginal + base,
-                marginal,
+            let energy = Energy {
+                with_idle: marginal + base,
+                above_idle: marginal,
             };
             if let Some(row) = self.rows.get_mut(place) {
-                row.price += price;
+                row.energy += energy;
             }
-            tell(Some(stack), price, count);
+            tell(Some(stack), energy, count);
         }
     }
 
     /// All of them, by thread and stack.
     fn rows(self) -> Vec<StackCharge> {
         let mut rows = self.rows;
-        rows.extend(self.without.into_iter().map(|(task, price)| StackCharge {
+        rows.extend(self.without.into_iter().map(|(task, energy)| StackCharge {
             task,
             stack: None,
-            price,
+            energy,
             samples: 0,
         }));
         rows.sort_unstable_by_key(|row| (row.task, row.stack));
@@ -162,7 +162,7 @@ impl Stacks {
         }
     }
 
-    /// Splits a thread's price for one stretch of meter `meter`, in the pool
+    /// Splits a thread's energy for one stretch of meter `meter`, in the pool
     /// `pool`, over the stacks with which it was sampled in it. Without
     /// samples, the energy waits for the thread's next sampled stretch. `tell`
     /// is told of what each stack is charged with.
@@ -170,19 +170,19 @@ impl Stacks {
         &mut self,
         task: TaskId,
         (pool, meter): (usize, MeterId),
-        price: Price,
+        energy: Energy,
         (during, counts): (During, Counts<'_>),
         tell: impl FnMut(&StackCharge),
     ) {
         let thread = self.threads.entry(task).or_default();
         let taken: u64 = counts.counts.iter().sum();
         if taken == 0 {
-            thread.carried += price;
+            thread.carried += energy;
             return;
         }
         let mut whole = std::mem::take(&mut thread.carried);
-        whole += price;
-        let energy = whole.full.0 as f64;
+        whole += energy;
+        let energy = whole.with_idle.0 as f64;
         thread.sampled += energy;
         *thread.squares.entry((pool, meter)).or_default() += energy * energy / taken as f64;
         let found = &mut thread.found;
@@ -218,7 +218,7 @@ impl Stacks {
     /// All stacks. What is still carried goes to a thread's last sampled
     /// stretch; a thread that was never sampled keeps its energy on a row
     /// without a stack.
-    pub(super) fn finish(mut self, watch: &mut (impl Watch + ?Sized)) -> Vec<StackCharge> {
+    pub(super) fn finish(mut self, watch: &mut (impl Observer + ?Sized)) -> Vec<StackCharge> {
         for (&task, thread) in &mut self.threads {
             let (stacks, weights) = &thread.last;
             let counts = Counts {
@@ -243,7 +243,7 @@ mod tests {
 
     /// Charges a stretch of the first meter, or of another, in which stacks were
     /// seen so often.
-    fn charge(stacks: &mut Stacks, meter: u16, price: Price, seen: &[(u32, u64)]) {
+    fn charge(stacks: &mut Stacks, meter: u16, energy: Energy, seen: &[(u32, u64)]) {
         let (of, counts): (Vec<_>, Vec<_>) = seen.iter().map(|of| (StackId(of.0), of.1)).unzip();
         let counts = Counts {
             stacks: &of,
@@ -251,13 +251,13 @@ mod tests {
             weights: &counts,
         };
         let counts = (During::default(), counts);
-        stacks.charge(TASK, (0, MeterId(meter)), price, counts, |_| {});
+        stacks.charge(TASK, (0, MeterId(meter)), energy, counts, |_| {});
     }
 
-    fn price(full: u64, marginal: u64) -> Price {
-        Price {
-            full: Microjoules(full),
-            marginal: Microjoules(marginal),
+    fn energy(full: u64, marginal: u64) -> Energy {
+        Energy {
+            with_idle: Microjoules(full),
+            above_idle: Microjoules(marginal),
         }
     }
 
@@ -266,7 +266,7 @@ mod tests {
         charges
             .map(|of| {
                 let stack = of.stack.map(|stack| stack.0);
-                (stack, of.price.full.0, of.price.marginal.0)
+                (stack, of.energy.with_idle.0, of.energy.above_idle.0)
             })
             .collect()
     }
@@ -274,23 +274,23 @@ mod tests {
     #[test]
     fn energy_waits_for_the_next_sample() {
         let mut stacks = Stacks::default();
-        charge(&mut stacks, 0, price(10, 4), &[]);
-        charge(&mut stacks, 0, price(10, 4), &[(1, 1), (2, 3)]);
+        charge(&mut stacks, 0, energy(10, 4), &[]);
+        charge(&mut stacks, 0, energy(10, 4), &[(1, 1), (2, 3)]);
         assert_eq!(rows(stacks), [(Some(1), 5, 2), (Some(2), 15, 6)]);
     }
 
     #[test]
     fn the_last_energy_goes_back_to_the_last_sample() {
         let mut stacks = Stacks::default();
-        charge(&mut stacks, 0, price(10, 4), &[(1, 1)]);
-        charge(&mut stacks, 0, price(7, 7), &[]);
+        charge(&mut stacks, 0, energy(10, 4), &[(1, 1)]);
+        charge(&mut stacks, 0, energy(7, 7), &[]);
         assert_eq!(rows(stacks), [(Some(1), 17, 11)]);
     }
 
     #[test]
     fn a_thread_that_was_never_sampled_has_no_stack() {
         let mut stacks = Stacks::default();
-        charge(&mut stacks, 0, price(10, 4), &[]);
+        charge(&mut stacks, 0, energy(10, 4), &[]);
         assert_eq!(rows(stacks), [(None, 10, 4)]);
     }
 
@@ -298,16 +298,16 @@ mod tests {
     fn equally_heavy_samples_are_all_effective() {
         let mut stacks = Stacks::default();
         for _ in 0..50 {
-            charge(&mut stacks, 0, price(100, 0), &[(1, 2)]);
+            charge(&mut stacks, 0, energy(100, 0), &[(1, 2)]);
         }
         assert!((stacks.effective(TASK) - 100.0).abs() < 1e-9);
         // A second meter, split by the same samples, tells nothing new.
         for _ in 0..50 {
-            charge(&mut stacks, 1, price(30, 0), &[(1, 2)]);
+            charge(&mut stacks, 1, energy(30, 0), &[(1, 2)]);
         }
         assert!((stacks.effective(TASK) - 100.0).abs() < 1e-9);
         // One heavy stretch with one sample spoils it.
-        charge(&mut stacks, 0, price(10_000, 0), &[(1, 1)]);
+        charge(&mut stacks, 0, energy(10_000, 0), &[(1, 1)]);
         assert!(stacks.effective(TASK) < 10.0);
     }
 }

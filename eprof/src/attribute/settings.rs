@@ -47,7 +47,7 @@ impl Settings {
         };
         Err(
             Error::new(ErrorKind::Usage, format!("the recording has no {missing}"))
-                .remedy("choose --attribution time or auto"),
+                .hint("choose --attribution time or auto"),
         )
     }
 

@@ -3,8 +3,8 @@
 use crate::measurement::{Signals, TaskId};
 use crate::timeline::Interval;
 
-use super::activity::{Payer, Work};
-use super::ledger::{Account, Price};
+use super::activity::{Consumer, Work};
+use super::ledger::{Account, Energy};
 use super::meter_accounts::Shares;
 use super::process::Processes;
 
@@ -12,19 +12,19 @@ use super::process::Processes;
 /// accounts is what the meter said, and the sum of the threads what the target
 /// paid, to the microjoule. A view: it costs nothing until it is asked.
 #[derive(Clone, Copy, Debug)]
-pub struct Stretch<'a> {
+pub struct ChargedSpan<'a> {
     /// When, by which meter, and what was done in it.
     pub interval: &'a Interval,
     processes: &'a Processes,
-    payers: &'a [(Payer, Work)],
+    payers: &'a [(Consumer, Work)],
     shares: &'a Shares,
 }
 
-impl<'a> Stretch<'a> {
+impl<'a> ChargedSpan<'a> {
     pub(super) fn new(
         interval: &'a Interval,
         processes: &'a Processes,
-        payers: &'a [(Payer, Work)],
+        payers: &'a [(Consumer, Work)],
         shares: &'a Shares,
     ) -> Self {
         Self {
@@ -35,10 +35,10 @@ impl<'a> Stretch<'a> {
         }
     }
 
-    fn paid_by_payers(&self) -> impl Iterator<Item = (Payer, Price)> {
+    fn paid_by_payers(&self) -> impl Iterator<Item = (Consumer, Energy)> {
         let shares = self.shares.payers.iter();
         let payers = self.payers.iter().zip(shares);
-        payers.map(|(&(payer, _), share)| (payer, share.price))
+        payers.map(|(&(payer, _), share)| (payer, share.energy))
     }
 
     /// What the target did on the CPUs of the meter.
@@ -48,24 +48,24 @@ impl<'a> Stretch<'a> {
     }
 
     /// What the threads of the target paid that ran.
-    pub fn threads(&self) -> impl Iterator<Item = (TaskId, Price)> {
+    pub fn threads(&self) -> impl Iterator<Item = (TaskId, Energy)> {
         self.paid_by_payers()
-            .filter_map(|(payer, price)| match payer {
-                Payer::Thread(task) => Some((task, price)),
-                Payer::Account(_) => None,
+            .filter_map(|(payer, energy)| match payer {
+                Consumer::Thread(task) => Some((task, energy)),
+                Consumer::Account(_) => None,
             })
     }
 
     /// What an account paid.
-    pub fn paid(&self, account: Account) -> Price {
+    pub fn paid(&self, account: Account) -> Energy {
         let mut sum = match account {
             Account::Idle => self.shares.idle,
             Account::Unattributed => self.shares.unattributed,
-            _ => Price::default(),
+            _ => Energy::default(),
         };
-        for (payer, price) in self.paid_by_payers() {
+        for (payer, energy) in self.paid_by_payers() {
             if payer.account() == account {
-                sum += price;
+                sum += energy;
             }
         }
         sum

@@ -3,10 +3,10 @@
 
 use std::collections::BTreeMap;
 
-use crate::timeline::Border;
+use crate::timeline::BoundaryError;
 use crate::unit::{Microjoules, Nanos};
 
-use super::activity::{Activity, Payer};
+use super::activity::{Activity, Consumer};
 use super::columns::{Row, WIDTH};
 
 /// Length of a block. Shorter ones would be noise by the register's updates,
@@ -29,7 +29,7 @@ pub(super) struct Block {
     /// its end, joules.
     pub(super) ends: (f64, f64),
     /// What everybody did.
-    pub(super) rows: BTreeMap<Payer, Row>,
+    pub(super) rows: BTreeMap<Consumer, Row>,
 }
 
 impl Block {
@@ -65,14 +65,14 @@ fn add(sum: &mut Row, row: &Row) {
 
 /// The blocks of one meter, in order of time.
 #[derive(Clone, Debug)]
-pub(super) struct Survey {
+pub(super) struct TrainingBlocks {
     blocks: Vec<Block>,
     open: Block,
     /// How long a block is, seconds.
     length: f64,
 }
 
-impl Default for Survey {
+impl Default for TrainingBlocks {
     fn default() -> Self {
         Self {
             blocks: Vec::new(),
@@ -82,9 +82,14 @@ impl Default for Survey {
     }
 }
 
-impl Survey {
+impl TrainingBlocks {
     /// Adds a stretch of known energy, of which `dynamic` is above idle.
-    pub(super) fn push(&mut self, dynamic: Microjoules, border: Border, activity: &Activity) {
+    pub(super) fn push(
+        &mut self,
+        dynamic: Microjoules,
+        border: BoundaryError,
+        activity: &Activity,
+    ) {
         self.open.ends.1 = border.sd / 1e6;
         self.open.seconds += activity.length.seconds();
         self.open.energy += dynamic.0 as f64 / 1e6;

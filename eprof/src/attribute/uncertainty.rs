@@ -25,7 +25,7 @@
 //! **Sampling.** A thread's energy is split by a finite number of samples,
 //! see [`sampling_share`].
 
-use crate::timeline::Border;
+use crate::timeline::BoundaryError;
 
 use super::ledger::HalfWidth;
 
@@ -37,13 +37,13 @@ pub const Z90: f64 = 1.645;
 pub(super) struct Borders {
     /// Counts the stretches; jumps over stretches of unknown energy.
     stretch: u64,
-    before: Border,
-    after: Option<Border>,
+    before: BoundaryError,
+    after: Option<BoundaryError>,
 }
 
 impl Borders {
     /// Goes on to the next stretch, with the border at its end.
-    pub(super) fn next(&mut self, border: Border) {
+    pub(super) fn next(&mut self, border: BoundaryError) {
         // At the start and after a gap, the first border of a stretch is taken
         // to be as good as its last.
         self.before = self.after.unwrap_or(border);
@@ -69,7 +69,7 @@ pub(super) struct Spread {
     lever: f64,
     /// The last stretch in which the row had a share: its number, the share,
     /// and the border at its end.
-    last: Option<(u64, f64, Border)>,
+    last: Option<(u64, f64, BoundaryError)>,
 }
 
 impl Spread {
@@ -90,7 +90,7 @@ impl Spread {
     }
 
     /// The share rises by `rise` at a border.
-    fn pass(&mut self, border: Border, rise: f64) {
+    fn pass(&mut self, border: BoundaryError, rise: f64) {
         self.drift += border.mean * rise;
         self.variance += (border.sd * rise).powi(2);
     }
@@ -169,8 +169,8 @@ mod tests {
         (a - b).abs() < 1e-9 * b.abs().max(1.0)
     }
 
-    fn border(mean: f64, sd: f64) -> Border {
-        Border { mean, sd }
+    fn border(mean: f64, sd: f64) -> BoundaryError {
+        BoundaryError { mean, sd }
     }
 
     fn errors(spread: Spread, idle_sd_w: f64) -> Errors {
@@ -234,7 +234,7 @@ mod tests {
         let mut borders = Borders::default();
         let mut spread = Spread::default();
         for lever in [2.0, -1.5] {
-            borders.next(Border::default());
+            borders.next(BoundaryError::default());
             spread.add(0.0, lever, &borders);
         }
         // 0.5 s × 0.1 W = 50 mJ.

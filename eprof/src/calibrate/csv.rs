@@ -187,7 +187,7 @@ impl Columns {
         let lacks = |what: String, remedy: &str| {
             let all: Vec<&str> = header.iter().collect();
             Error::new(ErrorKind::Usage, format!("{name} has no {what}"))
-                .remedy(format!("{remedy}; its columns: {}", all.join(", ")))
+                .hint(format!("{remedy}; its columns: {}", all.join(", ")))
         };
         let target = match &self.target {
             Some(target) if has(target) => target.clone(),
@@ -267,7 +267,7 @@ fn wrong(record: &StringRecord, at: usize, header: &StringRecord, name: &str, wh
             text.escape_debug()
         ),
     )
-    .remedy("correct or remove the line")
+    .hint("correct or remove the line")
 }
 
 fn bad(name: &str, error: &csv::Error) -> Error {
@@ -283,5 +283,5 @@ fn bad(name: &str, error: &csv::Error) -> Error {
         csv::ErrorKind::Utf8 { .. } => "text that is not UTF-8".to_owned(),
         _ => error.to_string(),
     };
-    Error::new(kind, format!("{name}, line {line}: {what}")).remedy("correct or remove the line")
+    Error::new(kind, format!("{name}, line {line}: {what}")).hint("correct or remove the line")
 }

@@ -18,12 +18,12 @@ const PERIOD: Duration = Duration::from_millis(10);
 
 /// Threads at work, one on each CPU of a rung. Dropping it ends them.
 #[derive(Debug)]
-pub struct Crew {
+pub struct LoadThreads {
     stop: Arc<AtomicBool>,
     threads: Vec<JoinHandle<()>>,
 }
 
-impl Crew {
+impl LoadThreads {
     /// Sets threads to work.
     ///
     /// # Errors
@@ -55,7 +55,7 @@ impl Crew {
     }
 }
 
-impl Drop for Crew {
+impl Drop for LoadThreads {
     fn drop(&mut self) {
         self.stop.store(true, Ordering::Relaxed);
         for thread in self.threads.drain(..) {

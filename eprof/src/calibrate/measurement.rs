@@ -7,13 +7,13 @@ use crate::error::Result;
 use crate::idle::watch;
 use crate::kernel::Probe;
 use crate::measurement::{
-    Counter, CpuAccount, IntervalAccounts, Meter, MeterId, Reading, Signals, Zone,
+    Counter, CpuAccount, CpuGroup, IntervalAccounts, Meter, MeterId, Reading, Signals,
 };
 use crate::power::Signal;
 use crate::source::EnergySource;
 
 /// What is measured with.
-pub struct Bench {
+pub struct Measurement {
     source: Box<dyn EnergySource + Send>,
     meters: Vec<Meter>,
     /// `None`: idle power only.
@@ -36,7 +36,7 @@ pub struct Block {
     pub signals: Vec<BTreeMap<String, Signals>>,
 }
 
-impl Bench {
+impl Measurement {
     /// A bench that measures from now on.
     ///
     /// # Errors
@@ -44,7 +44,7 @@ impl Bench {
     pub fn new(
         source: Box<dyn EnergySource + Send>,
         probe: Option<Probe>,
-        zones: &[Zone],
+        zones: &[CpuGroup],
     ) -> Result<Self> {
         let mut bench = Self {
             meters: source.meters().to_vec(),

@@ -51,7 +51,7 @@ impl Disturbance {
 
 /// A look at who has used how much CPU time.
 #[derive(Debug)]
-pub struct Lookout {
+pub struct QuietCheck {
     all: Option<CpuTimes>,
     processes: BTreeMap<u32, (String, u64)>,
 }
@@ -62,7 +62,7 @@ const NAMED: usize = 3;
 /// Less CPU time than this, in clock ticks (10 ms), disturbs nobody.
 const NOTABLE: u64 = 5;
 
-impl Lookout {
+impl QuietCheck {
     /// Looks now.
     pub fn now(root: &SysRoot) -> Self {
         Self {

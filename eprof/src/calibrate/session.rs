@@ -6,9 +6,9 @@ use std::time::{Duration, Instant, SystemTime, UNIX_EPOCH};
 use super::findings::{Chosen, Findings, MeterFindings, Model, Refusal};
 use super::ladder::{Ladder, Rung};
 use super::load::Load;
-use super::load_threads::Crew;
-use super::measurement::{Bench, Block};
-use super::quiet_check::{Disturbance, Lookout};
+use super::load_threads::LoadThreads;
+use super::measurement::{Block, Measurement};
+use super::quiet_check::{Disturbance, QuietCheck};
 use super::store::Store;
 use super::undisturbed;
 use crate::calibration::file::{Machine, day};
@@ -73,7 +73,7 @@ pub fn calibrate(plan: &Plan, watch: &mut dyn FnMut(&Step<'_>, f64)) -> Result<F
             ErrorKind::Unavailable,
             "there is no energy meter here to calibrate against",
         )
-        .remedy(
+        .hint(
             "eprof list says what was looked for; measurements of another machine can be \
              fitted with eprof calibrate --from FILE.csv",
         ));
@@ -90,11 +90,11 @@ pub fn calibrate(plan: &Plan, watch: &mut dyn FnMut(&Step<'_>, f64)) -> Result<F
     let store = plan
         .loads
         .map(|_| Arc::new(Store::beyond_caches(&plan.root)));
-    let mut bench = Bench::new(selected.source, probe, &selected.zones)?;
+    let mut bench = Measurement::new(selected.source, probe, &selected.zones)?;
     let total = plan.idle + plan.loads.unwrap_or_default();
     let part = |done: Duration| done.as_secs_f64() / total.as_secs_f64().max(1e-9);
 
-    let lookout = Lookout::now(&plan.root);
+    let lookout = QuietCheck::now(&plan.root);
     let begin = Instant::now();
     let mut still = Vec::new();
     while begin.elapsed() < plan.idle.max(watch::SHORTEST) {
@@ -105,7 +105,7 @@ pub fn calibrate(plan: &Plan, watch: &mut dyn FnMut(&Step<'_>, f64)) -> Result<F
     let disturbance = lookout.since(&plan.root);
     if plan.strict && !disturbance.is_quiet() {
         return Err(Error::new(ErrorKind::Unavailable, disturbance.sentence())
-            .remedy("stop what runs, or calibrate without --strict"));
+            .hint("stop what runs, or calibrate without --strict"));
     }
 
     let mut loaded = Vec::new();
@@ -118,7 +118,7 @@ pub fn calibrate(plan: &Plan, watch: &mut dyn FnMut(&Step<'_>, f64)) -> Result<F
         let ladder = Ladder::new(&cpus, time);
         for rung in &ladder.rungs {
             watch(&Step::Rung(rung), part(begin.elapsed()));
-            let crew = Crew::start(rung, store)?;
+            let crew = LoadThreads::start(rung, store)?;
             std::thread::sleep(ladder.settle);
             bench.block()?;
             for _ in 0..ladder.blocks {
@@ -140,7 +140,7 @@ pub fn calibrate(plan: &Plan, watch: &mut dyn FnMut(&Step<'_>, f64)) -> Result<F
 
 fn conclude(
     plan: &Plan,
-    bench: &mut Bench,
+    bench: &mut Measurement,
     disturbance: Disturbance,
     still: &[Block],
     loaded: &[(Load, Block)],
@@ -198,7 +198,7 @@ fn check(signals: &[Signal], here: &[Signal]) -> Result<()> {
         ErrorKind::Unavailable,
         format!("the signal {absent} cannot be measured here"),
     )
-    .remedy(format!("what can: --signals {},wakeups", names.join(","))))
+    .hint(format!("what can: --signals {},wakeups", names.join(","))))
 }
 
 fn fit(
@@ -219,11 +219,11 @@ fn fit(
     // A register that is updated a few times in a block says when it was
     // updated, and not what was used.
     let block = loaded.first().map_or(0.0, |(_, block)| block.seconds);
-    if meter.latch > Nanos(0) && meter.latch.seconds() * 10.0 > block {
+    if meter.update_period > Nanos(0) && meter.update_period.seconds() * 10.0 > block {
         found.refused = refuse(
             format!(
                 "it is updated every {:.0} ms, too rarely for blocks of {:.0} ms",
-                meter.latch.seconds() * 1e3,
+                meter.update_period.seconds() * 1e3,
                 block * 1e3
             ),
             "measure for longer (--duration 5m)",

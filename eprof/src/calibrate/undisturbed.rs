@@ -19,7 +19,7 @@ pub fn power(windows: &[Block], place: usize, meter: &Meter, model: &Model) -> O
     let mut observed = 0.0;
     for block in windows {
         if let Some(Some(watts)) = block.watts.get(place)
-            && meter.latch.seconds() * UPDATES <= block.seconds
+            && meter.update_period.seconds() * UPDATES <= block.seconds
         {
             powers.push(watts - model.active(|signal| block.rate(place, signal)));
             observed += block.seconds;
@@ -29,6 +29,6 @@ pub fn power(windows: &[Block], place: usize, meter: &Meter, model: &Model) -> O
     // A domain that uses next to nothing may come out below it.
     let power = middle.max(0.0);
     // Nothing is known better than to one update of the register.
-    let update = power * meter.latch.seconds() / observed;
+    let update = power * meter.update_period.seconds() / observed;
     (powers.len() >= watch::FEWEST && power.is_finite()).then_some((power, spread.max(update)))
 }

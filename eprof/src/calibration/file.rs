@@ -184,7 +184,7 @@ fn bad(path: &Path, why: &str) -> Error {
         ErrorKind::Data,
         format!("the calibration {} is not usable: {why}", path.display()),
     )
-    .remedy(format!("rm {}", path.display()))
+    .hint(format!("rm {}", path.display()))
 }
 
 #[cfg(test)]

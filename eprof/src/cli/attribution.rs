@@ -9,7 +9,7 @@ use crate::error::Result;
 use crate::idle::IdlePower;
 use crate::measurement::Meter;
 use crate::pipeline::{self, Names};
-use crate::profile::{Course, Group, Moments, Profile};
+use crate::profile::{Group, PowerSeries, Profile, TimedSamples};
 
 /// The settings that `args` ask for, for a recording of `meters`.
 pub(super) fn settings(args: &AttributionArgs, meters: &[Meter]) -> Result<Settings> {
@@ -48,7 +48,7 @@ pub(super) fn over_time(
     args: &AttributionArgs,
     names: &Names,
     consumers: (Option<Group>, usize),
-) -> Result<(Profile, Option<Course>)> {
+) -> Result<(Profile, Option<PowerSeries>)> {
     let (mut profile, course) = pipeline::analyse_over_time(
         path,
         names,
@@ -69,7 +69,7 @@ pub(super) fn samples(
     path: &Path,
     args: &AttributionArgs,
     names: &Names,
-) -> Result<(Profile, Moments)> {
+) -> Result<(Profile, TimedSamples)> {
     pipeline::analyse_samples(
         path,
         names,

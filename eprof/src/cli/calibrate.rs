@@ -14,7 +14,7 @@ use crate::clock;
 use crate::error::{Error, ErrorKind, Result};
 use crate::host::SysRoot;
 use crate::launch::output_file;
-use crate::output::{self, Look, Progress};
+use crate::output::{self, Progress, Style};
 use crate::power::Signal;
 
 /// Something that was wanted could not be had; the rest is saved.
@@ -49,7 +49,7 @@ fn measured(args: &CalibrateArgs, root: SysRoot) -> Result<Findings> {
             ErrorKind::Usage,
             format!("the loads need at least {} s", ladder::SHORTEST.as_secs()),
         )
-        .remedy("give a longer --duration, or --idle-only"));
+        .hint("give a longer --duration, or --idle-only"));
     }
     let plan = Plan {
         root,
@@ -98,7 +98,7 @@ fn from_csv(args: &CalibrateArgs, path: &Path) -> Result<Findings> {
     let row_seconds = args.row_time.as_secs_f64();
     if row_seconds <= 0.0 {
         return Err(
-            Error::new(ErrorKind::Usage, "a row cannot have taken no time").remedy("--row-time 1s"),
+            Error::new(ErrorKind::Usage, "a row cannot have taken no time").hint("--row-time 1s"),
         );
     }
     let columns = Columns {
@@ -137,7 +137,7 @@ fn place(args: &CalibrateArgs) -> Result<Option<PathBuf>> {
             ErrorKind::Usage,
             "there is no place to save to: neither XDG_CONFIG_HOME nor HOME is an absolute path",
         )
-        .remedy("give one with --output FILE")
+        .hint("give one with --output FILE")
     })
 }
 
@@ -159,7 +159,7 @@ fn show(args: &CalibrateArgs, findings: &Findings, saved: Option<&Path>) -> Resu
     let stdout = io::stdout();
     let text = match args.format {
         ShortFormat::Table => {
-            output::text::calibration::table(findings, saved, Look::of_stdout(&stdout))
+            output::text::calibration::table(findings, saved, Style::of_stdout(&stdout))
         }
         ShortFormat::Json => {
             let document = output::text::calibration::document(findings, saved);
@@ -169,7 +169,7 @@ fn show(args: &CalibrateArgs, findings: &Findings, saved: Option<&Path>) -> Resu
             format!("{text}\n")
         }
     };
-    output::settle(stdout.lock().write_all(text.as_bytes()))?;
+    output::ignore_broken_pipe(stdout.lock().write_all(text.as_bytes()))?;
     if args.format == ShortFormat::Json {
         let refused = |meter: &MeterFindings| {
             if let Some(refused) = &meter.refused {

@@ -11,6 +11,6 @@ use crate::output;
 pub(super) fn execute(shell: clap_complete::Shell) -> Result<u8> {
     let mut script = Vec::new();
     clap_complete::generate(shell, &mut Cli::command(), "eprof", &mut script);
-    output::settle(io::Write::write_all(&mut io::stdout(), &script))?;
+    output::ignore_broken_pipe(io::Write::write_all(&mut io::stdout(), &script))?;
     Ok(0)
 }

@@ -11,7 +11,7 @@ use crate::output;
 /// sudo; without one, or to `-`, to stdout.
 pub(super) fn deliver(path: Option<&Path>, bytes: &[u8]) -> Result<()> {
     let Some(path) = path.filter(|path| *path != Path::new("-")) else {
-        return output::settle(io::stdout().write_all(bytes));
+        return output::ignore_broken_pipe(io::stdout().write_all(bytes));
     };
     let owner = Identity::resolve(&RunAs::Caller)?.files;
     output_file::replace(path, owner.as_ref(), bytes)

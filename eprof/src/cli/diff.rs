@@ -13,7 +13,7 @@ use crate::diff::{Difference, Question, Side};
 use crate::error::{Error, ErrorKind, Result};
 use crate::measurement::Counter;
 use crate::output::diff::{DiffFormat, DiffView, flame, json, markdown, table};
-use crate::output::{self, Look, Progress};
+use crate::output::{self, Progress, Style};
 use crate::pipeline::{self, Names};
 use crate::recording::{Reader, Record};
 use crate::unit::Nanos;
@@ -56,8 +56,8 @@ fn write(args: &DiffArgs, difference: &Difference) -> Result<()> {
         .as_deref()
         .filter(|path| *path != Path::new("-"));
     let look = match path {
-        None => Look::of_stdout(&stdout),
-        Some(_) => Look::PLAIN,
+        None => Style::of_stdout(&stdout),
+        Some(_) => Style::PLAIN,
     };
     let mut bytes = Vec::new();
     let written = match args.format {
@@ -65,11 +65,11 @@ fn write(args: &DiffArgs, difference: &Difference) -> Result<()> {
         DiffFormat::Json => json::write(difference, names, &mut bytes),
         DiffFormat::Markdown => markdown::write(difference, names, &view, &mut bytes),
     };
-    output::settle(written)?;
+    output::ignore_broken_pipe(written)?;
     for (path, by_base) in [(&args.flamegraph, false), (&args.reverse, true)] {
         let Some(path) = path else { continue };
         let mut svg = Vec::new();
-        output::settle(flame::write(difference, names, by_base, &mut svg))?;
+        output::ignore_broken_pipe(flame::write(difference, names, by_base, &mut svg))?;
         deliver(Some(path), &svg)?;
     }
     if args.github_summary {
@@ -86,7 +86,7 @@ fn summarise(difference: &Difference, names: (&str, &str), view: &DiffView) -> R
         return Ok(());
     };
     let mut bytes = Vec::new();
-    output::settle(markdown::write(difference, names, view, &mut bytes))?;
+    output::ignore_broken_pipe(markdown::write(difference, names, view, &mut bytes))?;
     let file = OpenOptions::new().create(true).append(true).open(&path);
     let written = file.and_then(|mut file| file.write_all(&bytes));
     written.map_err(|error| Error::io("append to", &path, &error))
@@ -111,7 +111,7 @@ fn recordings(path: &Path) -> Result<Vec<PathBuf>> {
             ErrorKind::Input,
             format!("{} has no recordings (*.data)", path.display()),
         )
-        .remedy(format!(
+        .hint(format!(
             "eprof run -o {}/01.data -- COMMAND",
             path.display()
         )));

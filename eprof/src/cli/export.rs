@@ -10,7 +10,7 @@ use super::args::{ExportArgs, ExportFormat};
 use super::attribution;
 use super::deliver::deliver;
 use crate::error::{Error, ErrorKind, Result};
-use crate::output::{self, Format, Look, View, export};
+use crate::output::{self, Format, Style, View, export};
 use crate::pipeline;
 
 pub(super) fn execute(args: &ExportArgs) -> Result<u8> {
@@ -21,7 +21,7 @@ pub(super) fn execute(args: &ExportArgs) -> Result<u8> {
     if args.format == ExportFormat::Pprof && path.is_none() && io::stdout().is_terminal() {
         return Err(
             Error::new(ErrorKind::Usage, "pprof's format is not for a terminal")
-                .remedy("write it to a file: --output energy.pb.gz"),
+                .hint("write it to a file: --output energy.pb.gz"),
         );
     }
     let mut bytes = Vec::new();
@@ -37,13 +37,13 @@ pub(super) fn execute(args: &ExportArgs) -> Result<u8> {
 /// Every format that knows of no time.
 fn of_profile(args: &ExportArgs, format: ExportFormat, out: &mut Vec<u8>) -> Result<()> {
     let profile = attribution::profile(&args.file, &args.attribution, &args.symbols.names())?;
-    output::settle(match format {
+    output::ignore_broken_pipe(match format {
         ExportFormat::Pprof => export::pprof::write(&profile, out),
         ExportFormat::Speedscope => export::speedscope::write(&profile, out),
         ExportFormat::Folded => output::folded::write(&profile, out),
         ExportFormat::Openmetrics => export::openmetrics::write(&profile, out),
         ExportFormat::Json | ExportFormat::Csv | ExportFormat::Firefox => {
-            return output::report(&profile, &View::default(), Format::Json, Look::PLAIN, out);
+            return output::report(&profile, &View::default(), Format::Json, Style::PLAIN, out);
         }
     })
 }
@@ -54,7 +54,7 @@ fn firefox(args: &ExportArgs, out: &mut Vec<u8>) -> Result<()> {
     let (profile, moments) = attribution::samples(&args.file, &args.attribution, &names)?;
     let path = args.output.as_deref();
     let packed = path.is_some_and(|path| path.extension().is_some_and(|of| of == "gz"));
-    output::settle(if packed {
+    output::ignore_broken_pipe(if packed {
         let mut packed = GzEncoder::new(out, Compression::default());
         let written = export::firefox::write(&profile, &moments, &mut packed);
         written.and_then(|()| packed.finish().map(drop))

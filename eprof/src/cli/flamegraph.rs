@@ -16,7 +16,7 @@ pub(super) fn execute(args: &FlamegraphArgs) -> Result<u8> {
     } else {
         output::flamegraph::flame::write(&profile, &mut bytes)
     };
-    output::settle(written)?;
+    output::ignore_broken_pipe(written)?;
     let path = args.output.as_deref();
     let path = path.or((!args.folded).then_some(Path::new("eprof.svg")));
     deliver(path, &bytes)?;

@@ -35,5 +35,5 @@ fn print_json(document: &impl Serialize) -> Result<()> {
 }
 
 fn print(text: &str) -> Result<()> {
-    output::settle(io::stdout().write_all(text.as_bytes()))
+    output::ignore_broken_pipe(io::stdout().write_all(text.as_bytes()))
 }

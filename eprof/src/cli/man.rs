@@ -18,7 +18,7 @@ pub(super) fn execute(directory: Option<&Path>) -> Result<u8> {
     command.build();
     match directory {
         Some(directory) => write(command, directory)?,
-        None => output::settle(io::stdout().write_all(&page(command)?))?,
+        None => output::ignore_broken_pipe(io::stdout().write_all(&page(command)?))?,
     }
     Ok(0)
 }

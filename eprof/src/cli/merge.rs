@@ -28,17 +28,17 @@ pub(super) fn execute(args: &MergeArgs) -> Result<u8> {
     let count = u32::try_from(parts.len()).ok();
     let count = count.filter(|count| *count <= MAX_MEMBERS).ok_or_else(|| {
         let sentence = format!("{} recordings are more than one file holds", parts.len());
-        Error::new(ErrorKind::Usage, sentence).remedy(format!("at most {MAX_MEMBERS}"))
+        Error::new(ErrorKind::Usage, sentence).hint(format!("at most {MAX_MEMBERS}"))
     })?;
     if args.output == Path::new("-") {
         let stdout = io::stdout();
         if stdout.is_terminal() {
             return Err(
                 Error::new(ErrorKind::Usage, "recordings are not for a terminal")
-                    .remedy("write them to a file: --output all.data"),
+                    .hint("write them to a file: --output all.data"),
             );
         }
-        output::settle(copy(&parts, count, BufWriter::new(stdout.lock())))?;
+        output::ignore_broken_pipe(copy(&parts, count, BufWriter::new(stdout.lock())))?;
         return Ok(0);
     }
     let owner = Identity::resolve(&RunAs::Caller)?.files;

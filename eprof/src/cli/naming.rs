@@ -79,7 +79,7 @@ fn text(so_far: symbol::Progress) -> String {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::output::Look;
+    use crate::output::Style;
 
     #[test]
     fn a_quick_search_shows_nothing_and_a_long_one_how_far_it_is() {
@@ -89,14 +89,14 @@ mod tests {
             fetched: 3 << 20,
         };
         let mut shown = Vec::new();
-        let mut progress = Progress::new(Some(&mut shown), Look::PLAIN);
+        let mut progress = Progress::new(Some(&mut shown), Style::PLAIN);
         Watch::default().show(&mut progress, so_far);
         let mut watch = Watch {
             began: Some(Timestamp(0)),
         };
         drop(progress);
         assert!(shown.is_empty());
-        let mut progress = Progress::new(Some(&mut shown), Look::PLAIN);
+        let mut progress = Progress::new(Some(&mut shown), Style::PLAIN);
         watch.show(&mut progress, so_far);
         drop(progress);
         let shown = String::from_utf8_lossy(&shown);

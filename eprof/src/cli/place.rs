@@ -39,9 +39,8 @@ impl Here {
     /// [`ErrorKind::Usage`] for another letter, and for a rank outside a
     /// parallel job.
     pub(super) fn expand(&self, path: &Path) -> Result<PathBuf> {
-        let usage = |sentence: String, remedy: String| {
-            Error::new(ErrorKind::Usage, sentence).remedy(remedy)
-        };
+        let usage =
+            |sentence: String, remedy: String| Error::new(ErrorKind::Usage, sentence).hint(remedy);
         let mut expanded = Vec::new();
         let mut bytes = path.as_os_str().as_bytes().iter();
         while let Some(&byte) = bytes.next() {

@@ -33,7 +33,7 @@ pub(super) fn plan(asked: &Asked<'_>, root: SysRoot) -> Result<Plan> {
     let mut words = asked.target.iter().cloned();
     let program = words.next().ok_or_else(|| {
         Error::new(ErrorKind::Usage, "there is no command to run")
-            .remedy("eprof run -- COMMAND [ARGUMENT…]")
+            .hint("eprof run -- COMMAND [ARGUMENT…]")
     })?;
     let measuring = asked.measuring;
     let run_as = match (&measuring.user, measuring.as_root) {
@@ -84,6 +84,6 @@ fn unwinding() -> Result<Unwinding> {
             ErrorKind::Usage,
             format!("EPROF_UNWINDING={} is unknown", name.to_string_lossy()),
         )
-        .remedy("set it to tables, copies or pointers, or not at all")
+        .hint("set it to tables, copies or pointers, or not at all")
     })
 }

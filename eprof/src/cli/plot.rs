@@ -15,7 +15,7 @@ pub(super) fn execute(args: &PlotArgs) -> Result<u8> {
         attribution::over_time(&args.file, &args.attribution, &names, consumers)?;
     let course = course.ok_or_else(|| pipeline::several(&args.file))?;
     let mut bytes = Vec::new();
-    output::settle(plot::write(&profile, &course, &mut bytes))?;
+    output::ignore_broken_pipe(plot::write(&profile, &course, &mut bytes))?;
     deliver(Some(&args.output), &bytes)?;
     Ok(0)
 }

@@ -7,7 +7,7 @@ use super::args::ReportArgs;
 use super::attribution;
 use super::deliver::deliver;
 use crate::error::Result;
-use crate::output::{self, Look, View};
+use crate::output::{self, Style, View};
 
 pub(super) fn execute(args: &ReportArgs) -> Result<u8> {
     if let Some(path) = &args.html {
@@ -21,7 +21,7 @@ pub(super) fn execute(args: &ReportArgs) -> Result<u8> {
     view.check()?;
     let profile = attribution::profile(&args.file, &args.attribution, &args.symbols.names())?;
     let stdout = io::stdout();
-    let look = Look::of_stdout(&stdout);
+    let look = Style::of_stdout(&stdout);
     output::report(&profile, &view, args.format, look, stdout)?;
     Ok(0)
 }
@@ -32,7 +32,7 @@ fn page(args: &ReportArgs, path: &Path) -> Result<u8> {
     let (profile, course) =
         attribution::over_time(&args.file, &args.attribution, &names, consumers)?;
     let mut bytes = Vec::new();
-    output::settle(output::html::write(&profile, course.as_ref(), &mut bytes))?;
+    output::ignore_broken_pipe(output::html::write(&profile, course.as_ref(), &mut bytes))?;
     deliver(Some(path), &bytes)?;
     Ok(0)
 }

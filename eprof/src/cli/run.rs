@@ -10,8 +10,8 @@ use super::plan::{self, Asked};
 use super::{attribution, run_again};
 use crate::error::Result;
 use crate::host::SysRoot;
-use crate::launch::{Account, Identity, Signals, output_directory, output_file};
-use crate::output::{self, Format, Look, Progress, View};
+use crate::launch::{Identity, SignalSet, UserId, output_directory, output_file};
+use crate::output::{self, Format, Progress, Style, View};
 use crate::pipeline::{self, Names, News};
 use crate::profile::Profile;
 use crate::session::Plan;
@@ -76,7 +76,7 @@ pub(super) fn execute(args: &RunArgs, root: SysRoot) -> Result<u8> {
     }
     let mut progress = Progress::stderr(args.quiet);
     let mut watch = Watch::default();
-    let signals = Signals::block()?;
+    let signals = SignalSet::block()?;
     let search = args.symbols.search();
     let recorded = pipeline::record(&plan, &signals, &search, &mut |news| match news {
         News::Moment(moment) => progress.show(moment.at, moment),
@@ -110,9 +110,9 @@ pub(super) fn names(args: &RunArgs) -> Names {
 }
 
 /// Draws the flamegraph.
-pub(super) fn draw(picture: &Path, profile: &Profile, owner: Option<&Account>) -> Result<()> {
+pub(super) fn draw(picture: &Path, profile: &Profile, owner: Option<&UserId>) -> Result<()> {
     let mut svg = Vec::new();
-    output::settle(output::flamegraph::flame::write(profile, &mut svg))?;
+    output::ignore_broken_pipe(output::flamegraph::flame::write(profile, &mut svg))?;
     output_file::replace(picture, owner, &svg)
 }
 
@@ -121,21 +121,21 @@ fn report(
     args: &RunArgs,
     files: &Files,
     profile: &Profile,
-    owner: Option<&Account>,
+    owner: Option<&UserId>,
     picture: Option<&Path>,
 ) -> Result<()> {
     let view = View::default();
     let format = args.format.into();
     if let Some(path) = &files.report {
         let mut bytes = Vec::new();
-        output::report(profile, &view, format, Look::PLAIN, &mut bytes)?;
+        output::report(profile, &view, format, Style::PLAIN, &mut bytes)?;
         return output_file::replace(path, owner, &bytes);
     }
     if args.quiet {
         return Ok(());
     }
     let stderr = io::stderr();
-    let look = Look::of_stderr(&stderr);
+    let look = Style::of_stderr(&stderr);
     if format == Format::Table {
         eprintln!();
     }

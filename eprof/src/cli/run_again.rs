@@ -9,7 +9,7 @@ use super::run::{Files, draw, names};
 use super::stat::{Line, ended_by, rendered, report_failure};
 use crate::error::Result;
 use crate::launch::{Identity, output_file};
-use crate::output::{self, Look, Progress};
+use crate::output::{self, Progress, Style};
 use crate::repeat::session::Keep;
 use crate::repeat::{self, Plan, Results, Subject};
 use crate::{pipeline, session};
@@ -62,15 +62,15 @@ pub(super) fn execute(args: &RunArgs, base: session::Plan, files: Files) -> Resu
             .clone_from(&args.measuring.attribution.carbon);
         let stderr = io::stderr();
         let look = match files.report {
-            Some(_) => Look::PLAIN,
-            None => Look::of_stderr(&stderr),
+            Some(_) => Style::PLAIN,
+            None => Style::of_stderr(&stderr),
         };
         let bytes = rendered(args.format, &results, look)?;
         match &files.report {
             Some(report) => output_file::replace(report, owner.as_ref(), &bytes)?,
             None if args.quiet => {}
             None => {
-                output::settle(stderr.lock().write_all(&bytes))?;
+                output::ignore_broken_pipe(stderr.lock().write_all(&bytes))?;
                 if args.format == ShortFormat::Table {
                     told(&made, &files, drawn.is_ok());
                 }

@@ -12,7 +12,7 @@ use super::plan::{self, Asked};
 use crate::error::Result;
 use crate::host::SysRoot;
 use crate::launch::ExitStatus;
-use crate::output::{self, Look, Progress};
+use crate::output::{self, Progress, Style};
 use crate::pipeline::Names;
 use crate::repeat::session::Keep;
 use crate::repeat::{Failed, News, Plan, Results, Subject, command};
@@ -98,22 +98,22 @@ fn write(args: &StatArgs, results: &Results) -> Result<()> {
     let stderr = io::stderr();
     let beside = args.show_output && to.is_none();
     let look = match to {
-        _ if beside => Look::of_stderr(&stderr),
-        None => Look::of_stdout(&stdout),
-        Some(to) if to == Path::new("-") => Look::of_stdout(&stdout),
-        Some(_) => Look::PLAIN,
+        _ if beside => Style::of_stderr(&stderr),
+        None => Style::of_stdout(&stdout),
+        Some(to) if to == Path::new("-") => Style::of_stdout(&stdout),
+        Some(_) => Style::PLAIN,
     };
     let bytes = rendered(args.format, results, look)?;
     if beside {
-        return output::settle(io::Write::write_all(&mut stderr.lock(), &bytes));
+        return output::ignore_broken_pipe(io::Write::write_all(&mut stderr.lock(), &bytes));
     }
     deliver(to, &bytes)
 }
 
 /// The results as they are shown.
-pub(super) fn rendered(format: ShortFormat, results: &Results, look: Look) -> Result<Vec<u8>> {
+pub(super) fn rendered(format: ShortFormat, results: &Results, look: Style) -> Result<Vec<u8>> {
     let mut bytes = Vec::new();
-    output::settle(match format {
+    output::ignore_broken_pipe(match format {
         ShortFormat::Table => output::stat::table(results, look, &mut bytes),
         ShortFormat::Json => output::stat::json(results, &mut bytes),
     })?;

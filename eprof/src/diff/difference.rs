@@ -178,7 +178,7 @@ fn check(metric: Metric, base: &Side, new: &Side) -> Result<()> {
             0 => format!("the {name} side has no recordings"),
             _ => sentence,
         };
-        return Err(Error::new(ErrorKind::Data, sentence).remedy(match metric {
+        return Err(Error::new(ErrorKind::Data, sentence).hint(match metric {
             Metric::Instructions => {
                 "record with eprof run --counters all, on a processor that counts them; \
                  or choose --metric cpu-time"

@@ -61,7 +61,7 @@ impl Gate {
                      not tell how much runs differ"
                 ),
             )
-            .remedy(
+            .hint(
                 "eprof stat -r 10 -F 997 --save DIR -- OLD -- NEW, and compare the directories in it",
             ));
         }
@@ -78,7 +78,7 @@ impl Gate {
                 ErrorKind::Usage,
                 "instructions are counted of the whole target, not of functions",
             )
-            .remedy("choose --metric energy or cpu-time, or leave --function out"));
+            .hint("choose --metric energy or cpu-time, or leave --function out"));
         }
         // Any of them may fail the job: each gets its part of α.
         let alpha = question.confidence.alpha() / names.len() as f64;
@@ -90,7 +90,7 @@ impl Gate {
                     ErrorKind::Data,
                     format!("no recording has a function `{name}`"),
                 )
-                .remedy("eprof diff --by function shows the names that there are"));
+                .hint("eprof diff --by function shows the names that there are"));
             }
             let runs = (base.runs, new.runs);
             let values = (old.as_ref(), fresh.as_ref());

@@ -137,8 +137,8 @@ impl Side {
         let target = self.totals.entry(Key::Target).or_default();
         target.add(run, 0.0, cpu.0 as f64);
         for meter in &profile.ledger.meters {
-            let price = meter.accounts.get(&Account::Target).copied();
-            let full = price.unwrap_or_default().full.0 as f64;
+            let energy = meter.accounts.get(&Account::Target).copied();
+            let full = energy.unwrap_or_default().with_idle.0 as f64;
             let width = meter.widths.get(&Account::Target).copied();
             let variance = (width.unwrap_or_default().total().0 as f64 / Z90).powi(2);
             let mut keys = vec![Key::Domain(meter.domain.name())];
@@ -161,7 +161,7 @@ impl Side {
         let names = Names::new(profile);
         for row in profile.commands() {
             let values = self.row(By::Command, Key::Command(row.comm));
-            values.add(run, row.price.full.0 as f64, row.cpu.0 as f64);
+            values.add(run, row.energy.with_idle.0 as f64, row.cpu.0 as f64);
             values.errors = (row.ci90.0 as f64 / Z90, None);
         }
         let mut widths: BTreeMap<Key, f64> = BTreeMap::new();
@@ -171,7 +171,7 @@ impl Side {
             // All may err the same way, as in `Profile::commands`.
             *widths.entry(key.clone()).or_default() += row.ci90.0 as f64;
             let values = self.row(By::Thread, key);
-            values.add(run, row.price.full.0 as f64, row.cpu.0 as f64);
+            values.add(run, row.energy.with_idle.0 as f64, row.cpu.0 as f64);
         }
         for (key, width) in widths {
             self.row(By::Thread, key).errors = (width / Z90, None);
@@ -289,7 +289,7 @@ struct Sum {
 
 impl Sum {
     fn add(&mut self, row: &StackRow, time: f64) {
-        *self.energies.entry(row.thread).or_default() += row.price.full;
+        *self.energies.entry(row.thread).or_default() += row.energy.with_idle;
         *self.times.entry(row.thread).or_default() += time;
     }
 }

@@ -40,7 +40,7 @@ pub fn find(
         },
         Some(Err(error)) => {
             let caveat = Caveat::new("calibration-unusable", error.to_string());
-            found.caveats.push(match error.hint() {
+            found.caveats.push(match error.given_hint() {
                 Some(hint) => caveat.hint(hint),
                 None => caveat,
             });

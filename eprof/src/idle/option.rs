@@ -30,7 +30,7 @@ impl FromStr for IdlePower {
     type Err = Error;
 
     fn from_str(text: &str) -> Result<Self> {
-        let bad = |what: String| Error::new(ErrorKind::Usage, what).remedy(SYNTAX);
+        let bad = |what: String| Error::new(ErrorKind::Usage, what).hint(SYNTAX);
         let text = text.trim();
         if text == "none" {
             return Ok(Self::None);
@@ -136,7 +136,7 @@ fn no_such(name: &str, meters: &[Meter]) -> Error {
         ErrorKind::Usage,
         format!("--idle-power names “{name}”, which is no domain or meter in use"),
     )
-    .remedy(format!("in use: {}", names.join(", ")))
+    .hint(format!("in use: {}", names.join(", ")))
 }
 
 #[cfg(test)]

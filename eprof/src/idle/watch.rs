@@ -165,13 +165,13 @@ fn of_windows(meter: &Meter, readings: &[Reading]) -> Option<Baseline> {
     }
     // One update may belong to either side of each end of the whole time, so
     // that nothing is known better than to one update.
-    let update = meter.latch.0 as f64 / observed;
+    let update = meter.update_period.0 as f64 / observed;
     if update > 0.5 {
         return None;
     }
     // A register that is updated more rarely than it is read gives windows
     // without energy and windows with too much: only the whole says something.
-    let coarse = meter.latch.0 as f64 > WINDOW.as_nanos() as f64 / 4.0;
+    let coarse = meter.update_period.0 as f64 > WINDOW.as_nanos() as f64 / 4.0;
     let (power, spread) = if coarse {
         (powers.iter().sum::<f64>() / powers.len() as f64, 0.0)
     } else {
@@ -190,7 +190,7 @@ fn of_windows(meter: &Meter, readings: &[Reading]) -> Option<Baseline> {
 /// that went backwards without a known modulus, and for an impossible power.
 pub(crate) fn power(meter: &Meter, before: &Reading, after: &Reading) -> Option<f64> {
     // From update to update of the register, where those are known.
-    let ns = match (before.edge, after.edge) {
+    let ns = match (before.updated, after.updated) {
         (Some(before), Some(after)) => after.at.since(before.at).0,
         _ => after.end.since(before.end).0,
     };

@@ -79,7 +79,7 @@ pub struct Mapping {
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum KernelEvent {
     /// A thread came into being, or exec'ed.
-    Born(Task),
+    Created(Task),
     /// A thread changed its name.
     Renamed {
         /// Which.

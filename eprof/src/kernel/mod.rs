@@ -19,7 +19,7 @@ mod unwind_maps;
 pub use counters::counting::{CountedEvent, Counting};
 pub use event::{Inode, KernelEvent, Mapping, Sample};
 pub use function_names::KernelNames;
-pub use priority::Urgency;
+pub use priority::Priority;
 pub use probe::Probe;
 pub use settings::Settings;
 pub use sideband::Sideband;

@@ -9,12 +9,12 @@
 /// The calling thread is urgent as long as this lives, if the kernel allows
 /// (CAP_SYS_NICE).
 #[derive(Debug)]
-pub struct Urgency {
+pub struct Priority {
     /// The nice value before; `None` where it was left as it was.
     before: Option<i32>,
 }
 
-impl Urgency {
+impl Priority {
     /// Makes the calling thread urgent. Threads and processes that it begins
     /// meanwhile are so too.
     pub fn raise() -> Self {
@@ -27,7 +27,7 @@ impl Urgency {
     }
 }
 
-impl Drop for Urgency {
+impl Drop for Priority {
     fn drop(&mut self) {
         if let Some(before) = self.before {
             set(before);

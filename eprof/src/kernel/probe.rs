@@ -12,7 +12,7 @@ use perf_event::Counter as PerfCounter;
 
 use super::accounts::boundary;
 use super::accounts::shared::Shared;
-use super::accounts::task_table::Roster;
+use super::accounts::task_table::TaskTable;
 use super::counters::health::CounterState;
 use super::counters::pmu::Counters;
 use super::counters::{health, pmu};
@@ -21,7 +21,7 @@ use super::loader::link::Linked;
 use super::loader::load;
 use super::loader::load::{Loaded, refusal};
 use super::samples::ring::Ring;
-use super::samples::wakeup::Doorbell;
+use super::samples::wakeup::RingWakeup;
 use super::samples::{decode, timers};
 use super::unwind_maps::mode;
 use super::unwind_maps::mode::Unwinding;
@@ -38,9 +38,9 @@ pub struct Probe {
     linked: Linked,
     control: Shared<Control>,
     cpus: Shared<CpuState>,
-    roster: Roster,
+    roster: TaskTable,
     ring: Ring,
-    doorbell: Option<Doorbell>,
+    doorbell: Option<RingWakeup>,
     online: Vec<u32>,
     frequency_hz: u32,
     unwinding: Unwinding,
@@ -87,7 +87,7 @@ impl Probe {
         let zones = settings.zone_count();
         let control = shared::<Control>(&linked, "CONTROL", 1)?;
         let cpus = shared::<CpuState>(&linked, "CPUS", possible)?;
-        let roster = Roster::new(
+        let roster = TaskTable::new(
             shared(&linked, "SLOTS", slots)?,
             shared(&linked, "CELLS", slots * zones * 2)?,
             shared(&linked, "FREE", slots)?,
@@ -103,7 +103,7 @@ impl Probe {
             control,
             cpus,
             roster,
-            doorbell: Doorbell::of(ring.fd()),
+            doorbell: RingWakeup::of(ring.fd()),
             ring,
             online,
             frequency_hz: settings.frequency_hz,
@@ -275,13 +275,13 @@ impl Probe {
     /// Becomes readable when there is a sample whose stack is not walked to its
     /// end, though the kernel could have.
     pub fn copies(&self) -> Option<BorrowedFd<'_>> {
-        self.doorbell.as_ref().map(Doorbell::descriptor)
+        self.doorbell.as_ref().map(RingWakeup::descriptor)
     }
 
     /// Makes that unreadable, until the next such sample; tells whether there
     /// was one.
-    pub fn hear(&self) -> bool {
-        self.doorbell.as_ref().is_some_and(Doorbell::answer)
+    pub fn take_wakeup(&self) -> bool {
+        self.doorbell.as_ref().is_some_and(RingWakeup::answer)
     }
 
     /// The maps for unwind tables; `None` where the kernel does not walk by

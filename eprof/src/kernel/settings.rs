@@ -5,7 +5,7 @@ use std::path::PathBuf;
 use super::counters::counting::Counting;
 use super::unwind_maps::mode::Unwinding;
 use crate::host::{CorePmu, SysRoot, cores};
-use crate::measurement::{Counter, Zone};
+use crate::measurement::{Counter, CpuGroup};
 use crate::unit::Nanos;
 
 /// What the kernel side is asked to do.
@@ -15,7 +15,7 @@ pub struct Settings {
     pub frequency_hz: u32,
     /// The zones in which time is accounted, `id` = position. CPUs in none of
     /// them are accounted in the first. Empty for one zone of all CPUs.
-    pub zones: Vec<Zone>,
+    pub zones: Vec<CpuGroup>,
     /// What is counted besides time; one counter of each kind.
     pub counters: Vec<Counting>,
     /// The PMU of each kind of cores; empty where all are alike.
@@ -86,7 +86,7 @@ impl Settings {
     /// Settings for the machine that `root` describes, where `zones` are told
     /// apart, to count `counters` (where it has them), and intervals are closed
     /// every `interval`.
-    pub fn of(root: &SysRoot, zones: &[Zone], counters: &[Counter], interval: Nanos) -> Self {
+    pub fn of(root: &SysRoot, zones: &[CpuGroup], counters: &[Counter], interval: Nanos) -> Self {
         Self {
             zones: zones.to_vec(),
             counters: counters.iter().copied().map(Counting::hardware).collect(),
@@ -120,7 +120,7 @@ impl Settings {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::measurement::ZoneId;
+    use crate::measurement::CpuGroupId;
 
     #[test]
     fn there_is_room_for_all_that_can_be_started_between_two_collections() {
@@ -135,9 +135,9 @@ mod tests {
     fn many_zones_leave_fewer_slots() {
         let zones = |n: u16| Settings {
             zones: (0..n)
-                .map(|id| Zone {
+                .map(|id| CpuGroup {
                     core: String::new(),
-                    id: ZoneId(id),
+                    id: CpuGroupId(id),
                     cpus: vec![u32::from(id)],
                 })
                 .collect(),

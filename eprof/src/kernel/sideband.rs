@@ -320,7 +320,7 @@ fn refused(error: &io::Error) -> Error {
     let sentence = format!("the kernel does not report the target's mappings: {error}");
     match error.raw_os_error() {
         Some(libc::EACCES | libc::EPERM) => Error::new(ErrorKind::Permission, sentence)
-            .remedy("run as root, or grant CAP_PERFMON and CAP_IPC_LOCK"),
+            .hint("run as root, or grant CAP_PERFMON and CAP_IPC_LOCK"),
         _ => Error::new(ErrorKind::Unavailable, sentence),
     }
 }

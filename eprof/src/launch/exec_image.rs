@@ -8,7 +8,7 @@ use std::os::unix::ffi::{OsStrExt as _, OsStringExt as _};
 use nix::errno::Errno;
 
 use super::command::{Command, Streams};
-use super::user::Account;
+use super::user::UserId;
 use crate::error::{Error, ErrorKind, Result};
 
 /// Where `execvp` looks without a `PATH`: what glibc's `confstr(_CS_PATH)` says.
@@ -98,7 +98,7 @@ pub(super) struct Image {
     pub(super) environment: Strings,
     pub(super) mask: libc::sigset_t,
     pub(super) limits: Vec<(c_int, libc::rlimit64)>,
-    pub(super) account: Option<Account>,
+    pub(super) account: Option<UserId>,
     pub(super) pipes: Pipes,
     /// Files that become standard streams: the file, the stream.
     pub(super) redirected: Vec<(RawFd, RawFd)>,
@@ -115,7 +115,7 @@ impl Image {
     /// # Errors
     ///
     /// A NUL byte in a string, or no program at all.
-    pub(super) fn new(command: &Command, account: Option<Account>, pipes: Pipes) -> Result<Self> {
+    pub(super) fn new(command: &Command, account: Option<UserId>, pipes: Pipes) -> Result<Self> {
         if command.program.is_empty() {
             return Err(Error::new(ErrorKind::NotFound, "the command is empty"));
         }
@@ -167,7 +167,7 @@ impl Image {
     }
 
     /// Whom the child becomes.
-    pub(super) fn account(&self) -> Option<&Account> {
+    pub(super) fn account(&self) -> Option<&UserId> {
         self.account.as_ref()
     }
 }

@@ -6,7 +6,7 @@ use std::os::unix::fs::DirBuilderExt as _;
 use std::path::{Path, PathBuf};
 
 use super::output_file::{as_owner, refused};
-use super::user::Account;
+use super::user::UserId;
 use crate::clock;
 use crate::error::Result;
 
@@ -22,7 +22,7 @@ const ATTEMPTS: u64 = 16;
 /// # Errors
 ///
 /// Where the owner may not write there, or something else has that name.
-pub fn create(path: &Path, owner: Option<&Account>) -> Result<()> {
+pub fn create(path: &Path, owner: Option<&UserId>) -> Result<()> {
     as_owner(owner, || fs::create_dir_all(path))
         .map_err(|error| refused("make the directory", path, owner, &error))
 }
@@ -38,7 +38,7 @@ impl Scratch {
     /// # Errors
     ///
     /// Where that is not possible.
-    pub fn create(name: &str, owner: Option<&Account>) -> Result<Self> {
+    pub fn create(name: &str, owner: Option<&UserId>) -> Result<Self> {
         let above = std::env::temp_dir();
         let make = |attempt: u64| {
             let unique = clock::now().0.wrapping_add(attempt);

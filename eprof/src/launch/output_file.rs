@@ -16,7 +16,7 @@ use std::path::{Path, PathBuf};
 use nix::unistd::{Gid, Uid, setfsgid, setfsuid};
 
 use super::credentials::set_groups;
-use super::user::Account;
+use super::user::UserId;
 use crate::error::{Error, ErrorKind, Result};
 
 /// Who may read a recording: its owner, as with perf.data, since it tells
@@ -33,7 +33,7 @@ pub struct OutputFile {
     path: PathBuf,
     made: bool,
     older: Option<PathBuf>,
-    owner: Option<Account>,
+    owner: Option<UserId>,
 }
 
 impl OutputFile {
@@ -43,7 +43,7 @@ impl OutputFile {
     /// # Errors
     ///
     /// Where the owner may not write there.
-    pub fn create(path: &Path, owner: Option<&Account>) -> Result<Self> {
+    pub fn create(path: &Path, owner: Option<&UserId>) -> Result<Self> {
         let (file, made, older) = as_owner(owner, || {
             if is_special(path)? {
                 return Ok((OpenOptions::new().write(true).open(path)?, false, None));
@@ -108,7 +108,7 @@ impl OutputFile {
 /// # Errors
 ///
 /// Where the owner may not write there, or the disk is full.
-pub fn replace(path: &Path, owner: Option<&Account>, contents: &[u8]) -> Result<()> {
+pub fn replace(path: &Path, owner: Option<&UserId>, contents: &[u8]) -> Result<()> {
     replaced(path, owner, SHARED, |file| {
         io::Write::write_all(file, contents)
     })
@@ -122,7 +122,7 @@ pub fn replace(path: &Path, owner: Option<&Account>, contents: &[u8]) -> Result<
 /// As [`replace`], and what `write` said.
 pub fn replace_private(
     path: &Path,
-    owner: Option<&Account>,
+    owner: Option<&UserId>,
     write: impl FnOnce(&mut File) -> io::Result<()> + Send,
 ) -> Result<()> {
     replaced(path, owner, PRIVATE, write)
@@ -130,7 +130,7 @@ pub fn replace_private(
 
 fn replaced(
     path: &Path,
-    owner: Option<&Account>,
+    owner: Option<&UserId>,
     mode: u32,
     write: impl FnOnce(&mut File) -> io::Result<()> + Send,
 ) -> Result<()> {
@@ -154,7 +154,7 @@ fn replaced(
 /// Does `work` with the file-system identity of `owner`, in a thread of its
 /// own; with eprof's where there is no owner.
 pub(super) fn as_owner<T: Send>(
-    owner: Option<&Account>,
+    owner: Option<&UserId>,
     work: impl FnOnce() -> io::Result<T> + Send,
 ) -> io::Result<T> {
     let Some(owner) = owner else {
@@ -171,7 +171,7 @@ pub(super) fn as_owner<T: Send>(
     })
 }
 
-fn become_owner(owner: &Account) -> io::Result<()> {
+fn become_owner(owner: &UserId) -> io::Result<()> {
     set_groups(&owner.groups)?;
     let (user, group) = (Uid::from_raw(owner.uid), Gid::from_raw(owner.gid));
     setfsgid(group);
@@ -223,7 +223,7 @@ fn draft_name(path: &Path) -> PathBuf {
 pub(super) fn refused(
     doing: &str,
     path: &Path,
-    owner: Option<&Account>,
+    owner: Option<&UserId>,
     error: &io::Error,
 ) -> Error {
     match owner {
@@ -235,7 +235,7 @@ pub(super) fn refused(
                 path.display()
             ),
         )
-        .remedy("name a place where that user may write, or work as root with --as-root"),
+        .hint("name a place where that user may write, or work as root with --as-root"),
         _ => Error::io(doing, path, error),
     }
 }

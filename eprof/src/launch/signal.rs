@@ -42,12 +42,12 @@ pub struct Received {
 /// background) stays so. The end of the target is not told by SIGCHLD but by
 /// its pidfd.
 #[derive(Debug)]
-pub struct Signals {
+pub struct SignalSet {
     descriptor: SignalFd,
     original: SigSet,
 }
 
-impl Signals {
+impl SignalSet {
     /// Blocks the signals in this thread and those it creates from now on: to
     /// be called before any other thread exists. Also sees to it that the
     /// status of children is kept, should SIGCHLD have been ignored.
@@ -106,13 +106,13 @@ impl Signals {
     }
 }
 
-impl AsFd for Signals {
+impl AsFd for SignalSet {
     fn as_fd(&self) -> BorrowedFd<'_> {
         self.descriptor.as_fd()
     }
 }
 
-impl Drop for Signals {
+impl Drop for SignalSet {
     /// Forgets what has come and was not read (it was meant for the run that
     /// is over), and puts the mask back.
     fn drop(&mut self) {

@@ -44,7 +44,7 @@ pub fn prepare(
 ) -> Result<Prepared> {
     let none_left = |error: std::io::Error| {
         Error::new(ErrorKind::Internal, format!("cannot make a pipe: {error}"))
-            .remedy("raise the limit of open files: ulimit -n")
+            .hint("raise the limit of open files: ulimit -n")
     };
     let (go_read, go_write) = pipe().map_err(none_left)?;
     let (report_read, report_write) = pipe().map_err(none_left)?;
@@ -95,7 +95,7 @@ impl Prepared {
                 ErrorKind::CannotRun,
                 format!("cannot make a process for the target: {}", errno.desc()),
             )
-            .remedy(match errno {
+            .hint(match errno {
                 Errno::EAGAIN | Errno::ENOMEM => {
                     "raise the limit of processes (ulimit -u, pids.max of the cgroup) or free memory"
                 }
@@ -123,7 +123,7 @@ impl Prepared {
                 ErrorKind::Unavailable,
                 "the kernel gives no pidfd for the target",
             )
-            .remedy("eprof needs Linux 5.8 or later"));
+            .hint("eprof needs Linux 5.8 or later"));
         }
         // SAFETY: the kernel has just made this descriptor for us and nothing
         // else knows it.
@@ -308,7 +308,7 @@ impl Child {
                 ErrorKind::CannotRun,
                 format!("the target cannot run as {user}: {what}"),
             )
-            .remedy("run it as root with --as-root, or give eprof CAP_SETUID and CAP_SETGID"),
+            .hint("run it as root with --as-root, or give eprof CAP_SETUID and CAP_SETGID"),
             Step::Capabilities => Error::new(
                 ErrorKind::CannotRun,
                 format!("eprof's capabilities cannot be kept from the target: {what}"),
@@ -323,7 +323,7 @@ impl Child {
                 ErrorKind::NotFound,
                 format!("there is no program '{program}' in PATH"),
             )
-            .remedy(match self.runs_as {
+            .hint(match self.runs_as {
                 Some(_) => {
                     "sudo sets a PATH of its own: give the program's full path, or run \
                      sudo env \"PATH=$PATH\" eprof run -- …"
@@ -334,7 +334,7 @@ impl Child {
                 ErrorKind::CannotRun,
                 format!("'{program}' is there, but not the interpreter or loader that it names"),
             )
-            .remedy(format!("see which: file '{program}'; head -1 '{program}'")),
+            .hint(format!("see which: file '{program}'; head -1 '{program}'")),
             Errno::ENOENT | Errno::ENOTDIR => {
                 Error::new(ErrorKind::NotFound, format!("there is no file '{program}'"))
             }
@@ -344,7 +344,7 @@ impl Child {
                     ErrorKind::CannotRun,
                     format!("'{program}' may not be executed by {user}"),
                 )
-                .remedy(format!(
+                .hint(format!(
                     "chmod +x '{program}', and look at the directories above it and at 'noexec' mounts"
                 ))
             }

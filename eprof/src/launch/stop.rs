@@ -125,7 +125,7 @@ pub fn strike(action: Action, child: &Child, cgroup: Option<&Cgroup>) -> Result<
             ErrorKind::Permission,
             format!("the target cannot be stopped: {error}"),
         )
-        .remedy("it runs as another user: stop it as that user, or run eprof as root")
+        .hint("it runs as another user: stop it as that user, or run eprof as root")
     };
     match (action, cgroup) {
         (Action::Nothing, _) => Ok(()),

@@ -25,7 +25,7 @@ pub enum RunAs {
 
 /// A user with everything that a login gives.
 #[derive(Clone, Debug, PartialEq, Eq)]
-pub struct Account {
+pub struct UserId {
     /// User id.
     pub uid: u32,
     /// Primary group.
@@ -44,12 +44,12 @@ pub struct Account {
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct Identity {
     /// Whom the target runs as; `None`: as eprof itself does.
-    pub target: Option<Account>,
+    pub target: Option<UserId>,
     /// Whom the files that eprof writes belong to; `None`: eprof's own user.
     ///
     /// That is the calling user also with `--user`, who need not be able to
     /// write where the caller works; with `--as-root` everything is root's.
-    pub files: Option<Account>,
+    pub files: Option<UserId>,
 }
 
 /// Variables by which a helper names its caller; they are not handed on to a
@@ -98,7 +98,7 @@ impl Identity {
             RunAs::Root if root => Ok(Self::default()),
             RunAs::Root => Err(only_root("--as-root")),
             RunAs::User(user) => {
-                let account = Account::named(user)?;
+                let account = UserId::named(user)?;
                 let ours = account.uid == Uid::effective().as_raw();
                 if !ours && !root {
                     return Err(only_root("--user"));
@@ -143,7 +143,7 @@ impl Identity {
     }
 }
 
-impl Account {
+impl UserId {
     /// The account of a user by name or number.
     ///
     /// # Errors
@@ -162,7 +162,7 @@ impl Account {
         let Some(found) = found else {
             return Err(
                 Error::new(ErrorKind::Usage, format!("there is no user '{user}'"))
-                    .remedy("name a user that 'getent passwd' lists"),
+                    .hint("name a user that 'getent passwd' lists"),
             );
         };
         Self::of(found)
@@ -226,7 +226,7 @@ impl Account {
 
 /// Who called the helper that made eprof root; `None` where there was no
 /// helper, or root called it.
-fn caller(variable: impl Fn(&str) -> Option<OsString>) -> Result<Option<Account>> {
+fn caller(variable: impl Fn(&str) -> Option<OsString>) -> Result<Option<UserId>> {
     let number = |name: &str| -> Result<Option<u32>> {
         let Some(value) = variable(name) else {
             return Ok(None);
@@ -241,11 +241,11 @@ fn caller(variable: impl Fn(&str) -> Option<OsString>) -> Result<Option<Account>
         }
     };
     let account = if let Some(uid) = number("SUDO_UID")? {
-        Account::with_id(uid, number("SUDO_GID")?)?
+        UserId::with_id(uid, number("SUDO_GID")?)?
     } else if let Some(uid) = number("PKEXEC_UID")? {
-        Account::with_id(uid, None)?
+        UserId::with_id(uid, None)?
     } else if let Some(name) = variable("DOAS_USER") {
-        Account::named(&name.to_string_lossy())
+        UserId::named(&name.to_string_lossy())
             .map_err(|_| unclear("DOAS_USER names nobody in the user database"))?
     } else {
         return Ok(None);
@@ -258,7 +258,7 @@ fn unclear(sentence: &str) -> Error {
         ErrorKind::Usage,
         format!("{sentence}, so it is unclear whom the target should run as"),
     )
-    .remedy("say it: --user NAME, or --as-root")
+    .hint("say it: --user NAME, or --as-root")
 }
 
 fn only_root(option: &str) -> Error {
@@ -266,7 +266,7 @@ fn only_root(option: &str) -> Error {
         ErrorKind::Permission,
         format!("{option} needs root: only root may run a command as another user"),
     )
-    .remedy(format!("sudo eprof run {option} …"))
+    .hint(format!("sudo eprof run {option} …"))
 }
 
 fn database(user: &str, errno: nix::errno::Errno) -> Error {

@@ -8,7 +8,7 @@ use nix::poll::{PollFd, PollFlags, PollTimeout, poll};
 use nix::sys::time::TimeSpec;
 use nix::sys::timerfd::{ClockId, Expiration, TimerFd, TimerFlags, TimerSetTimeFlags};
 
-use super::signal::{Received, Signals};
+use super::signal::{Received, SignalSet};
 use super::spawn::Child;
 use crate::error::{Error, ErrorKind, Result};
 use crate::unit::Timestamp;
@@ -80,7 +80,7 @@ impl Waiter {
     pub fn next(
         &mut self,
         child: &Child,
-        signals: &Signals,
+        signals: &SignalSet,
         readable: &[BorrowedFd<'_>],
     ) -> Result<Event> {
         loop {
@@ -114,7 +114,7 @@ impl Waiter {
     }
 
     /// The event at one position of the poll list; `None` for a false alarm.
-    fn event(&mut self, position: usize, signals: &Signals) -> Option<Event> {
+    fn event(&mut self, position: usize, signals: &SignalSet) -> Option<Event> {
         match position {
             0 => signals.next().map(Event::Signal),
             1 => Some(Event::Exited),

@@ -7,7 +7,7 @@ fn task(id: u32, tid: u32, pid: u32, parent: Option<u32>, generation: u32) -> Ta
         tid,
         pid,
         start: Timestamp(0),
-        born: Timestamp(0),
+        began: Timestamp(0),
         generation,
         parent: parent.map(TaskId),
         comm: String::new(),

@@ -2,13 +2,13 @@
 
 use serde::{Deserialize, Serialize};
 
-use super::ZoneId;
+use super::CpuGroupId;
 
 /// CPUs that are accounted together.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
-pub struct Zone {
+pub struct CpuGroup {
     /// Position in the header's list.
-    pub id: ZoneId,
+    pub id: CpuGroupId,
     /// Logical CPUs, ascending. Each online CPU is in exactly one zone.
     pub cpus: Vec<u32>,
     /// Their core type, as the kernel names it (`cpu_core`, `cpu_atom`);

@@ -179,7 +179,7 @@ pub struct Meter {
     /// is shown but never added to a total.
     pub nested: bool,
     /// Nominal time between two updates of the hardware register.
-    pub latch: Nanos,
+    pub update_period: Nanos,
     /// More than this is not believed (a guard, not a limit of the hardware).
     pub plausible: Watts,
 }
@@ -196,12 +196,12 @@ pub struct Reading {
     /// Just after the read.
     pub end: Timestamp,
     /// The update of the register that wrote this value, where it is known.
-    pub edge: Option<Edge>,
+    pub updated: Option<UpdateTime>,
 }
 
 /// When a register was updated.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
-pub struct Edge {
+pub struct UpdateTime {
     /// When.
     pub at: Timestamp,
     /// Standard deviation of `at`.

@@ -14,11 +14,13 @@ pub use baseline::Baseline;
 pub use code::{
     Frame, FrameId, Line, Lines, Object, ObjectId, Segment, StackId, StackNode, Symbol,
 };
-pub use cpu_group::Zone;
+pub use cpu_group::CpuGroup;
 pub use loss::Loss;
-pub use meter::{Domain, Edge, Meter, MeterId, Provenance, Quantity, Reading, Scope, SourceKind};
+pub use meter::{
+    Domain, Meter, MeterId, Provenance, Quantity, Reading, Scope, SourceKind, UpdateTime,
+};
 pub use signals::{
-    COUNTERS, Counter, CpuAccount, IntervalAccounts, Signals, ThreadAccount, ZoneId,
+    COUNTERS, Counter, CpuAccount, CpuGroupId, IntervalAccounts, Signals, ThreadAccount,
 };
 pub use stack_end::StackEnd;
 pub use task::{Task, TaskId};

@@ -10,7 +10,7 @@ use crate::unit::{Nanos, Timestamp};
 /// which CPU time is accounted (a package, or a core).
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
 #[serde(transparent)]
-pub struct ZoneId(pub u16);
+pub struct CpuGroupId(pub u16);
 
 /// A hardware counter; the number is its place in [`Signals::counts`].
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
@@ -53,7 +53,7 @@ pub struct Signals {
     pub on_cpu: Nanos,
     /// Of it, the time in which the CPU's SMT sibling was busy too; zero
     /// where there are no siblings.
-    pub crowded: Nanos,
+    pub smt_shared: Nanos,
     /// Events by [`Counter`]; zero for those that are not counted.
     pub counts: [u64; COUNTERS],
     /// How often it was switched out.
@@ -88,7 +88,7 @@ impl std::ops::SubAssign for Signals {
     /// Takes a part away; there is never less than nothing.
     fn sub_assign(&mut self, part: Self) {
         self.on_cpu = self.on_cpu.saturating_sub(part.on_cpu);
-        self.crowded = self.crowded.saturating_sub(part.crowded);
+        self.smt_shared = self.smt_shared.saturating_sub(part.smt_shared);
         for (whole, count) in self.counts.iter_mut().zip(part.counts) {
             *whole = whole.saturating_sub(count);
         }
@@ -101,7 +101,7 @@ impl std::ops::SubAssign for Signals {
 impl std::ops::AddAssign for Signals {
     fn add_assign(&mut self, other: Self) {
         self.on_cpu += other.on_cpu;
-        self.crowded += other.crowded;
+        self.smt_shared += other.smt_shared;
         for (sum, count) in self.counts.iter_mut().zip(other.counts) {
             *sum = sum.saturating_add(count);
         }
@@ -156,7 +156,7 @@ pub struct ThreadAccount {
     /// Who.
     pub task: TaskId,
     /// Where it ran.
-    pub zone: ZoneId,
+    pub group: CpuGroupId,
     /// What it did.
     pub signals: Signals,
 }

@@ -27,7 +27,7 @@ pub struct Task {
     /// When the thread was forked.
     pub start: Timestamp,
     /// When this incarnation began: `start`, or the time of the exec.
-    pub born: Timestamp,
+    pub began: Timestamp,
     /// How many execs the thread has behind it.
     pub generation: u32,
     /// The incarnation that forked or exec'ed into this one; `None` for the

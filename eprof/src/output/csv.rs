@@ -9,7 +9,7 @@ use std::io::{self, Write};
 
 use crate::profile::Profile;
 
-use super::format::energy::Claim;
+use super::format::energy::EnergyText;
 use super::text::listing::{Entry, Listing};
 use super::view::{By, View};
 
@@ -26,7 +26,7 @@ use super::view::{By, View};
 pub fn write(profile: &Profile, view: &View, mut out: impl Write) -> io::Result<()> {
     let by = view.by.unwrap_or(By::Process);
     let listing = Listing::new(profile, by, view.sort, view.limit);
-    let claim = Claim::of(profile);
+    let claim = EnergyText::of(profile);
     row(&mut out, head(by).iter().copied().map(Cow::Borrowed))?;
     for entry in &listing.entries {
         row(&mut out, fields(by, entry, claim))?;
@@ -36,7 +36,7 @@ pub fn write(profile: &Profile, view: &View, mut out: impl Write) -> io::Result<
         let entry = Entry {
             name: "[rest]".to_owned(),
             processes: Some(rest.processes),
-            price: rest.price,
+            energy: rest.energy,
             on_cpu: Some(rest.on_cpu),
             samples: Some(rest.samples),
             ..Entry::default()
@@ -102,7 +102,7 @@ fn head(by: By) -> &'static [&'static str] {
     }
 }
 
-fn fields<'e>(by: By, entry: &'e Entry, claim: Claim) -> Vec<Cow<'e, str>> {
+fn fields<'e>(by: By, entry: &'e Entry, claim: EnergyText) -> Vec<Cow<'e, str>> {
     fn number<T: ToString>(n: Option<T>) -> Cow<'static, str> {
         Cow::Owned(n.map_or_else(String::new, |n| n.to_string()))
     }
@@ -114,11 +114,11 @@ fn fields<'e>(by: By, entry: &'e Entry, claim: Claim) -> Vec<Cow<'e, str>> {
         "module" => Cow::Borrowed(entry.module.as_deref().unwrap_or_default()),
         "threads" => number(entry.threads),
         "processes" => number(entry.processes),
-        "uj" => number(claim.full(entry.price)),
-        "marginal_uj" => number(claim.marginal(entry.price)),
+        "uj" => number(claim.full(entry.energy)),
+        "marginal_uj" => number(claim.marginal(entry.energy)),
         "ci90_uj" => {
             let half = entry.ci90.filter(|_| claim.energy);
-            number(half.map(|half| claim.half(entry.price.full, half)))
+            number(half.map(|half| claim.half(entry.energy.with_idle, half)))
         }
         "total_uj" => number(entry.total.and_then(|total| claim.full(total))),
         "cpu_ns" => number(entry.on_cpu.map(|on_cpu| on_cpu.0)),

@@ -165,7 +165,7 @@ impl Stacks {
         let mut below: HashMap<usize, Vec<u32>> = HashMap::new();
         let mut rows: BTreeMap<Vec<u32>, Folded> = BTreeMap::new();
         let charged = profile.stacks.iter().enumerate();
-        for (at, row) in charged.filter(|(_, row)| row.price.full.0 > 0) {
+        for (at, row) in charged.filter(|(_, row)| row.energy.with_idle.0 > 0) {
             let below = below.entry(row.thread).or_insert_with(|| {
                 let texts = levels_of(profile, &comms, row.thread);
                 texts.into_iter().map(|name| names.number(name)).collect()
@@ -184,7 +184,7 @@ impl Stacks {
                 path
             });
             let sum = rows.entry([&below[..], &path[..]].concat()).or_default();
-            sum.uj = sum.uj.saturating_add(row.price.full.0);
+            sum.uj = sum.uj.saturating_add(row.energy.with_idle.0);
             sum.of.push(at);
         }
         drop(paths);

@@ -35,7 +35,7 @@ pub mod view;
 use std::io::{self, Write};
 
 pub use text::progress::Progress;
-pub use text::style::Look;
+pub use text::style::Style;
 pub use view::{By, Format, Sort, View};
 
 use crate::error::{Error, ErrorKind, Result};
@@ -52,14 +52,14 @@ pub fn report(
     profile: &Profile,
     view: &View,
     format: Format,
-    look: Look,
+    look: Style,
     out: impl Write,
 ) -> Result<()> {
     view.check()?;
     if view.by == Some(By::Command) && format == Format::Json {
         return Err(
             Error::new(ErrorKind::Usage, "the JSON report has no rows by command")
-                .remedy("add up its `processes` by their `comm`, or write it as a table or CSV"),
+                .hint("add up its `processes` by their `comm`, or write it as a table or CSV"),
         );
     }
     let mut out = io::BufWriter::new(out);
@@ -68,7 +68,7 @@ pub fn report(
         Format::Json => json::write(profile, view, &mut out),
         Format::Csv => csv::write(profile, view, &mut out),
     };
-    settle(written.and_then(|()| out.flush()))
+    ignore_broken_pipe(written.and_then(|()| out.flush()))
 }
 
 /// Text of others with every character escaped that a terminal might obey.
@@ -83,7 +83,7 @@ pub fn harmless(text: &str) -> std::borrow::Cow<'_, str> {
 ///
 /// [`ErrorKind::Data`] for what cannot be written at all (see
 /// [`flamegraph::flame::write`]), [`ErrorKind::Input`] for every other failure.
-pub fn settle(written: io::Result<()>) -> Result<()> {
+pub fn ignore_broken_pipe(written: io::Result<()>) -> Result<()> {
     match written {
         Err(error) if error.kind() == io::ErrorKind::InvalidData => {
             Err(Error::new(ErrorKind::Data, error.to_string()))

@@ -106,6 +106,6 @@ impl View {
             ErrorKind::Usage,
             format!("{} have no {missing} to be sorted by", by.plural()),
         )
-        .remedy(format!("sort them by {there}")))
+        .hint(format!("sort them by {there}")))
     }
 }

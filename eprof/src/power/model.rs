@@ -42,7 +42,7 @@ impl Signal {
 
     /// The time of [`Signal::Time`] on the own type of core, in nanoseconds.
     pub fn time_alone(signals: &Signals) -> u64 {
-        signals.on_cpu.0.saturating_sub(signals.crowded.0)
+        signals.on_cpu.0.saturating_sub(signals.smt_shared.0)
     }
 
     /// What `signals`, of a slice on a CPU of type `core`, say of this signal.
@@ -50,7 +50,7 @@ impl Signal {
         match self {
             Self::Time(of) if of == core => Self::time_alone(signals),
             Self::Time(_) => 0,
-            Self::Crowded => signals.crowded.0.min(signals.on_cpu.0),
+            Self::Crowded => signals.smt_shared.0.min(signals.on_cpu.0),
             Self::Count(counter) => signals.counts[*counter as usize],
             Self::Wakeups => signals.wakeups.into(),
             Self::Migrations => signals.migrations.into(),
@@ -87,7 +87,7 @@ impl FromStr for Signal {
             ("migrations", _) => Ok(Self::Migrations),
             (_, Some(counter)) => Ok(Self::Count(counter)),
             _ => Err(
-                Error::new(ErrorKind::Usage, format!("there is no signal “{text}”")).remedy(
+                Error::new(ErrorKind::Usage, format!("there is no signal “{text}”")).hint(
                     "one of: time, crowded, cycles, reference-cycles, instructions, \
                      cache-misses, wakeups, migrations",
                 ),

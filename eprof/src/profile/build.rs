@@ -52,7 +52,7 @@ impl Profile {
                 .iter()
                 .map(|charge| CpuRow {
                     cpu: charge.cpu,
-                    price: charge.price,
+                    energy: charge.energy,
                     on_cpu: charge.on_cpu,
                 })
                 .collect(),
@@ -77,7 +77,7 @@ pub(super) fn by_energy(catalog: &Catalog, attributed: &Attributed) -> Vec<TaskI
 /// Most energy first.
 fn sorted<'a>(attributed: &'a Attributed, people: &People<'_>) -> Vec<&'a ThreadCharge> {
     let mut charges: Vec<&ThreadCharge> = attributed.threads.iter().collect();
-    charges.sort_by_key(|charge| (Reverse(charge.price.full), people.identity(charge)));
+    charges.sort_by_key(|charge| (Reverse(charge.energy.with_idle), people.identity(charge)));
     charges
 }
 
@@ -150,7 +150,7 @@ fn thread(charge: &ThreadCharge, people: &People<'_>) -> ThreadRow {
         tid,
         start,
         comm: people.comm(charge.task),
-        price: charge.price,
+        energy: charge.energy,
         ci90: charge.width.total(),
         width: charge.width,
         effective: charge.effective,
@@ -159,7 +159,7 @@ fn thread(charge: &ThreadCharge, people: &People<'_>) -> ThreadRow {
         meters: charge
             .meters
             .iter()
-            .map(|(&meter, &price)| (meter, price))
+            .map(|(&meter, &energy)| (meter, energy))
             .collect(),
     }
 }
@@ -182,18 +182,18 @@ fn processes(
             parent: people.parent(leader),
             comm: people.comm(leader),
             threads: 0,
-            price: Default::default(),
+            energy: Default::default(),
             ci90: widths.get(&leader).copied().unwrap_or_default().total(),
             cpu: Nanos::ZERO,
             samples: 0,
         });
         row.threads += 1;
-        row.price += charge.price;
+        row.energy += charge.energy;
         row.cpu += charge.on_cpu;
         row.samples = row.samples.saturating_add(charge.samples);
     }
     let mut rows: Vec<_> = rows.into_values().collect();
-    rows.sort_by_key(|row| (Reverse(row.price.full), row.key));
+    rows.sort_by_key(|row| (Reverse(row.energy.with_idle), row.key));
     rows
 }
 

@@ -23,13 +23,13 @@ fn by_command(processes: &[ProcessRow]) -> Vec<CommandRow> {
         let row = rows.entry(&process.comm).or_insert_with(|| CommandRow {
             comm: process.comm.clone(),
             processes: 0,
-            price: Default::default(),
+            energy: Default::default(),
             ci90: Default::default(),
             cpu: Default::default(),
             samples: 0,
         });
         row.processes += 1;
-        row.price += process.price;
+        row.energy += process.energy;
         // Processes of one run share the borders of their intervals and the
         // idle power, so their errors are not independent, and adding them in
         // quadrature would promise too much. How they hang together is not
@@ -45,6 +45,6 @@ fn by_command(processes: &[ProcessRow]) -> Vec<CommandRow> {
     }
     let mut rows: Vec<CommandRow> = rows.into_values().collect();
     // Stable: ties stay in the order of their names.
-    rows.sort_by_key(|row| Reverse(row.price.full));
+    rows.sort_by_key(|row| Reverse(row.energy.with_idle));
     rows
 }

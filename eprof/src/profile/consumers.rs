@@ -63,7 +63,7 @@ pub struct Consumer {
     pub id: Option<u32>,
     /// How many processes a command has; else 1.
     pub members: u64,
-    /// Full price over all disjoint meters.
+    /// Full energy over all disjoint meters.
     pub energy: Microjoules,
     /// 90 % half width (of a command: an upper bound).
     pub ci90: Microjoules,
@@ -135,7 +135,7 @@ pub(super) fn consumers(
     let mut add = |of: TaskId, energy: Microjoules, ci90: Microjoules| {
         let task = people.tasks.get(&of);
         let gone = catalog.gone.get(of.0 as usize).copied().flatten();
-        let born = task.map(|task| task.born);
+        let born = task.map(|task| task.began);
         let one = found.entry(people.key(of, group));
         let one = one.or_insert_with(|| Consumer {
             comm: people.comm(of).to_owned(),
@@ -165,12 +165,12 @@ pub(super) fn consumers(
     match group {
         Group::Thread => {
             for of in &attributed.threads {
-                add(of.task, of.price.full, of.width.total());
+                add(of.task, of.energy.with_idle, of.width.total());
             }
         }
         Group::Process | Group::Command => {
             for of in &attributed.processes {
-                add(of.leader, of.price.full, of.width.total());
+                add(of.leader, of.energy.with_idle, of.width.total());
             }
         }
     }

@@ -3,7 +3,7 @@
 use std::collections::{BTreeMap, HashMap};
 use std::sync::Arc;
 
-use crate::attribute::{Price, StackCharge, ThreadCharge, UNNAMED};
+use crate::attribute::{Energy, StackCharge, ThreadCharge, UNNAMED};
 use crate::measurement::TaskId;
 
 use super::model::{FunctionKey, FunctionRow, ModuleRow, StackRow, SymbolFrame, ThreadRow};
@@ -14,23 +14,23 @@ use super::width::{Parts, of_parts};
 struct Charge<'n> {
     thread: usize,
     codes: &'n [Code],
-    price: Price,
+    energy: Energy,
     samples: u64,
 }
 
 /// Sums over stacks.
 #[derive(Clone, Debug, Default)]
 struct Sum {
-    own: Price,
+    own: Energy,
     samples: u64,
     parts: Parts,
 }
 
 impl Sum {
     fn lead(&mut self, charge: &Charge<'_>) {
-        self.own += charge.price;
+        self.own += charge.energy;
         self.samples = self.samples.saturating_add(charge.samples);
-        *self.parts.entry(charge.thread).or_default() += charge.price.full;
+        *self.parts.entry(charge.thread).or_default() += charge.energy.with_idle;
     }
 
     fn add(&mut self, other: &Self) {
@@ -45,7 +45,7 @@ impl Sum {
 /// What was charged to all stacks that a function is on.
 #[derive(Clone, Debug, Default)]
 struct Total {
-    price: Price,
+    energy: Energy,
     /// The last of them, counted from one: a recursive function contains
     /// itself, but counts once.
     last: usize,
@@ -75,7 +75,7 @@ pub(super) fn by_code(
             if let Some(total) = totals.get_mut(code / 2)
                 && std::mem::replace(&mut total.last, number) != number
             {
-                total.price += charge.price;
+                total.energy += charge.energy;
             }
         }
         let leaf = charge.codes.last();
@@ -97,13 +97,13 @@ pub(super) fn by_code(
         functions.push(FunctionRow {
             key: (*key).clone(),
             own: sum.own,
-            total: total.price,
+            total: total.energy,
             ci90: of_parts(&sum.parts, rows),
             samples: sum.samples,
         });
     }
     // Stable: ties stay in the order of their keys.
-    functions.sort_by_key(|row| std::cmp::Reverse(row.own.full));
+    functions.sort_by_key(|row| std::cmp::Reverse(row.own.with_idle));
     let modules = modules.into_iter().map(|(module, sum)| ModuleRow {
         module,
         own: sum.own,
@@ -111,7 +111,7 @@ pub(super) fn by_code(
         samples: sum.samples,
     });
     let mut modules: Vec<_> = modules.collect();
-    modules.sort_by_key(|row| std::cmp::Reverse(row.own.full));
+    modules.sort_by_key(|row| std::cmp::Reverse(row.own.with_idle));
     // Threads that do the same have the same stacks.
     let mut shared: HashMap<&[Code], Arc<[SymbolFrame]>> = HashMap::new();
     let stacks = stacks.iter().map(|charge| {
@@ -120,7 +120,7 @@ pub(super) fn by_code(
         StackRow {
             thread: charge.thread,
             frames: Arc::clone(frames),
-            price: charge.price,
+            energy: charge.energy,
             samples: charge.samples,
         }
     });
@@ -148,7 +148,7 @@ fn distinct<'n>(
         Some(Charge {
             thread: *thread?,
             codes: names.stack(charge.stack),
-            price: charge.price,
+            energy: charge.energy,
             samples: charge.samples,
         })
     });
@@ -157,7 +157,7 @@ fn distinct<'n>(
     stacks.dedup_by(|next, sum| {
         let same = (next.thread, next.codes) == (sum.thread, sum.codes);
         if same {
-            sum.price += next.price;
+            sum.energy += next.energy;
             sum.samples = sum.samples.saturating_add(next.samples);
         }
         same

@@ -23,7 +23,7 @@ pub use model::{
     Profile, StackRow, StackShare, Summary, SymbolFrame, ThreadRow,
 };
 pub use names::{GENERATED, INTERRUPT, KERNEL, TRUNCATED, UNKNOWN, UNSAMPLED};
-pub use power_series::{Course, CourseWatch, MeterCourse};
+pub use power_series::{MeterSeries, PowerSeries, PowerSeriesObserver};
 pub use sum::Sum;
-pub use timed_samples::{Moments, MomentsWatch, Power, Seen, ThreadMoments};
+pub use timed_samples::{Power, Seen, ThreadSamples, TimedSamples, TimedSamplesObserver};
 pub use width::Parts;

@@ -4,7 +4,7 @@
 use std::collections::BTreeMap;
 use std::sync::Arc;
 
-use crate::attribute::{HalfWidth, Ledger, Price, Weighing};
+use crate::attribute::{Energy, HalfWidth, Ledger, Weighing};
 use crate::carbon::Carbon;
 use crate::caveat::Caveat;
 use crate::measurement::{Loss, MeterId, Provenance};
@@ -79,8 +79,8 @@ pub struct ProcessRow {
     /// How many threads ran.
     pub threads: u32,
     /// Energy.
-    pub price: Price,
-    /// 90 % half width of `price.full`.
+    pub energy: Energy,
+    /// 90 % half width of `energy.full`.
     pub ci90: Microjoules,
     /// CPU time.
     pub cpu: Nanos,
@@ -97,8 +97,8 @@ pub struct CommandRow {
     /// again).
     pub processes: u64,
     /// Energy.
-    pub price: Price,
-    /// An upper bound of the 90 % half width of `price.full`.
+    pub energy: Energy,
+    /// An upper bound of the 90 % half width of `energy.full`.
     pub ci90: Microjoules,
     /// CPU time.
     pub cpu: Nanos,
@@ -118,8 +118,8 @@ pub struct ThreadRow {
     /// Its last name.
     pub comm: String,
     /// Energy.
-    pub price: Price,
-    /// 90 % half width of `price.full`.
+    pub energy: Energy,
+    /// 90 % half width of `energy.full`.
     pub ci90: Microjoules,
     /// What that is made of.
     pub width: HalfWidth,
@@ -131,7 +131,7 @@ pub struct ThreadRow {
     /// Samples.
     pub samples: u64,
     /// Per meter, nested ones too.
-    pub meters: Vec<(MeterId, Price)>,
+    pub meters: Vec<(MeterId, Energy)>,
 }
 
 /// Identity of a function in reports.
@@ -150,9 +150,9 @@ pub struct FunctionRow {
     /// Which.
     pub key: FunctionKey,
     /// Energy while it was the leaf.
-    pub own: Price,
+    pub own: Energy,
     /// Energy while it was anywhere on the stack, counted once per stack.
-    pub total: Price,
+    pub total: Energy,
     /// 90 % half width of `own.full`.
     pub ci90: Microjoules,
     /// Samples with it as the leaf.
@@ -165,7 +165,7 @@ pub struct ModuleRow {
     /// File name of the object, `[kernel]`, `[unsampled]`, ….
     pub module: String,
     /// Energy while its code was the leaf.
-    pub own: Price,
+    pub own: Energy,
     /// 90 % half width.
     pub ci90: Microjoules,
     /// Samples.
@@ -178,7 +178,7 @@ pub struct CpuRow {
     /// Which.
     pub cpu: u32,
     /// The target's energy on it.
-    pub price: Price,
+    pub energy: Energy,
     /// The target's time on it.
     pub on_cpu: Nanos,
 }
@@ -201,7 +201,7 @@ pub struct StackRow {
     /// frames share them.
     pub frames: Arc<[SymbolFrame]>,
     /// Energy.
-    pub price: Price,
+    pub energy: Energy,
     /// Samples.
     pub samples: u64,
 }
@@ -229,8 +229,8 @@ pub struct MemberRow {
     /// What its meters said.
     pub total: Microjoules,
     /// Energy of the target.
-    pub price: Price,
-    /// 90 % half width of `price.full`.
+    pub energy: Energy,
+    /// 90 % half width of `energy.full`.
     pub ci90: Microjoules,
     /// The target's CPU time.
     pub cpu: Nanos,

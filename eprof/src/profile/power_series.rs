@@ -3,7 +3,7 @@
 
 use std::collections::BTreeMap;
 
-use crate::attribute::{Account, Attributed, Stretch, Watch};
+use crate::attribute::{Account, Attributed, ChargedSpan, Observer};
 use crate::measurement::{MeterId, TaskId};
 use crate::recording::{Catalog, Header};
 use crate::unit::{Nanos, Timestamp};
@@ -16,11 +16,11 @@ const MOST_BINS: u32 = 512;
 
 /// Energy over time by one meter.
 #[derive(Clone, Debug, Default)]
-pub struct MeterCourse {
+pub struct MeterSeries {
     /// Nanoseconds in each bin for which the energy is known.
     pub known: Bins,
     /// The largest consumers, as in [`Course::consumers`], microjoules of full
-    /// price.
+    /// energy.
     pub consumers: Vec<Bins>,
     /// The rest of the target.
     pub rest: Bins,
@@ -28,7 +28,7 @@ pub struct MeterCourse {
     pub accounts: BTreeMap<Account, Bins>,
 }
 
-impl MeterCourse {
+impl MeterSeries {
     /// All energy, microjoules: what the meter said.
     pub fn sum(&self) -> u64 {
         self.bands().map(Bins::sum).sum()
@@ -43,7 +43,7 @@ impl MeterCourse {
 
 /// Power over time.
 #[derive(Clone, Debug)]
-pub struct Course {
+pub struct PowerSeries {
     /// The bins.
     pub grain: Grain,
     /// When it began: the target, or the first stretch, whichever was first.
@@ -53,7 +53,7 @@ pub struct Course {
     /// When it was over: the end of the target, or of the last stretch.
     pub end: Timestamp,
     /// By meter, in the order of the ledger.
-    pub meters: Vec<MeterCourse>,
+    pub meters: Vec<MeterSeries>,
     /// Whom the energy went to, most first: at most as many as were asked for.
     pub consumers: Vec<Consumer>,
     /// How many others there are, and what they took over all disjoint meters.
@@ -65,7 +65,7 @@ pub struct Course {
 /// Energy over time as it is charged. Needs memory for a bounded number of bins
 /// for each thread, and only those in which it ran.
 #[derive(Debug)]
-pub struct CourseWatch {
+pub struct PowerSeriesObserver {
     grain: Grain,
     first: Option<Timestamp>,
     end: Timestamp,
@@ -74,7 +74,7 @@ pub struct CourseWatch {
     accounts: BTreeMap<(MeterId, Account), Bins>,
 }
 
-impl CourseWatch {
+impl PowerSeriesObserver {
     /// Nothing yet, of the recording that starts with `header`.
     pub fn new(header: &Header) -> Self {
         Self {
@@ -96,16 +96,16 @@ impl CourseWatch {
         attributed: &Attributed,
         group: Option<Group>,
         most: usize,
-    ) -> Course {
+    ) -> PowerSeries {
         let group = group.unwrap_or_else(|| Group::fitting(catalog, attributed));
         let grouped = consumers(catalog, attributed, group, most);
         let mut meters = Vec::with_capacity(attributed.ledger.meters.len());
         for ledger in &attributed.ledger.meters {
             let meter = ledger.meter;
-            let mut course = MeterCourse {
+            let mut course = MeterSeries {
                 known: self.known.remove(&meter).unwrap_or_default(),
                 consumers: vec![Bins::default(); grouped.largest.len()],
-                ..MeterCourse::default()
+                ..MeterSeries::default()
             };
             for account in Account::ALL.into_iter().skip(1) {
                 if let Some(bins) = self.accounts.remove(&(meter, account)) {
@@ -124,9 +124,9 @@ impl CourseWatch {
         let ended = catalog.end.as_ref().map_or(attributed.until, |of| of.ended);
         // The first that is the command itself, after its exec.
         let born = catalog.tasks.iter().find(|task| task.generation > 0);
-        let born = born.map(|task| task.born);
+        let born = born.map(|task| task.began);
         let measured = self.first.unwrap_or(header.started);
-        Course {
+        PowerSeries {
             grain: self.grain,
             begin: born.map_or(measured, |born| born.min(measured)),
             measured,
@@ -139,8 +139,8 @@ impl CourseWatch {
     }
 }
 
-impl Watch for CourseWatch {
-    fn stretch(&mut self, stretch: &Stretch<'_>) {
+impl Observer for PowerSeriesObserver {
+    fn span(&mut self, stretch: &ChargedSpan<'_>) {
         let interval = stretch.interval;
         let first = self.first.get_or_insert(interval.begin);
         *first = interval.begin.min(*first);
@@ -157,12 +157,15 @@ impl Watch for CourseWatch {
         let Nanos(length) = interval.end.since(interval.begin);
         let known = self.known.entry(meter).or_default();
         known.spread(length, &overlaps);
-        for (task, price) in stretch.threads().filter(|(_, price)| price.full.0 > 0) {
+        for (task, energy) in stretch
+            .threads()
+            .filter(|(_, energy)| energy.with_idle.0 > 0)
+        {
             let bins = self.threads.entry((meter, task)).or_default();
-            bins.spread(price.full.0, &overlaps);
+            bins.spread(energy.with_idle.0, &overlaps);
         }
         for account in Account::ALL.into_iter().skip(1) {
-            let paid = stretch.paid(account).full.0;
+            let paid = stretch.paid(account).with_idle.0;
             if paid > 0 {
                 let bins = self.accounts.entry((meter, account)).or_default();
                 bins.spread(paid, &overlaps);

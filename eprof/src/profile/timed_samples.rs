@@ -4,7 +4,7 @@
 use std::collections::{BTreeMap, BTreeSet};
 
 use crate::apportion::apportion;
-use crate::attribute::{Attributed, StackCharge, Stretch, Watch};
+use crate::attribute::{Attributed, ChargedSpan, Observer, StackCharge};
 use crate::measurement::{MeterId, StackId, TaskId};
 use crate::recording::{Catalog, IntervalRecord};
 use crate::unit::{Microjoules, Nanos, Timestamp};
@@ -26,7 +26,7 @@ pub struct Seen {
     pub stack: Option<StackId>,
     /// How often.
     pub count: u32,
-    /// Microjoules, full price, over all disjoint meters.
+    /// Microjoules, full energy, over all disjoint meters.
     pub energy: Microjoules,
     /// The thread's CPU time in it.
     pub cpu: Nanos,
@@ -34,7 +34,7 @@ pub struct Seen {
 
 /// One thread of the profile, in time.
 #[derive(Clone, Debug, Default)]
-pub struct ThreadMoments {
+pub struct ThreadSamples {
     /// When it ended, where that was seen.
     pub gone: Option<Timestamp>,
     /// In order of time.
@@ -54,15 +54,15 @@ pub struct Power {
 
 /// All samples in time.
 #[derive(Debug)]
-pub struct Moments {
+pub struct TimedSamples {
     /// As in [`Profile::threads`](super::Profile::threads).
-    pub threads: Vec<ThreadMoments>,
+    pub threads: Vec<ThreadSamples>,
     /// Stretches of known energy of each meter, in the order of the ledger.
     pub power: Vec<Vec<Power>>,
     names: Names,
 }
 
-impl Moments {
+impl TimedSamples {
     /// The frames of a stack, root first; never empty.
     pub fn frames(&self, stack: Option<StackId>) -> Vec<SymbolFrame> {
         let codes = self.names.stack(stack).iter();
@@ -81,15 +81,20 @@ struct Thread {
 
 /// Samples as they are charged. Needs memory for all of them.
 #[derive(Debug, Default)]
-pub struct MomentsWatch {
+pub struct TimedSamplesObserver {
     threads: BTreeMap<TaskId, Thread>,
     power: BTreeMap<MeterId, Vec<Power>>,
 }
 
-impl MomentsWatch {
+impl TimedSamplesObserver {
     /// The samples of the recording with the catalogue `catalog`, with code
     /// told apart as `detail` says.
-    pub fn finish(mut self, catalog: &Catalog, attributed: &Attributed, detail: Detail) -> Moments {
+    pub fn finish(
+        mut self,
+        catalog: &Catalog,
+        attributed: &Attributed,
+        detail: Detail,
+    ) -> TimedSamples {
         let until = attributed.until;
         let mut threads = Vec::with_capacity(attributed.threads.len());
         for task in by_energy(catalog, attributed) {
@@ -106,7 +111,7 @@ impl MomentsWatch {
                     cpu: thread.cpu,
                 });
             }
-            threads.push(ThreadMoments {
+            threads.push(ThreadSamples {
                 gone,
                 seen: thread.seen,
             });
@@ -114,7 +119,7 @@ impl MomentsWatch {
         let seen = threads.iter().flat_map(|thread| &thread.seen);
         let stacks: BTreeSet<StackId> = seen.filter_map(|of| of.stack).collect();
         let ledger = attributed.ledger.meters.iter();
-        Moments {
+        TimedSamples {
             names: Names::new(catalog, detail, stacks),
             power: ledger
                 .map(|meter| self.power.remove(&meter.meter).unwrap_or_default())
@@ -124,7 +129,7 @@ impl MomentsWatch {
     }
 }
 
-impl Watch for MomentsWatch {
+impl Observer for TimedSamplesObserver {
     fn record(&mut self, record: &IntervalRecord) {
         for account in &record.threads {
             let thread = self.threads.entry(account.task).or_default();
@@ -150,7 +155,7 @@ impl Watch for MomentsWatch {
         }
     }
 
-    fn stretch(&mut self, stretch: &Stretch<'_>) {
+    fn span(&mut self, stretch: &ChargedSpan<'_>) {
         let interval = stretch.interval;
         if let Some(energy) = interval.energy {
             self.power.entry(interval.meter).or_default().push(Power {
@@ -170,7 +175,7 @@ impl Watch for MomentsWatch {
             .iter_mut()
             .filter(|of| of.stack == charge.stack)
             .collect();
-        let energy = charge.price.full;
+        let energy = charge.energy.with_idle;
         if same.is_empty() {
             thread.left = thread.left.saturating_add(energy.0);
             return;

@@ -26,7 +26,7 @@ pub(super) fn of_parts(parts: &Parts, threads: &[ThreadRow]) -> Microjoules {
         let Some(thread) = threads.get(thread) else {
             continue;
         };
-        let whole = thread.price.full.0 as f64;
+        let whole = thread.energy.with_idle.0 as f64;
         if whole <= 0.0 {
             continue;
         }

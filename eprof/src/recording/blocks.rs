@@ -4,7 +4,7 @@ use std::io::{ErrorKind as Io, Read};
 
 use crate::error::{Error, ErrorKind, Result};
 
-use super::compress::{Unpacker, inflate};
+use super::compress::{Decompression, inflate};
 use super::format::{self, FRAME_HEAD, FrameHead, MAGIC, OLDEST, PROLOGUE, SAMPLES_APART, VERSION};
 use super::merged;
 
@@ -29,7 +29,7 @@ pub(super) struct Frames<R> {
     pub(super) offset: u64,
     /// The parts of the frame, packed.
     parts: Vec<u8>,
-    unpacker: Unpacker,
+    unpacker: Decompression,
 }
 
 impl<R: Read> Frames<R> {
@@ -45,7 +45,7 @@ impl<R: Read> Frames<R> {
                 ErrorKind::Data,
                 "holds several recordings, which have no common time line",
             )
-            .remedy("give one of the recordings that were merged"));
+            .hint("give one of the recordings that were merged"));
         }
         let Some(version) = prologue.strip_prefix(&MAGIC) else {
             return Err(Error::new(
@@ -67,14 +67,14 @@ impl<R: Read> Frames<R> {
                     env!("CARGO_PKG_VERSION")
                 ),
             )
-            .remedy("read it with the version of eprof that recorded it"));
+            .hint("read it with the version of eprof that recorded it"));
         }
         Ok(Self {
             input,
             version,
             offset: PROLOGUE,
             parts: Vec::new(),
-            unpacker: Unpacker::default(),
+            unpacker: Decompression::default(),
         })
     }
 
@@ -117,10 +117,10 @@ impl<R: Read> Frames<R> {
         let (first, second) = self.parts.split_at(head.records.packed as usize);
         let unpacked = match (self.version >= SAMPLES_APART, samples) {
             (false, _) => inflate(first, head.records, records),
-            (true, None) => self.unpacker.unpack(first, head.records, records),
+            (true, None) => self.unpacker.decompress(first, head.records, records),
             (true, Some(samples)) => {
-                let records = self.unpacker.unpack(first, head.records, records);
-                records.and_then(|()| self.unpacker.unpack(second, head.samples, samples))
+                let records = self.unpacker.decompress(first, head.records, records);
+                records.and_then(|()| self.unpacker.decompress(second, head.samples, samples))
             }
         };
         unpacked.ok_or(Damage::Corrupt)?;

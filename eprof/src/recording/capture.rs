@@ -6,7 +6,7 @@ use std::io::Write;
 
 use crate::error::{Error, ErrorKind, Result};
 use crate::kernel::KernelEvent;
-use crate::measurement::{COUNTERS, IntervalAccounts, Loss, Reading, Task, TaskId, ZoneId};
+use crate::measurement::{COUNTERS, CpuGroupId, IntervalAccounts, Loss, Reading, Task, TaskId};
 
 use crate::unit::Nanos;
 
@@ -36,9 +36,9 @@ pub struct Capture<W: Write> {
     catalog: Catalog,
     stacks: StackTable,
     /// Zone by CPU.
-    zones: Vec<Option<ZoneId>>,
+    zones: Vec<Option<CpuGroupId>>,
     /// The samples of the open interval.
-    samples: HashMap<(TaskId, ZoneId, StackId), SampleCount>,
+    samples: HashMap<(TaskId, CpuGroupId, StackId), SampleCount>,
     losses: Loss,
     failure: Option<Error>,
 }
@@ -63,7 +63,7 @@ impl<W: Write> Capture<W> {
     pub fn new(out: W, mut header: Header) -> Result<Self> {
         shorten_command(&mut header.command.argv);
         let mut zones = Vec::new();
-        for zone in &header.zones {
+        for zone in &header.cpu_groups {
             for &cpu in &zone.cpus {
                 let cpu = cpu as usize;
                 if zones.len() <= cpu {
@@ -103,7 +103,7 @@ impl<W: Write> Capture<W> {
     /// `Internal` if a thread's id is not the next one.
     pub fn event(&mut self, event: &KernelEvent) -> Result<()> {
         match event {
-            KernelEvent::Born(task) => self.task(task.clone()),
+            KernelEvent::Created(task) => self.task(task.clone()),
             KernelEvent::Renamed { task, at, comm } if self.knows(*task) => {
                 self.push(Record::Renamed {
                     task: *task,
@@ -172,7 +172,7 @@ impl<W: Write> Capture<W> {
         let stack = self.stacks.intern(stack);
         let one = SampleCount {
             task,
-            zone,
+            group: zone,
             stack,
             count: 1,
             spent,
@@ -208,7 +208,7 @@ impl<W: Write> Capture<W> {
         cpus.retain(|account| self.zone(account.cpu).is_some());
         threads.retain(|account| {
             self.knows(account.task)
-                && usize::from(account.zone.0) < self.catalog.header.zones.len()
+                && usize::from(account.group.0) < self.catalog.header.cpu_groups.len()
         });
         let (lost_cpus, lost_threads) = (had_cpus - cpus.len(), had_threads - threads.len());
         self.losses.count("cpu-outside-zones", lost_cpus as u64);
@@ -217,7 +217,7 @@ impl<W: Write> Capture<W> {
 
         // In a fixed order, so that the same run gives the same bytes.
         let mut samples: Vec<_> = self.samples.drain().map(|(_, sum)| sum).collect();
-        samples.sort_unstable_by_key(|sample| (sample.task, sample.zone, sample.stack));
+        samples.sort_unstable_by_key(|sample| (sample.task, sample.group, sample.stack));
 
         let interval = IntervalRecord {
             begin,
@@ -354,7 +354,7 @@ impl<W: Write> Capture<W> {
     }
 
     /// The zone of a CPU.
-    fn zone(&self, cpu: u32) -> Option<ZoneId> {
+    fn zone(&self, cpu: u32) -> Option<CpuGroupId> {
         self.zones.get(cpu as usize).copied().flatten()
     }
 }

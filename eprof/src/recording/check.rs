@@ -90,8 +90,8 @@ impl Checker {
                     known(parent.0, self.tasks, "task")?;
                 }
                 time(task.start)?;
-                time(task.born)?;
-                if task.born < task.start {
+                time(task.began)?;
+                if task.began < task.start {
                     return Err(format!("has a task {} born before its start", task.id.0));
                 }
                 string(&task.comm)?;

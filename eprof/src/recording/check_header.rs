@@ -5,7 +5,7 @@ use crate::power::{self, PowerModel, Signal};
 
 use super::check::{Broken, MAX_CPUS, amount, known, length, next, string, time};
 use super::record::Header;
-use crate::measurement::Zone;
+use crate::measurement::CpuGroup;
 
 /// Most terms of a power model.
 const MAX_TERMS: usize = 64;
@@ -43,7 +43,7 @@ pub(super) fn header(header: &Header) -> Result<Shape, Broken> {
         meter(one)?;
         shape.meters += 1;
     }
-    for zone in &header.zones {
+    for zone in &header.cpu_groups {
         next(u32::from(zone.id.0), shape.zones, "zone")?;
         self::zone(zone, &mut shape.zoned)?;
         shape.zones += 1;
@@ -100,7 +100,7 @@ fn model(model: &PowerModel) -> Result<(), Broken> {
 fn meter(meter: &Meter) -> Result<(), Broken> {
     string(&meter.name)?;
     cpus(&meter.cpus)?;
-    length(meter.latch)?;
+    length(meter.update_period)?;
     // No limit at all may be infinite.
     if meter.plausible.0.is_nan() || meter.plausible.0 <= 0.0 {
         return Err(format!("has a meter of at most {} W", meter.plausible.0));
@@ -140,7 +140,7 @@ fn unit(unit: f64) -> Result<(), Broken> {
 }
 
 /// Checks a zone, and that no CPU is in two.
-fn zone(zone: &Zone, zoned: &mut Vec<bool>) -> Result<(), Broken> {
+fn zone(zone: &CpuGroup, zoned: &mut Vec<bool>) -> Result<(), Broken> {
     cpus(&zone.cpus)?;
     string(&zone.core)?;
     if zone.cpus.is_empty() {

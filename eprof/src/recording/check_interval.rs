@@ -37,12 +37,12 @@ impl Checker {
         }
         for thread in &interval.threads {
             known(thread.task.0, tasks, "task")?;
-            known(u32::from(thread.zone.0), shape.zones, "zone")?;
+            known(u32::from(thread.group.0), shape.zones, "zone")?;
             signals(&thread.signals)?;
         }
         for sample in &interval.samples {
             known(sample.task.0, tasks, "task")?;
-            known(u32::from(sample.zone.0), shape.zones, "zone")?;
+            known(u32::from(sample.group.0), shape.zones, "zone")?;
             known(sample.stack.0, stacks, "stack")?;
             length(sample.spent)?;
             if sample.count == 0 {
@@ -70,7 +70,7 @@ impl Checker {
 /// be a little longer than the whole, as it is taken from another CPU's books.
 fn signals(signals: &Signals) -> Result<(), Broken> {
     length(signals.on_cpu)?;
-    length(signals.crowded)
+    length(signals.smt_shared)
 }
 
 impl Clock {
@@ -101,7 +101,7 @@ impl Clock {
             return Err(format!("has meter {meter} twice in an interval"));
         }
         time(reading.end)?;
-        if let Some(edge) = reading.edge {
+        if let Some(edge) = reading.updated {
             time(edge.at)?;
             length(edge.sd)?;
         }

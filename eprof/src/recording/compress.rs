@@ -13,21 +13,21 @@ use super::format::Part;
 const LEVEL: i32 = 1;
 
 /// Packs parts of frames.
-pub(super) struct Packer(Compressor<'static>);
+pub(super) struct Compression(Compressor<'static>);
 
-impl fmt::Debug for Packer {
+impl fmt::Debug for Compression {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.write_str("Packer")
     }
 }
 
-impl Packer {
+impl Compression {
     pub(super) fn new() -> io::Result<Self> {
         Compressor::new(LEVEL).map(Self)
     }
 
     /// Packs `plain` and adds it to the end of `out`; of nothing, nothing.
-    pub(super) fn pack(&mut self, plain: &[u8], out: &mut Vec<u8>) -> io::Result<Part> {
+    pub(super) fn compress(&mut self, plain: &[u8], out: &mut Vec<u8>) -> io::Result<Part> {
         if plain.is_empty() {
             return Ok(Part::default());
         }
@@ -39,17 +39,22 @@ impl Packer {
 
 /// Unpacks them.
 #[derive(Default)]
-pub(super) struct Unpacker(Decompressor<'static>);
+pub(super) struct Decompression(Decompressor<'static>);
 
-impl fmt::Debug for Unpacker {
+impl fmt::Debug for Decompression {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.write_str("Unpacker")
     }
 }
 
-impl Unpacker {
+impl Decompression {
     /// Unpacks what is `part` into `plain`; `None` if it is not that.
-    pub(super) fn unpack(&mut self, packed: &[u8], part: Part, plain: &mut Vec<u8>) -> Option<()> {
+    pub(super) fn decompress(
+        &mut self,
+        packed: &[u8],
+        part: Part,
+        plain: &mut Vec<u8>,
+    ) -> Option<()> {
         plain.clear();
         if part == Part::default() {
             return Some(());

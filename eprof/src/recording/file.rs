@@ -9,7 +9,7 @@ use std::sync::Arc;
 use crate::error::{Error, ErrorKind, Result};
 
 use super::catalog::Catalog;
-use super::prefetch::{Ahead, ahead};
+use super::prefetch::{Prefetch, prefetch};
 use super::read::Reader;
 use super::record::{Header, IntervalRecord, Record};
 
@@ -101,12 +101,12 @@ impl RecordingFile {
             accepted: self.accepted,
             done: false,
         };
-        let ahead = ahead(stream).map_err(|error| {
+        let ahead = prefetch(stream).map_err(|error| {
             Error::new(
                 ErrorKind::Unavailable,
                 format!("cannot start a thread that reads the recording: {error}"),
             )
-            .remedy("ulimit -u tells how many there may be")
+            .hint("ulimit -u tells how many there may be")
         })?;
         Ok(Intervals { ahead, done: false })
     }
@@ -115,8 +115,8 @@ impl RecordingFile {
 /// Puts the file's name before a sentence that begins with a verb.
 fn name(path: &Path, error: Error) -> Error {
     let named = Error::new(error.kind(), format!("{} {error}", path.display()));
-    match error.hint() {
-        Some(hint) => named.remedy(hint),
+    match error.given_hint() {
+        Some(hint) => named.hint(hint),
         None => named,
     }
 }
@@ -124,7 +124,7 @@ fn name(path: &Path, error: Error) -> Error {
 /// The intervals of a [`RecordingFile`].
 #[derive(Debug)]
 pub struct Intervals {
-    ahead: Ahead<Result<IntervalRecord>>,
+    ahead: Prefetch<Result<IntervalRecord>>,
     done: bool,
 }
 

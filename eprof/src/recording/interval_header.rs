@@ -49,7 +49,7 @@ pub(super) fn encode(interval: &IntervalRecord, out: &mut Vec<u8>) -> postcard::
 }
 
 /// A record whose samples, if it has some, are elsewhere.
-pub(super) struct Brief<'a> {
+pub(super) struct IntervalHeader<'a> {
     pub(super) record: Record,
     /// How many samples it has.
     pub(super) samples: u64,
@@ -59,7 +59,7 @@ pub(super) struct Brief<'a> {
 
 /// Decodes an interval up to the number of its samples, from what follows the
 /// number of its kind.
-pub(super) fn decode(bytes: &[u8]) -> postcard::Result<Brief<'_>> {
+pub(super) fn decode(bytes: &[u8]) -> postcard::Result<IntervalHeader<'_>> {
     let (head, rest) = postcard::take_from_bytes::<Head>(bytes)?;
     let interval = IntervalRecord {
         begin: head.begin,
@@ -69,7 +69,7 @@ pub(super) fn decode(bytes: &[u8]) -> postcard::Result<Brief<'_>> {
         threads: head.threads,
         samples: Vec::new(),
     };
-    Ok(Brief {
+    Ok(IntervalHeader {
         record: Record::Interval(interval),
         samples: head.samples,
         rest,
@@ -81,8 +81,8 @@ pub(super) fn decode(bytes: &[u8]) -> postcard::Result<Brief<'_>> {
 const VARINTS: usize = 5 + COUNTERS;
 
 /// The same where they follow, which are stepped over.
-pub(super) fn decode_stepping(bytes: &[u8]) -> postcard::Result<Brief<'_>> {
-    let Brief {
+pub(super) fn decode_stepping(bytes: &[u8]) -> postcard::Result<IntervalHeader<'_>> {
+    let IntervalHeader {
         record,
         samples,
         rest,
@@ -92,7 +92,7 @@ pub(super) fn decode_stepping(bytes: &[u8]) -> postcard::Result<Brief<'_>> {
         .and_then(|samples| samples.checked_mul(VARINTS))
         .and_then(|varints| after(rest, varints))
         .ok_or(postcard::Error::DeserializeUnexpectedEnd)?;
-    Ok(Brief {
+    Ok(IntervalHeader {
         record,
         samples: 0,
         rest,

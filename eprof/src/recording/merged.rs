@@ -114,7 +114,7 @@ impl Merged {
                     env!("CARGO_PKG_VERSION")
                 ),
             )
-            .remedy("read it with the version of eprof that merged it"));
+            .hint("read it with the version of eprof that merged it"));
         }
         let promised = u32::from_le_bytes([e, f, g, h]);
         let mut merged = Self {

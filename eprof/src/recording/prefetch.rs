@@ -13,7 +13,7 @@ const BATCH: usize = 4;
 ///
 /// # Errors
 /// Where there can be no other thread.
-pub(super) fn ahead<I>(items: I) -> io::Result<Ahead<I::Item>>
+pub(super) fn prefetch<I>(items: I) -> io::Result<Prefetch<I::Item>>
 where
     I: Iterator + Send + 'static,
     I::Item: Send,
@@ -30,7 +30,7 @@ where
             }
         }
     })?;
-    Ok(Ahead {
+    Ok(Prefetch {
         batch: Vec::new().into_iter(),
         batches,
     })
@@ -38,12 +38,12 @@ where
 
 /// Items that another thread makes.
 #[derive(Debug)]
-pub(super) struct Ahead<T> {
+pub(super) struct Prefetch<T> {
     batch: std::vec::IntoIter<Option<T>>,
     batches: Receiver<Vec<Option<T>>>,
 }
 
-impl<T> Iterator for Ahead<T> {
+impl<T> Iterator for Prefetch<T> {
     type Item = Option<T>;
 
     fn next(&mut self) -> Option<Self::Item> {

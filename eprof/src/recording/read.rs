@@ -8,7 +8,7 @@ use crate::error::{Error, ErrorKind, Result};
 use super::blocks::{Damage, Frames};
 use super::check::Checker;
 use super::format::{PROLOGUE, SAMPLES_APART};
-use super::interval_header::{Brief, INTERVAL};
+use super::interval_header::{INTERVAL, IntervalHeader};
 use super::record::Record;
 use super::{interval_header, samples};
 
@@ -157,13 +157,13 @@ impl<R: Read> Reader<R> {
         let decoded = match rest {
             [INTERVAL, interval @ ..] if apart => interval_header::decode(interval),
             [INTERVAL, interval @ ..] if self.brief => interval_header::decode_stepping(interval),
-            _ => postcard::take_from_bytes(&rest[..limit]).map(|(record, rest)| Brief {
+            _ => postcard::take_from_bytes(&rest[..limit]).map(|(record, rest)| IntervalHeader {
                 record,
                 samples: 0,
                 rest,
             }),
         };
-        let Brief {
+        let IntervalHeader {
             mut record,
             samples,
             rest: left,
@@ -191,7 +191,7 @@ impl<R: Read> Reader<R> {
             ErrorKind::Data,
             format!("{rule} (in the frame at byte {begin})"),
         )
-        .remedy("this eprof did not write it; record again")
+        .hint("this eprof did not write it; record again")
     }
 }
 

@@ -7,8 +7,8 @@ use serde::{Deserialize, Serialize};
 
 use crate::caveat::Caveat;
 use crate::measurement::{
-    Baseline, COUNTERS, Counter, CpuAccount, Frame, Lines, Loss, Meter, Object, ObjectId, Reading,
-    Segment, StackId, StackNode, Symbol, Task, TaskId, ThreadAccount, Zone, ZoneId,
+    Baseline, COUNTERS, Counter, CpuAccount, CpuGroup, CpuGroupId, Frame, Lines, Loss, Meter,
+    Object, ObjectId, Reading, Segment, StackId, StackNode, Symbol, Task, TaskId, ThreadAccount,
 };
 use crate::power::PowerModel;
 use crate::unit::{Nanos, Timestamp};
@@ -53,7 +53,7 @@ pub struct Header {
     /// The meters in use, `id` = position.
     pub meters: Vec<Meter>,
     /// The zones, `id` = position.
-    pub zones: Vec<Zone>,
+    pub cpu_groups: Vec<CpuGroup>,
     /// Idle power per meter, where known.
     pub baselines: Vec<Baseline>,
     /// Saved power models of the meters, where there are some.
@@ -75,7 +75,7 @@ pub struct SampleCount {
     /// Which thread.
     pub task: TaskId,
     /// In which zone.
-    pub zone: ZoneId,
+    pub group: CpuGroupId,
     /// With which stack.
     pub stack: StackId,
     /// How often.

@@ -2,7 +2,7 @@
 //! that it takes little room and is soon read. The layout is told in
 //! [`super::format`].
 
-use crate::measurement::{COUNTERS, TaskId, ZoneId};
+use crate::measurement::{COUNTERS, CpuGroupId, TaskId};
 use crate::unit::Nanos;
 
 use super::format::MAX_SAMPLES;
@@ -16,12 +16,12 @@ const EACH: u8 = 1;
 
 /// Adds `samples` to the end of `out`.
 pub(super) fn encode(samples: &[SampleCount], out: &mut Vec<u8>) {
-    let of_one = |a: &SampleCount, b: &SampleCount| (a.task, a.zone) == (b.task, b.zone);
+    let of_one = |a: &SampleCount, b: &SampleCount| (a.task, a.group) == (b.task, b.group);
     let groups = || samples.chunk_by(of_one);
     for group in groups() {
         if let Some(first) = group.first() {
             put(out, first.task.0.into());
-            put(out, first.zone.0.into());
+            put(out, first.group.0.into());
             put(out, group.len() as u64);
         }
     }
@@ -75,7 +75,7 @@ pub(super) fn decode(bytes: &mut &[u8], total: u64) -> Option<Vec<SampleCount>> 
     while samples.len() < total {
         let one = SampleCount {
             task: TaskId(take(bytes)?.try_into().ok()?),
-            zone: ZoneId(take(bytes)?.try_into().ok()?),
+            group: CpuGroupId(take(bytes)?.try_into().ok()?),
             stack: StackId(0),
             count: 0,
             spent: Nanos::ZERO,
@@ -87,7 +87,7 @@ pub(super) fn decode(bytes: &mut &[u8], total: u64) -> Option<Vec<SampleCount>> 
         }
         samples.resize(samples.len() + group, one);
     }
-    let of_one = |a: &SampleCount, b: &SampleCount| (a.task, a.zone) == (b.task, b.zone);
+    let of_one = |a: &SampleCount, b: &SampleCount| (a.task, a.group) == (b.task, b.group);
     for group in samples.chunk_by_mut(of_one) {
         let mut before = 0_u32;
         for sample in group {

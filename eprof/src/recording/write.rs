@@ -6,7 +6,7 @@ use std::io::{self, Write};
 use crate::error::{Error, ErrorKind, Result};
 
 use super::check::Checker;
-use super::compress::Packer;
+use super::compress::Compression;
 use super::format::{FULL_FRAME, FrameHead, MAGIC, MAX_FRAME, MAX_SAMPLES, Part, VERSION};
 use super::record::Record;
 use super::{interval_header, samples};
@@ -20,7 +20,7 @@ pub struct Writer<W: Write> {
     checker: Checker,
     /// What is not yet written, encoded.
     pending: Pending,
-    packer: Packer,
+    packer: Compression,
     /// The parts of a frame, packed; kept for its capacity, as the frame is.
     parts: Vec<u8>,
     /// A frame as it goes into the file.
@@ -76,7 +76,7 @@ impl<W: Write> Writer<W> {
             out,
             checker: Checker::new(),
             pending: Pending::default(),
-            packer: Packer::new().map_err(|error| {
+            packer: Compression::new().map_err(|error| {
                 Error::new(ErrorKind::Internal, format!("cannot pack records: {error}"))
             })?,
             parts: Vec::new(),
@@ -180,8 +180,12 @@ impl<W: Write> Writer<W> {
     /// Packs the pending records and their samples into `parts`.
     fn pack(&mut self) -> io::Result<(Part, Part)> {
         self.parts.clear();
-        let records = self.packer.pack(&self.pending.records, &mut self.parts)?;
-        let samples = self.packer.pack(&self.pending.samples, &mut self.parts)?;
+        let records = self
+            .packer
+            .compress(&self.pending.records, &mut self.parts)?;
+        let samples = self
+            .packer
+            .compress(&self.pending.samples, &mut self.parts)?;
         Ok((records, samples))
     }
 
@@ -205,5 +209,5 @@ impl<W: Write> Writer<W> {
 /// The error for an interval that does not fit into a frame.
 fn too_much(size: &str) -> Error {
     let sentence = format!("one interval takes {size}, more than the recording's format holds");
-    Error::new(ErrorKind::Input, sentence).remedy("choose a shorter --interval")
+    Error::new(ErrorKind::Input, sentence).hint("choose a shorter --interval")
 }

@@ -2,7 +2,7 @@
 
 use super::*;
 use crate::measurement::Provenance;
-use crate::repeat::Climate;
+use crate::repeat::Conditions;
 use crate::statistics::Confidence;
 use crate::unit::{Microjoules, Nanos};
 
@@ -26,7 +26,7 @@ fn quiet(round: usize) -> Run {
         samples: 0,
         exit: 0,
         lost: 0,
-        climate: Climate {
+        climate: Conditions {
             clock_mhz: Some(3000.0),
             celsius: Some(50.0),
             throttled: Some(0),

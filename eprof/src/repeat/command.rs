@@ -44,7 +44,7 @@ pub fn subjects(
     let usage = |sentence: String| Error::new(ErrorKind::Usage, sentence);
     let commands: Vec<&[OsString]> = words.split(|word| word == separator).collect();
     if let Some(at) = commands.iter().position(|command| command.is_empty()) {
-        return Err(usage(format!("command {} is empty", at + 1)).remedy(format!(
+        return Err(usage(format!("command {} is empty", at + 1)).hint(format!(
             "write {0} before each command and nowhere else; if a command has such a word itself, \
              choose another --separator",
             separator.to_string_lossy()
@@ -61,13 +61,13 @@ pub fn subjects(
         return Err(usage(format!(
             "--prepare is given {given} times for {commands} commands"
         ))
-        .remedy("give it once for all commands, or once for each"));
+        .hint("give it once for all commands, or once for each"));
     }
     let mut seen = BTreeSet::new();
     for name in names {
         if name.is_empty() || name.contains(['/', '\0']) || name == "." || name == ".." {
             return Err(usage(format!("`{name}` is no name for a command"))
-                .remedy("a name is also that of a directory, so it has no slash"));
+                .hint("a name is also that of a directory, so it has no slash"));
         }
         if !seen.insert(name) {
             return Err(usage(format!("two commands are called `{name}`")));

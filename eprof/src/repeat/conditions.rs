@@ -28,7 +28,7 @@ const MOST: usize = 256;
 /// Clock and temperature during a run; what the kernel does not show is
 /// `None`.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Serialize)]
-pub struct Climate {
+pub struct Conditions {
     /// Clock of the fastest CPU, in MHz; the mean over the run.
     pub clock_mhz: Option<f64>,
     /// The hottest sensor's highest temperature, in °C.
@@ -167,7 +167,7 @@ impl Watcher {
 
     /// Ends, with what was seen. The clock is only known of runs that took
     /// some time: afterwards, it is that of an idle machine.
-    pub fn stop(mut self) -> Climate {
+    pub fn stop(mut self) -> Conditions {
         // It has ended where nobody listens.
         let _ = self.stop.send(());
         let seen = self.thread.take().and_then(|thread| thread.join().ok());
@@ -175,7 +175,7 @@ impl Watcher {
         seen.feel(&self.files);
         let after = self.files.throttled();
         let clocks = &seen.clocks;
-        Climate {
+        Conditions {
             clock_mhz: (!clocks.is_empty())
                 .then(|| clocks.iter().sum::<f64>() / clocks.len() as f64),
             celsius: seen.celsius,

@@ -19,7 +19,7 @@ mod runner;
 pub mod session;
 
 pub use command::Subject;
-pub use conditions::Climate;
+pub use conditions::Conditions;
 pub use results::{Measure, Results};
 pub use run::Run;
 pub use session::{Failed, News, Plan, Repeated, repeat};

@@ -6,7 +6,7 @@ use crate::measurement::{Provenance, Quantity};
 use crate::profile::Profile;
 use crate::unit::{Microjoules, Nanos};
 
-use super::conditions::Climate;
+use super::conditions::Conditions;
 
 /// A run may miss this much of its energy (as a part of its time) and still
 /// count as measured.
@@ -49,7 +49,7 @@ pub struct Run {
     /// What was lost, in all.
     pub lost: u64,
     /// Clock and temperature.
-    pub climate: Climate,
+    pub climate: Conditions,
     /// What makes this run less true.
     pub caveats: Vec<Caveat>,
 }
@@ -68,7 +68,7 @@ pub struct Turn {
 impl Run {
     /// What is kept of a run with this `profile`, in which the target ran for
     /// `time`.
-    pub fn of(turn: Turn, profile: &Profile, time: Nanos, climate: Climate) -> Self {
+    pub fn of(turn: Turn, profile: &Profile, time: Nanos, climate: Conditions) -> Self {
         let ledger = &profile.ledger;
         let unknown = ledger.disjoint().map(|meter| meter.unknown).max();
         let whole = unknown.is_some_and(|gap| gap.0 as f64 <= time.0 as f64 * GAP);
@@ -78,15 +78,15 @@ impl Run {
         let header = &profile.summary.header;
         let meters = || header.meters.iter().filter(|meter| !meter.nested);
         let read = meters().filter(|meter| !matches!(meter.quantity, Quantity::Model { .. }));
-        let slowest = read.map(|meter| meter.latch.0).max();
+        let slowest = read.map(|meter| meter.update_period.0).max();
         let names = meters().map(|meter| format!("{} {}", meter.kind.name(), meter.name));
         Self {
             subject: turn.subject,
             round: turn.round,
             turn: turn.turn,
             time,
-            energy: known.then_some(target.full),
-            above_idle: (known && idle).then_some(target.marginal),
+            energy: known.then_some(target.with_idle),
+            above_idle: (known && idle).then_some(target.above_idle),
             ci90: target_half(profile),
             provenance: profile.summary.provenance,
             band: profile.summary.band,
@@ -128,7 +128,7 @@ fn target_half(profile: &Profile) -> Microjoules {
 
 /// Energy of other processes as a part of what all that ran has used.
 fn others(profile: &Profile) -> Option<f64> {
-    let of = |account| profile.ledger.account(account).full.0 as f64;
+    let of = |account| profile.ledger.account(account).with_idle.0 as f64;
     let ran = [
         Account::Target,
         Account::Other,

@@ -12,8 +12,8 @@ use crate::caveat::Caveat;
 use crate::error::{Error, ErrorKind, Result};
 use crate::launch::output_directory::Scratch;
 use crate::launch::{
-    Action, Command, Event, ExitStatus, Identity, Signals, Stop, Streams, Waiter, output_directory,
-    stop, strike,
+    Action, Command, Event, ExitStatus, Identity, SignalSet, Stop, Streams, Waiter,
+    output_directory, stop, strike,
 };
 use crate::pipeline::{self, Names};
 use crate::recording::Header;
@@ -27,7 +27,7 @@ use super::run::{Run, Turn};
 use super::session::{Failed, Keep, News, Plan, Repeated};
 
 /// How much of a failed command's standard error is shown, in bytes.
-const LAST_WORDS: u64 = 2048;
+const STDERR_TAIL: u64 = 2048;
 
 /// Why no further run is made.
 #[derive(Debug)]
@@ -39,13 +39,13 @@ pub(super) enum Cut {
 }
 
 /// What all runs share.
-pub(super) struct Stage<'a> {
+pub(super) struct Runner<'a> {
     plan: &'a Plan,
     search: &'a Search,
     names: &'a Names,
     settings: &'a dyn Fn(&Header) -> Result<Settings>,
     /// Between two runs they come to eprof alone.
-    signals: Signals,
+    signals: SignalSet,
     base: session::Plan,
     identity: Identity,
     files: Files,
@@ -66,7 +66,7 @@ fn errors_file(scratch: &Scratch) -> Result<Arc<File>> {
     Ok(Arc::new(file))
 }
 
-impl<'a> Stage<'a> {
+impl<'a> Runner<'a> {
     /// Makes all ready for the first run.
     pub(super) fn set(
         plan: &'a Plan,
@@ -74,7 +74,7 @@ impl<'a> Stage<'a> {
         names: &'a Names,
         settings: &'a dyn Fn(&Header) -> Result<Settings>,
     ) -> Result<Self> {
-        let signals = Signals::block()?;
+        let signals = SignalSet::block()?;
         let identity = Identity::resolve(&plan.base.run_as)?;
         let scratch = Scratch::create("eprof-stat", identity.files.as_ref())?;
         let mut base = plan.base.clone();
@@ -95,7 +95,7 @@ impl<'a> Stage<'a> {
     }
 
     /// Makes all runs, or those up to what cuts them short.
-    pub(super) fn play(
+    pub(super) fn run_all(
         &mut self,
         repeated: &mut Repeated,
         watch: &mut dyn FnMut(News<'_>),
@@ -313,17 +313,17 @@ impl<'a> Stage<'a> {
             name,
             round,
             exit,
-            last_words: self.last_words().unwrap_or_default(),
+            last_words: self.stderr_tail().unwrap_or_default(),
             measured: true,
         }
     }
 
-    fn last_words(&self) -> std::io::Result<String> {
+    fn stderr_tail(&self) -> std::io::Result<String> {
         let mut file = self.errors.as_ref();
         let length = file.seek(SeekFrom::End(0))?;
-        file.seek(SeekFrom::Start(length.saturating_sub(LAST_WORDS)))?;
+        file.seek(SeekFrom::Start(length.saturating_sub(STDERR_TAIL)))?;
         let mut bytes = Vec::new();
-        file.take(LAST_WORDS).read_to_end(&mut bytes)?;
+        file.take(STDERR_TAIL).read_to_end(&mut bytes)?;
         Ok(String::from_utf8_lossy(&bytes).trim().to_owned())
     }
 }

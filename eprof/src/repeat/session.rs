@@ -12,11 +12,11 @@ use crate::pipeline::Names;
 use crate::recording::Header;
 use crate::session;
 use crate::symbol::Search;
-use crate::timeline::Moment;
+use crate::timeline::LiveStatus;
 
 use super::command::Subject;
 use super::run::Run;
-use super::runner::{Cut, Stage};
+use super::runner::{Cut, Runner};
 
 /// What is to be repeated, and how.
 #[derive(Debug)]
@@ -67,7 +67,7 @@ pub enum News<'a> {
         all: usize,
     },
     /// The run goes on.
-    Moment(&'a Moment),
+    Moment(&'a LiveStatus),
     /// A run is over.
     Ended(&'a Run),
 }
@@ -113,9 +113,9 @@ pub fn repeat(
     settings: &dyn Fn(&Header) -> Result<Settings>,
     watch: &mut dyn FnMut(News<'_>),
 ) -> Result<Repeated> {
-    let mut stage = Stage::set(plan, search, names, settings)?;
+    let mut stage = Runner::set(plan, search, names, settings)?;
     let mut repeated = Repeated::default();
-    match stage.play(&mut repeated, watch)? {
+    match stage.run_all(&mut repeated, watch)? {
         None => {}
         Some(Cut::Failed(failed)) => repeated.failed = Some(failed),
         Some(Cut::Interrupted(signal)) => {

@@ -6,7 +6,7 @@ use std::collections::{HashMap, VecDeque};
 use crate::kernel::Sample;
 use crate::mappings::Objects;
 use crate::measurement::{COUNTERS, Frame, IntervalAccounts, Reading, TaskId};
-use crate::symbol::{Place, stack};
+use crate::symbol::{SampleContext, stack};
 use crate::unit::{Nanos, Timestamp};
 use crate::unwind::{self, Ticket, Unwinder, Walked};
 
@@ -23,7 +23,7 @@ pub(super) struct Taken {
 enum Stack {
     Whole(Vec<Frame>),
     /// What was sampled, and where; and who walks the rest.
-    Part(Box<(Sample, Option<Place>, Ticket)>),
+    Part(Box<(Sample, Option<SampleContext>, Ticket)>),
 }
 
 impl Taken {
@@ -31,11 +31,11 @@ impl Taken {
     pub(super) fn new(
         task: TaskId,
         mut sample: Sample,
-        place: Option<Place>,
+        place: Option<SampleContext>,
         unwinder: &mut Unwinder,
         objects: &Objects,
     ) -> Self {
-        let nothing = Place::default();
+        let nothing = SampleContext::default();
         let space = &place.as_ref().unwrap_or(&nothing).space;
         let ticket = unwinder.begin(&mut sample, space, objects);
         Self {

@@ -8,7 +8,7 @@ use crate::host::SysRoot;
 use crate::idle::{IdlePower, KnownIdle};
 use crate::kernel::{Settings, Unwinding};
 use crate::launch::{RunAs, Streams};
-use crate::measurement::{Counter, Zone};
+use crate::measurement::{Counter, CpuGroup};
 use crate::source::Choice;
 use crate::unit::Nanos;
 
@@ -59,7 +59,7 @@ pub struct Plan {
 
 impl Plan {
     /// What the kernel side is asked to do, where `zones` are told apart.
-    pub fn kernel(&self, zones: &[Zone]) -> Settings {
+    pub fn kernel(&self, zones: &[CpuGroup]) -> Settings {
         Settings {
             frequency_hz: self.frequency_hz,
             no_btf: self.no_btf,

@@ -3,7 +3,7 @@
 use crate::clock;
 use crate::error::Result;
 use crate::measurement::Reading;
-use crate::source::{Edges, EnergySource};
+use crate::source::{EnergySource, UpdateClocks};
 use crate::unit::{Nanos, Timestamp};
 
 /// How long the meters are read in close succession to find their clocks: 20
@@ -21,7 +21,7 @@ const PAUSE: Nanos = Nanos(25_000);
 /// An energy source whose readings are dated.
 pub struct Reader {
     source: Box<dyn EnergySource + Send>,
-    edges: Edges,
+    edges: UpdateClocks,
     reads: u64,
 }
 
@@ -30,7 +30,7 @@ impl Reader {
     pub fn new(source: Box<dyn EnergySource + Send>) -> Self {
         Self {
             source,
-            edges: Edges::default(),
+            edges: UpdateClocks::default(),
             reads: 0,
         }
     }
@@ -42,16 +42,19 @@ impl Reader {
     /// Where the source is gone.
     pub fn acquire(&mut self) -> Result<()> {
         let mut tries = TRIES;
-        while tries > 0 && Edges::worth_while(self.source.meters()) && self.edges.main().is_none() {
+        while tries > 0
+            && UpdateClocks::worth_while(self.source.meters())
+            && self.edges.main().is_none()
+        {
             let rounds = self.poll(ACQUISITION)?;
-            self.edges = Edges::acquire(self.source.meters(), &rounds);
+            self.edges = UpdateClocks::acquire(self.source.meters(), &rounds);
             tries -= 1;
         }
         Ok(())
     }
 
     /// The clocks.
-    pub fn edges(&self) -> &Edges {
+    pub fn edges(&self) -> &UpdateClocks {
         &self.edges
     }
 

@@ -17,7 +17,7 @@
 //!
 //! Without a clock, borders come at regular times.
 
-use crate::source::Edges;
+use crate::source::UpdateClocks;
 use crate::source::update_clock::clock::Lock;
 use crate::unit::{Nanos, Timestamp};
 
@@ -47,7 +47,7 @@ pub enum Due {
 
 /// The next wake-ups.
 #[derive(Clone, Debug)]
-pub struct Rhythm {
+pub struct Schedule {
     interval: Nanos,
     /// When the current interval should end.
     wanted: Timestamp,
@@ -60,7 +60,7 @@ pub struct Rhythm {
     lead: f64,
 }
 
-impl Rhythm {
+impl Schedule {
     /// Intervals of about `interval`, the first of which began at `begin`.
     pub fn new(interval: Nanos, begin: Timestamp) -> Self {
         let interval = Nanos(interval.0.max(1));
@@ -81,7 +81,7 @@ impl Rhythm {
 
     /// Plans the interval that has begun; gives the border at its end, to be
     /// set now. `None` where it cannot be set in advance.
-    pub fn plan(&mut self, edges: &Edges, now: Timestamp) -> Option<Timestamp> {
+    pub fn plan(&mut self, edges: &UpdateClocks, now: Timestamp) -> Option<Timestamp> {
         let passed = now.since(self.wanted).0 / self.interval.0;
         self.wanted = self.wanted + Nanos(self.interval.0.saturating_mul(passed + 1));
         // Hardly begun: the end of the next one is meant.
@@ -100,7 +100,7 @@ impl Rhythm {
     }
 
     /// Plans the next looks at the clocks before the border.
-    pub fn watch(&mut self, edges: &Edges, now: Timestamp) {
+    pub fn watch(&mut self, edges: &UpdateClocks, now: Timestamp) {
         self.looks.clear();
         let due = |lock: &Lock| now + lock.stale().since(now).max(SHORTEST_REST);
         if let Some(main) = edges.main() {
@@ -167,7 +167,7 @@ impl Rhythm {
 
     /// A look that was due at `alarm` was taken at `read`, and `edges` have
     /// learnt from it.
-    pub fn looked(&mut self, alarm: Timestamp, read: Timestamp, edges: &Edges) {
+    pub fn looked(&mut self, alarm: Timestamp, read: Timestamp, edges: &UpdateClocks) {
         let late = read.since(alarm).0 as f64;
         if late < UNUSUAL {
             self.lead += (late - self.lead) / 16.0;

@@ -20,7 +20,7 @@ pub mod update_clock;
 pub use selection::candidate::{Candidate, MeterNote};
 pub use selection::select::{Choice, Selected, select, survey};
 pub use selection::verify::Probe;
-pub use update_clock::clocks::Edges;
+pub use update_clock::clocks::UpdateClocks;
 
 use crate::error::Result;
 use crate::measurement::{Meter, Reading};

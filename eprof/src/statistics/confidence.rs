@@ -67,7 +67,7 @@ impl FromStr for Confidence {
                 ErrorKind::Usage,
                 format!("`{text}` is not a confidence from 50% to 99.9999%"),
             )
-            .remedy("write it as 99% or 0.99")
+            .hint("write it as 99% or 0.99")
         })
     }
 }

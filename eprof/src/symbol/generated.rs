@@ -94,7 +94,7 @@ impl Compilers {
             return;
         };
         if self.processes.contains_key(&parent) {
-            let compiler = self.open(task.pid, wall_clock(task.born));
+            let compiler = self.open(task.pid, wall_clock(task.began));
             let parent = Some(parent);
             let compiler = Compiler { parent, ..compiler };
             self.processes.entry(task.id).or_insert(compiler);

@@ -28,7 +28,7 @@ pub use search::Search;
 /// Where all code of the target lies: feed it every batch of kernel events in
 /// order of time, and ask it for the frames of each sample on the way.
 #[derive(Debug, Default)]
-pub struct Atlas {
+pub struct ProcessMaps {
     objects: Objects,
     spaces: Spaces,
     compilers: Compilers,
@@ -36,18 +36,18 @@ pub struct Atlas {
 
 /// What the addresses of a sample mean.
 #[derive(Clone, Debug, Default)]
-pub struct Place {
+pub struct SampleContext {
     /// What was mapped.
     pub space: AddressSpace,
     /// The process, where it is known.
     pub process: Option<TaskId>,
 }
 
-impl Atlas {
+impl ProcessMaps {
     /// Takes notice of `event`. Samples and new names change nothing.
     pub fn apply(&mut self, event: &KernelEvent) {
         match event {
-            KernelEvent::Born(task) => {
+            KernelEvent::Created(task) => {
                 let parent = task.parent.and_then(|parent| self.spaces.leader(parent));
                 self.spaces.born(task);
                 self.compilers.born(task, parent);
@@ -73,9 +73,9 @@ impl Atlas {
 
     /// Where `sample` was taken: to be asked for as [`frames`](Self::frames)
     /// is. `None` where nothing is known of its process.
-    pub fn place(&self, sample: &Sample) -> Option<Place> {
+    pub fn place(&self, sample: &Sample) -> Option<SampleContext> {
         let task = sample.task?;
-        Some(Place {
+        Some(SampleContext {
             space: self.spaces.of(task)?.clone(),
             process: self.spaces.leader(task),
         })
@@ -117,7 +117,7 @@ impl Atlas {
 /// goes before what happens to it.
 pub fn in_order(events: &mut [KernelEvent]) {
     events.sort_by_key(|event| match event {
-        KernelEvent::Born(task) => (task.born, 0),
+        KernelEvent::Created(task) => (task.began, 0),
         KernelEvent::Mapped(mapping) => (mapping.at, 1),
         KernelEvent::Renamed { at, .. } => (*at, 2),
         KernelEvent::Sample(sample) => (sample.at, 3),

@@ -3,7 +3,7 @@
 use crate::kernel::Sample;
 use crate::mappings::space::Location;
 use crate::measurement::{Frame, StackEnd, TaskId};
-use crate::symbol::Place;
+use crate::symbol::SampleContext;
 
 /// The lowest address that can hold code: `vm.mmap_min_addr` is 4096 or more
 /// wherever it was not lowered on purpose.
@@ -15,9 +15,11 @@ const LOWEST: u64 = 4096;
 const USER_BITS: u32 = 56;
 
 /// The frames of `sample`, root first, which was taken at `place`.
-pub fn frames_in(sample: &Sample, place: Option<&Place>) -> Vec<Frame> {
+pub fn frames_in(sample: &Sample, place: Option<&SampleContext>) -> Vec<Frame> {
     match place {
-        Some(Place { space, process }) => frames(sample, *process, |address| space.locate(address)),
+        Some(SampleContext { space, process }) => {
+            frames(sample, *process, |address| space.locate(address))
+        }
         None => frames(sample, None, |_| Location::Unmapped),
     }
 }

@@ -67,7 +67,7 @@ impl Ruler {
             } else {
                 GUARD_W
             },
-            latch: meter.latch,
+            latch: meter.update_period,
         })
     }
 
@@ -197,7 +197,7 @@ mod tests {
             quantity,
             provenance: Provenance::Measured,
             nested: false,
-            latch: Nanos(MILLISECOND),
+            update_period: Nanos(MILLISECOND),
             plausible: Watts(1000.0),
         })
         .unwrap()
@@ -205,7 +205,7 @@ mod tests {
 
     fn at(milliseconds: u64, raw: u64) -> Reading {
         Reading {
-            edge: None,
+            updated: None,
             meter: MeterId(0),
             raw,
             begin: Timestamp(milliseconds * MILLISECOND),
@@ -312,7 +312,7 @@ mod tests {
            ) {
                let any = ruler(Quantity::Counter { unit_uj: 1.0, modulus });
                let reading = |i: usize| Reading {
-    edge: None,
+    updated: None,
                    meter: MeterId(0), raw: raw[i],
                    begin: Timestamp(time[i]), end: Timestamp(time[i]),
                };

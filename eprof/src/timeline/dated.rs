@@ -12,7 +12,7 @@ use crate::recording::IntervalRecord;
 use crate::unit::{Nanos, Timestamp};
 
 use super::counter::middle;
-use super::{Border, Interval};
+use super::{BoundaryError, Interval};
 
 /// A register that is updated at least this often is dated by its reading,
 /// where it is read late and its updates are not known.
@@ -47,7 +47,7 @@ impl Point {
         let early = |at: Timestamp| at.since(reading.end);
         let true_to_life =
             |at: Timestamp| early(at) <= latch && age(at) <= 4 * latch.0.min(1 << 60);
-        match reading.edge.filter(|edge| true_to_life(edge.at)) {
+        match reading.updated.filter(|edge| true_to_life(edge.at)) {
             Some(edge) => Self {
                 at: edge.at,
                 sd: Some(edge.sd),
@@ -101,7 +101,11 @@ impl Held {
     /// stretch, and how sure that is. `next` is the reading after it, and the
     /// power until then; without one, all that was read is taken to belong to
     /// the stretch, unless it was read late.
-    pub(super) fn settle(&self, least_uj: u64, next: Option<(&Point, f64)>) -> (u64, Border) {
+    pub(super) fn settle(
+        &self,
+        least_uj: u64,
+        next: Option<(&Point, f64)>,
+    ) -> (u64, BoundaryError) {
         let border = self.interval.end;
         let time = border.since(self.point.at).0 as f64 - self.point.at.since(border).0 as f64;
         let after = next.map_or(self.power, |(_, power)| power);
@@ -129,7 +133,7 @@ impl Held {
         let sd = (date.powi(2) + change.powi(2) + step.powi(2)).sqrt();
         // Not more than all of it can be on the wrong side.
         let all = total.saturating_sub(least_uj) as f64;
-        let border = Border {
+        let border = BoundaryError {
             mean: 0.0,
             sd: sd.min(all),
         };

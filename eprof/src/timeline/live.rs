@@ -7,7 +7,7 @@ use crate::unit::{Microjoules, Nanos, Timestamp, Watts};
 
 /// What can be said of the run after an interval.
 #[derive(Clone, Copy, Debug, Default, PartialEq)]
-pub struct Moment {
+pub struct LiveStatus {
     /// When the interval ended.
     pub at: Timestamp,
     /// Since the measurement began.
@@ -27,24 +27,24 @@ pub struct Moment {
 
 /// Keeps the moment up to date; a look ahead at what the analysis will do.
 #[derive(Debug)]
-pub(crate) struct Clockwork {
+pub(crate) struct LiveTimeline {
     timeline: Timeline,
     disjoint: Vec<MeterId>,
     began: Timestamp,
-    moment: Moment,
+    moment: LiveStatus,
 }
 
-impl Clockwork {
+impl LiveTimeline {
     pub(crate) fn new(header: &Header, began: Timestamp) -> Self {
         let disjoint = header.meters.iter().filter(|meter| !meter.nested);
         Self {
             timeline: Timeline::new(header),
             began,
-            moment: Moment {
+            moment: LiveStatus {
                 estimated: disjoint
                     .clone()
                     .any(|meter| meter.provenance == Provenance::Estimated),
-                ..Moment::default()
+                ..LiveStatus::default()
             },
             disjoint: disjoint.map(|meter| meter.id).collect(),
         }
@@ -56,7 +56,7 @@ impl Clockwork {
     }
 
     /// Takes in a closed interval.
-    pub(crate) fn advance(&mut self, record: &IntervalRecord, threads: u64) -> Moment {
+    pub(crate) fn advance(&mut self, record: &IntervalRecord, threads: u64) -> LiveStatus {
         let stretches = self.timeline.push(record);
         let mut power = None;
         for meter in &self.disjoint {

@@ -14,7 +14,7 @@ mod span;
 mod tests;
 mod track;
 
-pub use live::Moment;
+pub use live::LiveStatus;
 
 use crate::caveat::Caveat;
 use crate::measurement::{CpuAccount, MeterId, ThreadAccount};
@@ -40,7 +40,7 @@ pub struct Interval {
     /// The energy used in it; `None` where it is unknown, for good.
     pub energy: Option<Microjoules>,
     /// How sure the border at its end is.
-    pub border: Border,
+    pub boundary: BoundaryError,
     /// What the CPUs did in it.
     pub cpus: Vec<CpuAccount>,
     /// What the target's threads did in it.
@@ -53,7 +53,7 @@ pub struct Interval {
 /// stretches although it was used on the earlier one, because the register is
 /// updated at its own times. Microjoules.
 #[derive(Clone, Copy, Debug, Default, PartialEq)]
-pub struct Border {
+pub struct BoundaryError {
     /// What is to be expected.
     pub mean: f64,
     /// Its standard deviation.

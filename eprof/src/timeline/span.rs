@@ -2,7 +2,7 @@
 
 use std::collections::BTreeSet;
 
-use crate::measurement::{CpuAccount, Meter, ThreadAccount, ZoneId};
+use crate::measurement::{CpuAccount, CpuGroupId, Meter, ThreadAccount};
 use crate::recording::{Header, IntervalRecord, SampleCount};
 use crate::unit::{Nanos, Timestamp};
 
@@ -11,7 +11,7 @@ use crate::unit::{Nanos, Timestamp};
 pub(super) struct Coverage {
     /// `None`: all CPUs.
     cpus: Option<BTreeSet<u32>>,
-    zones: BTreeSet<ZoneId>,
+    zones: BTreeSet<CpuGroupId>,
     /// How many CPUs the meter names.
     named: usize,
 }
@@ -25,7 +25,7 @@ impl Coverage {
             cpus.as_ref()
                 .is_none_or(|cpus: &BTreeSet<_>| cpus.contains(cpu))
         };
-        let zones = header.zones.iter();
+        let zones = header.cpu_groups.iter();
         Self {
             // The zones separate the scopes of all meters, so that a zone is
             // inside or outside as a whole.
@@ -44,7 +44,7 @@ impl Coverage {
     }
 
     /// Whether the meter answers for `zone`.
-    pub(super) fn has_zone(&self, zone: ZoneId) -> bool {
+    pub(super) fn has_zone(&self, zone: CpuGroupId) -> bool {
         self.cpus.is_none() || self.zones.contains(&zone)
     }
 
@@ -65,7 +65,7 @@ pub(super) fn busy(accounts: &[CpuAccount]) -> Nanos {
 
 /// Consecutive intervals whose energy is not known yet.
 #[derive(Clone, Debug)]
-pub(super) struct Stretch {
+pub(super) struct PendingSpan {
     /// Start of the first.
     pub(super) begin: Timestamp,
     /// End of the last.
@@ -80,7 +80,7 @@ pub(super) struct Stretch {
     intervals: usize,
 }
 
-impl Stretch {
+impl PendingSpan {
     /// The stretch of one interval.
     pub(super) fn new(record: &IntervalRecord, coverage: &Coverage) -> Self {
         let mut stretch = Self {
@@ -105,10 +105,10 @@ impl Stretch {
             .extend(cpus.filter(|of| coverage.has_cpu(of.cpu)).cloned());
         let threads = record.threads.iter();
         self.threads
-            .extend(threads.filter(|of| coverage.has_zone(of.zone)));
+            .extend(threads.filter(|of| coverage.has_zone(of.group)));
         self.samples.reserve(record.samples.len());
-        for samples in record.samples.chunk_by(|a, b| a.zone == b.zone) {
-            if samples.iter().take(1).all(|of| coverage.has_zone(of.zone)) {
+        for samples in record.samples.chunk_by(|a, b| a.group == b.group) {
+            if samples.iter().take(1).all(|of| coverage.has_zone(of.group)) {
                 self.samples.extend_from_slice(samples);
             }
         }
@@ -135,17 +135,17 @@ impl Stretch {
                 }
                 same
             });
-            self.threads.sort_by_key(|of| (of.task, of.zone));
+            self.threads.sort_by_key(|of| (of.task, of.group));
             self.threads.dedup_by(|next, sum| {
-                let same = (next.task, next.zone) == (sum.task, sum.zone);
+                let same = (next.task, next.group) == (sum.task, sum.group);
                 if same {
                     sum.add(next);
                 }
                 same
             });
-            self.samples.sort_by_key(|of| (of.task, of.zone, of.stack));
+            self.samples.sort_by_key(|of| (of.task, of.group, of.stack));
             self.samples.dedup_by(|next, sum| {
-                let same = (next.task, next.zone, next.stack) == (sum.task, sum.zone, sum.stack);
+                let same = (next.task, next.group, next.stack) == (sum.task, sum.group, sum.stack);
                 if same {
                     sum.add(next);
                 }

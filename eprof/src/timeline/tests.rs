@@ -2,7 +2,8 @@
 
 use super::*;
 use crate::measurement::{
-    Domain, Meter, MeterId, Provenance, Quantity, Reading, Scope, Signals, SourceKind, Zone, ZoneId,
+    CpuGroup, CpuGroupId, Domain, Meter, MeterId, Provenance, Quantity, Reading, Scope, Signals,
+    SourceKind,
 };
 use crate::unit::{Nanos, Watts};
 
@@ -19,7 +20,7 @@ fn meter(id: u16, domain: Domain, quantity: Quantity, cpus: &[u32]) -> Meter {
         quantity,
         provenance: Provenance::Measured,
         nested: false,
-        latch: Nanos(MS),
+        update_period: Nanos(MS),
         plausible: Watts(1000.0),
     }
 }
@@ -35,10 +36,10 @@ fn header(meters: Vec<Meter>) -> Header {
     Header {
         interval: Nanos(10 * MS),
         meters,
-        zones: (0..2)
-            .map(|id| Zone {
+        cpu_groups: (0..2)
+            .map(|id| CpuGroup {
                 core: String::new(),
-                id: ZoneId(id),
+                id: CpuGroupId(id),
                 cpus: vec![id.into()],
             })
             .collect(),
@@ -53,7 +54,7 @@ fn record(n: u64, raw: &[Option<u64>]) -> IntervalRecord {
     let begin = Timestamp(n.saturating_sub(1) * 10 * MS);
     let readings = (0..).zip(raw).filter_map(|(id, &raw)| {
         Some(Reading {
-            edge: None,
+            updated: None,
             meter: MeterId(id),
             raw: raw?,
             begin: end,
@@ -245,6 +246,6 @@ fn the_border_is_as_uncertain_as_the_update_is_old() {
     timeline.push(&record(1, &[Some(500_001)]));
     let interval = timeline.push(&record(2, &[Some(1_000_001)])).remove(0);
     // 50 W × 1 ms / √12.
-    assert!((interval.border.sd - 50_000.0 / 12f64.sqrt()).abs() < 1.0);
-    assert!((interval.border.mean - 25_000.0).abs() < 1.0);
+    assert!((interval.boundary.sd - 50_000.0 / 12f64.sqrt()).abs() < 1.0);
+    assert!((interval.boundary.mean - 25_000.0).abs() < 1.0);
 }

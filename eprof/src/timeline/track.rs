@@ -9,8 +9,8 @@ use super::counter::{Refusal, Ruler, Step, middle};
 use super::dated::{Held, Point};
 use super::health::Health;
 use super::model::Model;
-use super::span::{Coverage, Stretch, busy};
-use super::{Border, Interval};
+use super::span::{Coverage, PendingSpan, busy};
+use super::{BoundaryError, Interval};
 
 /// How a meter's energy is found.
 #[derive(Clone, Debug)]
@@ -37,7 +37,7 @@ pub(super) struct Track {
     /// When the value was last seen.
     seen: Timestamp,
     /// Time and accounts since then.
-    pending: Option<Stretch>,
+    pending: Option<PendingSpan>,
     /// What the anchor says of energy.
     point: Option<Point>,
     /// Power before it, and the running mean of the squares of its changes,
@@ -68,7 +68,7 @@ impl Track {
         };
         Self {
             id: meter.id,
-            latch: meter.latch,
+            latch: meter.update_period,
             means,
             coverage: Coverage::of(meter, header),
             health: Health::new(&meter.name, header.started),
@@ -92,7 +92,7 @@ impl Track {
         if record.end > record.begin || !record.cpus.is_empty() || !record.threads.is_empty() {
             match &mut self.pending {
                 Some(stretch) => stretch.extend(record, &self.coverage),
-                None => self.pending = Some(Stretch::new(record, &self.coverage)),
+                None => self.pending = Some(PendingSpan::new(record, &self.coverage)),
             }
         }
         if let Means::Model(model) = &mut self.means {
@@ -101,7 +101,7 @@ impl Track {
             };
             let cpus = self.coverage.width(&stretch.cpus);
             let energy = model.push(stretch.length(), cpus, &stretch.cpus);
-            return vec![self.close(stretch, energy, Border::default())];
+            return vec![self.close(stretch, energy, BoundaryError::default())];
         }
         let Some(now) = record.readings.iter().rfind(|of| of.meter == self.id) else {
             if self.anchor.is_some() {
@@ -122,7 +122,7 @@ impl Track {
             self.point = Some(Point::new(&now, record, self.latch, self.total_uj));
             let stretch = self.pending.take();
             return stretch
-                .map(|stretch| self.close(stretch, None, Border::default()))
+                .map(|stretch| self.close(stretch, None, BoundaryError::default()))
                 .into_iter()
                 .collect();
         };
@@ -162,7 +162,7 @@ impl Track {
         };
         if let Err(why) = step {
             self.health.refuse(why, stretch.end, stretch.length());
-            settled.push(self.close(stretch, None, Border::default()));
+            settled.push(self.close(stretch, None, BoundaryError::default()));
             return settled;
         }
         let still = std::mem::take(&mut self.still);
@@ -179,7 +179,7 @@ impl Track {
             }
             self.power = power;
             self.held = Some(Held {
-                interval: self.close(stretch, None, Border::default()),
+                interval: self.close(stretch, None, BoundaryError::default()),
                 point,
                 power,
                 swing: self.swing.sqrt(),
@@ -202,7 +202,7 @@ impl Track {
         let next = next.as_ref().map(|(point, power)| (point, *power));
         let (total_uj, border) = held.settle(self.settled_uj, next);
         held.interval.energy = Some(Microjoules(total_uj - self.settled_uj));
-        held.interval.border = border;
+        held.interval.boundary = border;
         self.settled_uj = total_uj;
         Some(held.interval)
     }
@@ -233,24 +233,29 @@ impl Track {
                 caveats.push(silent);
             }
         }
-        left.push(self.close(stretch, energy, Border::default()));
+        left.push(self.close(stretch, energy, BoundaryError::default()));
         (left, caveats)
     }
 
     /// Whether a meter that still works would have moved in `stretch`.
-    fn asleep(&self, stretch: &Stretch) -> bool {
+    fn asleep(&self, stretch: &PendingSpan) -> bool {
         let long = self.latch.0.max(1_000_000).saturating_mul(10);
         stretch.length().0 > long && busy(&stretch.cpus).0 > long
     }
 
-    fn close(&self, mut stretch: Stretch, energy: Option<u64>, border: Border) -> Interval {
+    fn close(
+        &self,
+        mut stretch: PendingSpan,
+        energy: Option<u64>,
+        border: BoundaryError,
+    ) -> Interval {
         stretch.merge();
         Interval {
             meter: self.id,
             begin: stretch.begin,
             end: stretch.end,
             energy: energy.map(Microjoules),
-            border,
+            boundary: border,
             cpus: stretch.cpus,
             threads: stretch.threads,
             samples: stretch.samples,
@@ -275,7 +280,7 @@ impl Track {
         at: Timestamp,
         energy: u64,
         length: Nanos,
-    ) -> Border {
+    ) -> BoundaryError {
         let uniform = |width: f64| width / 12f64.sqrt();
         // Microjoules per nanosecond.
         let power = energy as f64 / length.0.max(1) as f64;
@@ -287,7 +292,7 @@ impl Track {
         let mean = power * (self.latch.0 as f64 / 2.0 + beside);
         // Not more than all of it can be on the wrong side.
         let all = energy as f64;
-        Border {
+        BoundaryError {
             mean: mean.clamp(-all, all),
             sd: sd.min(all),
         }

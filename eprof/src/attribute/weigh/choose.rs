@@ -6,7 +6,7 @@ use crate::measurement::{Counter, Meter};
 use crate::power::{Errors, Signal, Verdict};
 use crate::recording::Header;
 
-use super::super::activity::{Payer, Work};
+use super::super::activity::{Consumer, Work};
 use super::super::columns::{Columns, Row};
 use super::super::ledger::{Rule as RuleName, Weighing};
 use super::super::settings::{Settings, Weights};
@@ -66,7 +66,7 @@ pub(crate) fn choose(
 ) -> Weigher {
     let chosen = rule(meter, blocks, columns, header, settings);
     let times = columns.times();
-    let mut gradients: BTreeMap<Payer, Vec<f64>> = BTreeMap::new();
+    let mut gradients: BTreeMap<Consumer, Vec<f64>> = BTreeMap::new();
     let expected: Vec<Expected> = blocks
         .iter()
         .map(|block| {

@@ -4,7 +4,7 @@ use std::collections::BTreeMap;
 
 use nalgebra::{DMatrix, DVector};
 
-use super::super::activity::Payer;
+use super::super::activity::Consumer;
 
 /// Factors of payers: the power they really have, divided by the rule's, as
 /// far as the run tells. What it does not tell stays at one, give or take
@@ -12,7 +12,7 @@ use super::super::activity::Payer;
 #[derive(Clone, Debug, Default)]
 pub(super) struct Factors {
     /// Which of the factors below is whose; the others share the last.
-    pub(super) places: BTreeMap<Payer, usize>,
+    pub(super) places: BTreeMap<Consumer, usize>,
     /// The factors, and their covariance.
     pub(super) mean: DVector<f64>,
     pub(super) covariance: DMatrix<f64>,
@@ -27,19 +27,19 @@ pub(super) struct Factors {
 }
 
 impl Factors {
-    fn place(&self, payer: Payer) -> Option<usize> {
+    fn place(&self, payer: Consumer) -> Option<usize> {
         let last = self.mean.len().checked_sub(1)?;
         Some(self.places.get(&payer).copied().unwrap_or(last))
     }
 
     /// The factor of a payer, if there are any.
-    pub(super) fn of(&self, payer: Payer) -> Option<f64> {
+    pub(super) fn of(&self, payer: Consumer) -> Option<f64> {
         self.place(payer).map(|place| self.mean[place])
     }
 
     /// Error to be expected of the sum of `parts` and its variance; `applied`
     /// says that the parts were shared by these factors.
-    pub(super) fn spread(&self, parts: &[(Payer, f64)], applied: bool) -> (f64, f64) {
+    pub(super) fn spread(&self, parts: &[(Consumer, f64)], applied: bool) -> (f64, f64) {
         let mut by_place = DVector::zeros(self.mean.len());
         let (mut bias, mut alone) = (0.0, 0.0);
         for &(payer, part) in parts {

@@ -17,7 +17,7 @@ mod rule;
 
 use crate::recording::SampleCount;
 
-use super::activity::{Activity, Payer, Work};
+use super::activity::{Activity, Consumer, Work};
 use super::columns::{Columns, Row};
 use super::ledger::Weighing;
 use factors::Factors;
@@ -54,13 +54,14 @@ impl Weigher {
     }
 
     /// How much dearer `payer` is than the rule says; `None` for not at all.
-    fn factor(&self, payer: Payer) -> Option<f64> {
+    fn factor(&self, payer: Consumer) -> Option<f64> {
         self.applied.then(|| self.factors.of(payer)).flatten()
     }
 
     /// The weights of the payers; `None` where the rule cannot weigh them all.
-    pub(super) fn weights(&self, payers: &[(Payer, Work)], prices: &Row) -> Option<Vec<u64>> {
-        let weight = |(payer, work): &(Payer, Work)| self.weight(work, prices, self.factor(*payer));
+    pub(super) fn weights(&self, payers: &[(Consumer, Work)], prices: &Row) -> Option<Vec<u64>> {
+        let weight =
+            |(payer, work): &(Consumer, Work)| self.weight(work, prices, self.factor(*payer));
         sound(payers, payers.iter().map(weight).collect())
     }
 
@@ -94,7 +95,7 @@ impl Weigher {
         };
         let work = Work {
             time: sample.spent.0,
-            row: columns.in_zone(sample.zone, &signals),
+            row: columns.in_zone(sample.group, &signals),
         };
         count * self.rule.energy(&work, prices) / spent
     }
@@ -108,7 +109,7 @@ impl Weigher {
 
     /// How wrong the sum of `parts` may be because weights are not power: the
     /// expected error and its variance, of energies above idle in microjoules.
-    pub(super) fn spread(&self, parts: &[(Payer, f64)]) -> (f64, f64) {
+    pub(super) fn spread(&self, parts: &[(Consumer, f64)]) -> (f64, f64) {
         self.factors.spread(parts, self.applied)
     }
 }

@@ -16,7 +16,7 @@ use std::collections::BTreeMap;
 
 use nalgebra::{DMatrix, DVector};
 
-use super::super::activity::Payer;
+use super::super::activity::Consumer;
 use super::CLUSTERS;
 use super::blocks::{Blocks, Equation, Posterior};
 use super::factors::Factors;
@@ -51,7 +51,7 @@ pub(super) struct Expected {
     pub(super) variance: f64,
     /// What the rule expects of each payer, in joules or in another unit that
     /// is the same for all blocks.
-    pub(super) shares: Vec<(Payer, f64)>,
+    pub(super) shares: Vec<(Consumer, f64)>,
 }
 
 /// What is believed of the rule beforehand.
@@ -61,7 +61,7 @@ pub(super) struct Belief {
     pub(super) usual: f64,
     /// By payer, change of its expected energy by each coefficient, summed
     /// over all blocks.
-    pub(super) gradients: BTreeMap<Payer, Vec<f64>>,
+    pub(super) gradients: BTreeMap<Consumer, Vec<f64>>,
     /// Covariance of the coefficients, row by row; empty for a rule without.
     pub(super) covariance: Vec<f64>,
     /// Whether the coefficients were fitted to the same blocks. They are then
@@ -72,11 +72,12 @@ pub(super) struct Belief {
 
 /// The factors that `blocks` tell of; `None` where they tell nothing.
 pub(super) fn resolve(blocks: &[Expected], belief: &Belief) -> Option<Factors> {
-    let mut totals: BTreeMap<Payer, f64> = BTreeMap::new();
+    let mut totals: BTreeMap<Consumer, f64> = BTreeMap::new();
     for (payer, share) in blocks.iter().flat_map(|block| &block.shares) {
         *totals.entry(*payer).or_default() += share;
     }
-    let mut order: Vec<(Payer, f64)> = totals.iter().map(|(payer, sum)| (*payer, *sum)).collect();
+    let mut order: Vec<(Consumer, f64)> =
+        totals.iter().map(|(payer, sum)| (*payer, *sum)).collect();
     order.sort_by(|a, b| b.1.total_cmp(&a.1).then(a.0.cmp(&b.0)));
     order.retain(|(_, sum)| *sum > 0.0);
     let energy: f64 = blocks.iter().map(|block| block.energy).sum();
@@ -86,7 +87,7 @@ pub(super) fn resolve(blocks: &[Expected], belief: &Belief) -> Option<Factors> {
     }
     let scale = energy / expected;
     let own = order.len().min(MOST);
-    let places: BTreeMap<Payer, usize> = (0..)
+    let places: BTreeMap<Consumer, usize> = (0..)
         .zip(&order[..own])
         .map(|(place, (payer, _))| (*payer, place))
         .collect();
@@ -169,8 +170,8 @@ pub(super) fn resolve(blocks: &[Expected], belief: &Belief) -> Option<Factors> {
 /// What factors have in common because the rule's coefficients are uncertain:
 /// their covariance.
 fn common(
-    order: &[(Payer, f64)],
-    places: &BTreeMap<Payer, usize>,
+    order: &[(Consumer, f64)],
+    places: &BTreeMap<Consumer, usize>,
     n: usize,
     belief: &Belief,
 ) -> Option<DMatrix<f64>> {

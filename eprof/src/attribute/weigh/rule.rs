@@ -38,12 +38,12 @@ impl Rule {
                 for term in terms {
                     let rate = whole[term.column] / seconds;
                     // A term of one signal is shared in proportion to it.
-                    let price = match rate > 0.0 {
+                    let energy = match rate > 0.0 {
                         true => term.weight * term.shape.of(rate) / rate,
                         false => term.weight * term.shape.of(1.0),
                     };
-                    if price.is_finite() {
-                        prices[term.column] += price;
+                    if energy.is_finite() {
+                        prices[term.column] += energy;
                     }
                 }
             }
@@ -60,7 +60,7 @@ impl Rule {
                 .row
                 .iter()
                 .zip(prices)
-                .map(|(x, price)| x * price)
+                .map(|(x, energy)| x * energy)
                 .sum(),
         }
     }

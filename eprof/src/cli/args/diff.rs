@@ -101,7 +101,7 @@ fn percent(text: &str) -> Result<f64, Error> {
             ErrorKind::Usage,
             format!("`{text}` is not a percentage from 0%"),
         )
-        .remedy("write it as 3% or 2.5%")
+        .hint("write it as 3% or 2.5%")
     })
 }
 

@@ -199,10 +199,11 @@ pub struct AttributionArgs {
 
 /// A factor, or why it is none.
 fn carbon(text: &str) -> Result<Carbon, String> {
-    text.parse::<Carbon>().map_err(|error| match error.hint() {
-        Some(hint) => format!("{error}; {hint}"),
-        None => error.to_string(),
-    })
+    text.parse::<Carbon>()
+        .map_err(|error| match error.given_hint() {
+            Some(hint) => format!("{error}; {hint}"),
+            None => error.to_string(),
+        })
 }
 
 /// Options of `eprof list` and `eprof doctor`.

@@ -22,7 +22,7 @@ const ATTEMPTS: u32 = 1000;
 
 /// What happened at one border.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
-pub(in crate::kernel) struct Border {
+pub(in crate::kernel) struct Boundary {
     /// The boundary.
     pub(in crate::kernel) at: Timestamp,
     /// How late it became known: time by which slices that ended meanwhile
@@ -90,7 +90,7 @@ pub(in crate::kernel) fn cross(
     flush: &Program,
     armed: Armed,
     everyone: bool,
-) -> Border {
+) -> Boundary {
     let Armed { epoch, at, late } = armed;
     // A border that was set long before has passed; else this takes as long
     // as AHEAD.
@@ -99,7 +99,7 @@ pub(in crate::kernel) fn cross(
     }
     // The epoch is visible before anyone's `running` is read.
     fence(SeqCst);
-    let mut border = Border {
+    let mut border = Boundary {
         at,
         late,
         unflushed: 0,

@@ -30,7 +30,7 @@ pub(in crate::kernel) fn take<T>(map: &Shared<T>, index: usize, at: usize) -> Si
     };
     Signals {
         on_cpu: Nanos(wide(offset_of!(Cell, ns))),
-        crowded: Nanos(wide(offset_of!(Cell, crowded))),
+        smt_shared: Nanos(wide(offset_of!(Cell, crowded))),
         counts: std::array::from_fn(|counter| wide(offset_of!(Cell, counts) + counter * 8)),
         switches: narrow(offset_of!(Cell, switches)),
         wakeups: narrow(offset_of!(Cell, wakeups)),

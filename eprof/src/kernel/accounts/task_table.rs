@@ -14,7 +14,7 @@ use eprof_common::{Cell, Control, Slot, Space, slot::EMPTY};
 use super::cell;
 use super::shared::Shared;
 use crate::kernel::event::KernelEvent;
-use crate::measurement::{Task, TaskId, ThreadAccount, ZoneId};
+use crate::measurement::{CpuGroupId, Task, TaskId, ThreadAccount};
 use crate::unit::Timestamp;
 
 /// An incarnation whose slot is in use.
@@ -31,7 +31,7 @@ struct Live {
 }
 
 /// All incarnations, by slot and serial.
-pub(in crate::kernel) struct Roster {
+pub(in crate::kernel) struct TaskTable {
     slots: Shared<Slot>,
     cells: Shared<Cell>,
     free: Shared<u64>,
@@ -51,7 +51,7 @@ pub(in crate::kernel) struct Roster {
     pub(in crate::kernel) events: VecDeque<KernelEvent>,
 }
 
-impl Roster {
+impl TaskTable {
     /// A roster whose slots are all free. The number of slots is a power of
     /// two.
     pub(in crate::kernel) fn new(
@@ -153,7 +153,7 @@ impl Roster {
             tid: word(offset_of!(Slot, tid)),
             pid: word(offset_of!(Slot, tgid)),
             start: time(offset_of!(Slot, started)),
-            born: time(offset_of!(Slot, born)),
+            began: time(offset_of!(Slot, born)),
             generation: word(offset_of!(Slot, generation)),
             parent: self.task(parent),
             comm,
@@ -169,7 +169,7 @@ impl Roster {
             gone_reported: false,
             freed_in: None,
         });
-        self.events.push_back(KernelEvent::Born(task));
+        self.events.push_back(KernelEvent::Created(task));
         true
     }
 
@@ -206,7 +206,7 @@ impl Roster {
                 if !signals.is_empty() {
                     accounts.push(ThreadAccount {
                         task: live.task,
-                        zone: ZoneId(u16::try_from(zone).unwrap_or(u16::MAX)),
+                        group: CpuGroupId(u16::try_from(zone).unwrap_or(u16::MAX)),
                         signals,
                     });
                 }

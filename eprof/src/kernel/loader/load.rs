@@ -308,7 +308,7 @@ pub(in crate::kernel) fn refusal(doing: &str, error: &(dyn std::error::Error + '
                 chain(error)
             ),
         )
-        .remedy(
+        .hint(
             "run eprof with sudo, or give it the two capabilities it needs: \
              sudo setcap cap_bpf,cap_perfmon+ep \"$(command -v eprof)\"",
         );
@@ -322,9 +322,9 @@ pub(in crate::kernel) fn refusal(doing: &str, error: &(dyn std::error::Error + '
     );
     match KernelVersion::current() {
         Ok(version) if version < KernelVersion::new(5, 12, 0) => {
-            refused.remedy("eprof needs Linux 5.12 or newer")
+            refused.hint("eprof needs Linux 5.12 or newer")
         }
-        _ => refused.remedy("`eprof doctor` says what this kernel lacks"),
+        _ => refused.hint("`eprof doctor` says what this kernel lacks"),
     }
 }
 

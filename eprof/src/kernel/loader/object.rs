@@ -42,7 +42,7 @@ pub fn provenance() -> Provenance {
 pub(in crate::kernel) fn check(bytes: &[u8]) -> Result<()> {
     let refused = |why: String| {
         Error::new(ErrorKind::Data, format!("the kernel object {why}"))
-            .remedy("rebuild it with eprof-ebpf/build.sh")
+            .hint("rebuild it with eprof-ebpf/build.sh")
     };
     let file = object::File::parse(bytes)
         .map_err(|error| refused(format!("is not an ELF file: {error}")))?;

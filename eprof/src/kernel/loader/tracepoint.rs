@@ -18,7 +18,7 @@ pub(in crate::kernel) fn tracefs() -> Result<PathBuf> {
                 ErrorKind::Unavailable,
                 "without BTF, eprof needs tracefs, which is not mounted or not readable",
             )
-            .remedy("mount -t tracefs tracefs /sys/kernel/tracing")
+            .hint("mount -t tracefs tracefs /sys/kernel/tracing")
         })
 }
 

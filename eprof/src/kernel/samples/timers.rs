@@ -59,7 +59,7 @@ fn start(builder: &Builder<'_>, program: RawFd) -> Result<Counter> {
             _ => ErrorKind::Unavailable,
         };
         Error::new(kind, format!("cannot start the sampling timer: {error}"))
-            .remedy("CAP_PERFMON allows it; with --frequency 0 no stacks are sampled")
+            .hint("CAP_PERFMON allows it; with --frequency 0 no stacks are sampled")
     };
     let mut counter = builder.build().map_err(|error| failed(&error))?;
     counter.set_bpf(program).map_err(|error| failed(&error))?;

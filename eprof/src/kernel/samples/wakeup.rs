@@ -7,9 +7,9 @@ use nix::sys::epoll::{Epoll, EpollCreateFlags, EpollEvent, EpollFlags, EpollTime
 /// Becomes readable when the ring's writer asks for it, and not as long as
 /// there is anything in the ring: most samples can wait.
 #[derive(Debug)]
-pub(in crate::kernel) struct Doorbell(Epoll);
+pub(in crate::kernel) struct RingWakeup(Epoll);
 
-impl Doorbell {
+impl RingWakeup {
     /// That of a ring; `None` where there cannot be one, so that all samples
     /// wait.
     pub(in crate::kernel) fn of(ring: BorrowedFd<'_>) -> Option<Self> {

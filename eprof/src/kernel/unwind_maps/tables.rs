@@ -17,7 +17,7 @@ use crate::kernel::bpf;
 use crate::kernel::loader::chunk_types::ChunkTypes;
 use crate::kernel::loader::link::Linked;
 use crate::kernel::loader::load;
-use crate::kernel::priority::Urgency;
+use crate::kernel::priority::Priority;
 
 /// Pages, rules and chunks of rows. Rows and rules that were stored once are
 /// never changed, for the sampling program may be reading them; a page is one
@@ -134,7 +134,7 @@ impl KernelTables {
     pub fn begin_chunk(&self, index: usize) -> io::Result<Coming> {
         let chunks = Arc::clone(&self.chunks);
         let add = move || {
-            let _urgent = Urgency::raise();
+            let _urgent = Priority::raise();
             chunks.add(index)
         };
         let thread = std::thread::Builder::new().name("eprof-chunk".to_owned());

@@ -3,13 +3,13 @@
 use crate::diff::{By, Key, Metric, Row, Table};
 use crate::statistics::{Interval, Verdict};
 
-use super::super::format::number::{count, figure, time};
+use super::super::format::number::{count, time, with_error};
 use super::super::format::sanitize::visible;
 
 /// A value of a metric.
 pub(super) fn value(metric: Metric, x: f64) -> String {
     match metric {
-        Metric::Energy => figure(x / 1e6, None, "J").text(),
+        Metric::Energy => with_error(x / 1e6, None, "J").text(),
         Metric::CpuTime => time(x.round().max(0.0) as u64),
         Metric::Instructions => instructions(x.max(0.0)),
     }

@@ -16,7 +16,7 @@ use crate::diff::{By, Difference, Key, Metric, Row, Values};
 use crate::statistics::{Confidence, Contrast, Verdict, holm};
 use crate::unit::Microjoules;
 
-use super::super::flamegraph::decorate::{Paint, retouch};
+use super::super::flamegraph::decorate::{Paint, decorate};
 use super::super::flamegraph::flame::{MOST_UJ, SUBTITLE_WIDTH, TITLE_WIDTH, options, palette};
 use super::super::flamegraph::frames::{NARROWEST, Place};
 use super::super::folded::{frame_name, leaf_name, level, unmarked};
@@ -166,7 +166,7 @@ pub fn write(
     )?;
     let drawn = lay(&stacks, &widths, total);
     let paint = paint(difference, drawn);
-    let svg = retouch(&String::from_utf8_lossy(&svg), &paint, &COLOURS);
+    let svg = decorate(&String::from_utf8_lossy(&svg), &paint, &COLOURS);
     out.write_all(svg.as_bytes())?;
     out.flush()
 }

@@ -9,7 +9,7 @@ use super::super::format::number::time;
 use super::super::format::sanitize::{shorten_middle, visible, wrapped};
 use super::super::text::footer;
 use super::super::text::grid::{Column, Give, Grid, LUXURY, Weight};
-use super::super::text::style::Look;
+use super::super::text::style::Style;
 use super::{DiffView, cells, sentence};
 
 /// Columns that the name of a module, command or thread may take.
@@ -24,7 +24,7 @@ pub fn write(
     difference: &Difference,
     names: (&str, &str),
     view: &DiffView,
-    look: Look,
+    look: Style,
     mut out: impl Write,
 ) -> io::Result<()> {
     let mut lines = head(difference, names, look);
@@ -59,7 +59,7 @@ pub fn write(
     Ok(())
 }
 
-fn head(difference: &Difference, (base, new): (&str, &str), look: Look) -> Vec<String> {
+fn head(difference: &Difference, (base, new): (&str, &str), look: Style) -> Vec<String> {
     let side = |name: &str, runs: usize| {
         let runs = if runs == 1 {
             "1 run".to_owned()
@@ -92,7 +92,7 @@ fn head(difference: &Difference, (base, new): (&str, &str), look: Look) -> Vec<S
 }
 
 /// The target: what was compared, and what else is known.
-fn total(difference: &Difference, look: Look) -> Vec<String> {
+fn total(difference: &Difference, look: Style) -> Vec<String> {
     let mut grid = Grid::new(columns("target", ""));
     let metric = difference.metric;
     let mut push = |name: String, metric: Metric, row: &Row| {
@@ -149,7 +149,7 @@ fn weight(row: &Row) -> Weight {
     }
 }
 
-fn rows(metric: Metric, table: &Table, view: &DiffView, look: Look) -> Vec<String> {
+fn rows(metric: Metric, table: &Table, view: &DiffView, look: Style) -> Vec<String> {
     let (title, name, within) = cells::titles(table.by);
     let changed = table.rows.iter().filter(|row| row.changed()).count();
     let mut lines = vec![format!(
@@ -177,7 +177,7 @@ fn rows(metric: Metric, table: &Table, view: &DiffView, look: Look) -> Vec<Strin
     lines
 }
 
-fn caveats(difference: &Difference, look: Look) -> Vec<String> {
+fn caveats(difference: &Difference, look: Style) -> Vec<String> {
     if difference.caveats.is_empty() {
         return Vec::new();
     }

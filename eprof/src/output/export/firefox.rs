@@ -23,11 +23,11 @@ use fxprof_processed_profile::{
 
 use crate::apportion::apportion;
 use crate::measurement::{Domain, StackId};
-use crate::profile::{FrameKind, Moments, ProcessKey, Profile, Seen, ThreadRow, kinds};
+use crate::profile::{FrameKind, ProcessKey, Profile, Seen, ThreadRow, TimedSamples, kinds};
 use crate::unit::{Microjoules, Timestamp};
 
 use super::super::folded::comms;
-use super::super::format::energy::Claim;
+use super::super::format::energy::EnergyText;
 use super::super::format::sanitize::visible;
 use super::super::text::header;
 
@@ -49,7 +49,7 @@ const MOST_TRACKS: usize = 16;
 /// # Errors
 ///
 /// What `out` said.
-pub fn write(profile: &Profile, moments: &Moments, mut out: impl Write) -> io::Result<()> {
+pub fn write(profile: &Profile, moments: &TimedSamples, mut out: impl Write) -> io::Result<()> {
     let header = &profile.summary.header;
     let hz = u64::from(header.frequency_hz);
     let interval = match 1_000_000_000u64.checked_div(hz) {
@@ -57,7 +57,7 @@ pub fn write(profile: &Profile, moments: &Moments, mut out: impl Write) -> io::R
         None => SamplingInterval::from_nanos(header.interval.0),
     };
     let wall = ReferenceTimestamp::from_millis_since_unix_epoch(header.wall_clock_ns as f64 / 1e6);
-    let claim = Claim::of(profile);
+    let claim = EnergyText::of(profile);
     let weights = match claim.energy {
         true => format!("samples are {} µJ", claim.provenance()),
         false => "energy unknown".to_owned(),
@@ -83,7 +83,7 @@ struct Writer<'p> {
     firefox: Firefox,
     categories: Categories,
     profile: &'p Profile,
-    moments: &'p Moments,
+    moments: &'p TimedSamples,
     energy: bool,
 }
 

@@ -10,7 +10,7 @@ use crate::attribute::Account;
 use crate::profile::Profile;
 use crate::unit::{Microjoules, Nanos};
 
-use super::super::format::energy::{Claim, spoke};
+use super::super::format::energy::{EnergyText, spoke};
 use super::super::format::sanitize::visible;
 
 /// One metric family: all its samples follow each other.
@@ -105,8 +105,8 @@ fn meters(profile: &Profile, out: &mut impl Write) -> io::Result<()> {
                 ("nested", nested(meter.nested)),
                 ("account", account.name()),
             ];
-            let price = meter.accounts.get(&account).copied().unwrap_or_default();
-            family.sample(&labels, &joules(price.full))?;
+            let energy = meter.accounts.get(&account).copied().unwrap_or_default();
+            family.sample(&labels, &joules(energy.with_idle))?;
         }
     }
     let mut family = Family::begin(
@@ -126,7 +126,7 @@ fn meters(profile: &Profile, out: &mut impl Write) -> io::Result<()> {
 
 fn commands(profile: &Profile, out: &mut impl Write) -> io::Result<()> {
     let rows = profile.commands();
-    if Claim::of(profile).energy {
+    if EnergyText::of(profile).energy {
         let mut family = Family::begin(
             out,
             "eprof_command_energy_joules",
@@ -134,7 +134,7 @@ fn commands(profile: &Profile, out: &mut impl Write) -> io::Result<()> {
             "Energy of the target's processes by name; they add up to the target.",
         )?;
         for row in &rows {
-            family.sample(&[("command", &row.comm)], &joules(row.price.full))?;
+            family.sample(&[("command", &row.comm)], &joules(row.energy.with_idle))?;
         }
         let mut family = Family::begin(
             out,
@@ -160,7 +160,7 @@ fn commands(profile: &Profile, out: &mut impl Write) -> io::Result<()> {
 
 /// The runs that were added up.
 fn members(profile: &Profile, out: &mut impl Write) -> io::Result<()> {
-    if profile.members.is_empty() || !Claim::of(profile).energy {
+    if profile.members.is_empty() || !EnergyText::of(profile).energy {
         return Ok(());
     }
     let mut family = Family::begin(
@@ -176,7 +176,7 @@ fn members(profile: &Profile, out: &mut impl Write) -> io::Result<()> {
             ("host", &row.host),
             ("rank", rank),
         ];
-        family.sample(&labels, &joules(row.price.full))?;
+        family.sample(&labels, &joules(row.energy.with_idle))?;
     }
     Ok(())
 }

@@ -18,7 +18,7 @@ use prost::Message;
 
 use crate::profile::{FunctionKey, Profile, SymbolFrame, UNSAMPLED};
 
-use super::super::format::energy::Claim;
+use super::super::format::energy::EnergyText;
 use super::super::format::sanitize::visible;
 use super::stacks::stacks;
 
@@ -260,7 +260,7 @@ pub fn write(profile: &Profile, out: impl Write) -> io::Result<()> {
 fn proto(profile: &Profile) -> Proto {
     let mut builder = Builder::new();
     // What nobody knows is no column of zeros.
-    let energy = Claim::of(profile).energy;
+    let energy = EnergyText::of(profile).energy;
     if energy {
         let energy = builder.value_type("energy", "microjoules");
         builder.proto.sample_types.push(energy);
@@ -318,7 +318,7 @@ fn proto(profile: &Profile) -> Proto {
             labels.push(builder.label("thread", &thread.comm));
             labels.push(builder.number("tid", thread.tid));
         }
-        let joules = energy.then_some(stack.row.price.full.0);
+        let joules = energy.then_some(stack.row.energy.with_idle.0);
         let others = [stack.cpu_ns, stack.row.samples];
         builder.proto.samples.push(Sample {
             locations,

@@ -7,7 +7,7 @@
 
 use std::io::{self, Write};
 
-use crate::attribute::{Account, Stretch};
+use crate::attribute::{Account, ChargedSpan};
 use crate::measurement::Counter;
 use crate::recording::Header;
 use crate::recording::merged::Labels;
@@ -74,7 +74,7 @@ impl<W: Write> Series<W> {
         &mut self,
         header: &Header,
         labels: &Labels,
-        stretch: &Stretch<'_>,
+        stretch: &ChargedSpan<'_>,
     ) -> io::Result<()> {
         let interval = stretch.interval;
         let Some((meter, energy)) = header
@@ -86,7 +86,7 @@ impl<W: Write> Series<W> {
         };
         let target = stretch.target();
         let busy: u64 = interval.cpus.iter().map(|of| of.busy().0).sum();
-        let paid = |account| stretch.paid(account).full.0.to_string();
+        let paid = |account| stretch.paid(account).with_idle.0.to_string();
         let counted = |counter: Counter| match header.counts(counter) {
             true => target.counts[counter as usize].to_string(),
             false => String::new(),
@@ -109,7 +109,7 @@ impl<W: Write> Series<W> {
             paid(Account::Eprof),
             paid(Account::Idle),
             paid(Account::Unattributed),
-            stretch.paid(Account::Target).marginal.0.to_string(),
+            stretch.paid(Account::Target).above_idle.0.to_string(),
             watts
                 .map(|watts| format!("{:.3}", watts.0))
                 .unwrap_or_default(),

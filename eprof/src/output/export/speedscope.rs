@@ -12,7 +12,7 @@ use serde_json::{Value, json};
 
 use crate::profile::{Profile, SymbolFrame, UNSAMPLED};
 
-use super::super::format::energy::Claim;
+use super::super::format::energy::EnergyText;
 use super::super::format::sanitize::visible;
 use super::stacks::{Stack, stacks};
 
@@ -59,8 +59,8 @@ pub fn write(profile: &Profile, mut out: impl Write) -> io::Result<()> {
     };
     let mut profiles = Vec::new();
     // What nobody knows is no profile of zeros.
-    if Claim::of(profile).energy {
-        let energy = |stack: &Stack<'_>| stack.row.price.full.0;
+    if EnergyText::of(profile).energy {
+        let energy = |stack: &Stack<'_>| stack.row.energy.with_idle.0;
         profiles.push(one("energy in µJ", "none", &energy));
     }
     profiles.push(one("CPU time", "nanoseconds", &|stack| stack.cpu_ns));

@@ -37,7 +37,7 @@ pub(super) fn stacks(profile: &Profile) -> Vec<Stack<'_>> {
         };
         let mut by = weights(&|row| row.samples);
         if by.iter().all(|&samples| samples == 0) {
-            by = weights(&|row| row.price.full.0);
+            by = weights(&|row| row.energy.with_idle.0);
         }
         // Exact for any integers, whatever they count.
         for (&at, part) in rows.iter().zip(apportion(Microjoules(thread.cpu.0), &by)) {
@@ -55,6 +55,6 @@ pub(super) fn stacks(profile: &Profile) -> Vec<Stack<'_>> {
         thread: name(row),
         cpu_ns,
     })
-    .filter(|of| of.row.price.full.0 > 0 || of.cpu_ns > 0 || of.row.samples > 0)
+    .filter(|of| of.row.energy.with_idle.0 > 0 || of.cpu_ns > 0 || of.row.samples > 0)
     .collect()
 }

@@ -30,7 +30,7 @@ pub(in crate::output) struct Paint {
 
 /// Retouches the picture `svg`: the boxes by their places, and a legend of
 /// colours. What does not look as expected stays as it is.
-pub(in crate::output) fn retouch(
+pub(in crate::output) fn decorate(
     svg: &str,
     boxes: &HashMap<Place, Paint>,
     colours: &[(Color, &str)],

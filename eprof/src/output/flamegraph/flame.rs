@@ -13,11 +13,11 @@ use inferno::flamegraph::{self, Options, TextTruncateDirection};
 use crate::attribute::Account;
 use crate::profile::Profile;
 
-use super::decorate::{escaped, retouch};
+use super::decorate::{decorate, escaped};
 use super::frames::{Boxes, NARROWEST};
 use super::palette::{Kind, colour};
 use crate::output::folded::Stacks;
-use crate::output::format::energy::Claim;
+use crate::output::format::energy::EnergyText;
 use crate::output::format::number::time;
 use crate::output::format::sanitize::{shorten, visible};
 use crate::output::text::header;
@@ -39,7 +39,7 @@ pub(in crate::output) const SUBTITLE_WIDTH: usize = 150;
 /// drawn exactly.
 pub fn write(profile: &Profile, mut out: impl Write) -> io::Result<()> {
     let stacks = Stacks::of(profile);
-    let claim = Claim::of(profile);
+    let claim = EnergyText::of(profile);
     let title = shorten(&header::command(profile), TITLE_WIDTH).into_owned();
     match stacks.total() {
         Some(0) => return empty(profile, claim, &title, &mut out),
@@ -66,7 +66,7 @@ pub fn write(profile: &Profile, mut out: impl Write) -> io::Result<()> {
     let mut svg = Vec::new();
     flamegraph::from_lines(&mut options, lines.iter().map(String::as_str), &mut svg)?;
     let boxes = Boxes::of(profile, &stacks);
-    let svg = retouch(
+    let svg = decorate(
         &String::from_utf8_lossy(&svg),
         &boxes.paint(),
         &boxes.legend(),
@@ -105,7 +105,7 @@ pub(in crate::output) fn options<'p>(
 }
 
 /// How much, for how long, and where that is from.
-pub(in crate::output) fn subtitle(profile: &Profile, claim: Claim) -> String {
+pub(in crate::output) fn subtitle(profile: &Profile, claim: EnergyText) -> String {
     let target = profile.ledger.account(Account::Target);
     let half = target_half(profile);
     let duration = profile.summary.duration.0;
@@ -134,7 +134,12 @@ pub(in crate::output) fn palette(names: &[String]) -> PaletteMap {
 }
 
 /// A picture without boxes.
-fn empty(profile: &Profile, claim: Claim, title: &str, out: &mut impl Write) -> io::Result<()> {
+fn empty(
+    profile: &Profile,
+    claim: EnergyText,
+    title: &str,
+    out: &mut impl Write,
+) -> io::Result<()> {
     let why = if profile.threads.is_empty() {
         "No thread of the target ran."
     } else if !claim.energy {

@@ -10,7 +10,7 @@ use crate::unit::Microjoules;
 use super::decorate::Paint;
 use super::palette::{Kind, colour};
 use crate::output::folded::{LEVELS, Stacks, levels, unmarked};
-use crate::output::format::energy::Claim;
+use crate::output::format::energy::EnergyText;
 use crate::output::format::number::{count, percent};
 use crate::output::format::sanitize::visible;
 use crate::output::text::ledger::target_half;
@@ -46,7 +46,7 @@ struct Open {
 /// All boxes that are wide enough to be drawn.
 pub(in crate::output) struct Boxes<'a> {
     profile: &'a Profile,
-    claim: Claim,
+    claim: EnergyText,
     total: u64,
     pub(in crate::output) drawn: HashMap<Place, Drawn>,
 }
@@ -56,7 +56,7 @@ impl<'a> Boxes<'a> {
     pub(in crate::output) fn of(profile: &'a Profile, stacks: &Stacks) -> Self {
         let mut boxes = Self {
             profile,
-            claim: Claim::of(profile),
+            claim: EnergyText::of(profile),
             total: stacks.total().unwrap_or(u64::MAX),
             drawn: HashMap::new(),
         };
@@ -112,7 +112,7 @@ impl<'a> Boxes<'a> {
                 let rows = folded.of.iter();
                 for row in rows.filter_map(|&at| self.profile.stacks.get(at)) {
                     one.samples = one.samples.saturating_add(row.samples);
-                    *one.parts.entry(row.thread).or_default() += row.price.full;
+                    *one.parts.entry(row.thread).or_default() += row.energy.with_idle;
                 }
             }
             left = left.saturating_add(folded.uj);

@@ -1,16 +1,16 @@
 //! What may be said about a profile's energies: known or not, measured or
 //! estimated, above idle or not.
 
-use crate::attribute::{MeterLedger, Price};
+use crate::attribute::{Energy, MeterLedger};
 use crate::measurement::Provenance;
 use crate::profile::Profile;
 use crate::unit::Microjoules;
 
-use super::number::{Figure, estimate, figure};
+use super::number::{Number, estimate, with_error};
 
 /// What a profile's energies are worth.
 #[derive(Clone, Copy, Debug, PartialEq)]
-pub(in crate::output) struct Claim {
+pub(in crate::output) struct EnergyText {
     /// Whether any meter that counts towards the total said anything.
     pub(in crate::output) energy: bool,
     /// Whether the idle baseline of all those meters is known, so that
@@ -29,7 +29,7 @@ pub(in crate::output) fn spoke(meter: &MeterLedger) -> bool {
     meter.total.0 > 0 || meter.unknown.0 == 0
 }
 
-impl Claim {
+impl EnergyText {
     /// The claim of a profile.
     pub(in crate::output) fn of(profile: &Profile) -> Self {
         let mut meters = profile.ledger.disjoint().filter(|meter| spoke(meter));
@@ -53,13 +53,13 @@ impl Claim {
     }
 
     /// Energy, if it is known.
-    pub(in crate::output) fn full(self, price: Price) -> Option<u64> {
-        self.energy.then_some(price.full.0)
+    pub(in crate::output) fn full(self, energy: Energy) -> Option<u64> {
+        self.energy.then_some(energy.with_idle.0)
     }
 
     /// Energy above idle, if it is known.
-    pub(in crate::output) fn marginal(self, price: Price) -> Option<u64> {
-        self.marginal.then_some(price.marginal.0)
+    pub(in crate::output) fn marginal(self, energy: Energy) -> Option<u64> {
+        self.marginal.then_some(energy.above_idle.0)
     }
 
     /// Half of the 90 % interval around `energy`, which for an estimate is at
@@ -84,7 +84,7 @@ impl Claim {
             let (figure, range) = estimate(joules, self.band, "J");
             return [figure.value, range, figure.unit];
         }
-        let Figure { value, half, unit } = figure(joules, ci90.map(|uj| uj as f64 / 1e6), "J");
+        let Number { value, half, unit } = with_error(joules, ci90.map(|uj| uj as f64 / 1e6), "J");
         let half = half.map_or_else(String::new, |half| format!("±{half}"));
         [value, half, unit]
     }
@@ -113,7 +113,7 @@ impl Claim {
                 format!("{} ({range} {})", figure.text(), figure.unit)
             }
         } else {
-            figure(joules, ci90.map(|uj| uj as f64 / 1e6), "J").text()
+            with_error(joules, ci90.map(|uj| uj as f64 / 1e6), "J").text()
         }
     }
 
@@ -138,7 +138,7 @@ impl Claim {
             .filter(|half| *half > 0)
             .map(|half| half as f64 / nanos as f64 * 1e3)
             .filter(|half| *half > watts * 0.03);
-        let mut power = figure(watts, half, "W");
+        let mut power = with_error(watts, half, "W");
         power.half = None;
         power.text()
     }

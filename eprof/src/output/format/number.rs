@@ -3,7 +3,7 @@
 
 /// A number with its half width, both in `unit`.
 #[derive(Clone, Debug, PartialEq, Eq)]
-pub(in crate::output) struct Figure {
+pub(in crate::output) struct Number {
     /// The value, rounded where its half width begins.
     pub(in crate::output) value: String,
     /// The half width with one or two digits, rounded up.
@@ -77,11 +77,11 @@ fn justified(value: f64, half: f64) -> i32 {
 
 /// `value ± half` in `unit`, both given in base units; `half` may be unknown.
 /// The smallest prefix is `µ` (energies are integers of microjoules).
-pub(in crate::output) fn figure(value: f64, half: Option<f64>, unit: &str) -> Figure {
+pub(in crate::output) fn with_error(value: f64, half: Option<f64>, unit: &str) -> Number {
     let half = half.filter(|half| half.is_finite() && *half > 0.0);
     let largest = value.max(half.unwrap_or(0.0));
     if largest <= 0.0 || !largest.is_finite() {
-        return Figure {
+        return Number {
             value: "0".to_owned(),
             half: None,
             unit: unit.to_owned(),
@@ -122,7 +122,7 @@ pub(in crate::output) fn figure(value: f64, half: Option<f64>, unit: &str) -> Fi
             let step = 10f64.powi(-decimals);
             rounded(((h / step) - 1e-9).ceil().max(1.0) * step, decimals)
         });
-        return Figure {
+        return Number {
             value: shown,
             half,
             unit: format!("{letter}{unit}"),
@@ -136,7 +136,7 @@ pub(in crate::output) fn estimate(
     value: f64,
     band: Option<(f64, f64)>,
     unit: &str,
-) -> (Figure, String) {
+) -> (Number, String) {
     let two_digits = |x: f64| {
         if x > 0.0 && x.is_finite() {
             rounded(x, significant(x, ESTIMATE_DIGITS))
@@ -145,14 +145,14 @@ pub(in crate::output) fn estimate(
         }
     };
     if value <= 0.0 || !value.is_finite() {
-        return (figure(0.0, None, unit), String::new());
+        return (with_error(0.0, None, unit), String::new());
     }
     let mut index = prefix(value, 1);
     if index + 1 < PREFIXES.len() && value / PREFIXES[index].0 >= 995.0 {
         index += 1;
     }
     let (scale, letter) = PREFIXES[index];
-    let figure = Figure {
+    let figure = Number {
         value: format!("~{}", two_digits(value / scale)),
         half: None,
         unit: format!("{letter}{unit}"),
@@ -167,7 +167,7 @@ pub(in crate::output) fn estimate(
     (figure, range)
 }
 
-impl Figure {
+impl Number {
     /// In running text: `42.3 ± 0.4 J`.
     pub(in crate::output) fn text(&self) -> String {
         match &self.half {
@@ -252,7 +252,7 @@ mod tests {
     use super::*;
 
     fn shown(value: f64, half: Option<f64>) -> String {
-        figure(value, half, "J").text()
+        with_error(value, half, "J").text()
     }
 
     #[test]

@@ -2,11 +2,11 @@
 
 use std::fmt::Write as _;
 
-use crate::attribute::{Account, MeterLedger, Price};
+use crate::attribute::{Account, Energy, MeterLedger};
 use crate::profile::Profile;
 
 use super::super::flamegraph::decorate::escaped;
-use super::super::format::energy::{Claim, spoke};
+use super::super::format::energy::{EnergyText, spoke};
 use super::super::format::number::{percent, time};
 use super::super::format::sanitize::visible;
 use super::super::text::ledger::label;
@@ -17,7 +17,7 @@ pub(super) fn section(profile: &Profile) -> String {
     if meters.is_empty() {
         return String::new();
     }
-    let claim = Claim::of(profile);
+    let claim = EnergyText::of(profile);
     let error = if claim.estimated {
         "90 % range"
     } else {
@@ -35,7 +35,7 @@ pub(super) fn section(profile: &Profile) -> String {
     out
 }
 
-fn rows(out: &mut String, profile: &Profile, meter: &MeterLedger, claim: Claim) {
+fn rows(out: &mut String, profile: &Profile, meter: &MeterLedger, claim: EnergyText) {
     let header = &profile.summary.header;
     let source = header.meters.iter().find(|of| of.id == meter.meter);
     let source = source.map_or("", |of| of.kind.name());
@@ -65,18 +65,18 @@ fn rows(out: &mut String, profile: &Profile, meter: &MeterLedger, claim: Claim) 
     let mut row = |class: &str,
                    name: &str,
                    account: &str,
-                   price: Price,
+                   energy: Energy,
                    half: Option<u64>,
                    known: bool| {
-        let [value, error, unit] = claim.cells(known.then_some(price.full.0), half);
-        let above = (known && meter.baseline.is_some()).then_some(price.marginal.0);
-        let share = percent(price.full.0, meter.total.0).filter(|_| known);
+        let [value, error, unit] = claim.cells(known.then_some(energy.with_idle.0), half);
+        let above = (known && meter.baseline.is_some()).then_some(energy.above_idle.0);
+        let share = percent(energy.with_idle.0, meter.total.0).filter(|_| known);
         let _ = writeln!(
             out,
             "<tr class=\"{class}\"><td>{name}</td>\
              <td class=\"n\" data-account=\"{account}\" data-nested=\"{nested}\" data-v=\"{}\">{value} {unit}</td>\
              <td class=\"d\">{}</td><td class=\"n\">{}</td><td class=\"n\">{}</td></tr>",
-            price.full.0,
+            energy.with_idle.0,
             if error.is_empty() {
                 String::new()
             } else {
@@ -87,25 +87,25 @@ fn rows(out: &mut String, profile: &Profile, meter: &MeterLedger, claim: Claim) 
         );
     };
     for account in Account::ALL {
-        let price = meter.accounts.get(&account).copied().unwrap_or_default();
+        let energy = meter.accounts.get(&account).copied().unwrap_or_default();
         let half = meter.widths.get(&account).map(|width| width.total().0);
         // Nothing is booked as idle where idle power is unknown: that is not an
         // idle energy of zero.
         let known =
-            account != Account::Idle || meter.baseline.is_some() || price != Price::default();
+            account != Account::Idle || meter.baseline.is_some() || energy != Energy::default();
         let class = if account == Account::Target {
             "target"
         } else {
             ""
         };
-        row(class, label(account), account.name(), price, half, known);
+        row(class, label(account), account.name(), energy, half, known);
     }
-    let total = Price {
-        full: meter.total,
-        marginal: meter.total,
+    let total = Energy {
+        with_idle: meter.total,
+        above_idle: meter.total,
     };
     let coarsest = meter.widths.values().map(|width| width.total().0).max();
-    let [value, _, unit] = claim.cells(Some(total.full.0), coarsest);
+    let [value, _, unit] = claim.cells(Some(total.with_idle.0), coarsest);
     let _ = writeln!(
         out,
         "<tr class=\"sum\"><td>= the meter</td><td class=\"n\">{value} {unit}</td><td></td><td></td><td class=\"n\">100.0 %</td></tr>"

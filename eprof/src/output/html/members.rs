@@ -5,7 +5,7 @@ use std::fmt::Write as _;
 use crate::profile::Profile;
 
 use super::super::flamegraph::decorate::escaped;
-use super::super::format::energy::Claim;
+use super::super::format::energy::EnergyText;
 use super::super::format::number::time;
 use super::super::format::sanitize::visible;
 
@@ -14,7 +14,7 @@ pub(super) fn section(profile: &Profile) -> String {
     if profile.members.is_empty() {
         return String::new();
     }
-    let claim = Claim::of(profile);
+    let claim = EnergyText::of(profile);
     let mut out = String::from(
         "<section id=\"runs\"><h2>Runs<small>all that follows is their sum</small></h2><div class=\"wide\">\
          <table class=\"sorts\"><thead><tr><th scope=\"col\"><button>run</button></th>\
@@ -23,8 +23,8 @@ pub(super) fn section(profile: &Profile) -> String {
          <th class=\"n\" scope=\"col\"><button>exit code</button></th></tr></thead><tbody>\n",
     );
     for row in &profile.members {
-        let half = claim.half(row.price.full, row.ci90);
-        let [value, error, unit] = claim.cells(claim.full(row.price), Some(half));
+        let half = claim.half(row.energy.with_idle, row.ci90);
+        let [value, error, unit] = claim.cells(claim.full(row.energy), Some(half));
         let code = row
             .exit_code
             .map_or_else(String::new, |code| code.to_string());
@@ -36,7 +36,7 @@ pub(super) fn section(profile: &Profile) -> String {
              <td class=\"n\" data-v=\"{}\">{}</td><td class=\"n\" data-v=\"{}\">{code}</td></tr>",
             escaped(&visible(&row.name)),
             escaped(&visible(&row.host)),
-            row.price.full.0,
+            row.energy.with_idle.0,
             row.duration.0,
             time(row.duration.0),
             row.exit_code.unwrap_or(-1),

@@ -15,10 +15,10 @@ use std::fmt::Write as _;
 use std::io::{self, Write};
 
 use crate::attribute::Account;
-use crate::profile::{Course, Profile};
+use crate::profile::{PowerSeries, Profile};
 
 use super::flamegraph::decorate::escaped;
-use super::format::energy::Claim;
+use super::format::energy::EnergyText;
 use super::format::number::time;
 use super::format::sanitize::visible;
 use super::plot;
@@ -32,8 +32,12 @@ use super::view::By;
 ///
 /// What `out` said; [`io::ErrorKind::InvalidData`] for more energy than can be
 /// drawn exactly.
-pub fn write(profile: &Profile, course: Option<&Course>, mut out: impl Write) -> io::Result<()> {
-    let claim = Claim::of(profile);
+pub fn write(
+    profile: &Profile,
+    course: Option<&PowerSeries>,
+    mut out: impl Write,
+) -> io::Result<()> {
+    let claim = EnergyText::of(profile);
     let command = escaped(&header::command(profile));
     let mut sections: Vec<(&str, &str, String)> = vec![
         ("summary", "Summary", summary(profile, claim)),
@@ -94,7 +98,7 @@ pub fn write(profile: &Profile, course: Option<&Course>, mut out: impl Write) ->
 }
 
 /// The few numbers that matter most.
-fn figures(profile: &Profile, claim: Claim) -> String {
+fn figures(profile: &Profile, claim: EnergyText) -> String {
     let target = profile.ledger.account(Account::Target);
     let half = target_half(profile);
     let duration = profile.summary.duration.0;
@@ -132,7 +136,7 @@ fn figures(profile: &Profile, claim: Claim) -> String {
     out
 }
 
-fn summary(profile: &Profile, claim: Claim) -> String {
+fn summary(profile: &Profile, claim: EnergyText) -> String {
     let mut out = String::from("<section id=\"summary\"><h2>Summary</h2><dl class=\"facts\">");
     let header = &profile.summary.header;
     let facts = header::facts(profile, claim);
@@ -161,7 +165,7 @@ fn summary(profile: &Profile, claim: Claim) -> String {
     out
 }
 
-fn timeline(profile: &Profile, course: &Course) -> String {
+fn timeline(profile: &Profile, course: &PowerSeries) -> String {
     format!(
         "<section id=\"timeline\"><h2>Power over time<small>the {} that took most, under the meter’s line</small></h2>\
          <div class=\"wide\">{}</div></section>\n",

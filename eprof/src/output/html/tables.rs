@@ -7,7 +7,7 @@ use crate::profile::Profile;
 use crate::unit::{Microjoules, Nanos};
 
 use super::super::flamegraph::decorate::escaped;
-use super::super::format::energy::Claim;
+use super::super::format::energy::EnergyText;
 use super::super::format::number::{count, percent, time};
 use super::super::format::sanitize::visible_text;
 use super::super::text::ledger::target_half;
@@ -43,8 +43,8 @@ pub(super) fn section(profile: &Profile, by: By, title: &str) -> String {
     if listing.entries.is_empty() {
         return String::new();
     }
-    let claim = Claim::of(profile);
-    let target = profile.ledger.account(Account::Target).full.0;
+    let claim = EnergyText::of(profile);
+    let target = profile.ledger.account(Account::Target).with_idle.0;
     let most = listing.entries.iter().map(|of| upper(claim, of)).max();
     let columns = columns(by, claim, target, most.unwrap_or(0).max(1));
     let all = listing.entries.len() + listing.rest.rows;
@@ -111,7 +111,7 @@ pub(super) fn section(profile: &Profile, by: By, title: &str) -> String {
     };
     if listing.rest.rows > 0 {
         let name = format!("{} more", count(listing.rest.rows as u64));
-        foot(name, listing.rest.price.full.0, "rest");
+        foot(name, listing.rest.energy.with_idle.0, "rest");
     }
     foot("= the target".to_owned(), target, "sum");
     out.push_str("</tfoot></table></div></section>\n");
@@ -119,19 +119,21 @@ pub(super) fn section(profile: &Profile, by: By, title: &str) -> String {
 }
 
 /// The upper end of a row's interval, microjoules.
-fn upper(claim: Claim, entry: &Entry) -> u64 {
+fn upper(claim: EnergyText, entry: &Entry) -> u64 {
     entry
-        .price
-        .full
+        .energy
+        .with_idle
         .0
         .saturating_add(half(claim, entry).unwrap_or(0))
 }
 
-fn half(claim: Claim, entry: &Entry) -> Option<u64> {
-    entry.ci90.map(|ci90| claim.half(entry.price.full, ci90))
+fn half(claim: EnergyText, entry: &Entry) -> Option<u64> {
+    entry
+        .ci90
+        .map(|ci90| claim.half(entry.energy.with_idle, ci90))
 }
 
-fn columns<'c>(by: By, claim: Claim, target: u64, most: u64) -> Vec<Column<'c>> {
+fn columns<'c>(by: By, claim: EnergyText, target: u64, most: u64) -> Vec<Column<'c>> {
     let mut columns: Vec<Column<'c>> = Vec::new();
     let mut add = |head: &'static str, number: bool, cell: Box<dyn Fn(&Entry) -> Cell + 'c>| {
         columns.push(Column { head, number, cell });
@@ -189,7 +191,11 @@ fn columns<'c>(by: By, claim: Claim, target: u64, most: u64) -> Vec<Column<'c>> 
     add(
         "energy",
         true,
-        Box::new(move |row| number(Some(row.price.full.0), |uj| energy(uj, half(claim, row)))),
+        Box::new(move |row| {
+            number(Some(row.energy.with_idle.0), |uj| {
+                energy(uj, half(claim, row))
+            })
+        }),
     );
     let error = if claim.estimated {
         "90 % range"
@@ -201,7 +207,7 @@ fn columns<'c>(by: By, claim: Claim, target: u64, most: u64) -> Vec<Column<'c>> 
         false,
         Box::new(move |row| {
             let half = half(claim, row).filter(|_| claim.energy);
-            let [_, error, unit] = claim.cells(Some(row.price.full.0), half);
+            let [_, error, unit] = claim.cells(Some(row.energy.with_idle.0), half);
             text(match error.as_str() {
                 "" => String::new(),
                 error if half.is_some() => format!("{error}&nbsp;{unit}"),
@@ -213,8 +219,8 @@ fn columns<'c>(by: By, claim: Claim, target: u64, most: u64) -> Vec<Column<'c>> 
         "share",
         true,
         Box::new(move |row| {
-            let share = percent(row.price.full.0, target).filter(|_| claim.energy);
-            number(Some(row.price.full.0), |_| {
+            let share = percent(row.energy.with_idle.0, target).filter(|_| claim.energy);
+            number(Some(row.energy.with_idle.0), |_| {
                 escaped(&share.clone().unwrap_or_default())
             })
         }),
@@ -224,7 +230,7 @@ fn columns<'c>(by: By, claim: Claim, target: u64, most: u64) -> Vec<Column<'c>> 
         false,
         Box::new(move |row| {
             let share = |uj: u64| uj as f64 / most as f64 * 100.0;
-            let uj = row.price.full.0;
+            let uj = row.energy.with_idle.0;
             let half = half(claim, row).unwrap_or(0);
             let low = uj.saturating_sub(half);
             let error = match half {
@@ -249,7 +255,7 @@ fn columns<'c>(by: By, claim: Claim, target: u64, most: u64) -> Vec<Column<'c>> 
             "with callees",
             true,
             Box::new(move |row| {
-                number(row.total.map(|total| total.full.0), |uj| {
+                number(row.total.map(|total| total.with_idle.0), |uj| {
                     energy(uj, half(claim, row))
                 })
             }),
@@ -260,7 +266,7 @@ fn columns<'c>(by: By, claim: Claim, target: u64, most: u64) -> Vec<Column<'c>> 
             "above idle",
             true,
             Box::new(move |row| {
-                number(Some(row.price.marginal.0), |uj| {
+                number(Some(row.energy.above_idle.0), |uj| {
                     energy(uj, half(claim, row))
                 })
             }),
@@ -279,7 +285,7 @@ fn columns<'c>(by: By, claim: Claim, target: u64, most: u64) -> Vec<Column<'c>> 
                 let Some(Nanos(ns)) = row.on_cpu.filter(|ns| ns.0 > 0) else {
                     return int(None);
                 };
-                let Microjoules(uj) = row.price.full;
+                let Microjoules(uj) = row.energy.with_idle;
                 let watts = claim.watts(claim.energy.then_some(uj), half(claim, row), Some(ns));
                 let milliwatts = (uj as f64 / ns as f64 * 1e6) as u64;
                 number(Some(milliwatts), |_| watts.clone())

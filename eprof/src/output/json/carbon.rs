@@ -6,7 +6,7 @@ use crate::attribute::Account;
 use crate::carbon::Carbon;
 use crate::profile::Profile;
 
-use super::super::format::energy::Claim;
+use super::super::format::energy::EnergyText;
 
 #[derive(Serialize)]
 pub(super) struct Emitted<'p> {
@@ -17,14 +17,14 @@ pub(super) struct Emitted<'p> {
 }
 
 impl<'p> Emitted<'p> {
-    pub(super) fn new(carbon: &'p Carbon, profile: &Profile, claim: Claim) -> Self {
+    pub(super) fn new(carbon: &'p Carbon, profile: &Profile, claim: EnergyText) -> Self {
         let target = profile.ledger.account(Account::Target);
         let total = profile.ledger.total();
         Self {
             g_per_kwh: carbon.grams_per_kwh,
             source: carbon.source.as_deref(),
             total_g: claim.energy.then(|| carbon.grams(total)),
-            target_g: claim.energy.then(|| carbon.grams(target.full)),
+            target_g: claim.energy.then(|| carbon.grams(target.with_idle)),
         }
     }
 }

@@ -4,13 +4,13 @@ use std::collections::BTreeMap;
 
 use serde::Serialize;
 
-use crate::attribute::{Account, Price};
+use crate::attribute::{Account, Energy};
 use crate::caveat::Caveat;
 use crate::measurement::Loss;
 use crate::profile::Profile;
 use crate::unit::Microjoules;
 
-use super::super::format::energy::Claim;
+use super::super::format::energy::EnergyText;
 use super::super::text::ledger::target_half;
 use super::super::text::listing::Listing;
 use super::super::view::{By, View};
@@ -28,7 +28,7 @@ pub(super) struct Report<'p> {
     duration_s: f64,
     source: Source<'p>,
     energy_uj: Option<u64>,
-    target: Energy,
+    target: EnergyValue,
     carbon: Option<Emitted<'p>>,
     members: Vec<Member<'p>>,
     ledger: Vec<Entry<'p>>,
@@ -47,7 +47,7 @@ pub(super) struct Report<'p> {
 
 /// What all rows say about their energy.
 #[derive(Clone, Copy, Serialize)]
-pub(super) struct Energy {
+pub(super) struct EnergyValue {
     pub(super) uj: Option<u64>,
     pub(super) marginal_uj: Option<u64>,
     pub(super) ci90_uj: Option<u64>,
@@ -70,7 +70,7 @@ struct Omitted {
 
 /// Collects the rows of one kind and notes what is left out.
 fn pick<'p, T, R>(
-    (profile, view, claim): (&'p Profile, &View, Claim),
+    (profile, view, claim): (&'p Profile, &View, EnergyText),
     by: By,
     rows: &'p [T],
     shape: impl Fn(&'p T) -> R,
@@ -89,8 +89,8 @@ fn pick<'p, T, R>(
     if listing.rest.rows > 0 {
         let rest = Omitted {
             rows: listing.rest.rows,
-            uj: claim.full(listing.rest.price),
-            marginal_uj: claim.marginal(listing.rest.price),
+            uj: claim.full(listing.rest.energy),
+            marginal_uj: claim.marginal(listing.rest.energy),
         };
         omitted.insert(by.plural(), rest);
     }
@@ -100,16 +100,16 @@ fn pick<'p, T, R>(
 
 impl<'p> Report<'p> {
     pub(super) fn new(profile: &'p Profile, view: &View) -> Self {
-        let claim = Claim::of(profile);
+        let claim = EnergyText::of(profile);
         let summary = &profile.summary;
         let mut omitted = BTreeMap::new();
         let all = (profile, view, claim);
-        let energy = |price: Price, ci90: u64| Energy {
-            uj: claim.full(price),
-            marginal_uj: claim.marginal(price),
+        let energy = |energy: Energy, ci90: u64| EnergyValue {
+            uj: claim.full(energy),
+            marginal_uj: claim.marginal(energy),
             ci90_uj: claim
                 .energy
-                .then(|| claim.half(price.full, Microjoules(ci90))),
+                .then(|| claim.half(energy.with_idle, Microjoules(ci90))),
         };
         let target = profile.ledger.account(Account::Target);
         let mut target_energy = energy(target, target_half(profile).unwrap_or_default());
@@ -131,21 +131,21 @@ impl<'p> Report<'p> {
             members: profile
                 .members
                 .iter()
-                .map(|row| Member::new(row, energy(row.price, row.ci90.0), claim.energy))
+                .map(|row| Member::new(row, energy(row.energy, row.ci90.0), claim.energy))
                 .collect(),
             ledger: ledger(profile, claim),
             processes: pick(
                 all,
                 By::Process,
                 &profile.processes,
-                |row| Process::new(row, energy(row.price, row.ci90.0), profile),
+                |row| Process::new(row, energy(row.energy, row.ci90.0), profile),
                 &mut omitted,
             ),
             threads: pick(
                 all,
                 By::Thread,
                 &profile.threads,
-                |row| Thread::new(row, energy(row.price, row.ci90.0), profile),
+                |row| Thread::new(row, energy(row.energy, row.ci90.0), profile),
                 &mut omitted,
             ),
             functions: pick(
@@ -181,8 +181,8 @@ impl<'p> Report<'p> {
                 &profile.cpus,
                 |row| Cpu {
                     cpu: row.cpu,
-                    uj: claim.full(row.price),
-                    marginal_uj: claim.marginal(row.price),
+                    uj: claim.full(row.energy),
+                    marginal_uj: claim.marginal(row.energy),
                     cpu_ns: row.on_cpu.0,
                 },
                 &mut omitted,

@@ -6,7 +6,7 @@ use serde::Serialize;
 
 use crate::profile::MemberRow;
 
-use super::document::Energy;
+use super::document::EnergyValue;
 
 #[derive(Serialize)]
 pub(super) struct Member<'p> {
@@ -20,13 +20,13 @@ pub(super) struct Member<'p> {
     overlaps: bool,
     total_uj: Option<u64>,
     #[serde(flatten)]
-    energy: Energy,
+    energy: EnergyValue,
     cpu_ns: u64,
     samples: u64,
 }
 
 impl<'p> Member<'p> {
-    pub(super) fn new(row: &'p MemberRow, energy: Energy, known: bool) -> Self {
+    pub(super) fn new(row: &'p MemberRow, energy: EnergyValue, known: bool) -> Self {
         Self {
             name: &row.name,
             host: &row.host,

@@ -4,14 +4,14 @@ use std::collections::BTreeMap;
 
 use serde::Serialize;
 
-use crate::attribute::{Account, MeterLedger, Price, Weighing};
+use crate::attribute::{Account, Energy, MeterLedger, Weighing};
 use crate::measurement::{Meter, MeterId, Provenance, Scope};
 use crate::power::Errors;
 use crate::profile::Profile;
 
-use super::super::format::energy::{Claim, spoke};
+use super::super::format::energy::{EnergyText, spoke};
 use super::super::text::attribution;
-use super::document::Energy;
+use super::document::EnergyValue;
 
 #[derive(Serialize)]
 pub(super) struct Source<'p> {
@@ -78,7 +78,7 @@ pub(super) struct Entry<'p> {
     account: &'static str,
     domain: &'static str,
     #[serde(flatten)]
-    energy: Energy,
+    energy: EnergyValue,
     meter: &'p str,
     meter_id: u16,
     nested: bool,
@@ -88,7 +88,7 @@ fn meter_of(profile: &Profile, id: MeterId) -> Option<&Meter> {
     profile.summary.header.meters.iter().find(|m| m.id == id)
 }
 
-pub(super) fn source(profile: &Profile, claim: Claim) -> Source<'_> {
+pub(super) fn source(profile: &Profile, claim: EnergyText) -> Source<'_> {
     let mut kinds: Vec<&str> = Vec::new();
     for ledger in profile.ledger.disjoint() {
         let kind = meter_of(profile, ledger.meter).map(|meter| meter.kind.name());
@@ -131,25 +131,25 @@ fn meter<'p>(profile: &'p Profile, ledger: &'p MeterLedger) -> MeterInfo<'p> {
     }
 }
 
-pub(super) fn ledger(profile: &Profile, claim: Claim) -> Vec<Entry<'_>> {
+pub(super) fn ledger(profile: &Profile, claim: EnergyText) -> Vec<Entry<'_>> {
     let mut entries = Vec::new();
     for meter in &profile.ledger.meters {
         for account in Account::ALL {
-            let price = meter.accounts.get(&account).copied().unwrap_or_default();
+            let energy = meter.accounts.get(&account).copied().unwrap_or_default();
             // Nothing booked as idle where idle power is unknown is not an
             // idle energy of zero.
             let known = spoke(meter)
                 && (account != Account::Idle
                     || meter.baseline.is_some()
-                    || price != Price::default());
+                    || energy != Energy::default());
             let width = meter.widths.get(&account);
-            let half = width.map(|width| claim.half(price.full, width.total()));
+            let half = width.map(|width| claim.half(energy.with_idle, width.total()));
             entries.push(Entry {
                 account: account.name(),
                 domain: meter.domain.name(),
-                energy: Energy {
-                    uj: known.then_some(price.full.0),
-                    marginal_uj: (known && meter.baseline.is_some()).then_some(price.marginal.0),
+                energy: EnergyValue {
+                    uj: known.then_some(energy.with_idle.0),
+                    marginal_uj: (known && meter.baseline.is_some()).then_some(energy.above_idle.0),
                     ci90_uj: half.filter(|_| known),
                 },
                 meter: &meter.name,

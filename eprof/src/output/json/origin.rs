@@ -5,7 +5,7 @@ use serde::Serialize;
 use crate::attribute::Account;
 use crate::profile::Profile;
 
-use super::super::format::energy::Claim;
+use super::super::format::energy::EnergyText;
 
 #[derive(Serialize)]
 pub(super) struct Footprint<'p> {
@@ -46,7 +46,7 @@ struct Idle<'p> {
     origin: &'p str,
 }
 
-pub(super) fn footprint(profile: &Profile, claim: Claim) -> Footprint<'_> {
+pub(super) fn footprint(profile: &Profile, claim: EnergyText) -> Footprint<'_> {
     let footprint = &profile.summary.footprint;
     Footprint {
         cpu_ns: footprint.cpu.0,

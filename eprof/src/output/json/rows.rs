@@ -7,7 +7,7 @@ use serde::Serialize;
 use crate::profile::{ProcessKey, ProcessRow, Profile, ThreadRow};
 
 use super::super::format::energy::spoke;
-use super::document::Energy;
+use super::document::EnergyValue;
 
 #[derive(Serialize)]
 pub(super) struct Process<'p> {
@@ -19,7 +19,7 @@ pub(super) struct Process<'p> {
     comm: &'p str,
     threads: u32,
     #[serde(flatten)]
-    energy: Energy,
+    energy: EnergyValue,
     cpu_ns: u64,
     samples: u64,
 }
@@ -33,7 +33,7 @@ pub(super) struct Thread<'p> {
     generation: u32,
     comm: &'p str,
     #[serde(flatten)]
-    energy: Energy,
+    energy: EnergyValue,
     cpu_ns: u64,
     samples: u64,
     domains: BTreeMap<&'static str, u64>,
@@ -55,7 +55,7 @@ pub(super) struct Function<'p> {
 pub(super) struct Module<'p> {
     pub(super) module: &'p str,
     #[serde(flatten)]
-    pub(super) energy: Energy,
+    pub(super) energy: EnergyValue,
     pub(super) samples: u64,
 }
 
@@ -73,7 +73,7 @@ fn member(key: ProcessKey, profile: &Profile) -> Option<usize> {
 }
 
 impl<'p> Process<'p> {
-    pub(super) fn new(row: &'p ProcessRow, energy: Energy, profile: &Profile) -> Self {
+    pub(super) fn new(row: &'p ProcessRow, energy: EnergyValue, profile: &Profile) -> Self {
         Self {
             member: member(row.key, profile),
             pid: row.key.pid,
@@ -90,14 +90,14 @@ impl<'p> Process<'p> {
 }
 
 impl<'p> Thread<'p> {
-    pub(super) fn new(row: &'p ThreadRow, energy: Energy, profile: &Profile) -> Self {
+    pub(super) fn new(row: &'p ThreadRow, energy: EnergyValue, profile: &Profile) -> Self {
         let ledger = &profile.ledger;
         let mut domains: BTreeMap<&str, u64> = BTreeMap::new();
-        for (id, price) in &row.meters {
+        for (id, energy) in &row.meters {
             let meter = ledger.meters.iter().find(|m| m.meter == *id);
             if let Some(meter) = meter.filter(|meter| spoke(meter)) {
                 let sum = domains.entry(meter.domain.name()).or_default();
-                *sum = sum.saturating_add(price.full.0);
+                *sum = sum.saturating_add(energy.with_idle.0);
             }
         }
         Self {

@@ -1,6 +1,6 @@
 //! Bins as columns of a picture.
 
-use crate::profile::{Bins, Course, MeterCourse};
+use crate::profile::{Bins, MeterSeries, PowerSeries};
 use crate::unit::{Nanos, Timestamp};
 
 use super::axis::TimeAxis;
@@ -23,7 +23,7 @@ const WHOLE: f64 = 0.9;
 
 /// The cells of a meter. Where a part of a bin is unknown, that part is not
 /// drawn: at its end, or at its beginning where nothing was known before.
-pub(super) fn cells(course: &Course, meter: &MeterCourse, time: &TimeAxis) -> Vec<Cell> {
+pub(super) fn cells(course: &PowerSeries, meter: &MeterSeries, time: &TimeAxis) -> Vec<Cell> {
     let grain = &course.grain;
     let known: Vec<(u32, u64)> = meter.known.iter().collect();
     let mut cells = Vec::with_capacity(known.len());

@@ -10,10 +10,10 @@ use std::fmt::Write as _;
 use crate::attribute::Account;
 
 /// How many consumers have a look of their own.
-pub(super) const INKS: usize = 10;
+pub(super) const FILLS: usize = 10;
 
 /// Fills of consumers, most energy first.
-pub(super) const CONSUMERS: [(u8, u8, u8); INKS] = [
+pub(super) const CONSUMERS: [(u8, u8, u8); FILLS] = [
     (0, 104, 168),
     (246, 222, 104),
     (190, 76, 0),
@@ -28,7 +28,7 @@ pub(super) const CONSUMERS: [(u8, u8, u8); INKS] = [
 
 /// Strokes of the consumers' patterns, of 8 × 8 pixels: no two of like lightness
 /// have the same.
-const STROKES: [&str; INKS] = [
+const STROKES: [&str; FILLS] = [
     "",
     "",
     "M0 8L8 0M-2 2L2 -2M6 10L10 6",
@@ -46,7 +46,7 @@ const REST: (u8, u8, u8) = (92, 92, 92);
 
 /// Who or what an area stands for.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(super) enum Ink {
+pub(super) enum Fill {
     /// One of the largest consumers, by its place.
     Consumer(usize),
     /// The rest of the target.
@@ -55,11 +55,11 @@ pub(super) enum Ink {
     Account(Account),
 }
 
-impl Ink {
+impl Fill {
     /// The name of its pattern, which is its fill.
     pub(super) fn id(self) -> String {
         match self {
-            Self::Consumer(at) => format!("ep-c{}", at % INKS),
+            Self::Consumer(at) => format!("ep-c{}", at % FILLS),
             Self::Rest => "ep-rest".to_owned(),
             Self::Account(account) => format!("ep-{}", account.name()),
         }
@@ -76,15 +76,15 @@ impl Ink {
 }
 
 /// The strokes of a pattern of 8 × 8 pixels; empty for none.
-fn strokes(ink: Ink) -> &'static str {
+fn strokes(ink: Fill) -> &'static str {
     match ink {
-        Ink::Consumer(at) => STROKES[at % INKS],
-        Ink::Rest => "M0 4H8M4 0V8",
-        Ink::Account(Account::Other) => "M1 1h1M5 5h1",
-        Ink::Account(Account::Kernel) => "M0 4H8",
-        Ink::Account(Account::Eprof) => "M4 0V8",
-        Ink::Account(Account::Unattributed) => "M0 8L8 0",
-        Ink::Account(_) => "",
+        Fill::Consumer(at) => STROKES[at % FILLS],
+        Fill::Rest => "M0 4H8M4 0V8",
+        Fill::Account(Account::Other) => "M1 1h1M5 5h1",
+        Fill::Account(Account::Kernel) => "M0 4H8",
+        Fill::Account(Account::Eprof) => "M4 0V8",
+        Fill::Account(Account::Unattributed) => "M0 8L8 0",
+        Fill::Account(_) => "",
     }
 }
 
@@ -153,10 +153,10 @@ const STYLE: &str = "
 
 /// The fills, to be named by [`Ink::id`], and that of unknown time, `ep-gap`.
 pub(super) fn patterns() -> String {
-    let consumers = (0..INKS).map(Ink::Consumer);
-    let accounts = Account::ALL.into_iter().skip(1).map(Ink::Account);
+    let consumers = (0..FILLS).map(Fill::Consumer);
+    let accounts = Account::ALL.into_iter().skip(1).map(Fill::Account);
     let mut out = String::new();
-    for ink in consumers.chain([Ink::Rest]).chain(accounts) {
+    for ink in consumers.chain([Fill::Rest]).chain(accounts) {
         let id = ink.id();
         let class = id.replacen("ep-", "ep-f-", 1);
         let strokes = strokes(ink);
@@ -207,7 +207,7 @@ mod tests {
             let mut strokes: Vec<_> = STROKES.into_iter().skip(half).step_by(2).collect();
             strokes.sort_unstable();
             strokes.dedup();
-            assert_eq!(strokes.len(), INKS / 2);
+            assert_eq!(strokes.len(), FILLS / 2);
         }
         // Whatever is left out between them, dark stays below light.
         let darkest_light = all

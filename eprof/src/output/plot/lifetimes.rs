@@ -3,18 +3,18 @@
 
 use std::fmt::Write as _;
 
-use crate::attribute::{Account, Price};
-use crate::profile::{Consumer, Course, Profile};
+use crate::attribute::{Account, Energy};
+use crate::profile::{Consumer, PowerSeries, Profile};
 use crate::unit::Microjoules;
 
 use super::super::flamegraph::decorate::escaped;
-use super::super::format::energy::Claim;
+use super::super::format::energy::EnergyText;
 use super::super::format::number::{counted, percent};
 use super::super::format::sanitize::{shorten, visible};
 use super::super::text::ledger;
 use super::super::text::ledger::coarsest_half;
 use super::axis::TimeAxis;
-use super::fill::Ink;
+use super::fill::Fill;
 use super::paths::short;
 
 /// Height of a row in pixels.
@@ -24,8 +24,8 @@ pub(super) const ROW: f64 = 19.0;
 const NAME: usize = 21;
 
 /// One row.
-pub(super) struct Lane<'a> {
-    pub(super) ink: Option<Ink>,
+pub(super) struct Lifetime<'a> {
+    pub(super) ink: Option<Fill>,
     /// Harmless and short.
     pub(super) name: String,
     energy: u64,
@@ -44,18 +44,18 @@ pub(super) fn called(consumer: &Consumer) -> String {
 }
 
 /// All rows, down to the meters' total.
-pub(super) fn lanes<'a>(profile: &'a Profile, course: &'a Course) -> Vec<Lane<'a>> {
-    let mut lanes: Vec<Lane<'_>> = Vec::new();
+pub(super) fn lifetimes<'a>(profile: &'a Profile, course: &'a PowerSeries) -> Vec<Lifetime<'a>> {
+    let mut lanes: Vec<Lifetime<'_>> = Vec::new();
     for (at, consumer) in course.consumers.iter().enumerate() {
-        lanes.push(Lane {
-            ink: Some(Ink::Consumer(at)),
+        lanes.push(Lifetime {
+            ink: Some(Fill::Consumer(at)),
             name: shorten(&called(consumer), NAME).into_owned(),
             energy: consumer.energy.0,
             half: Some(consumer.ci90.0),
             consumer: Some(consumer),
         });
     }
-    let plain = |ink: Option<Ink>, name: String, energy: u64, half: Option<u64>| Lane {
+    let plain = |ink: Option<Fill>, name: String, energy: u64, half: Option<u64>| Lifetime {
         ink,
         name,
         energy,
@@ -65,14 +65,16 @@ pub(super) fn lanes<'a>(profile: &'a Profile, course: &'a Course) -> Vec<Lane<'a
     let (others, uj) = course.others;
     if others > 0 {
         let name = counted(others as u64, "other of the target", "others of the target");
-        lanes.push(plain(Some(Ink::Rest), name, uj, None));
+        lanes.push(plain(Some(Fill::Rest), name, uj, None));
     }
     for account in Account::ALL.into_iter().skip(1) {
-        let Price { full, .. } = profile.ledger.account(account);
+        let Energy {
+            with_idle: full, ..
+        } = profile.ledger.account(account);
         if full.0 > 0 {
             let name = ledger::label(account).to_owned();
             let half = ledger::half(profile, account);
-            lanes.push(plain(Some(Ink::Account(account)), name, full.0, half));
+            lanes.push(plain(Some(Fill::Account(account)), name, full.0, half));
         }
     }
     if !profile.ledger.meters.is_empty() {
@@ -91,11 +93,11 @@ pub(super) fn lanes<'a>(profile: &'a Profile, course: &'a Course) -> Vec<Lane<'a
 pub(super) fn draw(
     svg: &mut String,
     profile: &Profile,
-    lanes: &[Lane<'_>],
+    lanes: &[Lifetime<'_>],
     time: &TimeAxis,
     (top, text, width): (f64, f64, f64),
 ) {
-    let claim = Claim::of(profile);
+    let claim = EnergyText::of(profile);
     let total = profile.ledger.total().0;
     let right = width - 12.0;
     if claim.energy && !lanes.is_empty() {
@@ -169,7 +171,7 @@ pub(super) fn draw(
 }
 
 /// From its birth to its end, where those are known.
-fn life(svg: &mut String, ink: Ink, consumer: &Consumer, time: &TimeAxis, middle: f64) {
+fn life(svg: &mut String, ink: Fill, consumer: &Consumer, time: &TimeAxis, middle: f64) {
     let (from, to) = (
         consumer.born.map_or(time.left, |born| time.x(born)),
         consumer.gone.map_or(time.right(), |gone| time.x(gone)),

@@ -17,22 +17,22 @@ use std::fmt::Write as _;
 use std::io::{self, Write};
 
 use crate::attribute::{Account, MeterLedger};
-use crate::profile::{Course, Profile};
+use crate::profile::{PowerSeries, Profile};
 
 use super::flamegraph::decorate::escaped;
 use super::flamegraph::flame::subtitle;
-use super::format::energy::{Claim, spoke};
+use super::format::energy::{EnergyText, spoke};
 use super::format::number::time as duration;
 use super::format::sanitize::{shorten, visible};
 use super::text::{header, ledger};
 use axis::TimeAxis;
-use fill::Ink;
+use fill::Fill;
 use lifetimes::ROW;
 use panel::{Band, Frame, gap};
 use paths::short;
 
 /// How many consumers can be told apart.
-pub const MOST_CONSUMERS: usize = fill::INKS;
+pub const MOST_CONSUMERS: usize = fill::FILLS;
 
 /// Pixels.
 const WIDTH: f64 = 1140.0;
@@ -52,7 +52,7 @@ const ASIDE_WIDTH: usize = 44;
 /// # Errors
 ///
 /// What `out` said.
-pub fn write(profile: &Profile, course: &Course, mut out: impl Write) -> io::Result<()> {
+pub fn write(profile: &Profile, course: &PowerSeries, mut out: impl Write) -> io::Result<()> {
     let svg = element(profile, course);
     writeln!(out, "<?xml version=\"1.0\" encoding=\"utf-8\"?>")?;
     writeln!(out, "{svg}")?;
@@ -60,7 +60,7 @@ pub fn write(profile: &Profile, course: &Course, mut out: impl Write) -> io::Res
 }
 
 /// The picture as an element, for a document or a page.
-pub(super) fn element(profile: &Profile, course: &Course) -> String {
+pub(super) fn element(profile: &Profile, course: &PowerSeries) -> String {
     let length = course.end.since(course.begin).0;
     // What went before is not worth a place where it is hardly seen.
     let before = course.measured.since(course.begin).0;
@@ -76,7 +76,7 @@ pub(super) fn element(profile: &Profile, course: &Course) -> String {
         left: LEFT,
         width: PLOT,
     };
-    let lanes = lifetimes::lanes(profile, course);
+    let lanes = lifetimes::lifetimes(profile, course);
     let mut body = String::new();
     let mut y = HEAD;
     let meters = course.meters.len();
@@ -93,19 +93,19 @@ pub(super) fn element(profile: &Profile, course: &Course) -> String {
             number,
         };
         let names: Vec<String> = course.consumers.iter().map(lifetimes::called).collect();
-        let inks = (0..names.len()).map(Ink::Consumer);
+        let inks = (0..names.len()).map(Fill::Consumer);
         let consumers = inks.zip(&names).zip(&meter.consumers);
         let mut bands: Vec<Band<'_>> = consumers
             .map(|((ink, name), bins)| Band { ink, name, bins })
             .collect();
         bands.push(Band {
-            ink: Ink::Rest,
+            ink: Fill::Rest,
             name: "others of the target",
             bins: &meter.rest,
         });
         for (&account, bins) in &meter.accounts {
             bands.push(Band {
-                ink: Ink::Account(account),
+                ink: Fill::Account(account),
                 name: ledger::label(account),
                 bins,
             });
@@ -147,7 +147,7 @@ pub(super) fn element(profile: &Profile, course: &Course) -> String {
     let height = top + lanes.len() as f64 * ROW + 34.0;
     let foot = foot(course);
     let title = escaped(&shorten(&header::command(profile), TITLE_WIDTH));
-    let subtitle = subtitle(profile, Claim::of(profile));
+    let subtitle = subtitle(profile, EnergyText::of(profile));
     let subtitle = escaped(&shorten(&subtitle, SUBTITLE_WIDTH));
     format!(
         "<svg xmlns=\"http://www.w3.org/2000/svg\" class=\"ep\" role=\"img\" \
@@ -170,7 +170,7 @@ fn meter_name(ledger: &MeterLedger) -> String {
 
 /// What is said beside a panel.
 fn aside(svg: &mut String, profile: &Profile, ledger: &MeterLedger, cut: Option<String>, top: f64) {
-    let claim = Claim::of(profile);
+    let claim = EnergyText::of(profile);
     let header = &profile.summary.header;
     let meter = header.meters.iter().find(|meter| meter.id == ledger.meter);
     let source = meter.map_or("", |meter| meter.kind.name());
@@ -187,7 +187,10 @@ fn aside(svg: &mut String, profile: &Profile, ledger: &MeterLedger, cut: Option<
         let target = ledger.accounts.get(&Account::Target).copied();
         let half = ledger.widths.get(&Account::Target).map(|of| of.total().0);
         let target = target.unwrap_or_default();
-        lines.push(format!("target: {}", claim.text(Some(target.full.0), half)));
+        lines.push(format!(
+            "target: {}",
+            claim.text(Some(target.with_idle.0), half)
+        ));
     } else {
         lines.push("said nothing usable".to_owned());
     }
@@ -243,7 +246,7 @@ fn times(svg: &mut String, time: &TimeAxis, bottom: f64) {
 fn marks(
     svg: &mut String,
     profile: &Profile,
-    course: &Course,
+    course: &PowerSeries,
     time: &TimeAxis,
     [top, axis, bottom]: [f64; 3],
 ) {
@@ -272,7 +275,7 @@ fn marks(
 }
 
 /// How to read it.
-fn foot(course: &Course) -> String {
+fn foot(course: &PowerSeries) -> String {
     let bars = match course.consumers.is_empty() {
         true => "",
         false => "; bars: from fork (|) or exec (▶) to exit",

@@ -3,13 +3,13 @@
 
 use std::fmt::Write as _;
 
-use crate::profile::{Bins, Course, MeterCourse};
+use crate::profile::{Bins, MeterSeries, PowerSeries};
 
 use super::super::flamegraph::decorate::escaped;
-use super::super::format::number::figure;
+use super::super::format::number::with_error;
 use super::axis::{TimeAxis, decimals, power_unit, ticks};
 use super::cells::{Cell, cells, gaps, watts};
-use super::fill::Ink;
+use super::fill::Fill;
 use super::paths::{area, line, short};
 
 /// A step this many times higher than nearly all others is cut off, and told.
@@ -22,7 +22,7 @@ const LETTER: f64 = 6.1;
 
 /// One area.
 pub(super) struct Band<'a> {
-    pub(super) ink: Ink,
+    pub(super) ink: Fill,
     /// Harmless.
     pub(super) name: &'a str,
     pub(super) bins: &'a Bins,
@@ -40,8 +40,8 @@ pub(super) struct Frame {
 /// Draws the panel; returns the power that did not fit, if any.
 pub(super) fn draw(
     svg: &mut String,
-    course: &Course,
-    meter: &MeterCourse,
+    course: &PowerSeries,
+    meter: &MeterSeries,
     bands: &[Band<'_>],
     time: &TimeAxis,
     frame: Frame,
@@ -108,12 +108,12 @@ pub(super) fn draw(
             "<path class=\"ep-band\" fill=\"url(#{fill})\" data-name=\"{}\" data-uj=\"{uj}\" d=\"{path}\">\
              <title>{name}: {}</title></path>",
             name.replace('"', "&quot;"),
-            figure(uj as f64 / 1e6, None, "J").text(),
+            with_error(uj as f64 / 1e6, None, "J").text(),
         );
         if let Some((x, y)) = place(&cells, &low, &high, band.name) {
             let dark = match band.ink {
                 ink if ink.dark() => " ep-on-dark",
-                Ink::Account(_) => " ep-on-grey",
+                Fill::Account(_) => " ep-on-grey",
                 _ => "",
             };
             let _ = write!(
@@ -132,7 +132,7 @@ pub(super) fn draw(
         short(top),
         short(bottom),
     );
-    cut.map(|watts| figure(watts, None, "W").text())
+    cut.map(|watts| with_error(watts, None, "W").text())
 }
 
 /// A stretch of time in which nothing is known.

@@ -30,7 +30,7 @@ use serde::Serialize;
 use crate::carbon::Carbon;
 use crate::caveat::Caveat;
 use crate::repeat::results::{Comparison, Subjected};
-use crate::repeat::{Climate, Measure, Results, Run};
+use crate::repeat::{Conditions, Measure, Results, Run};
 use crate::statistics::{Summary, Verdict};
 
 use super::super::json::printable;
@@ -114,7 +114,7 @@ struct One {
     samples: u64,
     lost: u64,
     #[serde(flatten)]
-    climate: Climate,
+    climate: Conditions,
 }
 
 #[derive(Serialize)]

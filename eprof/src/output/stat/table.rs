@@ -7,18 +7,18 @@ use crate::repeat::results::{Comparison, Subjected};
 use crate::repeat::{Measure, Results};
 use crate::statistics::{Summary, Verdict};
 
-use super::super::format::number::{Figure, counted, figure};
+use super::super::format::number::{Number, counted, with_error};
 use super::super::format::sanitize::{shorten, visible, wrapped};
 use super::super::text::footer;
 use super::super::text::grid::{Column, Give, Grid, Weight};
-use super::super::text::style::Look;
+use super::super::text::style::Style;
 
 /// Writes the table.
 ///
 /// # Errors
 ///
 /// What `out` said.
-pub fn table(results: &Results, look: Look, mut out: impl Write) -> io::Result<()> {
+pub fn table(results: &Results, look: Style, mut out: impl Write) -> io::Result<()> {
     let mut parts = vec![heading(results, look)];
     for subject in &results.subjects {
         parts.push(of_subject(results, subject, look));
@@ -44,7 +44,7 @@ pub fn table(results: &Results, look: Look, mut out: impl Write) -> io::Result<(
     out.flush()
 }
 
-fn heading(results: &Results, look: Look) -> Vec<String> {
+fn heading(results: &Results, look: Style) -> Vec<String> {
     let rounds = counted(results.rounds as u64, "run", "runs");
     let commands = results.subjects.len() as u64;
     let what = if commands == 1 {
@@ -82,7 +82,7 @@ fn heading(results: &Results, look: Look) -> Vec<String> {
     lines
 }
 
-fn of_subject(results: &Results, of: &Subjected, look: Look) -> Vec<String> {
+fn of_subject(results: &Results, of: &Subjected, look: Style) -> Vec<String> {
     let name = shorten(&visible(&of.subject.name), look.width.saturating_sub(16)).into_owned();
     let runs = counted(of.runs.len() as u64, "run", "runs");
     let mut lines = vec![format!("{}  {}", look.bold(&name), look.dim(&runs))];
@@ -125,15 +125,15 @@ fn of_subject(results: &Results, of: &Subjected, look: Look) -> Vec<String> {
 /// the digits that the interval of the mean allows.
 fn cells(name: &str, unit: &str, summary: &Summary, guess: bool, scale: f64) -> Vec<String> {
     let half = summary.interval.map(|interval| interval.half() * scale);
-    let Figure {
+    let Number {
         value,
         half: shown,
         unit: mean_unit,
-    } = figure(summary.mean * scale, half, unit);
+    } = with_error(summary.mean * scale, half, unit);
     let mark = if guess { "~" } else { "" };
     let other = |value: f64| {
         let value = value * scale;
-        let mut figure = figure(value, half.or(Some(value / 300.0)), unit);
+        let mut figure = with_error(value, half.or(Some(value / 300.0)), unit);
         figure.half = None;
         format!("{mark}{}", figure.text())
     };
@@ -148,7 +148,7 @@ fn cells(name: &str, unit: &str, summary: &Summary, guess: bool, scale: f64) -> 
     ]
 }
 
-fn comparisons(results: &Results, look: Look) -> Vec<String> {
+fn comparisons(results: &Results, look: Style) -> Vec<String> {
     let name = |at: usize| {
         let subject = results.subjects.get(at);
         let name = subject.map_or("", |of| of.subject.name.as_str());

@@ -6,13 +6,13 @@ use std::path::Path;
 use serde::Serialize;
 
 use super::grid::{Column, Give, Grid, Weight};
-use super::style::Look;
+use super::style::Style;
 use crate::calibrate::{Findings, MeterFindings, Model};
 use crate::calibration::file::Machine;
 use crate::calibration::saved_model::SavedModel;
 use crate::caveat::Caveat;
 use crate::measurement::Domain;
-use crate::output::format::number::figure;
+use crate::output::format::number::with_error;
 use crate::output::format::sanitize::visible;
 use crate::power::{Errors, FittedTerm, Shape, Signal};
 
@@ -20,7 +20,7 @@ use crate::power::{Errors, FittedTerm, Shape, Signal};
 const NINETY: f64 = 1.645;
 
 /// The findings for people, with the place they are saved in.
-pub fn table(findings: &Findings, saved: Option<&Path>, look: Look) -> String {
+pub fn table(findings: &Findings, saved: Option<&Path>, look: Style) -> String {
     let mut text = String::new();
     let mut grid = Grid::new(vec![
         Column::name("METER", Give::Middle),
@@ -30,7 +30,7 @@ pub fn table(findings: &Findings, saved: Option<&Path>, look: Look) -> String {
     for meter in &findings.meters {
         let idle = meter.idle.map_or_else(
             || "–".to_owned(),
-            |(watts, sd)| figure(watts, Some(sd * NINETY), "W").text(),
+            |(watts, sd)| with_error(watts, Some(sd * NINETY), "W").text(),
         );
         let domain = meter.domain.map_or("", Domain::name).to_owned();
         grid.row(
@@ -66,7 +66,7 @@ fn write(text: &mut String, lines: &[String]) {
     }
 }
 
-fn describe(text: &mut String, meter: &MeterFindings, model: &Model, look: Look) {
+fn describe(text: &mut String, meter: &MeterFindings, model: &Model, look: Style) {
     let fit = &model.fit;
     let by = model.held_out_by;
     let title = format!("model of {}", visible(&meter.name));
@@ -90,7 +90,7 @@ fn describe(text: &mut String, meter: &MeterFindings, model: &Model, look: Look)
             .map_or(0.0, |v| v.max(0.0).sqrt());
         grid.row(row(term, &model.signals[term.column], sd), Weight::Plain);
     }
-    let intercept = figure(fit.intercept, Some(fit.intercept_sd * NINETY), "W").text();
+    let intercept = with_error(fit.intercept, Some(fit.intercept_sd * NINETY), "W").text();
     let bare = vec![
         "nothing".to_owned(),
         String::new(),
@@ -135,7 +135,7 @@ fn row(term: &FittedTerm, signal: &Signal, sd: f64) -> Vec<String> {
         if is_time {
             format!("{:.2} CPUs", rate / 1e9)
         } else {
-            figure(rate, None, "/s").text()
+            with_error(rate, None, "/s").text()
         }
     };
     let (from, to) = match term.shape {
@@ -145,7 +145,7 @@ fn row(term: &FittedTerm, signal: &Signal, sd: f64) -> Vec<String> {
     let costs = if is_time {
         format!(
             "{}/CPU",
-            figure(term.weight * 1e9, Some(sd * NINETY * 1e9), "W").text()
+            with_error(term.weight * 1e9, Some(sd * NINETY * 1e9), "W").text()
         )
     } else {
         // Nanojoules: below the smallest prefix of energies.

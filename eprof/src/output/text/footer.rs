@@ -4,13 +4,13 @@ use crate::attribute::Account;
 use crate::caveat::Caveat;
 use crate::profile::{Profile, StackShare};
 
-use super::style::Look;
-use crate::output::format::energy::Claim;
+use super::style::Style;
+use crate::output::format::energy::EnergyText;
 use crate::output::format::number::{bytes, count, percent, time};
 use crate::output::format::sanitize::{visible, wrapped};
 
 /// A labelled paragraph.
-fn paragraph(label: &str, text: &str, look: Look, lines: &mut Vec<String>) {
+fn paragraph(label: &str, text: &str, look: Style, lines: &mut Vec<String>) {
     let lead = look.dim(&format!("{label:<14}"));
     for (at, line) in wrapped(text, look.width.saturating_sub(14))
         .into_iter()
@@ -26,7 +26,7 @@ fn paragraph(label: &str, text: &str, look: Look, lines: &mut Vec<String>) {
 }
 
 /// The lines about eprof's own cost, losses and caveats.
-pub(in crate::output) fn lines(profile: &Profile, claim: Claim, look: Look) -> Vec<String> {
+pub(in crate::output) fn lines(profile: &Profile, claim: EnergyText, look: Style) -> Vec<String> {
     let mut lines = Vec::new();
     for (label, text) in facts(profile, claim) {
         paragraph(label, &text, look, &mut lines);
@@ -41,7 +41,7 @@ pub(in crate::output) fn lines(profile: &Profile, claim: Claim, look: Look) -> V
 /// The lines about caveats, each with its hint.
 pub(in crate::output) fn caveats<'c>(
     caveats: impl IntoIterator<Item = &'c Caveat>,
-    look: Look,
+    look: Style,
 ) -> Vec<String> {
     let mut lines = Vec::new();
     for caveat in caveats {
@@ -61,7 +61,10 @@ pub(in crate::output) fn caveats<'c>(
 }
 
 /// What eprof itself cost, and what was lost: labels and sentences.
-pub(in crate::output) fn facts(profile: &Profile, claim: Claim) -> Vec<(&'static str, String)> {
+pub(in crate::output) fn facts(
+    profile: &Profile,
+    claim: EnergyText,
+) -> Vec<(&'static str, String)> {
     let losses = &profile.losses.0;
     let lost = if losses.is_empty() {
         "nothing".to_owned()
@@ -90,7 +93,7 @@ fn stacks(share: &StackShare) -> Option<String> {
     Some(format!("{whole} whole; not: {}", ended.join(", ")))
 }
 
-fn footprint(profile: &Profile, claim: Claim) -> String {
+fn footprint(profile: &Profile, claim: EnergyText) -> String {
     let footprint = &profile.summary.footprint;
     let mut text = format!("{} CPU", time(footprint.cpu.0));
     if let Some(share) = percent(footprint.cpu.0, profile.summary.duration.0) {

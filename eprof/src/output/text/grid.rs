@@ -4,7 +4,7 @@ use comfy_table::{
     Attribute, Cell, CellAlignment, Color, ContentArrangement, LineStyle, Table, TableStyle,
 };
 
-use super::style::Look;
+use super::style::Style;
 use crate::output::format::sanitize::{columns, shorten, shorten_middle};
 
 /// A rule below the head, and nothing else. (Any junction would widen the gaps
@@ -175,7 +175,7 @@ impl Grid {
     }
 
     /// The lines, each indented by `indent` spaces.
-    pub(in crate::output) fn lines(&self, look: Look, indent: usize) -> Vec<String> {
+    pub(in crate::output) fn lines(&self, look: Style, indent: usize) -> Vec<String> {
         let (shown, room) = self.fit(look.width.saturating_sub(indent));
         let mut table = Table::new();
         table

@@ -8,10 +8,10 @@ use crate::measurement::{Domain, SourceKind};
 use crate::profile::Profile;
 
 use super::ledger::{coarsest_half, target_half};
-use super::style::Look;
+use super::style::Style;
 use super::{attribution, runs};
-use crate::output::format::energy::{Claim, spoke};
-use crate::output::format::number::{count, counted, estimate, figure, time};
+use crate::output::format::energy::{EnergyText, spoke};
+use crate::output::format::number::{count, counted, estimate, time, with_error};
 use crate::output::format::sanitize::{shorten, visible, visible_text, wrapped};
 
 /// The command as it could be typed, harmless in a terminal.
@@ -74,13 +74,13 @@ pub(in crate::output) fn source(profile: &Profile) -> String {
 }
 
 /// What the energy stands for in greenhouse gas.
-fn emitted(carbon: &Carbon, profile: &Profile, claim: Claim) -> String {
-    let target = profile.ledger.account(Account::Target).full;
+fn emitted(carbon: &Carbon, profile: &Profile, claim: EnergyText) -> String {
+    let target = profile.ledger.account(Account::Target).with_idle;
     let grams = |energy| {
         let grams = carbon.grams(energy);
         match claim.estimated {
             true => estimate(grams, None, "gCO2e").0.text(),
-            false => figure(grams, None, "gCO2e").text(),
+            false => with_error(grams, None, "gCO2e").text(),
         }
     };
     format!(
@@ -96,7 +96,7 @@ pub(in crate::output) const ESTIMATE: &str = "The joules are estimated from CPU 
 the whole range. The shares between rows stay valid.";
 
 /// What stands in the first lines.
-pub(in crate::output) fn lines(profile: &Profile, claim: Claim, look: Look) -> Vec<String> {
+pub(in crate::output) fn lines(profile: &Profile, claim: EnergyText, look: Style) -> Vec<String> {
     let name = "eprof: ";
     let command = command(profile);
     let command = shorten(&command, look.width.saturating_sub(name.len()));
@@ -117,7 +117,10 @@ pub(in crate::output) fn lines(profile: &Profile, claim: Claim, look: Look) -> V
 }
 
 /// What ran, what it used, and where that is from: labels and sentences.
-pub(in crate::output) fn facts(profile: &Profile, claim: Claim) -> Vec<(&'static str, String)> {
+pub(in crate::output) fn facts(
+    profile: &Profile,
+    claim: EnergyText,
+) -> Vec<(&'static str, String)> {
     let summary = &profile.summary;
     let mut facts = Vec::new();
     let mut fact = |label: &'static str, text: &str| facts.push((label, text.to_owned()));

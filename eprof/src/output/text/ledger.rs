@@ -2,14 +2,14 @@
 
 use std::collections::BTreeMap;
 
-use crate::attribute::{Account, MeterLedger, Price};
+use crate::attribute::{Account, Energy, MeterLedger};
 use crate::measurement::Domain;
 use crate::profile::Profile;
 use crate::unit::{Microjoules, Nanos};
 
 use super::grid::{Column, Give, Grid, Weight};
-use super::style::Look;
-use crate::output::format::energy::{Claim, spoke};
+use super::style::Style;
+use crate::output::format::energy::{EnergyText, spoke};
 use crate::output::format::number::{counted, percent, time};
 use crate::output::format::sanitize::{shorten, visible};
 
@@ -19,7 +19,7 @@ use crate::output::format::sanitize::{shorten, visible};
 struct Pool {
     meters: usize,
     total: Microjoules,
-    accounts: BTreeMap<Account, Price>,
+    accounts: BTreeMap<Account, Energy>,
     /// Squares of half widths: meters err independently of each other.
     squares: BTreeMap<Account, f64>,
     baseline: bool,
@@ -32,8 +32,8 @@ impl Pool {
         self.meters += 1;
         self.total += meter.total;
         self.unknown = self.unknown.max(meter.unknown);
-        for (account, price) in &meter.accounts {
-            *self.accounts.entry(*account).or_default() += *price;
+        for (account, energy) in &meter.accounts {
+            *self.accounts.entry(*account).or_default() += *energy;
         }
         for (account, width) in &meter.widths {
             let half = width.total().0 as f64;
@@ -41,7 +41,7 @@ impl Pool {
         }
     }
 
-    fn price(&self, account: Account) -> Price {
+    fn energy(&self, account: Account) -> Energy {
         self.accounts.get(&account).copied().unwrap_or_default()
     }
 
@@ -91,7 +91,7 @@ pub(in crate::output) fn coarsest_half(profile: &Profile) -> Option<u64> {
 }
 
 /// The lines of the ledger; none where there is no meter.
-pub(in crate::output) fn lines(profile: &Profile, claim: Claim, look: Look) -> Vec<String> {
+pub(in crate::output) fn lines(profile: &Profile, claim: EnergyText, look: Style) -> Vec<String> {
     let mut pools: BTreeMap<(bool, Domain), Pool> = BTreeMap::new();
     let mut silent = Vec::new();
     for meter in &profile.ledger.meters {
@@ -142,14 +142,14 @@ fn heading(text: &str) -> Vec<String> {
     vec![text.to_owned()]
 }
 
-fn pool_rows(grid: &mut Grid, nested: bool, domain: Domain, pool: &Pool, claim: Claim) {
-    let row = |name: String, price: Price, half: Option<u64>, known: bool| {
+fn pool_rows(grid: &mut Grid, nested: bool, domain: Domain, pool: &Pool, claim: EnergyText) {
+    let row = |name: String, energy: Energy, half: Option<u64>, known: bool| {
         let mut cells = vec![name];
-        cells.extend(claim.cells(known.then_some(price.full.0), half));
-        let above = (known && pool.baseline).then_some(price.marginal.0);
+        cells.extend(claim.cells(known.then_some(energy.with_idle.0), half));
+        let above = (known && pool.baseline).then_some(energy.above_idle.0);
         cells.push(claim.short(above, half));
         cells.push(
-            percent(price.full.0, pool.total.0)
+            percent(energy.with_idle.0, pool.total.0)
                 .filter(|_| known)
                 .unwrap_or_else(|| "–".to_owned()),
         );
@@ -163,10 +163,10 @@ fn pool_rows(grid: &mut Grid, nested: bool, domain: Domain, pool: &Pool, claim: 
         ));
     }
     if nested {
-        let target = pool.price(Account::Target);
-        let mut rest = Price::default();
+        let target = pool.energy(Account::Target);
+        let mut rest = Energy::default();
         for account in Account::ALL.into_iter().filter(|a| *a != Account::Target) {
-            rest += pool.price(account);
+            rest += pool.energy(account);
         }
         let (half, coarsest) = (pool.half(Account::Target), pool.coarsest());
         grid.row(
@@ -182,23 +182,23 @@ fn pool_rows(grid: &mut Grid, nested: bool, domain: Domain, pool: &Pool, claim: 
         for account in Account::ALL {
             // Nothing is booked as idle where idle power is unknown: that is
             // not an idle energy of zero.
-            let price = pool.price(account);
-            let known = account != Account::Idle || pool.baseline || price != Price::default();
+            let energy = pool.energy(account);
+            let known = account != Account::Idle || pool.baseline || energy != Energy::default();
             let weight = match account {
                 Account::Target => Weight::Strong,
                 _ => Weight::Plain,
             };
             let name = format!("  {}", label(account));
-            grid.row(row(name, price, pool.half(account), known), weight);
+            grid.row(row(name, energy, pool.half(account), known), weight);
         }
     }
     let mut name = "  = meter".to_owned();
     if pool.unknown.0 > 0 {
         name.push_str(&format!(" (unknown for {})", time(pool.unknown.0)));
     }
-    let total = Price {
-        full: pool.total,
-        marginal: pool.total,
+    let total = Energy {
+        with_idle: pool.total,
+        above_idle: pool.total,
     };
     // The total's digits end where those of its parts do; its own error is
     // the meter's.

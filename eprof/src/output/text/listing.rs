@@ -3,11 +3,11 @@
 
 use std::cmp::Reverse;
 
-use crate::attribute::Price;
+use crate::attribute::Energy;
 use crate::profile::{ProcessKey, Profile};
 use crate::unit::{Microjoules, Nanos};
 
-use crate::output::format::energy::Claim;
+use crate::output::format::energy::EnergyText;
 use crate::output::format::sanitize::visible;
 use crate::output::view::{By, Sort};
 
@@ -27,9 +27,9 @@ pub(in crate::output) struct Entry {
     /// How many processes a command has.
     pub(in crate::output) processes: Option<u64>,
     /// Its own energy.
-    pub(in crate::output) price: Price,
+    pub(in crate::output) energy: Energy,
     /// With callees.
-    pub(in crate::output) total: Option<Price>,
+    pub(in crate::output) total: Option<Energy>,
     pub(in crate::output) ci90: Option<Microjoules>,
     pub(in crate::output) on_cpu: Option<Nanos>,
     pub(in crate::output) samples: Option<u64>,
@@ -51,7 +51,7 @@ fn entries(profile: &Profile, by: By) -> Vec<Entry> {
                 run: run(profile, row.key),
                 pid: Some(row.key.pid),
                 threads: Some(row.threads),
-                price: row.price,
+                energy: row.energy,
                 ci90: Some(row.ci90),
                 on_cpu: Some(row.cpu),
                 samples: Some(row.samples),
@@ -64,7 +64,7 @@ fn entries(profile: &Profile, by: By) -> Vec<Entry> {
             .map(|row| Entry {
                 name: visible(&row.comm).into_owned(),
                 processes: Some(row.processes),
-                price: row.price,
+                energy: row.energy,
                 ci90: Some(row.ci90),
                 on_cpu: Some(row.cpu),
                 samples: Some(row.samples),
@@ -79,7 +79,7 @@ fn entries(profile: &Profile, by: By) -> Vec<Entry> {
                 run: run(profile, row.process),
                 pid: Some(row.process.pid),
                 tid: Some(row.tid),
-                price: row.price,
+                energy: row.energy,
                 ci90: Some(row.ci90),
                 on_cpu: Some(row.cpu),
                 samples: Some(row.samples),
@@ -96,7 +96,7 @@ fn entries(profile: &Profile, by: By) -> Vec<Entry> {
                 } else {
                     visible(&row.key.module).into_owned()
                 }),
-                price: row.own,
+                energy: row.own,
                 total: Some(row.total),
                 ci90: Some(row.ci90),
                 samples: Some(row.samples),
@@ -108,7 +108,7 @@ fn entries(profile: &Profile, by: By) -> Vec<Entry> {
             .iter()
             .map(|row| Entry {
                 name: visible(&row.module).into_owned(),
-                price: row.own,
+                energy: row.own,
                 ci90: Some(row.ci90),
                 samples: Some(row.samples),
                 ..Entry::default()
@@ -120,7 +120,7 @@ fn entries(profile: &Profile, by: By) -> Vec<Entry> {
             .map(|row| Entry {
                 name: format!("cpu {}", row.cpu),
                 cpu: Some(row.cpu),
-                price: row.price,
+                energy: row.energy,
                 on_cpu: Some(row.on_cpu),
                 ..Entry::default()
             })
@@ -136,7 +136,7 @@ pub(in crate::output) struct Rest {
     /// The processes of those rows, where they are commands.
     pub(in crate::output) processes: u64,
     /// Their own energy.
-    pub(in crate::output) price: Price,
+    pub(in crate::output) energy: Energy,
     /// Their CPU time.
     pub(in crate::output) on_cpu: Nanos,
     /// Their samples.
@@ -168,15 +168,15 @@ impl Listing {
         // Without joules, the next best answer is where the time went.
         let sort = match sort {
             Some(sort) => sort,
-            None if Claim::of(profile).energy => Sort::Energy,
+            None if EnergyText::of(profile).energy => Sort::Energy,
             None if matches!(by, By::Function | By::Module) => Sort::Samples,
             None => Sort::Cpu,
         };
         match sort {
-            Sort::Energy => entries.sort_by_key(|(_, row)| Reverse(row.price.full)),
-            Sort::Marginal => entries.sort_by_key(|(_, row)| Reverse(row.price.marginal)),
+            Sort::Energy => entries.sort_by_key(|(_, row)| Reverse(row.energy.with_idle)),
+            Sort::Marginal => entries.sort_by_key(|(_, row)| Reverse(row.energy.above_idle)),
             Sort::Total => {
-                entries.sort_by_key(|(_, row)| Reverse(row.total.unwrap_or(row.price).full));
+                entries.sort_by_key(|(_, row)| Reverse(row.total.unwrap_or(row.energy).with_idle));
             }
             Sort::Cpu => entries.sort_by_key(|(_, row)| Reverse(row.on_cpu)),
             Sort::Samples => entries.sort_by_key(|(_, row)| Reverse(row.samples)),
@@ -190,7 +190,7 @@ impl Listing {
         for (_, row) in entries.drain(kept..) {
             rest.rows += 1;
             rest.processes += row.processes.unwrap_or_default();
-            rest.price += row.price;
+            rest.energy += row.energy;
             rest.on_cpu += row.on_cpu.unwrap_or_default();
             rest.samples += row.samples.unwrap_or_default();
         }

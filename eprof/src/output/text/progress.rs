@@ -5,11 +5,11 @@
 
 use std::io::{self, IsTerminal, Write};
 
-use crate::timeline::Moment;
+use crate::timeline::LiveStatus;
 use crate::unit::{Microjoules, Nanos, Timestamp};
 
-use super::style::Look;
-use crate::output::format::number::{count, counted, estimate, figure};
+use super::style::Style;
+use crate::output::format::number::{count, counted, estimate, with_error};
 use crate::output::format::sanitize::shorten;
 
 /// Time between two updates of the line.
@@ -18,7 +18,7 @@ const EVERY: Nanos = Nanos(100_000_000);
 const PATIENCE: Nanos = Nanos(400_000_000);
 
 /// The line, without colours.
-fn text(moment: &Moment) -> String {
+fn text(moment: &LiveStatus) -> String {
     let seconds = moment.elapsed.0 / 1_000_000_000;
     let elapsed = if seconds < 60 {
         format!("{:.1} s", moment.elapsed.seconds())
@@ -33,7 +33,7 @@ fn text(moment: &Moment) -> String {
     let shown = |value: Option<f64>, unit: &str| match value {
         None => format!("– {unit}"),
         Some(value) if moment.estimated => estimate(value, None, unit).0.text(),
-        Some(value) => figure(value, None, unit).text(),
+        Some(value) => with_error(value, None, unit).text(),
     };
     format!(
         "{elapsed}  {}  {}  {}  {}",
@@ -53,7 +53,7 @@ fn text(moment: &Moment) -> String {
 pub struct Progress<W: Write> {
     /// `None`: nothing is ever written.
     out: Option<W>,
-    look: Look,
+    look: Style,
     /// When the line was last written.
     last: Option<Timestamp>,
     shown: bool,
@@ -65,7 +65,7 @@ impl Progress<io::Stderr> {
     pub fn stderr(quiet: bool) -> Self {
         let stderr = io::stderr();
         let dumb = std::env::var_os("TERM").is_some_and(|term| term == "dumb");
-        let look = Look::of_stderr(&stderr);
+        let look = Style::of_stderr(&stderr);
         let live = stderr.is_terminal() && !dumb && !quiet;
         Self::new(live.then_some(stderr), look)
     }
@@ -74,7 +74,7 @@ impl Progress<io::Stderr> {
 impl<W: Write> Progress<W> {
     /// On `out`, which is a terminal that looks like `look`; `None` for
     /// silence.
-    pub fn new(out: Option<W>, look: Look) -> Self {
+    pub fn new(out: Option<W>, look: Style) -> Self {
         Self {
             out,
             look,
@@ -85,7 +85,7 @@ impl<W: Write> Progress<W> {
 
     /// Shows `moment`, unless it is too early for that. A terminal that cannot
     /// be written to is left alone from then on.
-    pub fn show(&mut self, now: Timestamp, moment: &Moment) {
+    pub fn show(&mut self, now: Timestamp, moment: &LiveStatus) {
         if moment.elapsed >= PATIENCE {
             self.say(now, || text(moment));
         }

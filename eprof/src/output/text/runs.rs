@@ -2,13 +2,13 @@
 
 use std::collections::BTreeSet;
 
-use crate::attribute::Price;
+use crate::attribute::Energy;
 use crate::profile::{MemberRow, Profile};
 use crate::unit::Nanos;
 
 use super::grid::{Column, Give, Grid, Weight};
-use super::style::Look;
-use crate::output::format::energy::Claim;
+use super::style::Style;
+use crate::output::format::energy::EnergyText;
 use crate::output::format::number::{counted, percent, time};
 use crate::output::format::sanitize::{shorten, visible};
 
@@ -26,11 +26,15 @@ pub(in crate::output) fn what(profile: &Profile) -> String {
 /// The table of runs, `most` of them at most, by energy.
 pub(in crate::output) fn lines(
     profile: &Profile,
-    claim: Claim,
+    claim: EnergyText,
     most: usize,
-    look: Look,
+    look: Style,
 ) -> Vec<String> {
-    let target: u64 = profile.members.iter().map(|run| run.price.full.0).sum();
+    let target: u64 = profile
+        .members
+        .iter()
+        .map(|run| run.energy.with_idle.0)
+        .sum();
     let half = if claim.estimated {
         "90 % range"
     } else {
@@ -49,19 +53,19 @@ pub(in crate::output) fn lines(
         Column::number("mean").spare(4),
     ]);
     let mut rows: Vec<&MemberRow> = profile.members.iter().collect();
-    rows.sort_by_key(|run| std::cmp::Reverse(run.price.full));
+    rows.sort_by_key(|run| std::cmp::Reverse(run.energy.with_idle));
     let shown = most.min(rows.len());
     for run in rows.drain(..shown) {
         grid.row(cells(run, claim, target), Weight::Plain);
     }
     if !rows.is_empty() {
-        let mut price = Price::default();
+        let mut energy = Energy::default();
         let mut cpu = Nanos::ZERO;
         for run in &rows {
-            price += run.price;
+            energy += run.energy;
             cpu += run.cpu;
         }
-        let full = claim.full(price);
+        let full = claim.full(energy);
         let [value, _, unit] = claim.cells(full, None);
         let share = full.and_then(|uj| percent(uj, target));
         grid.row(
@@ -82,8 +86,8 @@ pub(in crate::output) fn lines(
     grid.lines(look, 2)
 }
 
-fn cells(run: &MemberRow, claim: Claim, target: u64) -> Vec<String> {
-    let full = claim.full(run.price);
+fn cells(run: &MemberRow, claim: EnergyText, target: u64) -> Vec<String> {
+    let full = claim.full(run.energy);
     let half = Some(run.ci90.0);
     let [value, range, unit] = claim.cells(full, half);
     let share = full.and_then(|uj| percent(uj, target));

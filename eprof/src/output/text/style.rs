@@ -9,7 +9,7 @@ const PLAIN_WIDTH: usize = 120;
 
 /// The look of text output.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub struct Look {
+pub struct Style {
     /// Columns that lines may take.
     pub width: usize,
     /// Whether colours and bold type may be used.
@@ -18,7 +18,7 @@ pub struct Look {
     pub rules: bool,
 }
 
-impl Look {
+impl Style {
     /// No decoration at all, for pipes and files.
     pub const PLAIN: Self = Self {
         width: PLAIN_WIDTH,

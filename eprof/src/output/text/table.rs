@@ -11,9 +11,9 @@ use crate::profile::{FunctionRow, Profile};
 
 use super::grid::{Column, Give, Grid, LUXURY, Weight};
 use super::listing::{Entry, Listing, Rest};
-use super::style::Look;
+use super::style::Style;
 use super::{footer, header, ledger, runs};
-use crate::output::format::energy::Claim;
+use crate::output::format::energy::EnergyText;
 use crate::output::format::number::{count, counted, percent, time};
 use crate::output::format::sanitize::shorten_middle;
 use crate::output::view::{By, Sort, View};
@@ -31,8 +31,8 @@ const RUN_WIDTH: usize = 20;
 /// # Errors
 ///
 /// What `out` said.
-pub fn write(profile: &Profile, view: &View, look: Look, mut out: impl Write) -> io::Result<()> {
-    let claim = Claim::of(profile);
+pub fn write(profile: &Profile, view: &View, look: Style, mut out: impl Write) -> io::Result<()> {
+    let claim = EnergyText::of(profile);
     let mut parts = vec![header::lines(profile, claim, look)];
     let (few, many) = View::TABLE_ROWS;
     match view.by {
@@ -82,13 +82,13 @@ fn one_thread_each(profile: &Profile) -> bool {
             .all(|thread| thread.tid == thread.process.pid)
 }
 
-fn titled(title: &str, lines: Vec<String>, look: Look) -> Vec<String> {
+fn titled(title: &str, lines: Vec<String>, look: Style) -> Vec<String> {
     let mut titled = vec![look.bold(title)];
     titled.extend(lines);
     titled
 }
 
-fn breakdown(profile: &Profile, by: By, view: &View, most: usize, look: Look) -> Vec<String> {
+fn breakdown(profile: &Profile, by: By, view: &View, most: usize, look: Style) -> Vec<String> {
     // An order that only another kind of rows has is the default one here.
     let sort = view.sort.filter(|_| {
         let own = View {
@@ -100,7 +100,7 @@ fn breakdown(profile: &Profile, by: By, view: &View, most: usize, look: Look) ->
     let mut limit = view.limit.unwrap_or(most);
     if view.limit.is_none() && view.by.is_none() && by == By::Function {
         // Functions that only ever called others have nothing to show here.
-        let own = |row: &&FunctionRow| row.own.full.0 > 0 || row.samples > 0;
+        let own = |row: &&FunctionRow| row.own.with_idle.0 > 0 || row.samples > 0;
         limit = limit.min(profile.functions.iter().filter(own).count());
     }
     let listing = Listing::new(profile, by, sort, Some(limit));
@@ -126,18 +126,18 @@ fn commands_title(profile: &Profile) -> String {
 /// How one kind of rows becomes cells.
 struct Rows {
     by: By,
-    claim: Claim,
-    look: Look,
+    claim: EnergyText,
+    look: Style,
     target: u64,
 }
 
 impl Rows {
-    fn new(profile: &Profile, by: By, look: Look) -> Self {
+    fn new(profile: &Profile, by: By, look: Style) -> Self {
         Self {
             by,
-            claim: Claim::of(profile),
+            claim: EnergyText::of(profile),
             look,
-            target: profile.ledger.account(Account::Target).full.0,
+            target: profile.ledger.account(Account::Target).with_idle.0,
         }
     }
 
@@ -238,8 +238,8 @@ impl Rows {
             By::Module | By::Cpu => {}
         }
         let half = entry.ci90.map(|half| half.0);
-        cells.extend(self.claim.cells(self.claim.full(entry.price), half));
-        self.shares(entry.price, half, &mut cells);
+        cells.extend(self.claim.cells(self.claim.full(entry.energy), half));
+        self.shares(entry.energy, half, &mut cells);
         let samples = || entry.samples.map_or_else(|| "–".to_owned(), count);
         match self.by {
             By::Function => {
@@ -251,7 +251,7 @@ impl Rows {
             By::Thread | By::Process | By::Command | By::Cpu => {
                 let on_cpu = entry.on_cpu.map(|on_cpu| on_cpu.0);
                 cells.push(on_cpu.map_or_else(|| "–".to_owned(), time));
-                let full = self.claim.full(entry.price);
+                let full = self.claim.full(entry.energy);
                 cells.push(self.claim.watts(full, half, on_cpu));
             }
         }
@@ -259,16 +259,16 @@ impl Rows {
     }
 
     /// The share of the target, and a bar or the energy above idle.
-    fn shares(&self, price: crate::attribute::Price, half: Option<u64>, cells: &mut Vec<String>) {
+    fn shares(&self, energy: crate::attribute::Energy, half: Option<u64>, cells: &mut Vec<String>) {
         let share = self
             .claim
-            .full(price)
+            .full(energy)
             .and_then(|full| percent(full, self.target));
         cells.push(share.unwrap_or_else(|| "–".to_owned()));
         cells.push(if self.look.rules {
-            bar(price.full.0, self.target)
+            bar(energy.with_idle.0, self.target)
         } else {
-            self.claim.short(self.claim.marginal(price), half)
+            self.claim.short(self.claim.marginal(energy), half)
         });
     }
 
@@ -280,9 +280,9 @@ impl Rows {
             By::Function => cells.push(String::new()),
             By::Module | By::Cpu => {}
         }
-        let full = self.claim.full(rest.price);
+        let full = self.claim.full(rest.energy);
         cells.extend(self.claim.cells(full, None));
-        self.shares(rest.price, None, &mut cells);
+        self.shares(rest.energy, None, &mut cells);
         match self.by {
             // Totals of functions contain one another.
             By::Function => cells.extend(["–".to_owned(), count(rest.samples)]),

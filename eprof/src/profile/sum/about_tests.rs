@@ -13,7 +13,7 @@ fn member(host: &str, rank: Option<u32>, file: &str, begin: u64, length: u64) ->
         exit_code: Some(0),
         overlaps: false,
         total: Default::default(),
-        price: Default::default(),
+        energy: Default::default(),
         ci90: Default::default(),
         cpu: Nanos::ZERO,
         samples: 0,

@@ -108,8 +108,8 @@ fn add(sum: &mut MeterLedger, ledger: &MeterLedger) {
     sum.unknown += ledger.unknown;
     // Above idle is known of the sum where it is known of all parts.
     sum.baseline = sum.baseline.zip(ledger.baseline).map(|(a, b)| a + b);
-    for (account, price) in &ledger.accounts {
-        *sum.accounts.entry(*account).or_default() += *price;
+    for (account, energy) in &ledger.accounts {
+        *sum.accounts.entry(*account).or_default() += *energy;
     }
     for (account, width) in &ledger.widths {
         let both = sum.widths.entry(*account).or_default();

@@ -90,7 +90,7 @@ impl Sum {
             meters: row
                 .meters
                 .iter()
-                .filter_map(|(id, price)| Some((*ids.get(id)?, *price)))
+                .filter_map(|(id, energy)| Some((*ids.get(id)?, *energy)))
                 .collect(),
             ..row
         });
@@ -119,7 +119,7 @@ impl Sum {
         for row in cpus {
             match self.cpus.get_mut(&row.cpu) {
                 Some(sum) => {
-                    sum.price += row.price;
+                    sum.energy += row.energy;
                     sum.on_cpu += row.on_cpu;
                 }
                 None => drop(self.cpus.insert(row.cpu, row)),
@@ -157,13 +157,13 @@ impl Sum {
         all.extend(overlap);
         all.extend(self.caveats.finish());
         let mut processes = self.processes;
-        processes.sort_by_key(|row| (Reverse(row.price.full), row.key));
+        processes.sort_by_key(|row| (Reverse(row.energy.with_idle), row.key));
         let (threads, stacks) = in_order(self.threads, self.stacks);
         let mut functions: Vec<_> = self.functions.into_values().collect();
         // Stable: ties stay in the order of their keys.
-        functions.sort_by_key(|row| Reverse(row.own.full));
+        functions.sort_by_key(|row| Reverse(row.own.with_idle));
         let mut modules: Vec<_> = self.modules.into_values().collect();
-        modules.sort_by_key(|row| Reverse(row.own.full));
+        modules.sort_by_key(|row| Reverse(row.own.with_idle));
         let (ledger, meters) = self.meters.finish();
         Some(Profile {
             summary: self.about?.finish(&self.members, meters),
@@ -184,7 +184,14 @@ impl Sum {
 /// Most energy first; the stacks follow their threads.
 fn in_order(threads: Vec<ThreadRow>, mut stacks: Vec<StackRow>) -> (Vec<ThreadRow>, Vec<StackRow>) {
     let mut order: Vec<(usize, ThreadRow)> = threads.into_iter().enumerate().collect();
-    order.sort_by_key(|(_, row)| (Reverse(row.price.full), row.process, row.tid, row.start));
+    order.sort_by_key(|(_, row)| {
+        (
+            Reverse(row.energy.with_idle),
+            row.process,
+            row.tid,
+            row.start,
+        )
+    });
     let places = order.iter().enumerate().map(|(new, (old, _))| (*old, new));
     let places: HashMap<usize, usize> = places.collect();
     for row in &mut stacks {
@@ -211,7 +218,7 @@ fn row(profile: &Profile, labels: BTreeMap<String, String>) -> MemberRow {
         exit_code: summary.exit_code,
         overlaps: false,
         total: profile.ledger.total(),
-        price: profile.ledger.account(Account::Target),
+        energy: profile.ledger.account(Account::Target),
         ci90: widths.map(|width| width.total()).sum::<Microjoules>(),
         cpu,
         samples: summary.samples,

@@ -7,12 +7,12 @@ use crate::error::Result;
 use crate::kernel::{KernelEvent, Sample};
 use crate::session::backlog::Taken;
 use crate::symbol;
-use crate::timeline::Moment;
+use crate::timeline::LiveStatus;
 
 impl<W: Write> Recorder<W> {
     /// Writes down the intervals whose samples are complete; all of them with
     /// `now`.
-    pub(super) fn write_down(&mut self, now: bool) -> Result<Vec<Moment>> {
+    pub(super) fn write_down(&mut self, now: bool) -> Result<Vec<LiveStatus>> {
         let mut moments = Vec::new();
         while let Some(ended) = self.backlog.next(now) {
             for sample in ended.samples {
@@ -44,7 +44,7 @@ impl<W: Write> Recorder<W> {
         // As they were found, which is by their numbers: two births at once on
         // two CPUs may be dated the other way round.
         for event in &batch {
-            if matches!(event, KernelEvent::Born(_)) {
+            if matches!(event, KernelEvent::Created(_)) {
                 self.threads += 1;
                 self.capture.event(event)?;
             }
@@ -54,7 +54,7 @@ impl<W: Write> Recorder<W> {
             self.atlas.apply(&event);
             match event {
                 KernelEvent::Sample(sample) => self.sampled(sample),
-                KernelEvent::Mapped(_) | KernelEvent::Born(_) => {}
+                KernelEvent::Mapped(_) | KernelEvent::Created(_) => {}
                 KernelEvent::Renamed { .. } | KernelEvent::Gone { .. } => {
                     self.capture.event(&event)?;
                 }

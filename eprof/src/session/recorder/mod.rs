@@ -10,21 +10,21 @@ use std::os::fd::BorrowedFd;
 use super::Plan;
 use super::backlog::Backlog;
 use super::reader::{Reader, sleep_until};
-use super::schedule::{Due, Rhythm};
+use super::schedule::{Due, Schedule};
 use super::usage::own_cpu_time;
-use crate::timeline::Moment;
-use crate::timeline::live::Clockwork;
+use crate::timeline::LiveStatus;
+use crate::timeline::live::LiveTimeline;
 use nix::sys::signal::Signal;
 
 use crate::caveat::Caveat;
 use crate::clock;
 use crate::error::Result;
-use crate::kernel::{Probe, Sideband, Urgency};
-use crate::launch::{Cgroup, Child, Event, Signals, Stop, Waiter, stop, strike};
-use crate::measurement::{Edge, IntervalAccounts, Reading};
+use crate::kernel::{Priority, Probe, Sideband};
+use crate::launch::{Cgroup, Child, Event, SignalSet, Stop, Waiter, stop, strike};
+use crate::measurement::{IntervalAccounts, Reading, UpdateTime};
 use crate::recording::Capture;
 use crate::source::EnergySource;
-use crate::symbol::Atlas;
+use crate::symbol::ProcessMaps;
 use crate::unit::{Nanos, Timestamp};
 use crate::unwind::Unwinder;
 
@@ -54,12 +54,12 @@ pub struct Recorder<W: Write> {
     probe: Probe,
     reader: Reader,
     sideband: Option<Sideband>,
-    atlas: Atlas,
+    atlas: ProcessMaps,
     unwinder: Unwinder,
     capture: Capture<W>,
     /// `None` while the measurement is delayed.
-    clockwork: Option<Clockwork>,
-    rhythm: Rhythm,
+    clockwork: Option<LiveTimeline>,
+    rhythm: Schedule,
     /// The border that was set in advance.
     border: Option<Timestamp>,
     /// Whether the meters were read too late for the last border.
@@ -104,11 +104,11 @@ impl<W: Write> Recorder<W> {
             probe,
             reader: Reader::new(source),
             sideband,
-            atlas: Atlas::default(),
+            atlas: ProcessMaps::default(),
             unwinder,
             capture,
             clockwork: None,
-            rhythm: Rhythm::new(Nanos::ZERO, Timestamp::default()),
+            rhythm: Schedule::new(Nanos::ZERO, Timestamp::default()),
             border: None,
             overrun: false,
             backlog: Backlog::default(),
@@ -164,15 +164,15 @@ impl<W: Write> Recorder<W> {
         &mut self,
         plan: &Plan,
         child: &mut Child,
-        signals: &Signals,
+        signals: &SignalSet,
         cgroup: Option<&Cgroup>,
-        watch: &mut dyn FnMut(&Moment),
+        watch: &mut dyn FnMut(&LiveStatus),
     ) -> Result<()> {
         // Until the target has ended; what comes then has time.
-        let _urgent = Urgency::raise();
+        let _urgent = Priority::raise();
         let mut waiter = Waiter::new()?;
         self.reader.acquire()?;
-        self.rhythm = Rhythm::new(plan.interval, clock::now());
+        self.rhythm = Schedule::new(plan.interval, clock::now());
         let mut begin = plan.delay.map(|delay| clock::now() + delay);
         if begin.is_none() {
             self.begin()?;
@@ -208,7 +208,11 @@ impl<W: Write> Recorder<W> {
                 }
                 Event::Alarm => self.wake(watch),
                 Event::Ready(_) => {
-                    let soon = if self.probe.hear() { SOON } else { SETTLING };
+                    let soon = if self.probe.take_wakeup() {
+                        SOON
+                    } else {
+                        SETTLING
+                    };
                     self.rhythm.hasten(clock::now() + soon);
                 }
             }
@@ -241,7 +245,7 @@ impl<W: Write> Recorder<W> {
     }
 
     /// Does what is due.
-    fn wake(&mut self, watch: &mut dyn FnMut(&Moment)) {
+    fn wake(&mut self, watch: &mut dyn FnMut(&LiveStatus)) {
         let alarm = self.rhythm.next();
         match self.rhythm.due(clock::now()) {
             Some(Due::Border) => {
@@ -274,7 +278,7 @@ impl<W: Write> Recorder<W> {
     /// Ends the last interval: at the next update of the main meter, which is
     /// waited for, so that the last reading has the energy up to the border
     /// and no other.
-    fn end(&mut self, watch: &mut dyn FnMut(&Moment)) {
+    fn end(&mut self, watch: &mut dyn FnMut(&LiveStatus)) {
         if self.border.is_some_and(|border| border <= clock::now()) {
             self.tick(watch);
         }
@@ -293,7 +297,7 @@ impl<W: Write> Recorder<W> {
 
     /// Waits for the stacks that are still being walked, and writes down the
     /// last intervals.
-    fn settle(&mut self) -> Result<Vec<Moment>> {
+    fn settle(&mut self) -> Result<Vec<LiveStatus>> {
         while self.backlog.is_waiting() && self.unwinder.is_busy() {
             self.backlog.complete(self.unwinder.take_in(true));
         }
@@ -303,10 +307,10 @@ impl<W: Write> Recorder<W> {
     /// Whether `readings` hold another update of the main meter than the one
     /// at `border`.
     fn is_overrun(&self, readings: &[Reading], border: Timestamp) -> bool {
-        let off = |edge: Edge| edge.at.since(border).max(border.since(edge.at));
+        let off = |edge: UpdateTime| edge.at.since(border).max(border.since(edge.at));
         // Another clock than the main one may be off by chance, and near by
         // chance, too.
-        let nearest = readings.iter().filter_map(|of| of.edge).map(off).min();
+        let nearest = readings.iter().filter_map(|of| of.updated).map(off).min();
         let main = self.reader.edges().main();
         nearest
             .zip(main)
@@ -326,7 +330,7 @@ impl<W: Write> Recorder<W> {
     }
 
     /// Closes an interval and tells of it.
-    fn tick(&mut self, watch: &mut dyn FnMut(&Moment)) {
+    fn tick(&mut self, watch: &mut dyn FnMut(&LiveStatus)) {
         if self.broken {
             return;
         }
@@ -378,7 +382,7 @@ impl<W: Write> Recorder<W> {
             ..IntervalAccounts::default()
         };
         let record = self.capture.close(nothing_yet, readings)?;
-        let mut clockwork = Clockwork::new(&self.capture.catalog().header, border);
+        let mut clockwork = LiveTimeline::new(&self.capture.catalog().header, border);
         clockwork.advance(&record, self.threads);
         self.clockwork = Some(clockwork);
         self.rhythm = self.rhythm.anew(border);
@@ -387,7 +391,7 @@ impl<W: Write> Recorder<W> {
     }
 
     /// Closes an interval, if the measurement has begun.
-    fn close(&mut self) -> Result<Vec<Moment>> {
+    fn close(&mut self) -> Result<Vec<LiveStatus>> {
         if self.clockwork.is_none() {
             self.drain()?;
             self.backlog.forget(clock::now());

@@ -2,9 +2,9 @@
 
 pub mod candidate;
 pub mod coverage;
+pub mod cpu_groups;
 pub mod domains;
 pub mod mirror;
 pub mod plausible;
 pub mod select;
 pub mod verify;
-pub mod zones;

@@ -6,12 +6,12 @@ use std::str::FromStr;
 use super::candidate::{Candidate, MeterNote, Unusable};
 use super::domains::{self, Arranged};
 use super::verify::{self, Probe};
-use super::{coverage, mirror, zones};
+use super::{coverage, cpu_groups, mirror};
 use crate::calibration::file::Calibration;
 use crate::caveat::Caveat;
 use crate::error::{Error, ErrorKind, Result};
 use crate::host::{Cpus, Processor, SysRoot};
-use crate::measurement::{Domain, Meter, SourceKind, Zone};
+use crate::measurement::{CpuGroup, Domain, Meter, SourceKind};
 use crate::source::sensors::estimate::ModelSource;
 use crate::source::sensors::file_source::FileSource;
 use crate::source::sensors::perf_source::{KernelOpener, Opener, PerfSource};
@@ -56,7 +56,7 @@ impl FromStr for Choice {
                     ErrorKind::Usage,
                     format!("there is no energy source “{text}”"),
                 )
-                .remedy("one of: auto, perf, powercap, hwmon, battery, model")
+                .hint("one of: auto, perf, powercap, hwmon, battery, model")
             })
     }
 }
@@ -68,7 +68,7 @@ pub struct Selected {
     /// Its kind.
     pub kind: SourceKind,
     /// The parts of the machine that its meters tell apart.
-    pub zones: Vec<Zone>,
+    pub zones: Vec<CpuGroup>,
     /// Every kind that was looked at, the chosen one marked.
     pub candidates: Vec<Candidate>,
     /// What makes its numbers less true.
@@ -190,7 +190,7 @@ impl Finder {
             caveats.push(coverage::estimated(source.meters(), &candidates));
         }
         Ok(Selected {
-            zones: zones::zones(source.meters(), &self.cpus),
+            zones: cpu_groups::cpu_groups(source.meters(), &self.cpus),
             source,
             kind,
             candidates,
@@ -259,9 +259,9 @@ impl Finder {
                     let mut arranged = self.arrange(&meters, &series);
                     for (position, slot) in arranged.fate.iter_mut().enumerate() {
                         if let Ok(meter) = slot
-                            && let Some(latch) = verify::observed_latch(&series, position)
+                            && let Some(latch) = verify::observed_update_period(&series, position)
                         {
-                            meter.latch = meter.latch.max(latch);
+                            meter.update_period = meter.update_period.max(latch);
                         }
                     }
                     let kept: Vec<&Meter> = arranged.fate.iter().flatten().collect();
@@ -358,8 +358,8 @@ fn unusable_error(tried: &[Tried]) -> Error {
         candidate.kind.name()
     );
     match candidate.first_remedy() {
-        Some(remedy) => Error::new(ErrorKind::Permission, sentence).remedy(remedy),
+        Some(remedy) => Error::new(ErrorKind::Permission, sentence).hint(remedy),
         None => Error::new(ErrorKind::Unavailable, sentence)
-            .remedy("eprof list shows what there is; --source auto takes the best"),
+            .hint("eprof list shows what there is; --source auto takes the best"),
     }
 }

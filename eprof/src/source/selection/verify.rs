@@ -177,7 +177,7 @@ pub fn judge(meters: &[Meter], series: &Series, hypervisor: bool) -> Vec<Result<
 /// longer than the reads were apart: a register that is updated rarely, or
 /// counts in large units. `None` where every read saw a change or too few were
 /// seen.
-pub fn observed_latch(series: &Series, meter: usize) -> Option<Nanos> {
+pub fn observed_update_period(series: &Series, meter: usize) -> Option<Nanos> {
     let values = series.values.get(meter)?;
     let mut times = Vec::new();
     let mut last = None;

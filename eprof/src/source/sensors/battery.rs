@@ -18,7 +18,7 @@ const CLASS: &str = "/sys/class/power_supply";
 const UJ_PER_UWH: f64 = 3_600.0;
 
 /// Embedded controllers refresh their battery values every few seconds.
-const LATCH: Nanos = Nanos(10_000_000_000);
+const UPDATE_PERIOD: Nanos = Nanos(10_000_000_000);
 
 /// Finds the batteries below `root` that discharge now.
 pub fn discover(root: &SysRoot, cpus: &Cpus) -> Discovery<PathBuf> {
@@ -57,7 +57,7 @@ pub fn discover(root: &SysRoot, cpus: &Cpus) -> Discovery<PathBuf> {
                     quantity,
                     provenance: Provenance::Measured,
                     nested: false,
-                    latch: LATCH,
+                    update_period: UPDATE_PERIOD,
                     plausible: plausible::guard(Domain::Psys, Scope::Machine, 1),
                 };
                 let path = root.path(format!("{CLASS}/{name}/{file}"));

@@ -159,7 +159,7 @@ pub fn meter(processor: &Processor, cpus: &Cpus, saved: Option<&Calibration>) ->
         },
         provenance: Provenance::Estimated,
         nested: false,
-        latch: Nanos::ZERO,
+        update_period: Nanos::ZERO,
         plausible: Watts(busiest),
     }
 }

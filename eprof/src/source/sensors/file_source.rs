@@ -145,7 +145,7 @@ impl EnergySource for FileSource {
             let end = clock::now();
             match value {
                 Ok(raw) => readings.push(Reading {
-                    edge: None,
+                    updated: None,
                     meter: meter.id,
                     raw,
                     begin,

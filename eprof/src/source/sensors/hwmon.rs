@@ -146,7 +146,7 @@ fn add(
         },
         provenance: Provenance::Measured,
         nested: false,
-        latch,
+        update_period: latch,
         plausible: plausible::guard(domain, scope, cpus.packages().len()),
     };
     let path = root.path(format!("{base}/{}", sensor.file));

@@ -4,7 +4,7 @@
 
 use std::collections::BTreeSet;
 
-use super::powercap::RAPL_LATCH;
+use super::powercap::RAPL_UPDATE_PERIOD;
 use crate::host::{Cpu, Cpus, SysRoot, cpulist};
 use crate::measurement::{Domain, Meter, MeterId, Provenance, Quantity, Scope, SourceKind};
 use crate::source::selection::candidate::{Discovery, Unusable};
@@ -143,7 +143,7 @@ fn add_meter(
         },
         provenance: Provenance::Measured,
         nested: false,
-        latch: RAPL_LATCH,
+        update_period: RAPL_UPDATE_PERIOD,
         plausible: plausible::guard(common.domain, scope, cpus.packages().len()),
     };
     discovery.found.push((meter, at));

@@ -217,7 +217,7 @@ impl EnergySource for PerfSource {
                     for (raw, slot) in values.into_iter().zip(&group.meters) {
                         let meter = slot.and_then(|slot| self.meters.get(slot));
                         readings.extend(meter.map(|meter| Reading {
-                            edge: None,
+                            updated: None,
                             meter: meter.id,
                             raw,
                             begin,

@@ -15,7 +15,7 @@ pub const CLASS: &str = "/sys/class/powercap";
 
 /// Nominal update period of RAPL registers (Intel SDM vol. 3B, 16.10.3;
 /// AMD: `Documentation/hwmon/amd_energy.rst`).
-pub const RAPL_LATCH: Nanos = Nanos(1_000_000);
+pub const RAPL_UPDATE_PERIOD: Nanos = Nanos(1_000_000);
 
 /// Finds all zones with an energy counter below `root`.
 pub fn discover(root: &SysRoot, cpus: &Cpus) -> Discovery<PathBuf> {
@@ -78,7 +78,7 @@ fn meter(root: &SysRoot, cpus: &Cpus, zone: &str) -> Result<Meter, String> {
         },
         provenance: Provenance::Measured,
         nested: false,
-        latch: RAPL_LATCH,
+        update_period: RAPL_UPDATE_PERIOD,
         plausible: plausible::guard_from_limit(largest_power(root, zone), general),
     })
 }

@@ -17,7 +17,7 @@
 
 use super::line::Line;
 use super::truncated::{Truncated, normal};
-use crate::measurement::Edge;
+use crate::measurement::UpdateTime;
 use crate::unit::{Nanos, Timestamp};
 
 /// Periods that are believed: the registers in question have about 1 ms.
@@ -196,12 +196,12 @@ impl Lock {
     }
 
     /// The update expected nearest to `at`.
-    pub fn nearest(&self, at: Timestamp) -> Edge {
+    pub fn nearest(&self, at: Timestamp) -> UpdateTime {
         self.edge(self.steps(self.relative(at)))
     }
 
     /// The first update expected after `at`.
-    pub fn next(&self, at: Timestamp) -> Edge {
+    pub fn next(&self, at: Timestamp) -> UpdateTime {
         let steps = ((self.relative(at) - self.phase) / self.period).floor();
         self.edge(steps as i64 + 1)
     }
@@ -209,7 +209,7 @@ impl Lock {
     /// The last update contained in a value that was read between `begin` and
     /// `end`. Where it is doubtful whether an update had already come, the
     /// deviation says so.
-    pub fn contained(&self, begin: Timestamp, end: Timestamp) -> Edge {
+    pub fn contained(&self, begin: Timestamp, end: Timestamp) -> UpdateTime {
         let at = (self.relative(begin) + self.relative(end)) / 2.0;
         let nearest = self.steps(at);
         let (mean, variance) = self.predict(nearest);
@@ -233,7 +233,7 @@ impl Lock {
 
     /// How long after an update's expected time it has certainly come (but for
     /// one in 700).
-    pub fn margin(&self, edge: &Edge) -> Nanos {
+    pub fn margin(&self, edge: &UpdateTime) -> Nanos {
         Nanos(edge.sd.0.saturating_mul(3).min(self.period().0 / 2))
     }
 
@@ -380,13 +380,13 @@ impl Lock {
         }
     }
 
-    fn edge(&self, steps: i64) -> Edge {
+    fn edge(&self, steps: i64) -> UpdateTime {
         let (mean, variance) = self.predict(steps);
         self.dated(mean, variance)
     }
 
-    fn dated(&self, mean: f64, variance: f64) -> Edge {
-        Edge {
+    fn dated(&self, mean: f64, variance: f64) -> UpdateTime {
+        UpdateTime {
             at: self.absolute(mean),
             sd: Nanos(variance.sqrt().round() as u64),
         }

@@ -4,7 +4,7 @@
 //! round would tell most about the clocks of the registers.
 
 use super::clock::{Lock, Window};
-use crate::measurement::{Edge, Meter, MeterId, Quantity, Reading};
+use crate::measurement::{Meter, MeterId, Quantity, Reading, UpdateTime};
 use crate::unit::{Nanos, Timestamp};
 
 /// A register that is updated more rarely is not dated: it needs so long to
@@ -39,11 +39,11 @@ struct Round {
 
 /// The clocks of all meters.
 #[derive(Clone, Debug, Default)]
-pub struct Edges {
+pub struct UpdateClocks {
     groups: Vec<Group>,
 }
 
-impl Edges {
+impl UpdateClocks {
     /// Whether it is worth while to look for clocks: whether any of `meters`
     /// is a counter that is updated often.
     pub fn worth_while(meters: &[Meter]) -> bool {
@@ -100,7 +100,7 @@ impl Edges {
                 let edge = group.lock.contained(round.begin, round.end);
                 for reading in readings.iter_mut() {
                     if group.meters.contains(&reading.meter) {
-                        reading.edge = Some(edge);
+                        reading.updated = Some(edge);
                     }
                 }
             }
@@ -164,7 +164,7 @@ impl Edges {
 
     /// Where to set a border near `wanted`, after `earliest`: at the update of
     /// the main clock.
-    pub fn border(&self, wanted: Timestamp, earliest: Timestamp) -> Option<Edge> {
+    pub fn border(&self, wanted: Timestamp, earliest: Timestamp) -> Option<UpdateTime> {
         let lock = self.main()?;
         let edge = lock.nearest(wanted);
         Some(if edge.at > earliest {
@@ -176,7 +176,7 @@ impl Edges {
 }
 
 fn is_eligible(meter: &Meter) -> bool {
-    matches!(meter.quantity, Quantity::Counter { .. }) && meter.latch <= SLOWEST
+    matches!(meter.quantity, Quantity::Counter { .. }) && meter.update_period <= SLOWEST
 }
 
 /// What `meters` read in one round; `None` where none of them was read.

@@ -3,13 +3,13 @@
 use std::collections::BTreeMap;
 
 use crate::host::{CoreType, Cpus};
-use crate::measurement::{Meter, Zone, ZoneId};
+use crate::measurement::{CpuGroup, CpuGroupId, Meter};
 
 /// The coarsest partition of the online CPUs in which every meter's scope is a
 /// union of parts, and all cores of a part are alike: two CPUs share a zone
 /// exactly when the same meters answer for both, and a second has the same
 /// price on both. Zones are in the order of their first CPU.
-pub fn zones(meters: &[Meter], cpus: &Cpus) -> Vec<Zone> {
+pub fn cpu_groups(meters: &[Meter], cpus: &Cpus) -> Vec<CpuGroup> {
     let mut parts: BTreeMap<(Vec<bool>, Option<CoreType>), Vec<u32>> = BTreeMap::new();
     for cpu in &cpus.online {
         let answers = meters
@@ -26,8 +26,8 @@ pub fn zones(meters: &[Meter], cpus: &Cpus) -> Vec<Zone> {
     parts
         .into_iter()
         .enumerate()
-        .map(|(position, (cpus, kind))| Zone {
-            id: ZoneId(u16::try_from(position).unwrap_or(u16::MAX)),
+        .map(|(position, (cpus, kind))| CpuGroup {
+            id: CpuGroupId(u16::try_from(position).unwrap_or(u16::MAX)),
             cpus,
             core: kind.map_or_else(String::new, CoreType::name),
         })
