@@ -16,6 +16,8 @@ mod bench;
 mod borders;
 #[path = "kernel/limits.rs"]
 mod limits;
+#[path = "kernel/refused.rs"]
+mod refused;
 #[path = "kernel/samples.rs"]
 mod samples;
 #[path = "kernel/signals.rs"]

@@ -6,7 +6,7 @@ use std::os::unix::fs::{MetadataExt as _, symlink};
 use std::path::Path;
 
 use eprof::error::ErrorKind;
-use eprof::launch::output_file::replace;
+use eprof::launch::output_file::{log, replace};
 use eprof::launch::{OutputFile, UserId};
 
 use crate::bench::{open_directory, read, root, set_mode};
@@ -83,6 +83,7 @@ fn places_that_cannot_be_written_are_named() {
         for error in [
             OutputFile::create(path, None).unwrap_err(),
             replace(path, None, b"").unwrap_err(),
+            log(path, None).unwrap_err(),
         ] {
             assert_eq!(error.kind(), ErrorKind::Input);
             assert!(
@@ -138,6 +139,7 @@ fn where_the_user_may_not_write_eprof_does_not_either() {
     for error in [
         OutputFile::create(&path, Some(&nobody)).unwrap_err(),
         replace(&path, Some(&nobody), b"x").unwrap_err(),
+        log(&path, Some(&nobody)).unwrap_err(),
     ] {
         assert_eq!(error.kind(), ErrorKind::Permission);
         assert!(error.to_string().contains("nobody"), "{error}");
@@ -168,6 +170,30 @@ fn a_link_to_what_only_root_may_write_is_not_followed() {
         let found = fs::symlink_metadata(directory.path().join(name)).unwrap();
         assert!(found.is_file() && found.uid() == nobody.uid, "{name}");
     }
+}
+
+#[test]
+fn a_log_is_emptied_and_no_link_of_others_followed() {
+    let directory = tempfile::tempdir().unwrap();
+    let path = directory.path().join("verifier.log");
+    for text in ["the first, which is longer", "the second"] {
+        log(&path, None)
+            .unwrap()
+            .write_all(text.as_bytes())
+            .unwrap();
+        assert_eq!(read(&path), text);
+    }
+    let link = directory.path().join("link");
+    symlink(&path, &link).unwrap();
+    let error = log(&link, None).unwrap_err();
+    assert!(
+        error.to_string().contains(link.to_str().unwrap()),
+        "{error}"
+    );
+    assert_eq!(read(&path), "the second");
+    // A device stays one.
+    log(Path::new("/dev/null"), None).unwrap();
+    assert!(!fs::metadata("/dev/null").unwrap().is_file());
 }
 
 #[test]

@@ -15,7 +15,7 @@ use crate::calibration::file::{Machine, day};
 use crate::error::{Error, ErrorKind, Result};
 use crate::host::{Kernel, Processor, SysRoot};
 use crate::idle::watch;
-use crate::kernel::{Probe, Settings};
+use crate::kernel::{Probe, Settings, VerifierLog};
 use crate::measurement::{Counter, Meter, SourceKind};
 use crate::power::{Row, Signal};
 use crate::source;
@@ -45,6 +45,8 @@ pub struct Plan {
     pub signals: Option<Vec<Signal>>,
     /// Whether to do without BTF.
     pub no_btf: bool,
+    /// Takes what the kernel's verifier says of programs that it refuses.
+    pub verifier_log: Option<VerifierLog>,
 }
 
 /// How far it has come.
@@ -82,6 +84,7 @@ pub fn calibrate(plan: &Plan, watch: &mut dyn FnMut(&Step<'_>, f64)) -> Result<F
         Some(_) => Some(Probe::load(&Settings {
             frequency_hz: 0,
             no_btf: plan.no_btf,
+            verifier_log: plan.verifier_log.clone(),
             ..Settings::of(&plan.root, &selected.zones, &Counter::ALL, WINDOW.into())
         })?),
         None => None,

@@ -5,6 +5,7 @@ use std::path::{Path, PathBuf};
 use std::time::{SystemTime, UNIX_EPOCH};
 
 use super::args::{CalibrateArgs, ShortFormat};
+use super::verifier_log;
 use crate::calibrate::csv::{Columns, Table};
 use crate::calibrate::session::{Plan, Step, calibrate};
 use crate::calibrate::{Findings, MeterFindings, ladder};
@@ -59,6 +60,7 @@ fn measured(args: &CalibrateArgs, root: SysRoot) -> Result<Findings> {
         strict: args.strict,
         signals: (!signals.is_empty()).then_some(signals),
         no_btf: std::env::var_os("EPROF_NO_BTF").is_some_and(|value| value == "1"),
+        verifier_log: verifier_log::of_environment()?,
     };
     let mut progress = Progress::stderr(args.quiet);
     let findings = calibrate(&plan, &mut |step, part| {

@@ -26,6 +26,7 @@ mod run_again;
 mod stat;
 mod stdin;
 mod translate;
+mod verifier_log;
 
 use crate::error::Result;
 use crate::host::SysRoot;

@@ -5,6 +5,7 @@ use std::path::Path;
 use std::time::Duration;
 
 use super::args::{MeasuringArgs, Weights};
+use super::verifier_log;
 use crate::calibration::file;
 use crate::error::{Error, ErrorKind, Result};
 use crate::host::{SysRoot, rank};
@@ -63,6 +64,7 @@ pub(super) fn plan(asked: &Asked<'_>, root: SysRoot) -> Result<Plan> {
             }),
         cycles_required: measuring.attribution.attribution == Weights::Cycles,
         unwinding: unwinding()?,
+        verifier_log: verifier_log::of_environment()?,
         no_btf: std::env::var_os("EPROF_NO_BTF").is_some_and(|value| value == "1"),
         run_as,
         program,

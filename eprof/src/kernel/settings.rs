@@ -3,10 +3,36 @@
 use std::path::PathBuf;
 
 use super::counters::counting::Counting;
-use super::unwind_maps::mode::Unwinding;
+use super::verifier_log::VerifierLog;
 use crate::host::{CorePmu, SysRoot, cores};
 use crate::measurement::{Counter, CpuGroup};
 use crate::unit::Nanos;
+
+/// How user stacks are walked.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub enum Unwinding {
+    /// In the kernel, by tables that are compiled from the programs' unwind
+    /// information. Needs Linux 5.17 and its type information.
+    #[default]
+    Tables,
+    /// In eprof, in a copy of the upper end of the stack. Needs Linux 5.15 and
+    /// its type information.
+    Copies,
+    /// By the kernel, along frame pointers, which most programs lack.
+    Pointers,
+}
+
+impl Unwinding {
+    /// That of a name: `tables`, `copies` or `pointers`.
+    pub fn named(name: &str) -> Option<Self> {
+        match name {
+            "tables" => Some(Self::Tables),
+            "copies" => Some(Self::Copies),
+            "pointers" => Some(Self::Pointers),
+            _ => None,
+        }
+    }
+}
 
 /// What the kernel side is asked to do.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -28,6 +54,8 @@ pub struct Settings {
     pub no_btf: bool,
     /// How user stacks are walked, at best.
     pub unwinding: Unwinding,
+    /// Takes what the kernel's verifier says of programs that it refuses.
+    pub verifier_log: Option<VerifierLog>,
     /// Load this file instead of the embedded object.
     pub object: Option<PathBuf>,
     /// Bytes of the ring for samples; a power of two and a multiple of the
@@ -48,6 +76,7 @@ impl Default for Settings {
             siblings: Vec::new(),
             no_btf: false,
             unwinding: Unwinding::default(),
+            verifier_log: None,
             object: None,
             ring_bytes: 8 << 20,
             slots: eprof_common::slot::MAX_SLOTS,

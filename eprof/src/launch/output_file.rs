@@ -151,6 +151,32 @@ fn replaced(
     .map_err(|error| refused("write", path, owner, &error))
 }
 
+/// Opens a file for `owner` to be written to as things happen. An older one is
+/// emptied. What is no regular file (`/dev/stderr`, a FIFO) is written to as it is.
+///
+/// The owner's file-system identity opens it, so that it is one that they could
+/// write to themselves, and no link is followed: another user who may make names in
+/// the same directory, such as `/tmp`, cannot have a file of the owner's emptied.
+///
+/// # Errors
+///
+/// Where the owner may not write there, or a link has that name.
+pub fn log(path: &Path, owner: Option<&UserId>) -> Result<File> {
+    as_owner(owner, || {
+        let mut options = OpenOptions::new();
+        options.write(true);
+        if !is_special(path)? {
+            options
+                .create(true)
+                .truncate(true)
+                .mode(PRIVATE)
+                .custom_flags(libc::O_NOFOLLOW);
+        }
+        options.open(path)
+    })
+    .map_err(|error| refused("write", path, owner, &error))
+}
+
 /// Does `work` with the file-system identity of `owner`, in a thread of its
 /// own; with eprof's where there is no owner.
 pub(super) fn as_owner<T: Send>(

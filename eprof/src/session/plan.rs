@@ -6,7 +6,7 @@ use std::path::PathBuf;
 
 use crate::host::SysRoot;
 use crate::idle::{IdlePower, KnownIdle};
-use crate::kernel::{Settings, Unwinding};
+use crate::kernel::{Settings, Unwinding, VerifierLog};
 use crate::launch::{RunAs, Streams};
 use crate::measurement::{Counter, CpuGroup};
 use crate::source::Choice;
@@ -42,6 +42,8 @@ pub struct Plan {
     pub no_btf: bool,
     /// How stacks are walked, at best.
     pub unwinding: Unwinding,
+    /// Takes what the kernel's verifier says of programs that it refuses.
+    pub verifier_log: Option<VerifierLog>,
     /// Whom the target runs as.
     pub run_as: RunAs,
     /// The program.
@@ -64,6 +66,7 @@ impl Plan {
             frequency_hz: self.frequency_hz,
             no_btf: self.no_btf,
             unwinding: self.unwinding,
+            verifier_log: self.verifier_log.clone(),
             ..Settings::of(&self.root, zones, &self.counters, self.interval)
         }
     }

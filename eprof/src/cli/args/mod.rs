@@ -43,6 +43,8 @@ Environment:
   EPROF_SYSROOT  read /sys and /proc about the machine below this directory
   EPROF_UNWINDING  how stacks are walked: tables, copies or pointers
   EPROF_NO_BTF   set to 1: do without BTF, as on a kernel that lacks it
+  EPROF_VERIFIER_LOG  the file for what the kernel's verifier says of a program that
+                 it refuses
   GITHUB_STEP_SUMMARY  the file that eprof diff --github-summary appends to
   NO_COLOR       no colours, even on a terminal
   DEBUGINFOD_URLS, DEBUGINFOD_CACHE_PATH, DEBUGINFOD_TIMEOUT, DEBUGINFOD_MAXSIZE

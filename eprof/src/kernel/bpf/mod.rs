@@ -14,7 +14,7 @@ pub(super) use map::{
     set_u32,
 };
 pub(super) use program::{
-    Code, DebugInfo, INSTRUCTION, attach, instruction, load_btf, load_program, run,
+    Code, DebugInfo, INSTRUCTION, attach, instruction, load_btf, load_program, run, verifier_log,
 };
 
 /// Commands of `enum bpf_cmd` (include/uapi/linux/bpf.h).

@@ -124,6 +124,44 @@ pub(in crate::kernel) struct DebugInfo<'a> {
 
 /// Loads a program.
 pub(in crate::kernel) fn load_program(code: &Code<'_>) -> io::Result<OwnedFd> {
+    // SAFETY: what the pointers lead to is borrowed by `code`.
+    unsafe { offer(&attributes(code)?) }
+}
+
+/// What the verifier says of a program that it refuses: the program is offered
+/// again, with room for its log. `None` where it was not the verifier that refused
+/// it, for then the log is empty.
+///
+/// Up to Linux 6.3 a log that is too long loses its end, later its beginning; both
+/// tell `ENOSPC`, so the room grows as long as the kernel takes a larger one.
+pub(in crate::kernel) fn verifier_log(code: &Code<'_>) -> Option<String> {
+    let mut attributes = attributes(code).ok()?;
+    let mut room = vec![0; SMALLEST_LOG];
+    loop {
+        attributes.log_level = LOG_OF_THE_PATH;
+        attributes.log_size = u32::try_from(room.len()).ok()?;
+        attributes.log = room.as_mut_ptr() as u64;
+        // SAFETY: as above; the room for the log is as large as said.
+        let error = unsafe { offer(&attributes) }.err()?;
+        if error.raw_os_error() != Some(libc::ENOSPC) || room.len() == LARGEST_LOG {
+            break;
+        }
+        room = vec![0; (room.len() * 8).min(LARGEST_LOG)];
+    }
+    let log = CStr::from_bytes_until_nul(&room).ok()?;
+    (!log.is_empty()).then(|| log.to_string_lossy().into_owned())
+}
+
+/// `BPF_LOG_LEVEL1` of include/linux/bpf_verifier.h: the instructions on the way
+/// to what was refused, and what the verifier knew there.
+const LOG_OF_THE_PATH: u32 = 1;
+/// Bytes of the first log.
+const SMALLEST_LOG: usize = 4 << 10;
+/// Most bytes of a log that every kernel allows (kernel/bpf/verifier.c of Linux 5.12,
+/// `bpf_check`).
+const LARGEST_LOG: usize = (u32::MAX >> 8) as usize;
+
+fn attributes(code: &Code<'_>) -> io::Result<ProgramAttributes> {
     let small = |number: usize| u32::try_from(number).map_err(|_| io::ErrorKind::InvalidInput);
     let records = |(bytes, size): (&[u8], usize)| match bytes.len().checked_div(size) {
         None | Some(0) => Ok((0, 0, 0)),
@@ -132,7 +170,7 @@ pub(in crate::kernel) fn load_program(code: &Code<'_>) -> io::Result<OwnedFd> {
     let nothing: (&[u8], usize) = (&[], 0);
     let functions = records(code.debug.map_or(nothing, |debug| debug.functions))?;
     let lines = records(code.debug.map_or(nothing, |debug| debug.lines))?;
-    let attributes = ProgramAttributes {
+    Ok(ProgramAttributes {
         program_type: code.program_type,
         instruction_count: small(code.instructions.len() / INSTRUCTION)?,
         instructions: code.instructions.as_ptr() as u64,
@@ -153,14 +191,20 @@ pub(in crate::kernel) fn load_program(code: &Code<'_>) -> io::Result<OwnedFd> {
         lines: lines.0,
         line_count: lines.1,
         attach_type_id: code.attach_type_id,
-    };
+    })
+}
+
+/// Offers a program to the kernel.
+///
+/// # Safety
+/// Pointers in the attributes are valid, for as many bytes as the sizes say.
+unsafe fn offer(attributes: &ProgramAttributes) -> io::Result<OwnedFd> {
     let mut offers = 0;
     loop {
         offers += 1;
-        // SAFETY: all pointers in the attributes are valid during the call, for as
-        // many bytes as the sizes say; it gives a new descriptor that nobody else
+        // SAFETY: by the caller; the call gives a new descriptor that nobody else
         // owns.
-        match unsafe { call(PROG_LOAD, &attributes) } {
+        match unsafe { call(PROG_LOAD, attributes) } {
             Err(error) if error.raw_os_error() == Some(libc::EAGAIN) && offers < OFFERS => {}
             // SAFETY: as above.
             loaded => return loaded.map(|fd| unsafe { OwnedFd::from_raw_fd(fd) }),

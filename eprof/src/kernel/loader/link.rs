@@ -8,11 +8,12 @@ use std::rc::Rc;
 use aya_obj::generated::bpf_map_type as kind;
 use aya_obj::{EbpfSectionKind, Map};
 
-use super::load::refusal;
 use super::program::Program;
 use crate::error::{Error, ErrorKind, Result};
 use crate::kernel::bpf;
 use crate::kernel::bpf::{MapShape, Types};
+use crate::kernel::refusal::{refusal, refused_program};
+use crate::kernel::verifier_log::VerifierLog;
 
 /// What the object is to become.
 #[derive(Debug, Default)]
@@ -27,15 +28,22 @@ pub(in crate::kernel) struct Wanted<'a> {
 pub(in crate::kernel) struct Linked {
     maps: HashMap<String, OwnedFd>,
     programs: HashMap<String, Program>,
+    verifier_log: Option<VerifierLog>,
 }
 
 impl Linked {
     /// Creates the maps of the object `bytes`, and connects its programs to them.
-    /// None is loaded yet.
+    /// None is loaded yet. What the verifier says of those that it refuses goes to
+    /// `verifier_log`.
     ///
     /// # Errors
     /// Where the object is malformed, or the kernel refuses a map.
-    pub(in crate::kernel) fn new(bytes: &[u8], wanted: &Wanted<'_>, cpus: u32) -> Result<Self> {
+    pub(in crate::kernel) fn new(
+        bytes: &[u8],
+        wanted: &Wanted<'_>,
+        cpus: u32,
+        verifier_log: Option<VerifierLog>,
+    ) -> Result<Self> {
         let mut object = aya_obj::Object::parse(bytes).map_err(|error| malformed(&error))?;
         let constants = wanted.constants.iter();
         let constants = constants.map(|(name, value)| (*name, (value.as_slice(), true)));
@@ -96,7 +104,11 @@ impl Linked {
                 programs.insert(name.clone(), program);
             }
         }
-        Ok(Self { maps, programs })
+        Ok(Self {
+            maps,
+            programs,
+            verifier_log,
+        })
     }
 
     /// The descriptor of a map.
@@ -112,7 +124,18 @@ impl Linked {
             .ok_or_else(|| missing("program", name))
     }
 
-    /// A program, to be loaded or attached.
+    /// Hands a program over to the kernel. `attach_type_id` is the number of the
+    /// kernel's type of what it will be attached to, zero for a program that does
+    /// not need one.
+    ///
+    /// # Errors
+    /// Where the object has no such program, or the kernel refuses it.
+    pub(in crate::kernel) fn load(&mut self, name: &str, attach_type_id: u32) -> Result<()> {
+        let loaded = self.program_mut(name)?.load(attach_type_id);
+        loaded.map_err(|refused| refused_program(name, &refused, self.verifier_log.as_ref()))
+    }
+
+    /// A program, to be attached.
     pub(in crate::kernel) fn program_mut(&mut self, name: &str) -> Result<&mut Program> {
         self.programs
             .get_mut(name)

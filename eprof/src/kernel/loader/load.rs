@@ -4,7 +4,6 @@ use std::collections::HashMap;
 use std::mem::offset_of;
 use std::sync::atomic::Ordering::Relaxed;
 
-use aya::util::KernelVersion;
 use eprof_common::CpuState;
 use eprof_common::table::{MAX_PAGES, MAX_REGIONS, MAX_RULES};
 
@@ -13,11 +12,11 @@ use super::link::{Linked, Wanted};
 use super::{object, tracepoint};
 use crate::caveat::Caveat;
 use crate::error::{Error, ErrorKind, Result};
-use crate::kernel::Settings;
 use crate::kernel::accounts::shared::Shared;
 use crate::kernel::counters::pmu::Counters;
+use crate::kernel::refusal::{in_one_line, refusal};
+use crate::kernel::settings::{Settings, Unwinding};
 use crate::kernel::unwind_maps::mode;
-use crate::kernel::unwind_maps::mode::Unwinding;
 
 /// A hook without BTF.
 struct Classic {
@@ -97,7 +96,15 @@ pub(in crate::kernel) fn load(
     match with_btf(&bytes, settings, cpus, counters) {
         Ok(loaded) => Ok(loaded),
         Err(error) if error.kind() == ErrorKind::Permission => Err(error),
-        Err(error) => without_btf(&bytes, settings, cpus, counters, &error.to_string()),
+        Err(error) => {
+            let why = in_one_line(&error);
+            let classic = without_btf(&bytes, settings, cpus, counters, &why);
+            // The other way is only tried: what was wrong here is told, too.
+            classic.map_err(|other| match in_one_line(&other) {
+                same if same == why => error,
+                other => error.context(format!("{other}; with the kernel's type information")),
+            })
+        }
     }
 }
 
@@ -107,8 +114,7 @@ fn with_btf(bytes: &[u8], settings: &Settings, cpus: u32, counters: &Counters) -
     constants.insert("STORAGE", 1);
     let mut linked = create(bytes, settings, cpus, counters, &constants)?;
     for Hook { program, number } in hooks {
-        let loaded = linked.program_mut(program)?.load(number);
-        loaded.map_err(|error| refusal(program, &error))?;
+        linked.load(program, number)?;
     }
     load_on_demand(&mut linked)?;
     let (unwinding, caveat) = mode::load(&mut linked, settings, None)?;
@@ -150,8 +156,7 @@ fn without_btf(
     }
     let mut linked = create(bytes, settings, cpus, counters, &constants)?;
     for hook in CLASSIC_HOOKS {
-        let loaded = linked.program_mut(hook.program)?.load(0);
-        loaded.map_err(|error| refusal(hook.program, &error))?;
+        linked.load(hook.program, 0)?;
     }
     load_on_demand(&mut linked)?;
     let settings = Settings {
@@ -247,7 +252,12 @@ fn create(
         ("PAGES", pages),
         ("RULES", rules),
     ]);
-    let linked = Linked::new(bytes, &Wanted { entries, constants }, cpus)?;
+    let linked = Linked::new(
+        bytes,
+        &Wanted { entries, constants },
+        cpus,
+        settings.verifier_log.clone(),
+    )?;
     describe(&linked, settings, cpus, counters)?;
     Ok(linked)
 }
@@ -282,79 +292,7 @@ fn describe(linked: &Linked, settings: &Settings, cpus: u32, counters: &Counters
 /// Loads the programs that user space runs.
 fn load_on_demand(linked: &mut Linked) -> Result<()> {
     for name in ["flush", "introduce"] {
-        let loaded = linked.program_mut(name)?.load(0);
-        loaded.map_err(|error| refusal(name, &error))?;
+        linked.load(name, 0)?;
     }
     Ok(())
-}
-
-/// What it means that the kernel refused something.
-pub(in crate::kernel) fn refusal(doing: &str, error: &(dyn std::error::Error + 'static)) -> Error {
-    let mut cause = Some(error);
-    let mut errno = None;
-    while let Some(error) = cause {
-        if let Some(io) = error.downcast_ref::<std::io::Error>() {
-            errno = errno.or(io.raw_os_error());
-        }
-        cause = error.source();
-    }
-    // Not only EPERM: before it looks at capabilities, the kernel refuses maps
-    // whose types it was not allowed to be told.
-    if errno.is_some() && !is_root_enough() {
-        return Error::new(
-            ErrorKind::Permission,
-            format!(
-                "the kernel does not allow eprof to load its programs ({doing}: {})",
-                chain(error)
-            ),
-        )
-        .hint(
-            "run eprof with sudo, or give it the two capabilities it needs: \
-             sudo setcap cap_bpf,cap_perfmon+ep \"$(command -v eprof)\"",
-        );
-    }
-    let refused = Error::new(
-        ErrorKind::Unavailable,
-        format!(
-            "the kernel refused eprof's programs ({doing}: {})",
-            chain(error)
-        ),
-    );
-    match KernelVersion::current() {
-        Ok(version) if version < KernelVersion::new(5, 12, 0) => {
-            refused.hint("eprof needs Linux 5.12 or newer")
-        }
-        _ => refused.hint("`eprof doctor` says what this kernel lacks"),
-    }
-}
-
-/// Whether the capabilities CAP_BPF and CAP_PERFMON (or CAP_SYS_ADMIN, which
-/// includes them) are effective, so that a refusal has another cause.
-fn is_root_enough() -> bool {
-    const SYS_ADMIN: u32 = 21;
-    const PERFMON: u32 = 38;
-    const BPF: u32 = 39;
-    let Ok(status) = std::fs::read_to_string("/proc/thread-self/status") else {
-        return false;
-    };
-    let effective = status
-        .lines()
-        .find_map(|line| u64::from_str_radix(line.strip_prefix("CapEff:")?.trim(), 16).ok())
-        .unwrap_or(0);
-    let has = |capability: u32| effective >> capability & 1 == 1;
-    has(SYS_ADMIN) || (has(PERFMON) && has(BPF))
-}
-
-/// An error and its causes, each once.
-fn chain(error: &(dyn std::error::Error + 'static)) -> String {
-    let mut text = error.to_string();
-    let mut cause = error.source();
-    while let Some(error) = cause {
-        let next = error.to_string();
-        if !text.contains(&next) {
-            text = format!("{text}: {next}");
-        }
-        cause = error.source();
-    }
-    text.lines().next().unwrap_or_default().to_owned()
 }

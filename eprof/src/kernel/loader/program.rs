@@ -12,6 +12,7 @@ use perf_event::{Builder, Counter};
 
 use crate::kernel::bpf;
 use crate::kernel::bpf::{Code, DebugInfo, INSTRUCTION};
+use crate::kernel::refusal::RefusedProgram;
 
 /// A program. Dropping it detaches it.
 pub(in crate::kernel) struct Program {
@@ -65,7 +66,7 @@ impl Program {
     /// Hands the program over to the kernel. `attach_type_id` is the number of
     /// the kernel's type of what it will be attached to, zero for a program
     /// that does not need one.
-    pub(in crate::kernel) fn load(&mut self, attach_type_id: u32) -> io::Result<()> {
+    pub(in crate::kernel) fn load(&mut self, attach_type_id: u32) -> Result<(), RefusedProgram> {
         let Some(function) = self.function.take() else {
             return Ok(());
         };
@@ -77,7 +78,7 @@ impl Program {
         Ok(())
     }
 
-    fn offer(&self, function: &Function, attach_type_id: u32) -> io::Result<OwnedFd> {
+    fn offer(&self, function: &Function, attach_type_id: u32) -> Result<OwnedFd, RefusedProgram> {
         let (program_type, attach_type) = match self.section {
             ProgramSection::BtfTracePoint => (
                 bpf_prog_type::BPF_PROG_TYPE_TRACING,
@@ -86,23 +87,28 @@ impl Program {
             ProgramSection::RawTracePoint => (bpf_prog_type::BPF_PROG_TYPE_RAW_TRACEPOINT, 0),
             ProgramSection::TracePoint => (bpf_prog_type::BPF_PROG_TYPE_TRACEPOINT, 0),
             ProgramSection::PerfEvent => (bpf_prog_type::BPF_PROG_TYPE_PERF_EVENT, 0),
-            _ => return Err(io::ErrorKind::Unsupported.into()),
+            _ => return Err(io::Error::from(io::ErrorKind::Unsupported).into()),
         };
         let functions = function.func_info.func_info_bytes();
         let lines = function.line_info.line_info_bytes();
-        let code: Vec<[u8; INSTRUCTION]> = function.instructions.iter().map(encode).collect();
-        bpf::load_program(&Code {
+        let instructions: Vec<[u8; INSTRUCTION]> =
+            function.instructions.iter().map(encode).collect();
+        let code = Code {
             name: &self.name,
             program_type: program_type as u32,
             attach_type,
             attach_type_id,
-            instructions: code.as_flattened(),
+            instructions: instructions.as_flattened(),
             license: &self.license,
             debug: self.types.as_ref().map(|types| DebugInfo {
                 btf: types.as_fd(),
                 functions: (&functions, function.func_info_rec_size),
                 lines: (&lines, function.line_info_rec_size),
             }),
+        };
+        bpf::load_program(&code).map_err(|error| RefusedProgram {
+            error,
+            log: bpf::verifier_log(&code),
         })
     }
 

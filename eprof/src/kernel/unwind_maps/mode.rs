@@ -3,10 +3,11 @@
 use eprof_common::sample::MAX_PIECES;
 
 use crate::caveat::Caveat;
-use crate::error::Result;
+use crate::error::{ErrorKind, Result};
 use crate::kernel::Settings;
 use crate::kernel::loader::link::Linked;
-use crate::kernel::loader::load::refusal;
+use crate::kernel::refusal::in_one_line;
+use crate::kernel::settings::Unwinding;
 
 /// How many pieces of a stack (of 1 KiB) are copied at most, where it is walked
 /// by tables.
@@ -17,31 +18,7 @@ const WITHOUT: u32 = PIECES / 2;
 
 const _: () = assert!(PIECES as usize <= MAX_PIECES);
 
-/// How user stacks are walked.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
-pub enum Unwinding {
-    /// In the kernel, by tables that are compiled from the programs' unwind
-    /// information. Needs Linux 5.17 and its type information.
-    #[default]
-    Tables,
-    /// In eprof, in a copy of the upper end of the stack. Needs Linux 5.15 and
-    /// its type information.
-    Copies,
-    /// By the kernel, along frame pointers, which most programs lack.
-    Pointers,
-}
-
 impl Unwinding {
-    /// That of a name: `tables`, `copies` or `pointers`.
-    pub fn named(name: &str) -> Option<Self> {
-        match name {
-            "tables" => Some(Self::Tables),
-            "copies" => Some(Self::Copies),
-            "pointers" => Some(Self::Pointers),
-            _ => None,
-        }
-    }
-
     /// The program that takes samples.
     pub(in crate::kernel) const fn program(self) -> &'static str {
         match self {
@@ -102,12 +79,15 @@ pub(in crate::kernel) fn load(
     let mut why = why.or(asked).map(str::to_owned);
     let mut way = wanted;
     loop {
-        let program = linked.program_mut(way.program())?;
-        match (program.load(0), way.simpler()) {
+        match (linked.load(way.program(), 0), way.simpler()) {
             (Ok(()), _) => return Ok((way, why.and_then(|why| way.caveat(&why)))),
-            (Err(error), None) => return Err(refusal(way.program(), &error)),
-            (Err(error), Some(simpler)) => {
-                why.get_or_insert(refusal(way.program(), &error).to_string());
+            (Err(error), simpler) => {
+                // Where the object lacks the program, it is not what it should be.
+                let simpler = simpler.filter(|_| error.kind() != ErrorKind::Data);
+                let Some(simpler) = simpler else {
+                    return Err(error);
+                };
+                why.get_or_insert(in_one_line(&error));
                 way = simpler;
             }
         }

@@ -16,8 +16,8 @@ use crate::kernel::accounts::shared::Shared;
 use crate::kernel::bpf;
 use crate::kernel::loader::chunk_types::ChunkTypes;
 use crate::kernel::loader::link::Linked;
-use crate::kernel::loader::load;
 use crate::kernel::priority::Priority;
+use crate::kernel::refusal::refusal;
 
 /// Pages, rules and chunks of rows. Rows and rules that were stored once are
 /// never changed, for the sampling program may be reading them; a page is one
@@ -44,7 +44,7 @@ pub struct KernelChunk(Shared<Chunk>);
 impl KernelTables {
     /// Those of a loaded object.
     pub(in crate::kernel) fn of(linked: &Linked) -> Result<Self> {
-        let refused = |what: &str, error: &io::Error| load::refusal(what, error);
+        let refused = |what: &str, error: &io::Error| refusal(what, error);
         let map = |name: &str| linked.map(name);
         Ok(Self {
             pages: Shared::map(map("PAGES")?, MAX_PAGES)
