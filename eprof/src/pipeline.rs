@@ -86,7 +86,7 @@ pub fn record(
         None => look_at_idle(plan, &mut selected)?,
     };
     caveats.append(&mut idle.caveats);
-    let mut probe = Probe::load(&plan.kernel(&selected.zones))?;
+    let mut probe = Probe::load(&plan.kernel(&selected.cpu_groups))?;
     if plan.cycles_required && !probe.counters().contains(&Counter::Cycles) {
         return Err(Error::new(
             ErrorKind::Unavailable,

@@ -107,7 +107,7 @@ fn refused(home: &TempDir, signals: &str) -> String {
     assert_eq!(output.status.code(), Some(3), "{}", stderr(&output));
     assert!(!home.path().join("model.json").exists());
     let refused = json(&output)["meters"][0]["refused"].clone();
-    assert!(refused["remedy"].as_str().unwrap().len() > 10);
+    assert!(refused["hint"].as_str().unwrap().len() > 10);
     refused["why"].as_str().unwrap().to_owned()
 }
 

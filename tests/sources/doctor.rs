@@ -1,7 +1,8 @@
-//! The doctor: verdicts, exit codes and remedies.
+//! The doctor: verdicts, exit codes and hints.
 
-use eprof::doctor::checks::{Check, Diagnosis, State, Verdict, assess, diagnose};
-use eprof::doctor::trials::Trials;
+use eprof::doctor::{Check, Diagnosis, State, Trials, Verdict, assess, diagnose};
+use eprof::output::json::doctor::document;
+use eprof::output::text::doctor::render;
 
 use crate::*;
 
@@ -45,7 +46,7 @@ fn examine(tree: &Tree, trials: &Trials, measured: bool) -> Diagnosis {
     };
     let probe = if measured { SHORT } else { probe };
     let _moving = tree.moving(&moving);
-    let sources = Finder::new(tree.root()).probe(probe).survey();
+    let sources = Finder::new(tree.root()).probe(probe).candidates();
     assess(&tree.root(), trials, &sources)
 }
 
@@ -61,7 +62,7 @@ fn a_healthy_machine_measures() {
     assert_eq!(diagnosis.verdict.exit_code(), 0);
     for check in &diagnosis.checks {
         assert_eq!(check.state, State::Ok, "{check:?}");
-        assert_eq!(check.remedy, None, "{check:?}");
+        assert_eq!(check.hint, None, "{check:?}");
     }
     assert_eq!(
         check(&diagnosis, "meters").sentence,
@@ -79,14 +80,14 @@ fn without_a_meter_it_estimates() {
 
 #[test]
 fn each_thing_that_is_needed_decides_alone() {
-    let cannot = |tree: &Tree, trials: &Trials, name: &str, remedy: &str| {
+    let cannot = |tree: &Tree, trials: &Trials, name: &str, hint: &str| {
         let diagnosis = examine(tree, trials, true);
         assert_eq!(diagnosis.verdict, Verdict::CannotRun, "{name}");
         assert_eq!(diagnosis.verdict.exit_code(), 4);
         let found = check(&diagnosis, name);
         assert_eq!(found.state, State::Missing, "{name}");
-        assert!(found.remedy.as_ref().unwrap().contains(remedy), "{found:?}");
-        assert!(diagnosis.render().contains(remedy));
+        assert!(found.hint.as_ref().unwrap().contains(hint), "{found:?}");
+        assert!(render(&diagnosis).contains(hint));
     };
     let old = healthy();
     old.write("/proc/sys/kernel/osrelease", "4.18.0-553.el8");
@@ -155,7 +156,7 @@ fn the_energy_filter_is_read_from_its_register() {
 #[test]
 fn the_document_says_what_the_text_says() {
     let diagnosis = examine(&healthy(), &working(), false);
-    let json = serde_json::to_value(diagnosis.document()).unwrap();
+    let json = serde_json::to_value(document(&diagnosis)).unwrap();
     assert_eq!(json["schema"], "eprof-doctor/1");
     assert_eq!(
         (&json["verdict"], &json["exit_code"]),
@@ -165,7 +166,7 @@ fn the_document_says_what_the_text_says() {
         json["checks"].as_array().unwrap().len(),
         diagnosis.checks.len()
     );
-    assert!(diagnosis.render().ends_with("(exit code 3)\n"));
+    assert!(render(&diagnosis).ends_with("(exit code 3)\n"));
 }
 
 /// What the kernel allows is asked of the kernel in another way: by `nobody`

@@ -1,5 +1,7 @@
 //! hwmon, battery and model: the sources of last resort.
 
+use clap::ValueEnum;
+
 use crate::*;
 
 #[test]
@@ -116,11 +118,8 @@ fn a_source_asked_for_by_name_is_taken_or_refused() {
     assert_eq!(error.kind(), ErrorKind::Unavailable);
     assert!(error.to_string().contains("powercap"), "{error}");
     assert_eq!(
-        "hwmon".parse::<Choice>().unwrap(),
+        Choice::from_str("hwmon", false).unwrap(),
         Choice::Kind(SourceKind::Hwmon)
     );
-    assert_eq!(
-        "cpu".parse::<Choice>().unwrap_err().kind(),
-        ErrorKind::Usage
-    );
+    assert!(Choice::from_str("cpu", false).is_err());
 }

@@ -74,14 +74,15 @@ proptest! {
         let finder = Finder::new(tree.root()).probe(hurried).opener(Box::new(fake));
         let mut selected = finder.select(Choice::Auto).unwrap();
         let _ = selected.source.read();
-        let list = Finder::new(tree.root()).probe(hurried).survey();
+        let list = Finder::new(tree.root()).probe(hurried).candidates();
         let _ = eprof::output::text::meters::render(&list);
-        let trials = eprof::doctor::trials::Trials {
+        let trials = eprof::doctor::Trials {
             program: Ok(()),
             event: Err("x".into()),
             cgroup: Err("x".into()),
         };
-        let _ = eprof::doctor::checks::assess(&tree.root(), &trials, &list).render();
+        let diagnosis = eprof::doctor::assess(&tree.root(), &trials, &list);
+        let _ = eprof::output::text::doctor::render(&diagnosis);
     }
 
     #[test]
@@ -111,17 +112,17 @@ proptest! {
         let quick = Probe { longest: PATIENT.longest, step: Duration::ZERO };
         let finder = Finder::new(tree.root()).probe(quick).opener(Box::new(fake));
         let selected = finder.select(Choice::Auto).unwrap();
-        let mut all: Vec<u32> = selected.zones.iter().flat_map(|zone| zone.cpus.clone()).collect();
+        let mut all: Vec<u32> = selected.cpu_groups.iter().flat_map(|zone| zone.cpus.clone()).collect();
         all.sort_unstable();
         prop_assert_eq!(&all, &Cpus::read(&tree.root()).numbers());
         for meter in selected.source.meters() {
-            for zone in &selected.zones {
+            for zone in &selected.cpu_groups {
                 let inside = zone.cpus.iter().filter(|cpu| meter.cpus.contains(cpu)).count();
                 prop_assert!(inside == 0 || inside == zone.cpus.len());
             }
         }
         let expected = if per_core { packages * dies * cores } else { packages * dies };
-        prop_assert_eq!(selected.zones.len(), expected as usize);
+        prop_assert_eq!(selected.cpu_groups.len(), expected as usize);
         // What adds up never covers a CPU twice in one domain.
         for cpu in all {
             let counted = selected.source.meters().iter().filter(|meter| {

@@ -40,7 +40,7 @@ fn what_perf_counts_as_nothing_is_not_believed_here_either() {
 fn the_chosen_source_is_the_one_of_the_list() {
     let tree = Tree::client();
     let _moving = tree.moving(&[("intel-rapl:0", 20.0)]);
-    let list = Finder::new(tree.root()).probe(SHORT).survey();
+    let list = Finder::new(tree.root()).probe(SHORT).candidates();
     let chosen: Vec<SourceKind> = list
         .iter()
         .filter(|one| one.chosen)
@@ -51,7 +51,7 @@ fn the_chosen_source_is_the_one_of_the_list() {
     assert!(text.contains("powercap   chosen\n"), "{text}");
     assert!(text.contains("intel-rapl:0 "), "{text}");
     assert!(text.contains("stands still"), "{text}");
-    let document = eprof::output::text::meters::document(&list);
+    let document = eprof::output::json::list::document(&list);
     let json = serde_json::to_value(document).unwrap();
     assert_eq!(json["schema"], "eprof-list/1");
     assert_eq!(json["sources"][1]["meters"][0]["name"], "intel-rapl:0");
@@ -71,7 +71,7 @@ fn the_kernels_pmu_is_opened_and_read_as_a_group() {
         config: 0,
         cpu: Cpus::read(&SysRoot::machine()).numbers()[0],
     };
-    let mut opener = eprof::source::sensors::perf_source::KernelOpener;
+    let mut opener = eprof::source::sensors::perf_event::KernelOpener;
     let mut group = match opener.open(&[tsc, tsc]) {
         Ok(group) => group,
         Err(error) => {

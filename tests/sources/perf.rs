@@ -118,10 +118,7 @@ fn an_event_that_the_kernel_refuses_leaves_the_others_right() {
         .iter()
         .find(|note| note.name == "power/energy-pkg/")
         .unwrap();
-    assert!(
-        note.remedy.as_ref().unwrap().contains("cap_perfmon"),
-        "{note:?}"
-    );
+    assert!(note.hint.unwrap().contains("cap_perfmon"), "{note:?}");
 }
 
 #[test]
@@ -143,7 +140,7 @@ fn amd_has_a_package_and_every_core() {
     );
     assert_eq!((core.cpus.as_slice(), core.nested), (&[4, 5][..], true));
     let zones: Vec<_> = selected
-        .zones
+        .cpu_groups
         .iter()
         .map(|zone| zone.cpus.clone())
         .collect();

@@ -34,7 +34,7 @@ fn a_client_processor_adds_package_and_dram_only() {
         (0..8).collect::<Vec<_>>()
     );
     assert_eq!(meter(&selected, "intel-rapl:1").scope, Scope::Machine);
-    assert_eq!(selected.zones.len(), 1);
+    assert_eq!(selected.cpu_groups.len(), 1);
     assert_eq!(selected.caveats, []);
 }
 
@@ -113,7 +113,7 @@ fn two_sockets_are_two_zones_and_all_their_meters_add() {
     assert_eq!(meter(&selected, "intel-rapl:1:0").scope, Scope::Package(1));
     assert_eq!(meter(&selected, "intel-rapl:1").cpus, [4, 5, 6, 7]);
     let zones: Vec<_> = selected
-        .zones
+        .cpu_groups
         .iter()
         .map(|zone| zone.cpus.clone())
         .collect();
@@ -181,7 +181,7 @@ fn two_real_dies_both_count() {
     let _moving = tree.moving(&[("intel-rapl:0", 68.0), ("intel-rapl:1", 67.0)]);
     let selected = choose(&tree, PATIENT);
     assert_eq!(names(&selected), ["intel-rapl:0", "intel-rapl:1"]);
-    assert_eq!(selected.zones.len(), 2);
+    assert_eq!(selected.cpu_groups.len(), 2);
     assert!(!has_caveat(&selected, "mirrored-dies"));
 }
 

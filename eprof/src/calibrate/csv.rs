@@ -160,7 +160,7 @@ impl Table {
             Some(model) => model.refusal(),
             None => Some(Refusal {
                 why: format!("{} rows of {} are not enough", self.rows.len(), self.target),
-                remedy: "give more rows".to_owned(),
+                hint: "give more rows".to_owned(),
             }),
         };
         MeterFindings {
@@ -184,10 +184,10 @@ impl Columns {
         name: &str,
     ) -> Result<(String, Vec<(Signal, String)>)> {
         let has = |column: &str| header.iter().any(|one| one == column);
-        let lacks = |what: String, remedy: &str| {
+        let lacks = |what: String, hint: &str| {
             let all: Vec<&str> = header.iter().collect();
             Error::new(ErrorKind::Usage, format!("{name} has no {what}"))
-                .hint(format!("{remedy}; its columns: {}", all.join(", ")))
+                .hint(format!("{hint}; its columns: {}", all.join(", ")))
         };
         let target = match &self.target {
             Some(target) if has(target) => target.clone(),

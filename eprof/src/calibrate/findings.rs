@@ -63,7 +63,7 @@ pub struct Refusal {
     /// What is wrong.
     pub why: String,
     /// What helps.
-    pub remedy: String,
+    pub hint: String,
 }
 
 /// Who chose the signals of a fit.
@@ -168,7 +168,7 @@ impl Model {
             let rest: Vec<String> = rest.map(|at| self.signals[at].to_string()).collect();
             format!("leave them out: --signals {}", rest.join(","))
         };
-        let refuse = |why: String, remedy: String| Some(Refusal { why, remedy });
+        let refuse = |why: String, hint: String| Some(Refusal { why, hint });
         let better_data = "make the machine quiet and measure for longer (--duration 5m)";
         if !fit.health.zero.is_empty() {
             return refuse(

@@ -85,7 +85,12 @@ pub fn calibrate(plan: &Plan, watch: &mut dyn FnMut(&Step<'_>, f64)) -> Result<F
             frequency_hz: 0,
             no_btf: plan.no_btf,
             verifier_log: plan.verifier_log.clone(),
-            ..Settings::of(&plan.root, &selected.zones, &Counter::ALL, WINDOW.into())
+            ..Settings::of(
+                &plan.root,
+                &selected.cpu_groups,
+                &Counter::ALL,
+                WINDOW.into(),
+            )
         })?),
         None => None,
     };
@@ -93,7 +98,7 @@ pub fn calibrate(plan: &Plan, watch: &mut dyn FnMut(&Step<'_>, f64)) -> Result<F
     let store = plan
         .loads
         .map(|_| Arc::new(Store::beyond_caches(&plan.root)));
-    let mut bench = Measurement::new(selected.source, probe, &selected.zones)?;
+    let mut bench = Measurement::new(selected.source, probe, &selected.cpu_groups)?;
     let total = plan.idle + plan.loads.unwrap_or_default();
     let part = |done: Duration| done.as_secs_f64() / total.as_secs_f64().max(1e-9);
 
@@ -114,7 +119,7 @@ pub fn calibrate(plan: &Plan, watch: &mut dyn FnMut(&Step<'_>, f64)) -> Result<F
     let mut loaded = Vec::new();
     if let (Some(time), Some(store)) = (plan.loads, &store) {
         let cpus: Vec<u32> = selected
-            .zones
+            .cpu_groups
             .iter()
             .flat_map(|zone| zone.cpus.clone())
             .collect();
@@ -213,10 +218,10 @@ fn fit(
     still: &[Block],
     loaded: &[(Load, Block)],
 ) {
-    let refuse = |why: String, remedy: &str| {
+    let refuse = |why: String, hint: &str| {
         Some(Refusal {
             why,
-            remedy: remedy.to_owned(),
+            hint: hint.to_owned(),
         })
     };
     // A register that is updated a few times in a block says when it was

@@ -54,7 +54,7 @@ fn measured(args: &CalibrateArgs, root: SysRoot) -> Result<Findings> {
     }
     let plan = Plan {
         root,
-        source: args.source.into(),
+        source: args.source,
         idle: args.idle_time,
         loads: (!args.idle_only).then_some(loads),
         strict: args.strict,
@@ -164,7 +164,7 @@ fn show(args: &CalibrateArgs, findings: &Findings, saved: Option<&Path>) -> Resu
             output::text::calibration::table(findings, saved, Style::of_stdout(&stdout))
         }
         ShortFormat::Json => {
-            let document = output::text::calibration::document(findings, saved);
+            let document = output::json::calibration::document(findings, saved);
             let text = serde_json::to_string_pretty(&document).map_err(|error| {
                 Error::new(ErrorKind::Internal, format!("cannot write JSON: {error}"))
             })?;
@@ -179,7 +179,7 @@ fn show(args: &CalibrateArgs, findings: &Findings, saved: Option<&Path>) -> Resu
                     "warning: no model of {} is saved: {}",
                     meter.name, refused.why
                 );
-                eprintln!("hint: {}", refused.remedy);
+                eprintln!("hint: {}", refused.hint);
             }
         };
         findings.meters.iter().for_each(refused);

@@ -5,25 +5,24 @@ use std::io::{self, Write};
 use serde::Serialize;
 
 use super::args::{ListArgs, ShortFormat};
-use crate::doctor::checks;
 use crate::error::{Error, ErrorKind, Result};
 use crate::host::SysRoot;
-use crate::{output, source};
+use crate::{doctor, output, source};
 
 pub(super) fn list(args: &ListArgs, root: &SysRoot) -> Result<u8> {
-    let candidates = source::survey(root);
+    let candidates = source::candidates(root);
     match args.format {
         ShortFormat::Table => print(&output::text::meters::render(&candidates))?,
-        ShortFormat::Json => print_json(&output::text::meters::document(&candidates))?,
+        ShortFormat::Json => print_json(&output::json::list::document(&candidates))?,
     }
     Ok(0)
 }
 
 pub(super) fn doctor(args: &ListArgs, root: &SysRoot) -> Result<u8> {
-    let diagnosis = checks::diagnose(root);
+    let diagnosis = doctor::diagnose(root);
     match args.format {
-        ShortFormat::Table => print(&diagnosis.render())?,
-        ShortFormat::Json => print_json(&diagnosis.document())?,
+        ShortFormat::Table => print(&output::text::doctor::render(&diagnosis))?,
+        ShortFormat::Json => print_json(&output::json::doctor::document(&diagnosis))?,
     }
     Ok(diagnosis.verdict.exit_code())
 }

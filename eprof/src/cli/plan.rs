@@ -45,7 +45,7 @@ pub(super) fn plan(asked: &Asked<'_>, root: SysRoot) -> Result<Plan> {
     let idle_power = measuring.attribution.idle_power.as_deref();
     Ok(Plan {
         root,
-        source: measuring.source.into(),
+        source: measuring.source,
         idle_power: idle_power.map(str::parse).transpose()?,
         known_idle: None,
         calibration: file::path(

@@ -1,7 +1,4 @@
-//! `eprof doctor`: what works here, what does not, and the exact line that
-//! mends it.
-
-use std::fmt::Write as _;
+//! The checks of `eprof doctor`, and its verdict.
 
 use serde::Serialize;
 
@@ -12,7 +9,7 @@ use crate::host::kernel::{self, Kernel};
 use crate::host::processor::Processor;
 use crate::host::root::SysRoot;
 use crate::measurement::SourceKind;
-use crate::source::{Candidate, survey};
+use crate::source::{Candidate, candidates};
 
 /// How a check came out.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Serialize)]
@@ -29,7 +26,7 @@ pub enum State {
 }
 
 /// One check.
-#[derive(Clone, Debug, PartialEq, Eq, Serialize)]
+#[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Check {
     /// A stable name in kebab-case.
     pub name: &'static str,
@@ -38,7 +35,7 @@ pub struct Check {
     /// What was found, in one sentence.
     pub sentence: String,
     /// The exact line that mends it, where there is one.
-    pub remedy: Option<String>,
+    pub hint: Option<String>,
 }
 
 /// What `eprof run` can do here.
@@ -62,21 +59,10 @@ impl Verdict {
             Self::CannotRun => 4,
         }
     }
-
-    /// The verdict in one sentence.
-    pub fn sentence(self) -> &'static str {
-        match self {
-            Self::Measure => "eprof run can measure energy here.",
-            Self::Estimate => {
-                "eprof run works here, but there is no usable meter: it estimates energy."
-            }
-            Self::CannotRun => "eprof run cannot work here.",
-        }
-    }
 }
 
 /// All checks and the verdict.
-#[derive(Clone, Debug, PartialEq, Eq, Serialize)]
+#[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Diagnosis {
     /// What `eprof run` can do here.
     pub verdict: Verdict,
@@ -89,7 +75,7 @@ pub struct Diagnosis {
 pub fn diagnose(root: &SysRoot) -> Diagnosis {
     let cpus = crate::host::Cpus::read(root);
     let cpu = cpus.online.first().map_or(0, |cpu| cpu.cpu);
-    assess(root, &Trials::run(cpu), &survey(root))
+    assess(root, &Trials::run(cpu), &candidates(root))
 }
 
 /// The diagnosis from what was found.
@@ -134,13 +120,13 @@ fn check(name: &'static str, state: State, sentence: impl Into<String>) -> Check
         name,
         state,
         sentence: sentence.into(),
-        remedy: None,
+        hint: None,
     }
 }
 
 impl Check {
-    fn remedy(mut self, remedy: impl Into<String>) -> Self {
-        self.remedy = Some(remedy.into());
+    fn hint(mut self, hint: impl Into<String>) -> Self {
+        self.hint = Some(hint.into());
         self
     }
 }
@@ -159,7 +145,7 @@ fn check_kernel(kernel: &Kernel) -> Check {
     } else {
         let sentence = format!("Linux {release} is too old: eprof needs {major}.{minor}");
         check("kernel", State::Missing, sentence)
-            .remedy(format!("boot Linux {major}.{minor} or newer"))
+            .hint(format!("boot Linux {major}.{minor} or newer"))
     }
 }
 
@@ -170,7 +156,7 @@ fn check_lockdown(privileges: &Privileges) -> Check {
             State::Missing,
             "the kernel is locked down for confidentiality, which forbids tracing",
         )
-        .remedy("boot with lockdown=integrity on the kernel command line"),
+        .hint("boot with lockdown=integrity on the kernel command line"),
         Lockdown::Integrity => check(
             "lockdown",
             State::Ok,
@@ -188,7 +174,7 @@ fn check_program(trials: &Trials) -> Check {
             State::Missing,
             format!("no BPF program can be loaded: {why}"),
         )
-        .remedy(CAPABILITIES),
+        .hint(CAPABILITIES),
     }
 }
 
@@ -202,7 +188,7 @@ fn check_event(trials: &Trials, privileges: &Privileges) -> Check {
                 None => String::new(),
             };
             let sentence = format!("CPU-wide perf events cannot be opened: {why}{level}");
-            check(name, State::Missing, sentence).remedy(CAPABILITIES)
+            check(name, State::Missing, sentence).hint(CAPABILITIES)
         }
     }
 }
@@ -216,7 +202,7 @@ fn check_btf(kernel: &Kernel) -> Check {
         State::Degraded,
         "the kernel has no BTF type information: slower hooks are used",
     )
-    .remedy("boot a kernel built with CONFIG_DEBUG_INFO_BTF=y")
+    .hint("boot a kernel built with CONFIG_DEBUG_INFO_BTF=y")
 }
 
 fn check_cgroup(trials: &Trials) -> Check {
@@ -231,7 +217,7 @@ fn check_cgroup(trials: &Trials) -> Check {
             State::Degraded,
             format!("{why}; the target is followed by its forks instead"),
         )
-        .remedy("systemd-run --user --scope -p Delegate=yes eprof run …   # or run it with sudo"),
+        .hint("systemd-run --user --scope -p Delegate=yes eprof run …   # or run it with sudo"),
     }
 }
 
@@ -242,7 +228,7 @@ fn check_symbols(privileges: &Privileges) -> Check {
             State::Degraded,
             "kernel.kptr_restrict hides kernel addresses: kernel functions have no names",
         )
-        .remedy("sudo sysctl kernel.kptr_restrict=1"),
+        .hint("sudo sysctl kernel.kptr_restrict=1"),
         // `kallsyms_show_value` of kernel/kallsyms.c: without the capability,
         // only where profiling the kernel is free for all anyway.
         Some(restrict)
@@ -256,7 +242,7 @@ fn check_symbols(privileges: &Privileges) -> Check {
             State::Degraded,
             "without CAP_SYSLOG kernel functions have no names",
         )
-        .remedy(CAPABILITIES),
+        .hint(CAPABILITIES),
         None => check(
             "kernel-symbols",
             State::Unknown,
@@ -272,8 +258,8 @@ fn check_meters(sources: &[Candidate]) -> Check {
         let sentence = "no meter can be used: energy is estimated from CPU time (eprof list \
                         gives the reasons)";
         let missing = check(METERS, State::Missing, sentence);
-        return match sources.iter().find_map(Candidate::first_remedy) {
-            Some(remedy) => missing.remedy(remedy),
+        return match sources.iter().find_map(Candidate::first_hint) {
+            Some(hint) => missing.hint(hint),
             None => missing,
         };
     };
@@ -332,13 +318,13 @@ fn check_filter(filter: Filter) -> Check {
             "energy counters are filtered (SGX, or MSR_MISC_PACKAGE_CTLS): short intervals are \
              noisy, the whole run stays right",
         )
-        .remedy("switch SGX off in the firmware setup if nothing needs it"),
+        .hint("switch SGX off in the firmware setup if nothing needs it"),
         Filter::Unknown => check(
             name,
             State::Unknown,
             "whether energy counters are filtered cannot be told without /dev/cpu/0/msr",
         )
-        .remedy("sudo modprobe msr"),
+        .hint("sudo modprobe msr"),
     }
 }
 
@@ -365,46 +351,4 @@ fn check_governor(root: &SysRoot) -> Check {
             "the frequency governor is not visible here",
         ),
     }
-}
-
-impl Diagnosis {
-    /// The text of `eprof doctor`.
-    pub fn render(&self) -> String {
-        let mut text = String::new();
-        for check in &self.checks {
-            let state = match check.state {
-                State::Ok => "ok",
-                State::Unknown => "unknown",
-                State::Degraded => "degraded",
-                State::Missing => "MISSING",
-            };
-            let _ = writeln!(text, "{state:<9} {:<15} {}", check.name, check.sentence);
-            if let Some(remedy) = &check.remedy {
-                let _ = writeln!(text, "{:<25} remedy: {remedy}", "");
-            }
-        }
-        let code = self.verdict.exit_code();
-        let _ = writeln!(text, "\n{} (exit code {code})", self.verdict.sentence());
-        text
-    }
-
-    /// The diagnosis as a document to be written as JSON, schema
-    /// `eprof-doctor/1`.
-    pub fn document(&self) -> Document<'_> {
-        Document {
-            schema: "eprof-doctor/1",
-            verdict: self.verdict,
-            exit_code: self.verdict.exit_code(),
-            checks: &self.checks,
-        }
-    }
-}
-
-/// The document of `eprof doctor --format json`.
-#[derive(Debug, Serialize)]
-pub struct Document<'a> {
-    schema: &'static str,
-    verdict: Verdict,
-    exit_code: u8,
-    checks: &'a [Check],
 }

@@ -1,5 +1,6 @@
 //! What a meter is and what one reading of it looks like.
 
+use clap::ValueEnum;
 use serde::{Deserialize, Serialize};
 
 use crate::unit::{Nanos, Timestamp, Watts};
@@ -61,22 +62,36 @@ impl Provenance {
 }
 
 /// The family of interfaces a meter belongs to.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
+///
+/// What is said of each is also the help of `--source`. A recording holds the
+/// position in this list, so that a new kind comes last.
+#[derive(
+    Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize, ValueEnum,
+)]
 #[serde(rename_all = "kebab-case")]
 pub enum SourceKind {
-    /// The kernel's `power` and `power_core` perf PMUs.
+    /// The kernel's power PMU (RAPL).
     Perf,
-    /// `/sys/class/powercap` zones.
+    /// /sys/class/powercap (RAPL).
     Powercap,
-    /// `/sys/class/hwmon` energy or power sensors.
+    /// /sys/class/hwmon sensors.
     Hwmon,
-    /// `/sys/class/power_supply` batteries that discharge.
+    /// A discharging battery: coarse.
     Battery,
     /// An estimate from CPU time.
     Model,
 }
 
 impl SourceKind {
+    /// Every kind.
+    pub const ALL: [Self; 5] = [
+        Self::Perf,
+        Self::Powercap,
+        Self::Hwmon,
+        Self::Battery,
+        Self::Model,
+    ];
+
     /// The name in reports and of the `--source` option.
     pub fn name(self) -> &'static str {
         match self {
@@ -206,4 +221,19 @@ pub struct UpdateTime {
     pub at: Timestamp,
     /// Standard deviation of `at`.
     pub sd: Nanos,
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn all_kinds_are_in_the_list_by_their_names() {
+        assert_eq!(SourceKind::ALL, SourceKind::value_variants());
+        for kind in SourceKind::ALL {
+            let value = kind.to_possible_value();
+            assert!(value.is_some_and(|value| value.get_name() == kind.name()));
+            assert_eq!(serde_json::json!(kind), kind.name());
+        }
+    }
 }

@@ -54,7 +54,7 @@ pub fn describe(
         }
         .to_owned(),
         meters: selected.source.meters().to_vec(),
-        cpu_groups: selected.zones.clone(),
+        cpu_groups: selected.cpu_groups.clone(),
         baselines: idle.baselines,
         models: idle.models,
         caveats,

@@ -5,8 +5,9 @@ use std::time::Duration;
 
 use clap::Args;
 
-use super::{ShortFormat, SourceChoice};
+use super::ShortFormat;
 use crate::cli::duration;
+use crate::source::Choice;
 
 pub(super) const EXAMPLES: &str = "\
 Examples:
@@ -24,7 +25,7 @@ finds it. Exit code 3: something was left out, and why is said; the rest is save
 pub struct CalibrateArgs {
     /// Where energy readings come from
     #[arg(long, value_enum, default_value_t)]
-    pub source: SourceChoice,
+    pub source: Choice,
 
     /// How long all of it takes
     #[arg(long, value_name = "TIME", default_value = "55s", value_parser = duration::parse)]

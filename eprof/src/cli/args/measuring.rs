@@ -4,9 +4,10 @@ use std::time::Duration;
 
 use clap::Args;
 
-use super::{AttributionArgs, SourceChoice};
+use super::AttributionArgs;
 use crate::cli::counters::{self, CounterChoice};
 use crate::cli::duration;
+use crate::source::Choice;
 
 /// How a command is run and measured.
 #[derive(Debug, Args)]
@@ -17,7 +18,7 @@ pub struct MeasuringArgs {
 
     /// Where energy readings come from
     #[arg(long, value_enum, default_value_t)]
-    pub source: SourceChoice,
+    pub source: Choice,
 
     /// Hardware counters to read at every switch: `auto`, `none`, or a list of
     /// cycles, reference-cycles, instructions, cache-misses. Each costs a

@@ -133,24 +133,6 @@ pub enum ShortFormat {
     Json,
 }
 
-/// Which energy source to use.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, ValueEnum)]
-pub enum SourceChoice {
-    /// The best that works: perf, powercap, hwmon, battery, model
-    #[default]
-    Auto,
-    /// The kernel's power PMU (RAPL)
-    Perf,
-    /// /sys/class/powercap (RAPL)
-    Powercap,
-    /// /sys/class/hwmon sensors
-    Hwmon,
-    /// A discharging battery: coarse
-    Battery,
-    /// An estimate from CPU time
-    Model,
-}
-
 /// What makes a slice of CPU time heavy.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, ValueEnum)]
 pub enum Weights {

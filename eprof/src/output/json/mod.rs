@@ -29,8 +29,11 @@
 //! at least as wide as the model's band, which is common to all rows and so
 //! does not touch their shares.
 
+pub mod calibration;
 mod carbon;
+pub mod doctor;
 mod document;
+pub mod list;
 mod members;
 mod meters;
 mod origin;

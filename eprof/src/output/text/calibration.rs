@@ -1,16 +1,11 @@
-//! What `eprof calibrate` found out: a table for people, and JSON.
+//! What `eprof calibrate` found out: a table for people.
 
 use std::fmt::Write as _;
 use std::path::Path;
 
-use serde::Serialize;
-
 use super::grid::{Column, Give, Grid, Weight};
 use super::style::Style;
 use crate::calibrate::{Findings, MeterFindings, Model};
-use crate::calibration::file::Machine;
-use crate::calibration::saved_model::SavedModel;
-use crate::caveat::Caveat;
 use crate::measurement::Domain;
 use crate::output::format::number::with_error;
 use crate::output::format::sanitize::visible;
@@ -20,7 +15,7 @@ use crate::power::{Errors, FittedTerm, Shape, Signal};
 const NINETY: f64 = 1.645;
 
 /// The findings for people, with the place they are saved in.
-pub fn table(findings: &Findings, saved: Option<&Path>, look: Style) -> String {
+pub fn table(findings: &Findings, saved: Option<&Path>, style: Style) -> String {
     let mut text = String::new();
     let mut grid = Grid::new(vec![
         Column::name("METER", Give::Middle),
@@ -38,20 +33,20 @@ pub fn table(findings: &Findings, saved: Option<&Path>, look: Style) -> String {
             Weight::Plain,
         );
     }
-    write(&mut text, &grid.lines(look, 0));
+    write(&mut text, &grid.lines(style, 0));
     for meter in &findings.meters {
         if let Some(model) = &meter.model {
             text.push('\n');
-            describe(&mut text, meter, model, look);
+            describe(&mut text, meter, model, style);
         }
         if let Some(refused) = &meter.refused {
             let name = visible(&meter.name);
             let _ = writeln!(
                 text,
                 "{}",
-                look.warn(&format!("! no model of {name} is saved: {}", refused.why))
+                style.warn(&format!("! no model of {name} is saved: {}", refused.why))
             );
-            let _ = writeln!(text, "  hint: {}", refused.remedy);
+            let _ = writeln!(text, "  hint: {}", refused.hint);
         }
     }
     if let Some(path) = saved {
@@ -66,14 +61,14 @@ fn write(text: &mut String, lines: &[String]) {
     }
 }
 
-fn describe(text: &mut String, meter: &MeterFindings, model: &Model, look: Style) {
+fn describe(text: &mut String, meter: &MeterFindings, model: &Model, style: Style) {
     let fit = &model.fit;
     let by = model.held_out_by;
     let title = format!("model of {}", visible(&meter.name));
     let _ = writeln!(
         text,
         "{}, {} rows, each {by} left out in turn",
-        look.bold(&title),
+        style.bold(&title),
         fit.rows
     );
     let mut grid = Grid::new(vec![
@@ -98,7 +93,7 @@ fn describe(text: &mut String, meter: &MeterFindings, model: &Model, look: Style
         intercept,
     ];
     grid.row(bare, Weight::Faint);
-    write(text, &grid.lines(look, 2));
+    write(text, &grid.lines(style, 2));
     let mut grid = Grid::new(vec![
         Column::name("ERRORS", Give::End),
         Column::number("MAE"),
@@ -108,7 +103,7 @@ fn describe(text: &mut String, meter: &MeterFindings, model: &Model, look: Style
     ]);
     grid.row(errors("this model", fit.held_out), Weight::Plain);
     grid.row(errors("CPU time alone", fit.time_share), Weight::Faint);
-    write(text, &grid.lines(look, 2));
+    write(text, &grid.lines(style, 2));
     let _ = writeln!(text, "  condition number {}", Rounded(fit.health.condition));
     for (signal, why) in &model.left_out {
         let _ = writeln!(text, "  {signal} is left out: it {why}");
@@ -172,128 +167,4 @@ fn errors(name: &str, errors: Errors) -> Vec<String> {
         format!("{:.1} %", errors.mape * 100.0),
         format!("{:.3}", errors.r2),
     ]
-}
-
-/// The findings for programs, schema `eprof-calibrate/1`. What was not
-/// measured is `null`.
-#[derive(Debug, Serialize)]
-pub struct Document<'a> {
-    schema: &'static str,
-    machine: &'a Machine,
-    quiet: Quiet<'a>,
-    meters: Vec<MeterDocument<'a>>,
-    caveats: &'a [Caveat],
-    saved: Option<&'a Path>,
-}
-
-#[derive(Debug, Serialize)]
-struct Quiet<'a> {
-    /// Part of all CPU time while idle power was measured.
-    busy: Option<f64>,
-    quiet: bool,
-    processes: Vec<ProcessDocument<'a>>,
-}
-
-#[derive(Debug, Serialize)]
-struct ProcessDocument<'a> {
-    comm: &'a str,
-    pid: u32,
-    cpu_s: f64,
-}
-
-#[derive(Debug, Serialize)]
-struct MeterDocument<'a> {
-    name: &'a str,
-    domain: Option<Domain>,
-    cpus: Option<usize>,
-    idle_watts: Option<f64>,
-    idle_sd: Option<f64>,
-    model: Option<ModelDocument<'a>>,
-    refused: Option<RefusalDocument<'a>>,
-}
-
-#[derive(Debug, Serialize)]
-struct ModelDocument<'a> {
-    #[serde(flatten)]
-    model: SavedModel,
-    intercept_sd: f64,
-    /// `null` where it is infinite.
-    condition: Option<f64>,
-    all_zero: Vec<String>,
-    collinear: Vec<String>,
-    left_out: Vec<LeftOut<'a>>,
-}
-
-#[derive(Debug, Serialize)]
-struct LeftOut<'a> {
-    signal: String,
-    why: &'a str,
-}
-
-#[derive(Debug, Serialize)]
-struct RefusalDocument<'a> {
-    why: &'a str,
-    remedy: &'a str,
-}
-
-/// The findings as a document to be written as JSON.
-pub fn document<'a>(findings: &'a Findings, saved: Option<&'a Path>) -> Document<'a> {
-    let disturbance = &findings.disturbance;
-    let processes = disturbance.culprits.iter();
-    Document {
-        schema: "eprof-calibrate/1",
-        machine: &findings.machine,
-        quiet: Quiet {
-            busy: disturbance.busy,
-            quiet: disturbance.is_quiet(),
-            processes: processes
-                .map(|(comm, pid, cpu_s)| ProcessDocument {
-                    comm,
-                    pid: *pid,
-                    cpu_s: *cpu_s,
-                })
-                .collect(),
-        },
-        meters: findings.meters.iter().map(meter).collect(),
-        caveats: &findings.caveats,
-        saved,
-    }
-}
-
-fn meter(meter: &MeterFindings) -> MeterDocument<'_> {
-    let model = |model: &'_ Model| {
-        let named = |columns: &[usize]| -> Vec<String> {
-            columns
-                .iter()
-                .map(|at| model.signals[*at].to_string())
-                .collect()
-        };
-        let health = &model.fit.health;
-        let left_out = model.left_out.iter();
-        ModelDocument {
-            model: model.saved(),
-            intercept_sd: model.fit.intercept_sd,
-            condition: Some(health.condition).filter(|value| value.is_finite()),
-            all_zero: named(&health.zero),
-            collinear: named(&health.collinear),
-            left_out: left_out
-                .map(|(signal, why)| LeftOut {
-                    signal: signal.to_string(),
-                    why,
-                })
-                .collect(),
-        }
-    };
-    MeterDocument {
-        name: &meter.name,
-        domain: meter.domain,
-        cpus: meter.cpus,
-        idle_watts: meter.idle.map(|(watts, _)| watts),
-        idle_sd: meter.idle.map(|(_, sd)| sd),
-        model: meter.model.as_ref().map(model),
-        refused: meter.refused.as_ref().map(|refusal| RefusalDocument {
-            why: &refusal.why,
-            remedy: &refusal.remedy,
-        }),
-    }
 }

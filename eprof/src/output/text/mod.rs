@@ -2,6 +2,7 @@
 
 pub(super) mod attribution;
 pub mod calibration;
+pub mod doctor;
 pub(super) mod footer;
 pub(super) mod grid;
 pub(super) mod header;

@@ -85,8 +85,8 @@ pub fn estimated(meters: &[Meter], candidates: &[Candidate]) -> Caveat {
              functions do not depend on the estimate"
         ),
     );
-    match candidates.iter().find_map(Candidate::first_remedy) {
-        Some(remedy) => caveat.hint(remedy),
+    match candidates.iter().find_map(Candidate::first_hint) {
+        Some(hint) => caveat.hint(hint),
         None => caveat.hint("eprof list says which meters are missing and why"),
     }
 }

@@ -17,7 +17,7 @@ use crate::measurement::{Domain, Meter, MeterId, Scope, SourceKind};
 pub struct Arranged {
     /// In the order of the meters given: the final description, or why it is
     /// dropped.
-    pub fate: Vec<Result<Meter, String>>,
+    pub outcomes: Vec<Result<Meter, String>>,
     /// Whether a die turned out to be the mirror image of another.
     pub mirrored: bool,
 }
@@ -31,25 +31,25 @@ pub fn arrange(
     mirrors: &[Option<usize>],
     cpus: &Cpus,
 ) -> Arranged {
-    let mut fate: Vec<Result<Meter, String>> = meters
+    let mut outcomes: Vec<Result<Meter, String>> = meters
         .iter()
         .zip(verdicts)
         .map(|(meter, verdict)| verdict.map(|()| meter.clone()))
         .collect();
-    drop_without_cpus(&mut fate);
-    drop_second_paths(&mut fate);
-    let mirrored = drop_mirrors(&mut fate, meters, mirrors, cpus);
-    widen_lone_platform(&mut fate, cpus);
-    mark_nested(&mut fate);
-    let kept = fate.iter_mut().filter_map(|fate| fate.as_mut().ok());
+    drop_without_cpus(&mut outcomes);
+    drop_second_paths(&mut outcomes);
+    let mirrored = drop_mirrors(&mut outcomes, meters, mirrors, cpus);
+    widen_lone_platform(&mut outcomes, cpus);
+    mark_nested(&mut outcomes);
+    let kept = outcomes.iter_mut().filter_map(|one| one.as_mut().ok());
     for (position, meter) in kept.enumerate() {
         meter.id = MeterId(u16::try_from(position).unwrap_or(u16::MAX));
     }
-    Arranged { fate, mirrored }
+    Arranged { outcomes, mirrored }
 }
 
-fn drop_without_cpus(fate: &mut [Result<Meter, String>]) {
-    for slot in fate {
+fn drop_without_cpus(outcomes: &mut [Result<Meter, String>]) {
+    for slot in outcomes {
         if slot.as_ref().is_ok_and(|meter| meter.cpus.is_empty()) {
             *slot = Err("no online CPU belongs to it".into());
         }
@@ -57,9 +57,9 @@ fn drop_without_cpus(fate: &mut [Result<Meter, String>]) {
 }
 
 /// The same zone by MSR and by MMIO: the first of the list stays.
-fn drop_second_paths(fate: &mut [Result<Meter, String>]) {
+fn drop_second_paths(outcomes: &mut [Result<Meter, String>]) {
     let mut seen: Vec<(Domain, Scope, String)> = Vec::new();
-    for slot in fate {
+    for slot in outcomes {
         let Ok(meter) = slot else { continue };
         if meter.kind != SourceKind::Powercap {
             continue;
@@ -75,7 +75,7 @@ fn drop_second_paths(fate: &mut [Result<Meter, String>]) {
 }
 
 fn drop_mirrors(
-    fate: &mut [Result<Meter, String>],
+    outcomes: &mut [Result<Meter, String>],
     meters: &[Meter],
     mirrors: &[Option<usize>],
     cpus: &Cpus,
@@ -83,11 +83,11 @@ fn drop_mirrors(
     let mut any = false;
     for (i, original) in mirrors.iter().enumerate() {
         let Some(original) = *original else { continue };
-        let name = match fate.get(original) {
+        let name = match outcomes.get(original) {
             Some(Ok(meter)) => meter.name.clone(),
             _ => continue,
         };
-        if let Some(slot @ Ok(_)) = fate.get_mut(i) {
+        if let Some(slot @ Ok(_)) = outcomes.get_mut(i) {
             *slot = Err(format!(
                 "it is the same counter as {name}, listed once more for this die"
             ));
@@ -98,7 +98,7 @@ fn drop_mirrors(
             Scope::Die { package, .. } => Some(Scope::Package(package)),
             Scope::Machine | Scope::Package(_) | Scope::Core { .. } => None,
         });
-        if let (Some(scope), Some(Ok(meter))) = (package, fate.get_mut(original)) {
+        if let (Some(scope), Some(Ok(meter))) = (package, outcomes.get_mut(original)) {
             meter.scope = scope;
             meter.cpus = cpus.in_scope(scope);
         }
@@ -108,10 +108,10 @@ fn drop_mirrors(
 
 /// A server's platform counter exists on its root package only (the others
 /// read 0): the one that counts, counts for the whole machine.
-fn widen_lone_platform(fate: &mut [Result<Meter, String>], cpus: &Cpus) {
-    let mut platforms = fate
+fn widen_lone_platform(outcomes: &mut [Result<Meter, String>], cpus: &Cpus) {
+    let mut platforms = outcomes
         .iter_mut()
-        .filter_map(|fate| fate.as_mut().ok())
+        .filter_map(|one| one.as_mut().ok())
         .filter(|meter| meter.domain == Domain::Psys);
     if let (Some(only), None) = (platforms.next(), platforms.next()) {
         only.scope = Scope::Machine;
@@ -119,10 +119,10 @@ fn widen_lone_platform(fate: &mut [Result<Meter, String>], cpus: &Cpus) {
     }
 }
 
-fn mark_nested(fate: &mut [Result<Meter, String>]) {
-    let kept: Vec<Meter> = fate.iter().filter_map(|fate| fate.clone().ok()).collect();
+fn mark_nested(outcomes: &mut [Result<Meter, String>]) {
+    let kept: Vec<Meter> = outcomes.iter().filter_map(|one| one.clone().ok()).collect();
     let packages = kept.iter().any(|meter| meter.domain == Domain::Package);
-    for meter in fate.iter_mut().filter_map(|fate| fate.as_mut().ok()) {
+    for meter in outcomes.iter_mut().filter_map(|one| one.as_mut().ok()) {
         meter.nested = if meter.domain == Domain::Psys {
             packages
         } else {

@@ -1,9 +1,9 @@
-//! Which source is used: an explicit, ordered list.
+//! Which source is used: the first good one of an ordered list.
 
 use std::path::Path;
-use std::str::FromStr;
 
-use super::candidate::{Candidate, MeterNote, Unusable};
+use super::candidate::{Candidate, MeterNote};
+use super::choice::Choice;
 use super::domains::{self, Arranged};
 use super::verify::{self, Probe};
 use super::{coverage, cpu_groups, mirror};
@@ -12,54 +12,9 @@ use crate::caveat::Caveat;
 use crate::error::{Error, ErrorKind, Result};
 use crate::host::{Cpus, Processor, SysRoot};
 use crate::measurement::{CpuGroup, Domain, Meter, SourceKind};
-use crate::source::sensors::estimate::ModelSource;
-use crate::source::sensors::file_source::FileSource;
-use crate::source::sensors::perf_source::{KernelOpener, Opener, PerfSource};
-use crate::source::sensors::{battery, hwmon, perf_power, powercap};
+use crate::source::sensors::perf_event::{KernelOpener, NoKernel, Opener};
+use crate::source::sensors::{SENSORS, Sensor, Surroundings};
 use crate::source::{Backend, EnergySource};
-
-/// All kinds, in the order in which they are preferred: the perf PMU has the
-/// lowest latency and never wraps; powercap has the same counters; hwmon,
-/// battery and model follow by how much they say.
-pub const ORDER: [SourceKind; 5] = [
-    SourceKind::Perf,
-    SourceKind::Powercap,
-    SourceKind::Hwmon,
-    SourceKind::Battery,
-    SourceKind::Model,
-];
-
-/// The value of `--source`.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
-pub enum Choice {
-    /// The first kind of [`ORDER`] that measures packages, else the first
-    /// that measures anything, else the model.
-    #[default]
-    Auto,
-    /// This kind and no other.
-    Kind(SourceKind),
-}
-
-impl FromStr for Choice {
-    type Err = Error;
-
-    fn from_str(text: &str) -> Result<Self> {
-        if text == "auto" {
-            return Ok(Self::Auto);
-        }
-        ORDER
-            .into_iter()
-            .find(|kind| kind.name() == text)
-            .map(Self::Kind)
-            .ok_or_else(|| {
-                Error::new(
-                    ErrorKind::Usage,
-                    format!("there is no energy source “{text}”"),
-                )
-                .hint("one of: auto, perf, powercap, hwmon, battery, model")
-            })
-    }
-}
 
 /// The source in use, and what was found on the way to it.
 pub struct Selected {
@@ -68,8 +23,8 @@ pub struct Selected {
     /// Its kind.
     pub kind: SourceKind,
     /// The parts of the machine that its meters tell apart.
-    pub zones: Vec<CpuGroup>,
-    /// Every kind that was looked at, the chosen one marked.
+    pub cpu_groups: Vec<CpuGroup>,
+    /// Every kind that was examined, the chosen one marked.
     pub candidates: Vec<Candidate>,
     /// What makes its numbers less true.
     pub caveats: Vec<Caveat>,
@@ -97,10 +52,10 @@ pub fn select(root: &SysRoot, choice: Choice, saved: Option<&Path>) -> Result<Se
     finder.select(choice)
 }
 
-/// Looks at every kind below `root`: the data of `eprof list`. The candidate
+/// Examines every kind below `root`: the data of `eprof list`. The candidate
 /// that [`Choice::Auto`] would take is marked as chosen.
-pub fn survey(root: &SysRoot) -> Vec<Candidate> {
-    Finder::new(root.clone()).survey()
+pub fn candidates(root: &SysRoot) -> Vec<Candidate> {
+    Finder::new(root.clone()).candidates()
 }
 
 /// Finds sources below a root.
@@ -110,13 +65,27 @@ pub struct Finder {
     processor: Processor,
     calibration: Option<Calibration>,
     probe: Probe,
-    opener: Option<Box<dyn Opener>>,
+    opener: Box<dyn Opener>,
 }
 
-struct Tried {
+/// What was found out about one kind.
+struct Examined {
     candidate: Candidate,
     source: Option<Box<dyn Backend>>,
     caveats: Vec<Caveat>,
+}
+
+impl Examined {
+    /// Whether it can be used and is no estimate.
+    fn measures(&self) -> bool {
+        self.candidate.usable && self.candidate.kind != SourceKind::Model
+    }
+
+    /// Whether it measures processor packages.
+    fn measures_packages(&self) -> bool {
+        let package = |note: &MeterNote| note.usable && note.domain == Some(Domain::Package);
+        self.measures() && self.candidate.meters.iter().any(package)
+    }
 }
 
 impl Finder {
@@ -128,14 +97,16 @@ impl Finder {
             processor: Processor::read(&root),
             calibration: None,
             probe: Probe::default(),
-            opener: root
-                .is_machine()
-                .then(|| Box::new(KernelOpener) as Box<dyn Opener>),
+            opener: if root.is_machine() {
+                Box::new(KernelOpener)
+            } else {
+                Box::new(NoKernel)
+            },
             root,
         }
     }
 
-    /// Sets how long meters are watched before they are believed.
+    /// Sets how long meters are read before they are believed.
     pub fn probe(mut self, probe: Probe) -> Self {
         self.probe = probe;
         self
@@ -149,7 +120,7 @@ impl Finder {
 
     /// Sets what opens perf events.
     pub fn opener(mut self, opener: Box<dyn Opener>) -> Self {
-        self.opener = Some(opener);
+        self.opener = opener;
         self
     }
 
@@ -158,39 +129,30 @@ impl Finder {
     /// # Errors
     /// Where `choice` names a kind that cannot be used.
     pub fn select(mut self, choice: Choice) -> Result<Selected> {
-        let wanted: &[SourceKind] = match choice {
-            Choice::Auto => &ORDER,
-            Choice::Kind(ref kind) => std::slice::from_ref(kind),
-        };
-        let mut tried = Vec::new();
-        for kind in wanted {
-            tried.push(self.try_kind(*kind));
-            if best(&tried).is_some_and(|best| tried.get(best).is_some_and(measures_packages)) {
+        let mut examined = Vec::new();
+        for sensor in SENSORS.iter().filter(|one| choice.allows(one.kind())) {
+            let one = self.examine(*sensor);
+            let enough = one.measures_packages();
+            examined.push(one);
+            if enough {
                 break;
             }
         }
-        let Some(chosen) = best(&tried) else {
-            return Err(unusable_error(&tried));
+        let Some(best) = best(&mut examined) else {
+            return Err(unusable_error(&examined));
         };
-        let kind = wanted.get(chosen).copied().unwrap_or(SourceKind::Model);
-        let mut source = None;
-        let mut caveats = Vec::new();
-        let mut candidates = Vec::new();
-        for (position, mut one) in tried.into_iter().enumerate() {
-            if position == chosen {
-                one.candidate.chosen = true;
-                source = one.source.take();
-                caveats.append(&mut one.caveats);
-            }
-            candidates.push(one.candidate);
-        }
+        let kind = best.candidate.kind;
+        let source = best.source.take();
         let source =
             source.ok_or_else(|| Error::new(ErrorKind::Internal, "no source was opened"))?;
+        let mut caveats = std::mem::take(&mut best.caveats);
+        best.candidate.chosen = true;
+        let candidates: Vec<Candidate> = examined.into_iter().map(|one| one.candidate).collect();
         if kind == SourceKind::Model {
             caveats.push(coverage::estimated(source.meters(), &candidates));
         }
         Ok(Selected {
-            zones: cpu_groups::cpu_groups(source.meters(), &self.cpus),
+            cpu_groups: cpu_groups::cpu_groups(source.meters(), &self.cpus),
             source,
             kind,
             candidates,
@@ -198,100 +160,80 @@ impl Finder {
         })
     }
 
-    /// See [`survey`].
-    pub fn survey(mut self) -> Vec<Candidate> {
-        let tried: Vec<Tried> = ORDER.iter().map(|kind| self.try_kind(*kind)).collect();
-        let chosen = best(&tried);
-        let mark = |(position, one): (usize, Tried)| Candidate {
-            chosen: Some(position) == chosen,
-            ..one.candidate
-        };
-        tried.into_iter().enumerate().map(mark).collect()
+    /// See [`candidates`].
+    pub fn candidates(mut self) -> Vec<Candidate> {
+        let mut examined: Vec<Examined> =
+            SENSORS.iter().map(|sensor| self.examine(*sensor)).collect();
+        if let Some(best) = best(&mut examined) {
+            best.candidate.chosen = true;
+        }
+        examined.into_iter().map(|one| one.candidate).collect()
     }
 
-    fn try_kind(&mut self, kind: SourceKind) -> Tried {
-        let (root, cpus) = (&self.root, &self.cpus);
-        let (absent, source, unusable): (Option<String>, Box<dyn Backend>, Vec<Unusable>) =
-            match kind {
-                SourceKind::Perf => {
-                    let mut found = perf_power::discover(root, cpus);
-                    let absent = found.absent.take();
-                    let mut nobody = Refusing;
-                    let opener = self.opener.as_deref_mut().unwrap_or(&mut nobody);
-                    let (source, unusable) = PerfSource::open(found, opener);
-                    (absent, Box::new(source), unusable)
-                }
-                SourceKind::Powercap | SourceKind::Hwmon | SourceKind::Battery => {
-                    let mut found = match kind {
-                        SourceKind::Powercap => powercap::discover(root, cpus),
-                        SourceKind::Hwmon => hwmon::discover(root, cpus),
-                        _ => battery::discover(root, cpus),
-                    };
-                    let absent = found.absent.take();
-                    let (source, unusable) = FileSource::open(found);
-                    (absent, Box::new(source), unusable)
-                }
-                SourceKind::Model => {
-                    let saved = self.calibration.as_ref();
-                    let source = ModelSource::new(&self.processor, cpus, saved);
-                    (None, Box::new(source), Vec::new())
-                }
-            };
-        self.settle(kind, absent, source, unusable)
-    }
-
-    /// Watches the meters that could be opened, and settles which are used.
-    fn settle(
-        &self,
-        kind: SourceKind,
-        absent: Option<String>,
-        mut source: Box<dyn Backend>,
-        unusable: Vec<Unusable>,
-    ) -> Tried {
-        let mut why = absent;
-        let meters = source.meters().to_vec();
-        let mut notes = Vec::new();
-        let mut caveats = Vec::new();
-        if !meters.is_empty() {
+    /// Looks for meters of one kind, and decides which can be used.
+    fn examine(&mut self, sensor: &dyn Sensor) -> Examined {
+        let found = sensor.discover(&mut Surroundings {
+            root: &self.root,
+            cpus: &self.cpus,
+            processor: &self.processor,
+            calibration: self.calibration.as_ref(),
+            opener: self.opener.as_mut(),
+        });
+        let (mut source, mut why) = (found.source, found.absent);
+        let (mut notes, mut caveats) = (Vec::new(), Vec::new());
+        if !source.meters().is_empty() {
             match verify::observe(source.as_mut(), &self.probe) {
                 Err(error) => why = Some(error.to_string()),
                 Ok(series) => {
-                    let mut arranged = self.arrange(&meters, &series);
-                    for (position, slot) in arranged.fate.iter_mut().enumerate() {
-                        if let Ok(meter) = slot
-                            && let Some(latch) = verify::observed_update_period(&series, position)
-                        {
-                            meter.update_period = meter.update_period.max(latch);
-                        }
-                    }
-                    let kept: Vec<&Meter> = arranged.fate.iter().flatten().collect();
-                    caveats = coverage::caveats(kind, &kept, &self.cpus, &self.processor);
-                    if arranged.mirrored {
-                        caveats.push(coverage::mirrored());
-                    }
-                    notes = arranged_notes(&meters, &arranged);
-                    source.narrow(arranged.fate.into_iter().map(Result::ok).collect());
+                    (notes, caveats) = self.choose_meters(sensor.kind(), source.as_mut(), &series);
                 }
             }
         }
         notes.sort_by_key(|note| !note.usable);
-        notes.extend(unusable.into_iter().map(MeterNote::from));
+        let unusable = found.unusable.into_iter();
+        notes.extend(unusable.map(|one| MeterNote::unusable(one, sensor.hint())));
         let usable = notes.iter().any(|note| note.usable);
         if !usable && why.is_none() {
             why = Some("none of its meters can be used".into());
         }
-        Tried {
+        Examined {
             candidate: Candidate {
-                kind,
+                kind: sensor.kind(),
                 chosen: false,
                 usable,
                 meters: notes,
-                why: if usable { None } else { why },
-                remedy: None,
+                why: why.filter(|_| !usable),
             },
             source: usable.then_some(source),
             caveats,
         }
+    }
+
+    /// Keeps those meters of `source` that can be believed, after what they
+    /// read in `series`.
+    fn choose_meters(
+        &self,
+        kind: SourceKind,
+        source: &mut dyn Backend,
+        series: &verify::Series,
+    ) -> (Vec<MeterNote>, Vec<Caveat>) {
+        let meters = source.meters().to_vec();
+        let mut arranged = self.arrange(&meters, series);
+        for (position, outcome) in arranged.outcomes.iter_mut().enumerate() {
+            if let Ok(meter) = outcome
+                && let Some(period) = verify::observed_update_period(series, position)
+            {
+                meter.update_period = meter.update_period.max(period);
+            }
+        }
+        let kept: Vec<&Meter> = arranged.outcomes.iter().flatten().collect();
+        let mut caveats = coverage::caveats(kind, &kept, &self.cpus, &self.processor);
+        if arranged.mirrored {
+            caveats.push(coverage::mirrored());
+        }
+        let notes = arranged_notes(&meters, &arranged);
+        source.keep(arranged.outcomes.into_iter().map(Result::ok).collect());
+        (notes, caveats)
     }
 
     fn arrange(&self, meters: &[Meter], series: &verify::Series) -> Arranged {
@@ -302,50 +244,27 @@ impl Finder {
     }
 }
 
-/// Opens nothing: below a root that is not the machine.
-struct Refusing;
-
-impl Opener for Refusing {
-    fn open(
-        &mut self,
-        _: &[perf_power::PowerEvent],
-    ) -> std::io::Result<Box<dyn crate::source::sensors::perf_source::CounterGroup>> {
-        Err(std::io::Error::other(
-            "perf events belong to the running kernel, not to another root",
-        ))
-    }
-}
-
 fn arranged_notes(meters: &[Meter], arranged: &Arranged) -> Vec<MeterNote> {
-    let note = |(meter, fate): (&Meter, &std::result::Result<Meter, String>)| match fate {
+    let note = |(meter, outcome): (&Meter, &std::result::Result<Meter, String>)| match outcome {
         Ok(kept) => MeterNote::usable(kept),
         Err(why) => MeterNote::dropped(meter, why),
     };
-    meters.iter().zip(&arranged.fate).map(note).collect()
+    meters.iter().zip(&arranged.outcomes).map(note).collect()
 }
 
-fn measures_packages(tried: &Tried) -> bool {
-    let package = |note: &MeterNote| note.usable && note.domain == Some(Domain::Package);
-    tried.candidate.meters.iter().any(package)
+/// The best of those examined, all in order of preference: a measured package,
+/// else anything measured, else the estimate.
+fn best(examined: &mut [Examined]) -> Option<&mut Examined> {
+    let position = |good: fn(&Examined) -> bool| examined.iter().position(good);
+    let best = position(Examined::measures_packages)
+        .or_else(|| position(Examined::measures))
+        .or_else(|| position(|one| one.candidate.usable))?;
+    examined.get_mut(best)
 }
 
-/// The position of the best of those tried, all in order of preference: a
-/// measured package, else anything measured, else the model.
-fn best(tried: &[Tried]) -> Option<usize> {
-    let position = |good: &dyn Fn(&Tried) -> bool| {
-        tried
-            .iter()
-            .position(|one| one.candidate.usable && good(one))
-    };
-    let measured = |one: &Tried| one.candidate.kind != SourceKind::Model;
-    position(&|one| measured(one) && measures_packages(one))
-        .or_else(|| position(&measured))
-        .or_else(|| position(&|_| true))
-}
-
-fn unusable_error(tried: &[Tried]) -> Error {
-    let Some(one) = tried.first() else {
-        return Error::new(ErrorKind::Internal, "no source was tried");
+fn unusable_error(examined: &[Examined]) -> Error {
+    let Some(one) = examined.first() else {
+        return Error::new(ErrorKind::Internal, "no sensor was examined");
     };
     let candidate = &one.candidate;
     let detail = candidate
@@ -357,8 +276,8 @@ fn unusable_error(tried: &[Tried]) -> Error {
         "the energy source {} cannot be used: {why}",
         candidate.kind.name()
     );
-    match candidate.first_remedy() {
-        Some(remedy) => Error::new(ErrorKind::Permission, sentence).hint(remedy),
+    match candidate.first_hint() {
+        Some(hint) => Error::new(ErrorKind::Permission, sentence).hint(hint),
         None => Error::new(ErrorKind::Unavailable, sentence)
             .hint("eprof list shows what there is; --source auto takes the best"),
     }

@@ -6,10 +6,12 @@
 
 use std::path::PathBuf;
 
+use super::discovery::{Discovery, Unusable};
+use super::file_source::{self, FileSource};
+use super::plausible;
+use super::sensor::{Found, Sensor, Surroundings};
 use crate::host::{Cpus, SysRoot};
 use crate::measurement::{Domain, Meter, MeterId, Provenance, Quantity, Scope, SourceKind};
-use crate::source::selection::candidate::{Discovery, Unusable};
-use crate::source::selection::plausible;
 use crate::unit::Nanos;
 
 const CLASS: &str = "/sys/class/power_supply";
@@ -19,6 +21,23 @@ const UJ_PER_UWH: f64 = 3_600.0;
 
 /// Embedded controllers refresh their battery values every few seconds.
 const UPDATE_PERIOD: Nanos = Nanos(10_000_000_000);
+
+/// Batteries that discharge.
+pub struct Battery;
+
+impl Sensor for Battery {
+    fn kind(&self) -> SourceKind {
+        SourceKind::Battery
+    }
+
+    fn discover(&self, here: &mut Surroundings<'_>) -> Found {
+        FileSource::found(discover(here.root, here.cpus), file_source::DENIED)
+    }
+
+    fn hint(&self) -> Option<&'static str> {
+        Some(file_source::HINT)
+    }
+}
 
 /// Finds the batteries below `root` that discharge now.
 pub fn discover(root: &SysRoot, cpus: &Cpus) -> Discovery<PathBuf> {

@@ -14,6 +14,7 @@
 //! ×0.72–1.41; a known microarchitecture is given ×0.65–1.5, an unknown one
 //! ×0.45–2.2. Shares between the threads of one run do not depend on them.
 
+use super::sensor::{Found, Sensor, Surroundings};
 use crate::calibration::file::Calibration;
 use crate::error::Result;
 use crate::host::{Cpus, Processor};
@@ -22,6 +23,31 @@ use crate::measurement::{
 };
 use crate::source::{Backend, EnergySource};
 use crate::unit::{Nanos, Watts};
+
+/// The estimate as a sensor: it is found everywhere.
+pub struct Estimate;
+
+impl Sensor for Estimate {
+    fn kind(&self) -> SourceKind {
+        SourceKind::Model
+    }
+
+    fn discover(&self, here: &mut Surroundings<'_>) -> Found {
+        Found {
+            source: Box::new(ModelSource::new(
+                here.processor,
+                here.cpus,
+                here.calibration,
+            )),
+            unusable: Vec::new(),
+            absent: None,
+        }
+    }
+
+    fn hint(&self) -> Option<&'static str> {
+        None
+    }
+}
 
 /// Idle and busy watts per logical CPU.
 #[derive(Clone, Copy, Debug, PartialEq)]
@@ -191,8 +217,8 @@ impl EnergySource for ModelSource {
 }
 
 impl Backend for ModelSource {
-    fn narrow(&mut self, fate: Vec<Option<Meter>>) {
-        self.meters = fate.into_iter().flatten().collect();
+    fn keep(&mut self, meters: Vec<Option<Meter>>) {
+        self.meters = meters.into_iter().flatten().collect();
     }
 }
 

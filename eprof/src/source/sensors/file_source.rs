@@ -7,11 +7,19 @@ use std::path::{Path, PathBuf};
 
 use nix::sys::statfs::{SYSFS_MAGIC, fstatfs};
 
+use super::discovery::{Discovery, Unusable};
+use super::sensor::Found;
 use crate::clock;
 use crate::error::{Error as EprofError, ErrorKind, Result};
-use crate::measurement::{Meter, MeterId, Reading, SourceKind};
-use crate::source::selection::candidate::{Discovery, Unusable};
+use crate::measurement::{Meter, MeterId, Reading};
 use crate::source::{Backend, EnergySource};
+
+/// Why most files are denied to this user.
+pub(super) const DENIED: &str = "this user may not read it";
+
+/// What lets eprof read files that are denied to this user.
+pub(super) const HINT: &str =
+    "sudo setcap cap_dac_read_search,cap_perfmon,cap_bpf+ep \"$(command -v eprof)\"";
 
 /// A file that holds one number.
 #[derive(Debug)]
@@ -71,15 +79,16 @@ pub struct FileSource {
 }
 
 impl FileSource {
-    /// Opens what was discovered. Meters that cannot be read are returned with
-    /// the reason; the others are numbered anew.
-    pub fn open(found: Discovery<PathBuf>) -> (Self, Vec<Unusable>) {
+    /// Opens what was discovered. Meters that cannot be read are unusable, with
+    /// the reason (`denied` where they are not for this user); the others are
+    /// numbered anew.
+    pub(super) fn found(discovery: Discovery<PathBuf>, denied: &str) -> Found {
         let mut source = Self {
             meters: Vec::new(),
             files: Vec::new(),
         };
-        let mut unusable = found.unusable;
-        for (meter, path) in found.found {
+        let mut unusable = discovery.unusable;
+        for (meter, path) in discovery.found {
             match NumberFile::open(&path) {
                 Ok((file, _)) => {
                     let id = u16::try_from(source.meters.len()).unwrap_or(u16::MAX);
@@ -90,44 +99,28 @@ impl FileSource {
                     source.meters.push(meter);
                     source.files.push(file);
                 }
-                Err(error) => unusable.push(unreadable(&meter, &path, &error)),
+                Err(error) => unusable.push(unreadable(&meter, &path, &error, denied)),
             }
         }
-        (source, unusable)
+        Found {
+            source: Box::new(source),
+            unusable,
+            absent: discovery.absent,
+        }
     }
 }
 
-/// Why a meter's file cannot be read, and what to do about it.
-pub fn unreadable(meter: &Meter, path: &Path, error: &Error) -> Unusable {
+/// Why a meter's file cannot be read; `denied` is what is said of one that is
+/// not for this user.
+fn unreadable(meter: &Meter, path: &Path, error: &Error, denied: &str) -> Unusable {
     let name = meter.name.clone();
     match error.kind() {
-        IoKind::PermissionDenied => {
-            let why = match meter.kind {
-                SourceKind::Powercap => {
-                    "only root may read it (since Linux 5.10, because fine-grained energy \
-                     leaks secrets, CVE-2020-8694)"
-                }
-                _ => "this user may not read it",
-            };
-            Unusable::new(name, why).remedy(permission_remedy(meter.kind))
-        }
+        IoKind::PermissionDenied => Unusable::denied(name, denied),
         IoKind::NotFound => Unusable::new(name, format!("{} is missing", path.display())),
         IoKind::InvalidData => {
             Unusable::new(name, format!("{} does not hold a number", path.display()))
         }
         _ => Unusable::new(name, format!("cannot read {}: {error}", path.display())),
-    }
-}
-
-/// The exact line that lets eprof read the files of a kind.
-pub fn permission_remedy(kind: SourceKind) -> &'static str {
-    match kind {
-        SourceKind::Powercap => {
-            "sudo chmod a+r /sys/class/powercap/*/energy_uj   # until the next boot; for good: \
-             echo 'SUBSYSTEM==\"powercap\", ACTION==\"add\", RUN+=\"/bin/chmod a+r \
-             /sys%p/energy_uj\"' | sudo tee /etc/udev/rules.d/70-eprof.rules"
-        }
-        _ => "sudo setcap cap_dac_read_search,cap_perfmon,cap_bpf+ep \"$(command -v eprof)\"",
     }
 }
 
@@ -168,10 +161,10 @@ impl EnergySource for FileSource {
 }
 
 impl Backend for FileSource {
-    fn narrow(&mut self, fate: Vec<Option<Meter>>) {
+    fn keep(&mut self, meters: Vec<Option<Meter>>) {
         let files = std::mem::take(&mut self.files);
         self.meters.clear();
-        for (file, meter) in files.into_iter().zip(fate) {
+        for (file, meter) in files.into_iter().zip(meters) {
             if let Some(meter) = meter {
                 self.meters.push(meter);
                 self.files.push(file);

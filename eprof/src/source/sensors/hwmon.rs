@@ -6,13 +6,32 @@
 
 use std::path::PathBuf;
 
+use super::discovery::{Discovery, Unusable};
+use super::file_source::{self, FileSource};
+use super::plausible;
+use super::sensor::{Found, Sensor, Surroundings};
 use crate::host::{Cpus, SysRoot};
 use crate::measurement::{Domain, Meter, MeterId, Provenance, Quantity, Scope, SourceKind};
-use crate::source::selection::candidate::{Discovery, Unusable};
-use crate::source::selection::plausible;
 use crate::unit::Nanos;
 
 const CLASS: &str = "/sys/class/hwmon";
+
+/// Inputs of hwmon drivers whose meaning is known.
+pub struct Hwmon;
+
+impl Sensor for Hwmon {
+    fn kind(&self) -> SourceKind {
+        SourceKind::Hwmon
+    }
+
+    fn discover(&self, here: &mut Surroundings<'_>) -> Found {
+        FileSource::found(discover(here.root, here.cpus), file_source::DENIED)
+    }
+
+    fn hint(&self) -> Option<&'static str> {
+        Some(file_source::HINT)
+    }
+}
 
 /// Finds all sensors with a known meaning below `root`.
 pub fn discover(root: &SysRoot, cpus: &Cpus) -> Discovery<PathBuf> {
@@ -30,8 +49,8 @@ pub fn discover(root: &SysRoot, cpus: &Cpus) -> Discovery<PathBuf> {
         let Ok(driver) = root.read(format!("{base}/name")) else {
             continue;
         };
-        for sensor in sensors(root, &base) {
-            add(root, cpus, &base, driver.trim(), &sensor, &mut discovery);
+        for input in inputs(root, &base) {
+            add(root, cpus, &base, driver.trim(), &input, &mut discovery);
         }
     }
     if discovery.found.is_empty() && discovery.unusable.is_empty() {
@@ -40,9 +59,9 @@ pub fn discover(root: &SysRoot, cpus: &Cpus) -> Discovery<PathBuf> {
     discovery
 }
 
-/// One sensor of a chip.
+/// One input of a chip.
 #[derive(Debug, PartialEq)]
-struct Sensor {
+struct Input {
     /// `energy1_input`, `power1_average`, ….
     file: String,
     /// The number in the file's name.
@@ -50,16 +69,16 @@ struct Sensor {
     energy: bool,
 }
 
-/// The sensors of a chip: `energyN_input`; of the files of `powerN` the
+/// The inputs of a chip: `energyN_input`; of the files of `powerN` the
 /// average where there is one, else the momentary value.
-fn sensors(root: &SysRoot, base: &str) -> Vec<Sensor> {
+fn inputs(root: &SysRoot, base: &str) -> Vec<Input> {
     let Ok(directory) = std::fs::read_dir(root.path(base)) else {
         return Vec::new();
     };
     let files: std::collections::BTreeSet<String> = directory
         .filter_map(|entry| entry.ok()?.file_name().into_string().ok())
         .collect();
-    let mut sensors: Vec<Sensor> = files
+    let mut inputs: Vec<Input> = files
         .iter()
         .filter_map(|file| {
             let (item, kind) = file.split_once('_')?;
@@ -74,15 +93,15 @@ fn sensors(root: &SysRoot, base: &str) -> Vec<Sensor> {
                 (false, "input") => !files.contains(&format!("{item}_average")),
                 _ => false,
             };
-            wanted.then(|| Sensor {
+            wanted.then(|| Input {
                 file: file.clone(),
                 number,
                 energy: energy.is_some(),
             })
         })
         .collect();
-    sensors.sort_by_key(|sensor| (!sensor.energy, sensor.number));
-    sensors
+    inputs.sort_by_key(|input| (!input.energy, input.number));
+    inputs
 }
 
 fn add(
@@ -90,23 +109,19 @@ fn add(
     cpus: &Cpus,
     base: &str,
     driver: &str,
-    sensor: &Sensor,
+    input: &Input,
     discovery: &mut Discovery<PathBuf>,
 ) {
-    let item = if sensor.energy { "energy" } else { "power" };
+    let item = if input.energy { "energy" } else { "power" };
     let label = ["label", "oem_info"]
         .iter()
         .find_map(|suffix| {
-            root.read(format!("{base}/{item}{}_{suffix}", sensor.number))
+            root.read(format!("{base}/{item}{}_{suffix}", input.number))
                 .ok()
         })
         .unwrap_or_default();
     let label = label.trim();
-    let title = if label.is_empty() {
-        &sensor.file
-    } else {
-        label
-    };
+    let title = if label.is_empty() { &input.file } else { label };
     let clean =
         |text: &str| -> String { text.chars().filter(|c| !c.is_control()).take(60).collect() };
     let name = format!("hwmon/{}/{}", clean(driver), clean(title));
@@ -117,13 +132,13 @@ fn add(
             return;
         }
     };
-    let averaged = sensor.file.ends_with("_average");
+    let averaged = input.file.ends_with("_average");
     let milliseconds = |file: String| -> Option<u64> { root.read(file).ok()?.trim().parse().ok() };
-    let latch = if sensor.energy {
+    let update_period = if input.energy {
         Nanos(1_000_000)
     } else {
         let interval = averaged
-            .then(|| milliseconds(format!("{base}/power{}_average_interval", sensor.number)))
+            .then(|| milliseconds(format!("{base}/power{}_average_interval", input.number)))
             .flatten()
             .or_else(|| milliseconds(format!("{base}/update_interval")))
             .unwrap_or(if averaged { 1_000 } else { 100 });
@@ -136,7 +151,7 @@ fn add(
         domain,
         scope,
         cpus: cpus.in_scope(scope),
-        quantity: if sensor.energy {
+        quantity: if input.energy {
             Quantity::Counter {
                 unit_uj: 1.0,
                 modulus: None,
@@ -146,10 +161,10 @@ fn add(
         },
         provenance: Provenance::Measured,
         nested: false,
-        update_period: latch,
+        update_period,
         plausible: plausible::guard(domain, scope, cpus.packages().len()),
     };
-    let path = root.path(format!("{base}/{}", sensor.file));
+    let path = root.path(format!("{base}/{}", input.file));
     discovery.found.push((meter, path));
 }
 

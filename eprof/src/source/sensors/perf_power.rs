@@ -4,11 +4,14 @@
 
 use std::collections::BTreeSet;
 
+use super::discovery::{Discovery, Unusable};
+use super::perf_event::PowerEvent;
+use super::perf_source::PerfSource;
+use super::plausible;
 use super::powercap::RAPL_UPDATE_PERIOD;
+use super::sensor::{Found, Sensor, Surroundings};
 use crate::host::{Cpu, Cpus, SysRoot, cpulist};
 use crate::measurement::{Domain, Meter, MeterId, Provenance, Quantity, Scope, SourceKind};
-use crate::source::selection::candidate::{Discovery, Unusable};
-use crate::source::selection::plausible;
 
 /// Where PMUs are listed.
 pub const DEVICES: &str = "/sys/bus/event_source/devices";
@@ -16,15 +19,25 @@ pub const DEVICES: &str = "/sys/bus/event_source/devices";
 /// The PMUs that count energy: per package or die, and per core (AMD).
 pub const PMUS: [&str; 2] = ["power", "power_core"];
 
-/// How to reach one meter: what to pass to `perf_event_open`.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub struct PowerEvent {
-    /// The PMU's dynamic type number.
-    pub pmu_type: u32,
-    /// The event's `config`.
-    pub config: u64,
-    /// The CPU to open it on, from the PMU's cpumask.
-    pub cpu: u32,
+/// The exact line that allows CPU-wide perf events.
+const HINT: &str = "sudo setcap cap_perfmon,cap_bpf+ep \"$(command -v eprof)\"   # or: sudo sysctl \
+                    kernel.perf_event_paranoid=0";
+
+/// Energy events of the `power` PMUs.
+pub struct PerfPower;
+
+impl Sensor for PerfPower {
+    fn kind(&self) -> SourceKind {
+        SourceKind::Perf
+    }
+
+    fn discover(&self, here: &mut Surroundings<'_>) -> Found {
+        PerfSource::found(discover(here.root, here.cpus), here.opener)
+    }
+
+    fn hint(&self) -> Option<&'static str> {
+        Some(HINT)
+    }
 }
 
 /// Finds all energy events below `root`, one meter per event and CPU of the
@@ -126,7 +139,7 @@ fn add_meter(
     let name = if mask.len() == 1 {
         base
     } else {
-        format!("{base}{}", place(scope, cpu))
+        format!("{base}{}", perf_suffix(scope, cpu))
     };
     let id = u16::try_from(discovery.found.len()).unwrap_or(u16::MAX);
     let meter = Meter {
@@ -177,8 +190,8 @@ fn scope(cpus: &Cpus, mask: &[u32], common: &Common<'_>, cpu: &Cpu) -> Scope {
     }
 }
 
-/// The place in `perf stat`'s notation: `S1`, `S0-D1`, `S0-C3`.
-fn place(scope: Scope, cpu: &Cpu) -> String {
+/// The scope in `perf stat`'s notation: `S1`, `S0-D1`, `S0-C3`.
+fn perf_suffix(scope: Scope, cpu: &Cpu) -> String {
     match scope {
         Scope::Machine | Scope::Package(_) => format!("S{}", cpu.package),
         Scope::Die { package, die } => format!("S{package}-D{die}"),

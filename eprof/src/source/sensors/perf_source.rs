@@ -1,104 +1,14 @@
 //! The `power` PMUs: opening and reading, one group of events per CPU.
 
-use std::io::{Error as IoError, ErrorKind as IoKind, Result as IoResult};
+use std::io::{Error as IoError, ErrorKind as IoKind};
 
-use perf_event::events::Event;
-use perf_event::{Builder, Counter, ReadFormat};
-use perf_event_open_sys::bindings::perf_event_attr;
-
-use super::perf_power::PowerEvent;
+use super::discovery::{Discovery, Unusable};
+use super::perf_event::{CounterGroup, Opener, PowerEvent};
+use super::sensor::Found;
 use crate::clock;
 use crate::error::{Error, ErrorKind, Result};
 use crate::measurement::{Meter, MeterId, Reading};
-use crate::source::selection::candidate::{Discovery, Unusable};
 use crate::source::{Backend, EnergySource};
-
-/// Events that are read by one system call, in the order of opening.
-pub trait CounterGroup: Send {
-    /// The values of all events.
-    ///
-    /// # Errors
-    /// Whatever `read(2)` says; `WouldBlock` when the kernel has not had the
-    /// events on the PMU yet, so that there is no value.
-    fn read(&mut self) -> IoResult<Vec<u64>>;
-}
-
-/// Opens groups of events: the kernel's `perf_event_open`, or what stands in
-/// for it where there is no such hardware.
-pub trait Opener: Send {
-    /// Opens events that share a PMU and a CPU.
-    ///
-    /// # Errors
-    /// Whatever the kernel says about any of them.
-    fn open(&mut self, events: &[PowerEvent]) -> IoResult<Box<dyn CounterGroup>>;
-}
-
-/// The kernel.
-#[derive(Clone, Copy, Debug, Default)]
-pub struct KernelOpener;
-
-struct Attributes(PowerEvent);
-
-impl Event for Attributes {
-    fn update_attrs(self, attr: &mut perf_event_attr) {
-        attr.type_ = self.0.pmu_type;
-        attr.config = self.0.config;
-    }
-}
-
-struct KernelGroup {
-    leader: Counter,
-    members: Vec<Counter>,
-}
-
-impl Opener for KernelOpener {
-    fn open(&mut self, events: &[PowerEvent]) -> IoResult<Box<dyn CounterGroup>> {
-        let builder = |event: PowerEvent| {
-            let mut builder = Builder::new(Attributes(event));
-            // The PMU cannot exclude anything and says EINVAL if asked to.
-            builder
-                .any_pid()
-                .one_cpu(event.cpu as usize)
-                .include_kernel()
-                .include_hv()
-                .enabled(true)
-                .read_format(
-                    ReadFormat::GROUP
-                        | ReadFormat::ID
-                        | ReadFormat::TOTAL_TIME_ENABLED
-                        | ReadFormat::TOTAL_TIME_RUNNING,
-                );
-            builder
-        };
-        let (first, rest) = events
-            .split_first()
-            .ok_or_else(|| IoError::new(IoKind::InvalidInput, "no event"))?;
-        let mut leader = builder(*first).build()?;
-        let mut members = Vec::with_capacity(rest.len());
-        for event in rest {
-            members.push(builder(*event).build_with_group(&mut leader)?);
-        }
-        Ok(Box::new(KernelGroup { leader, members }))
-    }
-}
-
-impl CounterGroup for KernelGroup {
-    fn read(&mut self) -> IoResult<Vec<u64>> {
-        let data = self.leader.read_group()?;
-        if data.time_running().is_some_and(|time| time.is_zero()) {
-            return Err(IoError::from(IoKind::WouldBlock));
-        }
-        std::iter::once(&self.leader)
-            .chain(&self.members)
-            .map(|counter| {
-                let entry = data.get(counter);
-                entry
-                    .map(|entry| entry.value())
-                    .ok_or_else(|| IoError::from(IoKind::InvalidData))
-            })
-            .collect()
-    }
-}
 
 struct Group {
     counters: Box<dyn CounterGroup>,
@@ -114,15 +24,15 @@ pub struct PerfSource {
 
 impl PerfSource {
     /// Opens what was discovered, a group per PMU and CPU. Events that the
-    /// kernel refuses are returned with the reason; one that cannot be in the
+    /// kernel refuses are unusable, with the reason; one that cannot be in the
     /// group of its CPU is opened alone.
-    pub fn open(found: Discovery<PowerEvent>, opener: &mut dyn Opener) -> (Self, Vec<Unusable>) {
+    pub(super) fn found(discovery: Discovery<PowerEvent>, opener: &mut dyn Opener) -> Found {
         let mut source = Self {
             meters: Vec::new(),
             groups: Vec::new(),
         };
-        let mut unusable = found.unusable;
-        let mut rest = found.found;
+        let mut unusable = discovery.unusable;
+        let mut rest = discovery.found;
         while let Some(((_, first), _)) = rest.split_first() {
             let first = *first;
             let (together, others): (Vec<_>, Vec<_>) = rest
@@ -133,7 +43,11 @@ impl PerfSource {
         }
         // Back into the order of discovery, without holes in the numbers.
         source.sort();
-        (source, unusable)
+        Found {
+            source: Box::new(source),
+            unusable,
+            absent: discovery.absent,
+        }
     }
 
     fn open_group(
@@ -182,12 +96,11 @@ impl PerfSource {
     }
 }
 
-/// Why the kernel refused an event, and what to do about it.
-pub fn refused(meter: &Meter, error: &IoError) -> Unusable {
+/// Why the kernel refused an event.
+fn refused(meter: &Meter, error: &IoError) -> Unusable {
     match error.kind() {
         IoKind::PermissionDenied => {
-            Unusable::new(&meter.name, "this user may not open CPU-wide perf events")
-                .remedy(PERF_REMEDY)
+            Unusable::denied(&meter.name, "this user may not open CPU-wide perf events")
         }
         _ => Unusable::new(
             &meter.name,
@@ -195,10 +108,6 @@ pub fn refused(meter: &Meter, error: &IoError) -> Unusable {
         ),
     }
 }
-
-/// The exact line that allows CPU-wide perf events.
-pub const PERF_REMEDY: &str = "sudo setcap cap_perfmon,cap_bpf+ep \"$(command -v eprof)\"   # or: \
-                               sudo sysctl kernel.perf_event_paranoid=0";
 
 impl EnergySource for PerfSource {
     fn meters(&self) -> &[Meter] {
@@ -243,10 +152,10 @@ impl EnergySource for PerfSource {
 }
 
 impl Backend for PerfSource {
-    fn narrow(&mut self, fate: Vec<Option<Meter>>) {
-        let mut position = Vec::with_capacity(fate.len());
+    fn keep(&mut self, meters: Vec<Option<Meter>>) {
+        let mut position = Vec::with_capacity(meters.len());
         let mut kept = Vec::new();
-        for meter in fate {
+        for meter in meters {
             position.push(meter.is_some().then_some(kept.len()));
             kept.extend(meter);
         }

@@ -3,11 +3,12 @@
 
 use std::path::PathBuf;
 
-use super::file_source::NumberFile;
+use super::discovery::{Discovery, Unusable};
+use super::file_source::{FileSource, NumberFile};
+use super::plausible;
+use super::sensor::{Found, Sensor, Surroundings};
 use crate::host::{Cpus, SysRoot};
 use crate::measurement::{Domain, Meter, MeterId, Provenance, Quantity, Scope, SourceKind};
-use crate::source::selection::candidate::{Discovery, Unusable};
-use crate::source::selection::plausible;
 use crate::unit::Nanos;
 
 /// The class directory.
@@ -16,6 +17,32 @@ pub const CLASS: &str = "/sys/class/powercap";
 /// Nominal update period of RAPL registers (Intel SDM vol. 3B, 16.10.3;
 /// AMD: `Documentation/hwmon/amd_energy.rst`).
 pub const RAPL_UPDATE_PERIOD: Nanos = Nanos(1_000_000);
+
+/// Why a counter is denied to this user.
+const DENIED: &str = "only root may read it (since Linux 5.10, because fine-grained energy leaks \
+                      secrets, CVE-2020-8694)";
+
+/// What opens the counters to everybody.
+const HINT: &str = "sudo chmod a+r /sys/class/powercap/*/energy_uj   # until the next boot; for \
+                    good: echo 'SUBSYSTEM==\"powercap\", ACTION==\"add\", RUN+=\"/bin/chmod a+r \
+                    /sys%p/energy_uj\"' | sudo tee /etc/udev/rules.d/70-eprof.rules";
+
+/// RAPL zones that have an energy counter.
+pub struct Powercap;
+
+impl Sensor for Powercap {
+    fn kind(&self) -> SourceKind {
+        SourceKind::Powercap
+    }
+
+    fn discover(&self, here: &mut Surroundings<'_>) -> Found {
+        FileSource::found(discover(here.root, here.cpus), DENIED)
+    }
+
+    fn hint(&self) -> Option<&'static str> {
+        Some(HINT)
+    }
+}
 
 /// Finds all zones with an energy counter below `root`.
 pub fn discover(root: &SysRoot, cpus: &Cpus) -> Discovery<PathBuf> {
@@ -62,7 +89,7 @@ fn key(zone: &str) -> (String, Vec<u64>) {
 
 fn meter(root: &SysRoot, cpus: &Cpus, zone: &str) -> Result<Meter, String> {
     let name = read_name(root, zone)?;
-    let (domain, scope) = place(root, cpus, zone, &name)?;
+    let (domain, scope) = coverage(root, cpus, zone, &name)?;
     let covered = cpus.in_scope(scope);
     let general = plausible::guard(domain, scope, cpus.packages().len());
     Ok(Meter {
@@ -91,7 +118,12 @@ fn read_name(root: &SysRoot, zone: &str) -> Result<String, String> {
 
 /// Domain and scope from the zone's name; for subzones the scope is that of
 /// the parent zone.
-fn place(root: &SysRoot, cpus: &Cpus, zone: &str, name: &str) -> Result<(Domain, Scope), String> {
+fn coverage(
+    root: &SysRoot,
+    cpus: &Cpus,
+    zone: &str,
+    name: &str,
+) -> Result<(Domain, Scope), String> {
     if let Some(scope) = package_scope(cpus, name) {
         return Ok((Domain::Package, scope));
     }

@@ -1,0 +1,39 @@
+//! The text of `eprof doctor`.
+
+use std::fmt::Write as _;
+
+use crate::doctor::{Diagnosis, State, Verdict};
+
+/// The checks, a line each, with the hints, and the verdict.
+pub fn render(diagnosis: &Diagnosis) -> String {
+    let mut text = String::new();
+    for check in &diagnosis.checks {
+        let state = state(check.state);
+        let _ = writeln!(text, "{state:<9} {:<15} {}", check.name, check.sentence);
+        if let Some(hint) = &check.hint {
+            let _ = writeln!(text, "{:<25} hint: {hint}", "");
+        }
+    }
+    let (verdict, code) = (verdict(diagnosis.verdict), diagnosis.verdict.exit_code());
+    let _ = writeln!(text, "\n{verdict} (exit code {code})");
+    text
+}
+
+fn state(state: State) -> &'static str {
+    match state {
+        State::Ok => "ok",
+        State::Unknown => "unknown",
+        State::Degraded => "degraded",
+        State::Missing => "MISSING",
+    }
+}
+
+fn verdict(verdict: Verdict) -> &'static str {
+    match verdict {
+        Verdict::Measure => "eprof run can measure energy here.",
+        Verdict::Estimate => {
+            "eprof run works here, but there is no usable meter: it estimates energy."
+        }
+        Verdict::CannotRun => "eprof run cannot work here.",
+    }
+}
