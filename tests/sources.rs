@@ -10,6 +10,8 @@
 
 #[path = "sources/doctor.rs"]
 mod doctor;
+#[path = "sources/documents.rs"]
+mod documents;
 #[path = "sources/fake_pmu.rs"]
 mod fake_pmu;
 #[path = "sources/fallback.rs"]
