@@ -10,7 +10,7 @@ use std::io::{self, Write};
 use crate::profile::Profile;
 
 use super::format::energy::EnergyText;
-use super::text::listing::{Entry, Listing};
+use super::listing::{Entry, Listing};
 use super::view::{By, View};
 
 /// Writes the breakdown that `view` asks for, processes where it asks for

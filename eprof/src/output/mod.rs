@@ -27,71 +27,17 @@ pub mod folded;
 mod format;
 pub mod html;
 pub mod json;
+mod listing;
 pub mod plot;
+mod report;
 pub mod stat;
 pub mod text;
 pub mod view;
+mod written;
 
-use std::io::{self, Write};
-
+pub use format::sanitize::harmless;
+pub use report::report;
 pub use text::progress::Progress;
 pub use text::style::Style;
 pub use view::{By, Format, Sort, View};
-
-use crate::error::{Error, ErrorKind, Result};
-use crate::profile::Profile;
-
-/// Writes the report: the summary where `view.by` is `None` and the format is
-/// a table, else the breakdown that was asked for.
-///
-/// # Errors
-///
-/// [`ErrorKind::Usage`] where the rows do not have what they are to be sorted
-/// by, and for commands in JSON; otherwise what `out` said, except a broken pipe.
-pub fn report(
-    profile: &Profile,
-    view: &View,
-    format: Format,
-    look: Style,
-    out: impl Write,
-) -> Result<()> {
-    view.check()?;
-    if view.by == Some(By::Command) && format == Format::Json {
-        return Err(
-            Error::new(ErrorKind::Usage, "the JSON report has no rows by command")
-                .hint("add up its `processes` by their `comm`, or write it as a table or CSV"),
-        );
-    }
-    let mut out = io::BufWriter::new(out);
-    let written = match format {
-        Format::Table => text::table::write(profile, view, look, &mut out),
-        Format::Json => json::write(profile, view, &mut out),
-        Format::Csv => csv::write(profile, view, &mut out),
-    };
-    ignore_broken_pipe(written.and_then(|()| out.flush()))
-}
-
-/// Text of others with every character escaped that a terminal might obey.
-pub fn harmless(text: &str) -> std::borrow::Cow<'_, str> {
-    format::sanitize::visible_text(text)
-}
-
-/// Turns the result of writing into one of eprof's own. That the reader has
-/// gone (`eprof report | head`) is not an error.
-///
-/// # Errors
-///
-/// [`ErrorKind::Data`] for what cannot be written at all (see
-/// [`flamegraph::flame::write`]), [`ErrorKind::Input`] for every other failure.
-pub fn ignore_broken_pipe(written: io::Result<()>) -> Result<()> {
-    match written {
-        Err(error) if error.kind() == io::ErrorKind::InvalidData => {
-            Err(Error::new(ErrorKind::Data, error.to_string()))
-        }
-        Err(error) if error.kind() != io::ErrorKind::BrokenPipe => Err(Error::new(
-            ErrorKind::Input,
-            format!("cannot write the output: {error}"),
-        )),
-        _ => Ok(()),
-    }
-}
+pub use written::ignore_broken_pipe;

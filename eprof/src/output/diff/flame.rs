@@ -16,9 +16,9 @@ use crate::diff::{By, Difference, Key, Metric, Row, Values};
 use crate::statistics::{Confidence, Contrast, Verdict, holm};
 use crate::unit::Microjoules;
 
-use super::super::flamegraph::decorate::{Paint, decorate};
+use super::super::flamegraph::decorate::{Paint, Place, decorate};
 use super::super::flamegraph::flame::{MOST_UJ, SUBTITLE_WIDTH, TITLE_WIDTH, options, palette};
-use super::super::flamegraph::frames::{NARROWEST, Place};
+use super::super::flamegraph::frames::NARROWEST;
 use super::super::folded::{frame_name, leaf_name, level, unmarked};
 use super::super::format::sanitize::{shorten, visible};
 use super::table::mean_time;

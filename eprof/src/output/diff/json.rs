@@ -30,7 +30,7 @@ use crate::caveat::Caveat;
 use crate::diff::{By, Difference, Gate, Key, Outcome, Row, Side, Table};
 use crate::statistics::{Interval, USUAL_POWER, Verdict};
 
-use super::super::json::printable;
+use super::super::format::sanitize::printable;
 
 /// The name and version of the schema.
 pub const VERSION: &str = "eprof-diff/1";

@@ -29,7 +29,7 @@ use crate::unit::{Microjoules, Timestamp};
 use super::super::folded::comms;
 use super::super::format::energy::EnergyText;
 use super::super::format::sanitize::visible;
-use super::super::text::header;
+use super::super::format::title;
 
 /// Picowatt-hours in a microjoule: 10⁻⁶ / 3600 × 10¹².
 const PWH_PER_UJ: f64 = 1e6 / 3600.0;
@@ -62,7 +62,7 @@ pub fn write(profile: &Profile, moments: &TimedSamples, mut out: impl Write) -> 
         true => format!("samples are {} µJ", claim.provenance()),
         false => "energy unknown".to_owned(),
     };
-    let name = format!("{} ({weights})", header::command(profile));
+    let name = format!("{} ({weights})", title::command(profile));
     let mut firefox = Firefox::new(&name, wall, interval);
     firefox.set_os_name("Linux");
     firefox.set_symbolicated(true);

@@ -6,8 +6,6 @@ use std::fmt::Write as _;
 
 use inferno::flamegraph::color::Color;
 
-use super::frames::Place;
-
 /// Height of a box and the room below the lowest one, in pixels: what inferno
 /// takes unless told otherwise.
 const FRAME_HEIGHT: usize = 16;
@@ -18,6 +16,10 @@ const LEGEND: usize = 22;
 
 /// What a box begins with.
 const BOX: &str = "<g><title>";
+
+/// A box: how deep it lies, the root being zero, and how much energy is left
+/// of it, in microjoules.
+pub(in crate::output) type Place = (usize, u64);
 
 /// What a box looks like and says.
 #[derive(Clone, Debug)]

@@ -10,7 +10,6 @@ use std::io::{self, Write};
 use inferno::flamegraph::color::{BackgroundColor, Color, PaletteMap, StrokeColor};
 use inferno::flamegraph::{self, Options, TextTruncateDirection};
 
-use crate::attribute::Account;
 use crate::profile::Profile;
 
 use super::decorate::{decorate, escaped};
@@ -18,10 +17,8 @@ use super::frames::{Boxes, NARROWEST};
 use super::palette::{Kind, colour};
 use crate::output::folded::Stacks;
 use crate::output::format::energy::EnergyText;
-use crate::output::format::number::time;
 use crate::output::format::sanitize::{shorten, visible};
-use crate::output::text::header;
-use crate::output::text::ledger::target_half;
+use crate::output::format::title::{self, subtitle};
 
 /// More than this is not exact in the picture, which computes in `f64`:
 /// 9 007 199 254 J, a power station for some seconds.
@@ -40,7 +37,7 @@ pub(in crate::output) const SUBTITLE_WIDTH: usize = 150;
 pub fn write(profile: &Profile, mut out: impl Write) -> io::Result<()> {
     let stacks = Stacks::of(profile);
     let claim = EnergyText::of(profile);
-    let title = shorten(&header::command(profile), TITLE_WIDTH).into_owned();
+    let title = shorten(&title::command(profile), TITLE_WIDTH).into_owned();
     match stacks.total() {
         Some(0) => return empty(profile, claim, &title, &mut out),
         Some(total) if total <= MOST_UJ => {}
@@ -102,24 +99,6 @@ pub(in crate::output) fn options<'p>(
     // takes the order as it is, last line first.
     options.flame_chart = true;
     options
-}
-
-/// How much, for how long, and where that is from.
-pub(in crate::output) fn subtitle(profile: &Profile, claim: EnergyText) -> String {
-    let target = profile.ledger.account(Account::Target);
-    let half = target_half(profile);
-    let duration = profile.summary.duration.0;
-    let full = claim.full(target);
-    let (energy, watts) = (
-        claim.text(full, half),
-        claim.watts(full, half, Some(duration)),
-    );
-    let how = if claim.estimated {
-        "estimated (shares stay valid)".to_owned()
-    } else {
-        format!("measured by {}", header::source(profile))
-    };
-    format!("{energy} in {}, {watts} mean; {how}", time(duration))
 }
 
 /// A colour for every name, so that nothing is left to chance. The boxes get

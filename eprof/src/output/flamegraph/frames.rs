@@ -7,21 +7,17 @@ use inferno::flamegraph::color::Color;
 use crate::profile::{FrameKind, KERNEL, Parts, ProcessKey, Profile, kinds};
 use crate::unit::Microjoules;
 
-use super::decorate::Paint;
+use super::decorate::{Paint, Place};
 use super::palette::{Kind, colour};
 use crate::output::folded::{LEVELS, Stacks, levels, unmarked};
+use crate::output::format::accounts::target_half;
 use crate::output::format::energy::EnergyText;
 use crate::output::format::number::{count, percent};
 use crate::output::format::sanitize::visible;
-use crate::output::text::ledger::target_half;
 
 /// Boxes that are narrower than this part of the picture are not drawn: they
 /// are narrower than half a pixel, and deep ones would only make it tall.
 pub(in crate::output) const NARROWEST: f64 = 5e-4;
-
-/// A box: how deep it lies, the root being zero, and how much energy is left
-/// of it, in microjoules.
-pub(in crate::output) type Place = (usize, u64);
 
 /// What is to be drawn in a place.
 #[derive(Clone, Debug)]

@@ -1,5 +1,10 @@
-//! How a value is written: energy, numbers, names of others.
+//! What all writers share: how a value is written, and what is to be said of a
+//! run. Imports nothing of the other rooms of output.
 
+pub(super) mod accounts;
+pub(super) mod attribution;
 pub(super) mod energy;
+pub(super) mod facts;
 pub(super) mod number;
 pub(super) mod sanitize;
+pub(super) mod title;

@@ -5,7 +5,7 @@
 //! line, and some characters are not allowed in XML at all.
 
 use std::borrow::Cow;
-use std::fmt::Write;
+use std::fmt::Write as _;
 
 use unicode_width::{UnicodeWidthChar, UnicodeWidthStr};
 
@@ -51,14 +51,32 @@ pub(in crate::output) fn visible(name: &str) -> Cow<'_, str> {
     Cow::Owned(shown)
 }
 
-/// `text`, which is known not to be the name of anything, with hostile
-/// characters escaped (an empty one stays empty).
-pub(in crate::output) fn visible_text(text: &str) -> Cow<'_, str> {
+/// Text of others with every hostile character escaped. Unlike [`visible`], it
+/// leaves text empty that is.
+pub fn harmless(text: &str) -> Cow<'_, str> {
     if text.trim().is_empty() && !text.chars().any(hostile) {
         Cow::Borrowed(text)
     } else {
         visible(text)
     }
+}
+
+/// The JSON document `text` with the characters escaped that JSON allows in strings but that a
+/// terminal might obey. They can only be inside strings.
+pub(in crate::output) fn printable(text: &str) -> String {
+    let mut safe = String::with_capacity(text.len());
+    for c in text.chars() {
+        // The report's own line feeds are outside strings.
+        if c == '\n' || !hostile(c) {
+            safe.push(c);
+            continue;
+        }
+        for unit in c.encode_utf16(&mut [0; 2]) {
+            // Writing to a string cannot fail.
+            let _ = write!(safe, "\\u{unit:04x}");
+        }
+    }
+    safe
 }
 
 /// Columns that `text` takes in a terminal.

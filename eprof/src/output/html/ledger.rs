@@ -6,10 +6,10 @@ use crate::attribute::{Account, Energy, MeterLedger};
 use crate::profile::Profile;
 
 use super::super::flamegraph::decorate::escaped;
+use super::super::format::accounts::label;
 use super::super::format::energy::{EnergyText, spoke};
 use super::super::format::number::{percent, time};
 use super::super::format::sanitize::visible;
-use super::super::text::ledger::label;
 
 /// The section; nothing where there is no meter.
 pub(super) fn section(profile: &Profile) -> String {

@@ -18,12 +18,12 @@ use crate::attribute::Account;
 use crate::profile::{PowerSeries, Profile};
 
 use super::flamegraph::decorate::escaped;
+use super::format::accounts::{coarsest_half, target_half};
 use super::format::energy::EnergyText;
 use super::format::number::time;
 use super::format::sanitize::visible;
+use super::format::{facts, title};
 use super::plot;
-use super::text::ledger::{coarsest_half, target_half};
-use super::text::{footer, header};
 use super::view::By;
 
 /// Writes the page; without a course (of several runs), without a timeline.
@@ -38,7 +38,7 @@ pub fn write(
     mut out: impl Write,
 ) -> io::Result<()> {
     let claim = EnergyText::of(profile);
-    let command = escaped(&header::command(profile));
+    let command = escaped(&title::command(profile));
     let mut sections: Vec<(&str, &str, String)> = vec![
         ("summary", "Summary", summary(profile, claim)),
         ("runs", "Runs", members::section(profile)),
@@ -139,16 +139,16 @@ fn figures(profile: &Profile, claim: EnergyText) -> String {
 fn summary(profile: &Profile, claim: EnergyText) -> String {
     let mut out = String::from("<section id=\"summary\"><h2>Summary</h2><dl class=\"facts\">");
     let header = &profile.summary.header;
-    let facts = header::facts(profile, claim);
+    let of_run = facts::of_run(profile, claim);
     let host = [&header.host, &header.kernel, &header.cpu_model].map(|text| visible(text));
     let host: Vec<&str> = host.iter().map(|text| text.as_ref()).collect();
-    let facts = facts.into_iter().chain([("on", host.join(", "))]);
-    for (label, text) in facts.chain(footer::facts(profile, claim)) {
+    let of_run = of_run.into_iter().chain([("on", host.join(", "))]);
+    for (label, text) in of_run.chain(facts::of_recording(profile, claim)) {
         let _ = write!(out, "<dt>{label}</dt><dd>{}</dd>", escaped(&text));
     }
     out.push_str("</dl>");
     if claim.estimated {
-        let _ = write!(out, "<p class=\"estimate\">{}</p>", header::ESTIMATE);
+        let _ = write!(out, "<p class=\"estimate\">{}</p>", facts::ESTIMATE);
     }
     if !profile.caveats.is_empty() {
         out.push_str("<ul class=\"caveats\">");

@@ -7,11 +7,11 @@ use crate::profile::Profile;
 use crate::unit::{Microjoules, Nanos};
 
 use super::super::flamegraph::decorate::escaped;
+use super::super::format::accounts::target_half;
 use super::super::format::energy::EnergyText;
 use super::super::format::number::{count, percent, time};
-use super::super::format::sanitize::visible_text;
-use super::super::text::ledger::target_half;
-use super::super::text::listing::{Entry, Listing};
+use super::super::format::sanitize::harmless;
+use super::super::listing::{Entry, Listing};
 use super::super::view::By;
 
 /// Rows of a table at most; a browser has to be able to sort them at once.
@@ -182,7 +182,7 @@ fn columns<'c>(by: By, claim: EnergyText, target: u64, most: u64) -> Vec<Column<
         By::Function => add(
             "module",
             false,
-            Box::new(move |row| text(escaped(&visible_text(row.module.as_deref().unwrap_or(""))))),
+            Box::new(move |row| text(escaped(&harmless(row.module.as_deref().unwrap_or(""))))),
         ),
         By::Module | By::Cpu => {}
     }

@@ -10,15 +10,17 @@ use crate::measurement::Loss;
 use crate::profile::Profile;
 use crate::unit::Microjoules;
 
+use super::super::format::accounts::target_half;
 use super::super::format::energy::EnergyText;
-use super::super::text::ledger::target_half;
-use super::super::text::listing::Listing;
+use super::super::listing::Listing;
 use super::super::view::{By, View};
 use super::carbon::Emitted;
+use super::energy::EnergyValue;
 use super::members::Member;
 use super::meters::{Entry, Source, ledger, source};
 use super::origin::{Footprint, Recording, footprint, recording};
 use super::rows::{Cpu, Function, Module, Process, Thread};
+use super::schema::VERSION;
 
 #[derive(Serialize)]
 pub(super) struct Report<'p> {
@@ -43,14 +45,6 @@ pub(super) struct Report<'p> {
     footprint: Footprint<'p>,
     recording: Recording<'p>,
     caveats: &'p [Caveat],
-}
-
-/// What all rows say about their energy.
-#[derive(Clone, Copy, Serialize)]
-pub(super) struct EnergyValue {
-    pub(super) uj: Option<u64>,
-    pub(super) marginal_uj: Option<u64>,
-    pub(super) ci90_uj: Option<u64>,
 }
 
 /// How the stacks of all samples ended.
@@ -117,7 +111,7 @@ impl<'p> Report<'p> {
             target_energy.ci90_uj = None;
         }
         Self {
-            schema: super::VERSION,
+            schema: VERSION,
             command: &summary.header.command.argv,
             exit_code: summary.exit_code,
             duration_s: summary.duration.seconds(),

@@ -6,7 +6,7 @@ use serde::Serialize;
 
 use crate::profile::MemberRow;
 
-use super::document::EnergyValue;
+use super::energy::EnergyValue;
 
 #[derive(Serialize)]
 pub(super) struct Member<'p> {

@@ -9,9 +9,9 @@ use crate::measurement::{Meter, MeterId, Provenance, Scope};
 use crate::power::Errors;
 use crate::profile::Profile;
 
+use super::super::format::attribution;
 use super::super::format::energy::{EnergyText, spoke};
-use super::super::text::attribution;
-use super::document::EnergyValue;
+use super::energy::EnergyValue;
 
 #[derive(Serialize)]
 pub(super) struct Source<'p> {

@@ -34,53 +34,13 @@ mod carbon;
 pub mod doctor;
 mod document;
 pub mod list;
+mod energy;
 mod members;
 mod meters;
 mod origin;
 mod rows;
+mod schema;
+mod write;
 
-use std::fmt::Write as _;
-use std::io::{self, Write};
-
-use crate::profile::Profile;
-
-use super::format::sanitize::hostile;
-use super::view::View;
-
-/// The name and version of the schema.
-pub const VERSION: &str = "eprof-report/1";
-
-/// The JSON Schema (draft 2020-12) of the report.
-pub const SCHEMA: &str = include_str!("../report.schema.json");
-
-/// Writes the report. `view.sort` and `view.limit` apply to the rows that
-/// `view.by` names, or to all kinds where it names none; nothing is left out
-/// silently (`omitted`).
-///
-/// # Errors
-///
-/// What `out` said.
-pub fn write(profile: &Profile, view: &View, mut out: impl Write) -> io::Result<()> {
-    let document = document::Report::new(profile, view);
-    let text = serde_json::to_string_pretty(&document)?;
-    out.write_all(printable(&text).as_bytes())?;
-    out.write_all(b"\n")
-}
-
-/// `text` with the characters escaped that JSON allows in strings but that a
-/// terminal might obey. They can only be inside strings.
-pub(super) fn printable(text: &str) -> String {
-    let mut safe = String::with_capacity(text.len());
-    for c in text.chars() {
-        // The report's own line feeds are outside strings.
-        if c == '\n' || !hostile(c) {
-            safe.push(c);
-            continue;
-        }
-        for unit in c.encode_utf16(&mut [0; 2]) {
-            // Writing to a string cannot fail.
-            let _ = write!(safe, "\\u{unit:04x}");
-        }
-    }
-    safe
-}
+pub use schema::{SCHEMA, VERSION};
+pub use write::write;

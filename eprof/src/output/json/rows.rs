@@ -7,7 +7,7 @@ use serde::Serialize;
 use crate::profile::{ProcessKey, ProcessRow, Profile, ThreadRow};
 
 use super::super::format::energy::spoke;
-use super::document::EnergyValue;
+use super::energy::EnergyValue;
 
 #[derive(Serialize)]
 pub(super) struct Process<'p> {

@@ -8,11 +8,10 @@ use crate::profile::{Consumer, PowerSeries, Profile};
 use crate::unit::Microjoules;
 
 use super::super::flamegraph::decorate::escaped;
+use super::super::format::accounts::{self, coarsest_half};
 use super::super::format::energy::EnergyText;
 use super::super::format::number::{counted, percent};
 use super::super::format::sanitize::{shorten, visible};
-use super::super::text::ledger;
-use super::super::text::ledger::coarsest_half;
 use super::axis::TimeAxis;
 use super::fill::Fill;
 use super::paths::short;
@@ -72,8 +71,8 @@ pub(super) fn lifetimes<'a>(profile: &'a Profile, course: &'a PowerSeries) -> Ve
             with_idle: full, ..
         } = profile.ledger.account(account);
         if full.0 > 0 {
-            let name = ledger::label(account).to_owned();
-            let half = ledger::half(profile, account);
+            let name = accounts::label(account).to_owned();
+            let half = accounts::half(profile, account);
             lanes.push(plain(Some(Fill::Account(account)), name, full.0, half));
         }
     }

@@ -20,11 +20,11 @@ use crate::attribute::{Account, MeterLedger};
 use crate::profile::{PowerSeries, Profile};
 
 use super::flamegraph::decorate::escaped;
-use super::flamegraph::flame::subtitle;
 use super::format::energy::{EnergyText, spoke};
 use super::format::number::time as duration;
 use super::format::sanitize::{shorten, visible};
-use super::text::{header, ledger};
+use super::format::title::subtitle;
+use super::format::{accounts, title};
 use axis::TimeAxis;
 use fill::Fill;
 use lifetimes::ROW;
@@ -106,7 +106,7 @@ pub(super) fn element(profile: &Profile, course: &PowerSeries) -> String {
         for (&account, bins) in &meter.accounts {
             bands.push(Band {
                 ink: Fill::Account(account),
-                name: ledger::label(account),
+                name: accounts::label(account),
                 bins,
             });
         }
@@ -146,7 +146,7 @@ pub(super) fn element(profile: &Profile, course: &PowerSeries) -> String {
     );
     let height = top + lanes.len() as f64 * ROW + 34.0;
     let foot = foot(course);
-    let title = escaped(&shorten(&header::command(profile), TITLE_WIDTH));
+    let title = escaped(&shorten(&title::command(profile), TITLE_WIDTH));
     let subtitle = subtitle(profile, EnergyText::of(profile));
     let subtitle = escaped(&shorten(&subtitle, SUBTITLE_WIDTH));
     format!(

@@ -33,7 +33,7 @@ use crate::repeat::results::{Comparison, Subjected};
 use crate::repeat::{Conditions, Measure, Results, Run};
 use crate::statistics::{Summary, Verdict};
 
-use super::super::json::printable;
+use super::super::format::sanitize::printable;
 
 /// The name and version of the schema.
 pub const VERSION: &str = "eprof-stat/1";

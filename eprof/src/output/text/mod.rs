@@ -1,13 +1,11 @@
 //! What people read on a terminal.
 
-pub(super) mod attribution;
 pub mod calibration;
 pub mod doctor;
 pub(super) mod footer;
 pub(super) mod grid;
 pub(super) mod header;
 pub(super) mod ledger;
-pub(super) mod listing;
 pub mod meters;
 pub mod progress;
 pub(super) mod runs;

@@ -1,6 +1,4 @@
-//! The runs that were added up: one line, and a table.
-
-use std::collections::BTreeSet;
+//! The table of the runs that were added up.
 
 use crate::attribute::Energy;
 use crate::profile::{MemberRow, Profile};
@@ -9,19 +7,8 @@ use crate::unit::Nanos;
 use super::grid::{Column, Give, Grid, Weight};
 use super::style::Style;
 use crate::output::format::energy::EnergyText;
-use crate::output::format::number::{counted, percent, time};
+use crate::output::format::number::{percent, time};
 use crate::output::format::sanitize::{shorten, visible};
-
-/// `64 runs on 4 hosts`.
-pub(in crate::output) fn what(profile: &Profile) -> String {
-    let members = &profile.members;
-    let hosts: BTreeSet<&str> = members.iter().map(|run| run.host.as_str()).collect();
-    let runs = counted(members.len() as u64, "run", "runs");
-    match hosts.first() {
-        Some(host) if hosts.len() == 1 => format!("{runs} on {}", visible(host)),
-        _ => format!("{runs} on {} hosts", hosts.len()),
-    }
-}
 
 /// The table of runs, `most` of them at most, by energy.
 pub(in crate::output) fn lines(

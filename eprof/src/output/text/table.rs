@@ -10,12 +10,12 @@ use crate::attribute::Account;
 use crate::profile::{FunctionRow, Profile};
 
 use super::grid::{Column, Give, Grid, LUXURY, Weight};
-use super::listing::{Entry, Listing, Rest};
 use super::style::Style;
 use super::{footer, header, ledger, runs};
 use crate::output::format::energy::EnergyText;
 use crate::output::format::number::{count, counted, percent, time};
 use crate::output::format::sanitize::shorten_middle;
+use crate::output::listing::{Entry, Listing, Rest};
 use crate::output::view::{By, Sort, View};
 
 /// Columns that a module's name may take beside a function's: in a narrow
