@@ -26,10 +26,10 @@ use super::view::{By, View};
 pub fn write(profile: &Profile, view: &View, mut out: impl Write) -> io::Result<()> {
     let by = view.by.unwrap_or(By::Process);
     let listing = Listing::new(profile, by, view.sort, view.limit);
-    let claim = EnergyText::of(profile);
+    let energy_text = EnergyText::of(profile);
     row(&mut out, head(by).iter().copied().map(Cow::Borrowed))?;
     for entry in &listing.entries {
-        row(&mut out, fields(by, entry, claim))?;
+        row(&mut out, fields(by, entry, energy_text))?;
     }
     if listing.rest.rows > 0 {
         let rest = listing.rest;
@@ -41,7 +41,7 @@ pub fn write(profile: &Profile, view: &View, mut out: impl Write) -> io::Result<
             samples: Some(rest.samples),
             ..Entry::default()
         };
-        row(&mut out, fields(by, &entry, claim))?;
+        row(&mut out, fields(by, &entry, energy_text))?;
     }
     Ok(())
 }
@@ -102,7 +102,7 @@ fn head(by: By) -> &'static [&'static str] {
     }
 }
 
-fn fields<'e>(by: By, entry: &'e Entry, claim: EnergyText) -> Vec<Cow<'e, str>> {
+fn fields<'e>(by: By, entry: &'e Entry, energy_text: EnergyText) -> Vec<Cow<'e, str>> {
     fn number<T: ToString>(n: Option<T>) -> Cow<'static, str> {
         Cow::Owned(n.map_or_else(String::new, |n| n.to_string()))
     }
@@ -114,16 +114,16 @@ fn fields<'e>(by: By, entry: &'e Entry, claim: EnergyText) -> Vec<Cow<'e, str>> 
         "module" => Cow::Borrowed(entry.module.as_deref().unwrap_or_default()),
         "threads" => number(entry.threads),
         "processes" => number(entry.processes),
-        "uj" => number(claim.full(entry.energy)),
-        "marginal_uj" => number(claim.marginal(entry.energy)),
+        "uj" => number(energy_text.with_idle(entry.energy)),
+        "marginal_uj" => number(energy_text.above_idle(entry.energy)),
         "ci90_uj" => {
-            let half = entry.ci90.filter(|_| claim.energy);
-            number(half.map(|half| claim.half(entry.energy.with_idle, half)))
+            let half = entry.ci90.filter(|_| energy_text.known);
+            number(half.map(|half| energy_text.half(entry.energy.with_idle, half)))
         }
-        "total_uj" => number(entry.total.and_then(|total| claim.full(total))),
+        "total_uj" => number(entry.total.and_then(|total| energy_text.with_idle(total))),
         "cpu_ns" => number(entry.on_cpu.map(|on_cpu| on_cpu.0)),
         "samples" => number(entry.samples),
-        _ => Cow::Borrowed(claim.provenance()),
+        _ => Cow::Borrowed(energy_text.provenance()),
     };
     head(by).iter().map(|column| field(column)).collect()
 }

@@ -168,7 +168,7 @@ impl Listing {
         // Without joules, the next best answer is where the time went.
         let sort = match sort {
             Some(sort) => sort,
-            None if EnergyText::of(profile).energy => Sort::Energy,
+            None if EnergyText::of(profile).known => Sort::Energy,
             None if matches!(by, By::Function | By::Module) => Sort::Samples,
             None => Sort::Cpu,
         };

@@ -20,7 +20,7 @@ pub fn report(
     profile: &Profile,
     view: &View,
     format: Format,
-    look: Style,
+    style: Style,
     out: impl Write,
 ) -> Result<()> {
     view.check()?;
@@ -32,7 +32,7 @@ pub fn report(
     }
     let mut out = io::BufWriter::new(out);
     let written = match format {
-        Format::Table => table::write(profile, view, look, &mut out),
+        Format::Table => table::write(profile, view, style, &mut out),
         Format::Json => json::write(profile, view, &mut out),
         Format::Csv => csv::write(profile, view, &mut out),
     };

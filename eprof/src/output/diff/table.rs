@@ -24,42 +24,42 @@ pub fn write(
     difference: &Difference,
     names: (&str, &str),
     view: &DiffView,
-    look: Style,
+    style: Style,
     mut out: impl Write,
 ) -> io::Result<()> {
-    let mut lines = head(difference, names, look);
+    let mut lines = head(difference, names, style);
     lines.push(String::new());
-    lines.extend(total(difference, look));
+    lines.extend(total(difference, style));
     for by in view.kinds(difference) {
         if let Some(table) = difference.table(by) {
             lines.push(String::new());
-            lines.extend(rows(difference.metric, table, view, look));
+            lines.extend(rows(difference.metric, table, view, style));
         }
     }
     if !difference.gates.is_empty() {
         lines.push(String::new());
-        lines.push(look.bold("gate"));
+        lines.push(style.bold("gate"));
         for gate in &difference.gates {
-            for (at, line) in wrapped(&sentence::gate(gate), look.width.saturating_sub(4))
+            for (at, line) in wrapped(&sentence::gate(gate), style.width.saturating_sub(4))
                 .into_iter()
                 .enumerate()
             {
                 let line = match gate.outcome() {
                     Outcome::Pass => line,
-                    _ => look.warn(&line),
+                    _ => style.warn(&line),
                 };
                 lines.push(format!("  {}{line}", if at == 0 { "" } else { "  " }));
             }
         }
     }
-    lines.extend(caveats(difference, look));
+    lines.extend(caveats(difference, style));
     for line in lines {
         writeln!(out, "{line}")?;
     }
     Ok(())
 }
 
-fn head(difference: &Difference, (base, new): (&str, &str), look: Style) -> Vec<String> {
+fn head(difference: &Difference, (base, new): (&str, &str), style: Style) -> Vec<String> {
     let side = |name: &str, runs: usize| {
         let runs = if runs == 1 {
             "1 run".to_owned()
@@ -72,17 +72,17 @@ fn head(difference: &Difference, (base, new): (&str, &str), look: Style) -> Vec<
     let new = side(new, difference.new.runs);
     let mut lines = vec![format!(
         "{}{}{}{}",
-        look.dim("eprof diff: "),
-        look.bold(&base),
-        look.dim(" against "),
-        look.bold(&new)
+        style.dim("eprof diff: "),
+        style.bold(&base),
+        style.dim(" against "),
+        style.bold(&new)
     )];
     let mut fact = |label: &str, text: &str, warn: bool| {
-        let wrapped = wrapped(text, look.width.saturating_sub(12));
+        let wrapped = wrapped(text, style.width.saturating_sub(12));
         for (at, line) in wrapped.into_iter().enumerate() {
             let label = format!("  {:<10}", if at == 0 { label } else { "" });
-            let line = if warn { look.warn(&line) } else { line };
-            lines.push(format!("{}{line}", look.dim(&label)).trim_end().to_owned());
+            let line = if warn { style.warn(&line) } else { line };
+            lines.push(format!("{}{line}", style.dim(&label)).trim_end().to_owned());
         }
     };
     fact("compared", &sentence::method(difference), false);
@@ -92,7 +92,7 @@ fn head(difference: &Difference, (base, new): (&str, &str), look: Style) -> Vec<
 }
 
 /// The target: what was compared, and what else is known.
-fn total(difference: &Difference, look: Style) -> Vec<String> {
+fn total(difference: &Difference, style: Style) -> Vec<String> {
     let mut grid = Grid::new(columns("target", ""));
     let metric = difference.metric;
     let mut push = |name: String, metric: Metric, row: &Row| {
@@ -113,7 +113,7 @@ fn total(difference: &Difference, look: Style) -> Vec<String> {
         push(name, *other, row);
     }
     push("run time".to_owned(), Metric::CpuTime, &difference.duration);
-    grid.lines(look, 2)
+    grid.lines(style, 2)
 }
 
 fn columns(name: &'static str, within: &'static str) -> Vec<Column> {
@@ -149,13 +149,13 @@ fn weight(row: &Row) -> Weight {
     }
 }
 
-fn rows(metric: Metric, table: &Table, view: &DiffView, look: Style) -> Vec<String> {
+fn rows(metric: Metric, table: &Table, view: &DiffView, style: Style) -> Vec<String> {
     let (title, name, within) = cells::titles(table.by);
     let changed = table.rows.iter().filter(|row| row.changed()).count();
     let mut lines = vec![format!(
         "{} {}",
-        look.bold(title),
-        look.dim(&format!("({changed} of {} tested changed)", table.tested))
+        style.bold(title),
+        style.dim(&format!("({changed} of {} tested changed)", table.tested))
     )];
     let mut grid = Grid::new(columns(name, within));
     let (shown, rest) = cells::shown(table, view.limit(), view.by.is_none());
@@ -173,16 +173,16 @@ fn rows(metric: Metric, table: &Table, view: &DiffView, look: Style) -> Vec<Stri
         line.resize(8, String::new());
         grid.row(line, Weight::Faint);
     }
-    lines.extend(grid.lines(look, 2));
+    lines.extend(grid.lines(style, 2));
     lines
 }
 
-fn caveats(difference: &Difference, look: Style) -> Vec<String> {
+fn caveats(difference: &Difference, style: Style) -> Vec<String> {
     if difference.caveats.is_empty() {
         return Vec::new();
     }
-    let mut lines = vec![String::new(), look.dim("caveats")];
-    lines.extend(footer::caveats(&difference.caveats, look));
+    let mut lines = vec![String::new(), style.dim("caveats")];
+    lines.extend(footer::caveats(&difference.caveats, style));
     lines
 }
 

@@ -49,7 +49,7 @@ const MOST_TRACKS: usize = 16;
 /// # Errors
 ///
 /// What `out` said.
-pub fn write(profile: &Profile, moments: &TimedSamples, mut out: impl Write) -> io::Result<()> {
+pub fn write(profile: &Profile, samples: &TimedSamples, mut out: impl Write) -> io::Result<()> {
     let header = &profile.summary.header;
     let hz = u64::from(header.frequency_hz);
     let interval = match 1_000_000_000u64.checked_div(hz) {
@@ -57,9 +57,9 @@ pub fn write(profile: &Profile, moments: &TimedSamples, mut out: impl Write) -> 
         None => SamplingInterval::from_nanos(header.interval.0),
     };
     let wall = ReferenceTimestamp::from_millis_since_unix_epoch(header.wall_clock_ns as f64 / 1e6);
-    let claim = EnergyText::of(profile);
-    let weights = match claim.energy {
-        true => format!("samples are {} µJ", claim.provenance()),
+    let energy_text = EnergyText::of(profile);
+    let weights = match energy_text.known {
+        true => format!("samples are {} µJ", energy_text.provenance()),
         false => "energy unknown".to_owned(),
     };
     let name = format!("{} ({weights})", title::command(profile));
@@ -70,8 +70,8 @@ pub fn write(profile: &Profile, moments: &TimedSamples, mut out: impl Write) -> 
         categories: Categories::new(&mut firefox),
         firefox,
         profile,
-        moments,
-        energy: claim.energy,
+        samples,
+        energy: energy_text.known,
     };
     let first = writer.threads();
     writer.power(first);
@@ -83,7 +83,7 @@ struct Writer<'p> {
     firefox: Firefox,
     categories: Categories,
     profile: &'p Profile,
-    moments: &'p TimedSamples,
+    samples: &'p TimedSamples,
     energy: bool,
 }
 
@@ -98,7 +98,7 @@ impl Writer<'_> {
         let comms = comms(self.profile);
         let mut processes: HashMap<ProcessKey, ProcessHandle> = HashMap::new();
         let mut first = None;
-        for (row, moments) in self.profile.threads.iter().zip(&self.moments.threads) {
+        for (row, samples) in self.profile.threads.iter().zip(&self.samples.threads) {
             let start = self.at(row.start);
             let process = *processes.entry(row.process).or_insert_with(|| {
                 let comm = comms.get(&row.process).copied().unwrap_or(&row.comm);
@@ -114,11 +114,11 @@ impl Writer<'_> {
             self.firefox.set_thread_name(thread, &visible(&row.comm));
             self.firefox
                 .set_thread_samples_weight_type(thread, WeightType::Samples);
-            if let Some(gone) = moments.gone {
+            if let Some(gone) = samples.gone {
                 let gone = self.at(gone);
                 self.firefox.set_thread_end_time(thread, gone);
             }
-            self.samples(thread, row, &moments.seen);
+            self.samples(thread, row, &samples.seen);
         }
         // Without a process there would be no tracks.
         first.unwrap_or_else(|| {
@@ -188,7 +188,7 @@ impl Writer<'_> {
     }
 
     fn stack(&mut self, thread: ThreadHandle, stack: Option<StackId>) -> Option<StackHandle> {
-        let frames = self.moments.frames(stack);
+        let frames = self.samples.frames(stack);
         let mut infos = Vec::with_capacity(frames.len());
         for (frame, kind) in frames.iter().zip(kinds(&frames)) {
             let label = self.firefox.intern_string(&visible(&frame.key.function));
@@ -207,7 +207,7 @@ impl Writer<'_> {
     /// A track for each meter, and another after each gap.
     fn power(&mut self, process: ProcessHandle) {
         let meters = self.profile.ledger.meters.iter();
-        for (meter, power) in meters.zip(&self.moments.power) {
+        for (meter, power) in meters.zip(&self.samples.power) {
             let mut tracks = 0;
             let mut track = None;
             let mut until = None;

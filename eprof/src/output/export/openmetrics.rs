@@ -126,7 +126,7 @@ fn meters(profile: &Profile, out: &mut impl Write) -> io::Result<()> {
 
 fn commands(profile: &Profile, out: &mut impl Write) -> io::Result<()> {
     let rows = profile.commands();
-    if EnergyText::of(profile).energy {
+    if EnergyText::of(profile).known {
         let mut family = Family::begin(
             out,
             "eprof_command_energy_joules",
@@ -160,7 +160,7 @@ fn commands(profile: &Profile, out: &mut impl Write) -> io::Result<()> {
 
 /// The runs that were added up.
 fn members(profile: &Profile, out: &mut impl Write) -> io::Result<()> {
-    if profile.members.is_empty() || !EnergyText::of(profile).energy {
+    if profile.members.is_empty() || !EnergyText::of(profile).known {
         return Ok(());
     }
     let mut family = Family::begin(

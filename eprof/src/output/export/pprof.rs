@@ -260,7 +260,7 @@ pub fn write(profile: &Profile, out: impl Write) -> io::Result<()> {
 fn proto(profile: &Profile) -> Proto {
     let mut builder = Builder::new();
     // What nobody knows is no column of zeros.
-    let energy = EnergyText::of(profile).energy;
+    let energy = EnergyText::of(profile).known;
     if energy {
         let energy = builder.value_type("energy", "microjoules");
         builder.proto.sample_types.push(energy);

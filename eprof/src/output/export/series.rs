@@ -65,7 +65,7 @@ impl<W: Write> Series<W> {
         Ok(Self { out })
     }
 
-    /// Writes the row of a stretch.
+    /// Writes the row of a span.
     ///
     /// # Errors
     ///
@@ -74,9 +74,9 @@ impl<W: Write> Series<W> {
         &mut self,
         header: &Header,
         labels: &Labels,
-        stretch: &ChargedSpan<'_>,
+        span: &ChargedSpan<'_>,
     ) -> io::Result<()> {
-        let interval = stretch.interval;
+        let interval = span.interval;
         let Some((meter, energy)) = header
             .meters
             .get(usize::from(interval.meter.0))
@@ -84,9 +84,9 @@ impl<W: Write> Series<W> {
         else {
             return Ok(());
         };
-        let target = stretch.target();
+        let target = span.target();
         let busy: u64 = interval.cpus.iter().map(|of| of.busy().0).sum();
-        let paid = |account| stretch.paid(account).with_idle.0.to_string();
+        let paid = |account| span.paid(account).with_idle.0.to_string();
         let counted = |counter: Counter| match header.counts(counter) {
             true => target.counts[counter as usize].to_string(),
             false => String::new(),
@@ -109,7 +109,7 @@ impl<W: Write> Series<W> {
             paid(Account::Eprof),
             paid(Account::Idle),
             paid(Account::Unattributed),
-            stretch.paid(Account::Target).above_idle.0.to_string(),
+            span.paid(Account::Target).above_idle.0.to_string(),
             watts
                 .map(|watts| format!("{:.3}", watts.0))
                 .unwrap_or_default(),
@@ -122,7 +122,7 @@ impl<W: Write> Series<W> {
             counted(Counter::Instructions),
             counted(Counter::CacheMisses),
             samples.to_string(),
-            stretch.threads().count().to_string(),
+            span.threads().count().to_string(),
             header.host.clone(),
             label("rank"),
             label("file"),

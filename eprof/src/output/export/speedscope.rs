@@ -59,7 +59,7 @@ pub fn write(profile: &Profile, mut out: impl Write) -> io::Result<()> {
     };
     let mut profiles = Vec::new();
     // What nobody knows is no profile of zeros.
-    if EnergyText::of(profile).energy {
+    if EnergyText::of(profile).known {
         let energy = |stack: &Stack<'_>| stack.row.energy.with_idle.0;
         profiles.push(one("energy in µJ", "none", &energy));
     }

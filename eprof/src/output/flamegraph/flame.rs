@@ -36,10 +36,10 @@ pub(in crate::output) const SUBTITLE_WIDTH: usize = 150;
 /// drawn exactly.
 pub fn write(profile: &Profile, mut out: impl Write) -> io::Result<()> {
     let stacks = Stacks::of(profile);
-    let claim = EnergyText::of(profile);
+    let energy_text = EnergyText::of(profile);
     let title = shorten(&title::command(profile), TITLE_WIDTH).into_owned();
     match stacks.total() {
-        Some(0) => return empty(profile, claim, &title, &mut out),
+        Some(0) => return empty(profile, energy_text, &title, &mut out),
         Some(total) if total <= MOST_UJ => {}
         _ => {
             return Err(io::Error::new(
@@ -49,9 +49,9 @@ pub fn write(profile: &Profile, mut out: impl Write) -> io::Result<()> {
         }
     }
     let mut palette = palette(&stacks.names);
-    let subtitle = shorten(&subtitle(profile, claim), SUBTITLE_WIDTH).into_owned();
+    let subtitle = shorten(&subtitle(profile, energy_text), SUBTITLE_WIDTH).into_owned();
     let mut options = options(format!("Energy of {title}"), subtitle, &mut palette);
-    options.count_name = if claim.estimated {
+    options.count_name = if energy_text.estimated {
         "µJ estimated".to_owned()
     } else {
         "µJ".to_owned()
@@ -115,13 +115,13 @@ pub(in crate::output) fn palette(names: &[String]) -> PaletteMap {
 /// A picture without boxes.
 fn empty(
     profile: &Profile,
-    claim: EnergyText,
+    energy_text: EnergyText,
     title: &str,
     out: &mut impl Write,
 ) -> io::Result<()> {
     let why = if profile.threads.is_empty() {
         "No thread of the target ran."
-    } else if !claim.energy {
+    } else if !energy_text.known {
         "The energy is unknown: no meter said anything usable."
     } else {
         "No energy: the meters did not move while the target ran."

@@ -42,7 +42,7 @@ struct Open {
 /// All boxes that are wide enough to be drawn.
 pub(in crate::output) struct Boxes<'a> {
     profile: &'a Profile,
-    claim: EnergyText,
+    energy_text: EnergyText,
     total: u64,
     pub(in crate::output) drawn: HashMap<Place, Drawn>,
 }
@@ -52,7 +52,7 @@ impl<'a> Boxes<'a> {
     pub(in crate::output) fn of(profile: &'a Profile, stacks: &Stacks) -> Self {
         let mut boxes = Self {
             profile,
-            claim: EnergyText::of(profile),
+            energy_text: EnergyText::of(profile),
             total: stacks.total().unwrap_or(u64::MAX),
             drawn: HashMap::new(),
         };
@@ -148,17 +148,17 @@ impl<'a> Boxes<'a> {
     fn title(&self, depth: usize, name: &str, done: &Open) -> String {
         let shown = if depth == 0 { "all" } else { unmarked(name) };
         let half = self.half(depth, done).map(|half| half.0);
-        let energy = self.claim.energy.then_some(done.uj);
-        let [value, half_or_range, unit] = self.claim.cells(energy, half);
+        let energy = self.energy_text.known.then_some(done.uj);
+        let [value, half_or_range, unit] = self.energy_text.cells(energy, half);
         let energy_text = match half_or_range.as_str() {
             "" => format!("{value} {unit}"),
-            range if self.claim.estimated => {
+            range if self.energy_text.estimated => {
                 format!("{value} {unit} estimated, 90 %: {range} {unit}")
             }
             half => format!("{value} {half} {unit}"),
         };
         let duration = Some(self.profile.summary.duration.0);
-        let watts = self.claim.watts(energy, half, duration);
+        let watts = self.energy_text.watts(energy, half, duration);
         let share = percent(done.uj, self.total).unwrap_or_else(|| "–".to_owned());
         let samples = match done.samples {
             1 => "1 sample".to_owned(),

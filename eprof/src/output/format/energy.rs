@@ -1,4 +1,4 @@
-//! What may be said about a profile's energies: known or not, measured or
+//! How the energies of a profile are written: known or not, measured or
 //! estimated, above idle or not.
 
 use crate::attribute::{Energy, MeterLedger};
@@ -8,14 +8,14 @@ use crate::unit::Microjoules;
 
 use super::number::{Number, estimate, with_error};
 
-/// What a profile's energies are worth.
+/// What is known of a profile's energies, and so how they are written.
 #[derive(Clone, Copy, Debug, PartialEq)]
 pub(in crate::output) struct EnergyText {
     /// Whether any meter that counts towards the total said anything.
-    pub(in crate::output) energy: bool,
+    pub(in crate::output) known: bool,
     /// Whether the idle baseline of all those meters is known, so that
     /// "above idle" means something.
-    pub(in crate::output) marginal: bool,
+    pub(in crate::output) above_idle: bool,
     /// Whether the joules come from a model.
     pub(in crate::output) estimated: bool,
     /// For estimates: the factors between which the truth lies in 90 % of
@@ -30,13 +30,13 @@ pub(in crate::output) fn spoke(meter: &MeterLedger) -> bool {
 }
 
 impl EnergyText {
-    /// The claim of a profile.
+    /// How the energies of a profile are written.
     pub(in crate::output) fn of(profile: &Profile) -> Self {
         let mut meters = profile.ledger.disjoint().filter(|meter| spoke(meter));
-        let energy = profile.ledger.disjoint().any(spoke);
+        let known = profile.ledger.disjoint().any(spoke);
         Self {
-            energy,
-            marginal: energy && meters.all(|meter| meter.baseline.is_some()),
+            known,
+            above_idle: known && meters.all(|meter| meter.baseline.is_some()),
             estimated: profile.summary.provenance == Provenance::Estimated,
             band: profile.summary.band,
         }
@@ -52,14 +52,23 @@ impl EnergyText {
         }
     }
 
-    /// Energy, if it is known.
-    pub(in crate::output) fn full(self, energy: Energy) -> Option<u64> {
-        self.energy.then_some(energy.with_idle.0)
+    /// What the column is called that has errors.
+    pub(in crate::output) fn error_title(self) -> &'static str {
+        if self.estimated {
+            "90 % range"
+        } else {
+            "±90 %"
+        }
     }
 
-    /// Energy above idle, if it is known.
-    pub(in crate::output) fn marginal(self, energy: Energy) -> Option<u64> {
-        self.marginal.then_some(energy.above_idle.0)
+    /// Energy with the share of the idle cost, in microjoules, if it is known.
+    pub(in crate::output) fn with_idle(self, energy: Energy) -> Option<u64> {
+        self.known.then_some(energy.with_idle.0)
+    }
+
+    /// Energy above idle, in microjoules, if it is known.
+    pub(in crate::output) fn above_idle(self, energy: Energy) -> Option<u64> {
+        self.above_idle.then_some(energy.above_idle.0)
     }
 
     /// Half of the 90 % interval around `energy`, which for an estimate is at
@@ -81,8 +90,8 @@ impl EnergyText {
         };
         let joules = uj as f64 / 1e6;
         if self.estimated {
-            let (figure, range) = estimate(joules, self.band, "J");
-            return [figure.value, range, figure.unit];
+            let (number, range) = estimate(joules, self.band, "J");
+            return [number.value, range, number.unit];
         }
         let Number { value, half, unit } = with_error(joules, ci90.map(|uj| uj as f64 / 1e6), "J");
         let half = half.map_or_else(String::new, |half| format!("±{half}"));
@@ -100,17 +109,17 @@ impl EnergyText {
     }
 
     /// An energy in running text, with its error or range.
-    pub(in crate::output) fn text(self, uj: Option<u64>, ci90: Option<u64>) -> String {
+    pub(in crate::output) fn long(self, uj: Option<u64>, ci90: Option<u64>) -> String {
         let Some(uj) = uj else {
             return "unknown".to_owned();
         };
         let joules = uj as f64 / 1e6;
         if self.estimated {
-            let (figure, range) = estimate(joules, self.band, "J");
+            let (number, range) = estimate(joules, self.band, "J");
             if range.is_empty() {
-                figure.text()
+                number.text()
             } else {
-                format!("{} ({range} {})", figure.text(), figure.unit)
+                format!("{} ({range} {})", number.text(), number.unit)
             }
         } else {
             with_error(joules, ci90.map(|uj| uj as f64 / 1e6), "J").text()

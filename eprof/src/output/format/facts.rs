@@ -14,11 +14,11 @@ use super::sanitize::visible;
 use super::title::source;
 
 /// What the energy stands for in greenhouse gas.
-fn emitted(carbon: &Carbon, profile: &Profile, claim: EnergyText) -> String {
+fn emitted(carbon: &Carbon, profile: &Profile, energy_text: EnergyText) -> String {
     let target = profile.ledger.account(Account::Target).with_idle;
     let grams = |energy| {
         let grams = carbon.grams(energy);
-        match claim.estimated {
+        match energy_text.estimated {
             true => estimate(grams, None, "gCO2e").0.text(),
             false => with_error(grams, None, "gCO2e").text(),
         }
@@ -38,7 +38,7 @@ the whole range. The shares between rows stay valid.";
 /// What ran, what it used, and where that is from: labels and sentences.
 pub(in crate::output) fn of_run(
     profile: &Profile,
-    claim: EnergyText,
+    energy_text: EnergyText,
 ) -> Vec<(&'static str, String)> {
     let summary = &profile.summary;
     let mut facts = Vec::new();
@@ -72,18 +72,18 @@ pub(in crate::output) fn of_run(
     let target = profile.ledger.account(Account::Target);
     let half = target_half(profile);
     let duration = Some(summary.duration.0);
-    let full = claim.full(target);
+    let full = energy_text.with_idle(target);
     if full.is_some() {
-        let above = match claim.marginal(target) {
-            Some(uj) => format!(" ({} above idle)", claim.short(Some(uj), half)),
+        let above = match energy_text.above_idle(target) {
+            Some(uj) => format!(" ({} above idle)", energy_text.short(Some(uj), half)),
             None => String::new(),
         };
         fact(
             "energy",
             &format!(
                 "{} in the target{above}, {} mean",
-                claim.text(full, half),
-                claim.watts(full, half, duration)
+                energy_text.long(full, half),
+                energy_text.watts(full, half, duration)
             ),
         );
         let (total, coarsest) = (profile.ledger.total(), coarsest_half(profile));
@@ -92,29 +92,29 @@ pub(in crate::output) fn of_run(
         let machine = match shared {
             true => format!(
                 "{} in all, counted by each run that shared a host",
-                claim.short(Some(total.0), coarsest)
+                energy_text.short(Some(total.0), coarsest)
             ),
             false => format!(
                 "{} in all, {} mean",
-                claim.short(Some(total.0), coarsest),
-                claim.watts(Some(total.0), coarsest, duration)
+                energy_text.short(Some(total.0), coarsest),
+                energy_text.watts(Some(total.0), coarsest, duration)
             ),
         };
         fact("machine", &machine);
         if let Some(carbon) = &summary.carbon {
-            fact("carbon", &emitted(carbon, profile, claim));
+            fact("carbon", &emitted(carbon, profile, energy_text));
         }
     } else {
         fact("energy", "unknown: no meter said anything usable");
     }
     let silent = profile.ledger.disjoint().filter(|m| !spoke(m)).count();
     let how = match silent {
-        _ if !claim.energy => "nothing".to_owned(),
-        0 => claim.provenance().to_owned(),
-        n => format!("{} (but by {n} of these)", claim.provenance()),
+        _ if !energy_text.known => "nothing".to_owned(),
+        0 => energy_text.provenance().to_owned(),
+        n => format!("{} (but by {n} of these)", energy_text.provenance()),
     };
     fact("source", &format!("{how}: {}", source(profile)));
-    if claim.energy {
+    if energy_text.known {
         for sentence in attribution::sentences(profile) {
             fact("shared", &sentence);
         }
@@ -125,7 +125,7 @@ pub(in crate::output) fn of_run(
 /// What eprof itself cost, and what was lost: labels and sentences.
 pub(in crate::output) fn of_recording(
     profile: &Profile,
-    claim: EnergyText,
+    energy_text: EnergyText,
 ) -> Vec<(&'static str, String)> {
     let losses = &profile.losses.0;
     let lost = if losses.is_empty() {
@@ -136,7 +136,10 @@ pub(in crate::output) fn of_recording(
             .map(|(reason, n)| format!("{} {}", count(*n), visible(reason)));
         losses.collect::<Vec<_>>().join(", ")
     };
-    let mut facts = vec![("eprof itself", footprint(profile, claim)), ("lost", lost)];
+    let mut facts = vec![
+        ("eprof itself", footprint(profile, energy_text)),
+        ("lost", lost),
+    ];
     facts.extend(stacks(&profile.summary.stacks).map(|text| ("stacks", text)));
     facts
 }
@@ -155,15 +158,15 @@ fn stacks(share: &StackShare) -> Option<String> {
     Some(format!("{whole} whole; not: {}", ended.join(", ")))
 }
 
-fn footprint(profile: &Profile, claim: EnergyText) -> String {
+fn footprint(profile: &Profile, energy_text: EnergyText) -> String {
     let footprint = &profile.summary.footprint;
     let mut text = format!("{} CPU", time(footprint.cpu.0));
     if let Some(share) = percent(footprint.cpu.0, profile.summary.duration.0) {
         text.push_str(&format!(" ({share} of one CPU)"));
     }
-    if claim.energy {
-        let own = claim.full(profile.ledger.account(Account::Eprof));
-        text.push_str(&format!(", {}", claim.short(own, None)));
+    if energy_text.known {
+        let own = energy_text.with_idle(profile.ledger.account(Account::Eprof));
+        text.push_str(&format!(", {}", energy_text.short(own, None)));
     }
     if footprint.peak_rss > 0 {
         text.push_str(&format!(", {} memory", bytes(footprint.peak_rss)));

@@ -152,7 +152,7 @@ pub(in crate::output) fn estimate(
         index += 1;
     }
     let (scale, letter) = PREFIXES[index];
-    let figure = Number {
+    let number = Number {
         value: format!("~{}", two_digits(value / scale)),
         half: None,
         unit: format!("{letter}{unit}"),
@@ -164,7 +164,7 @@ pub(in crate::output) fn estimate(
             two_digits(value * high / scale)
         )
     });
-    (figure, range)
+    (number, range)
 }
 
 impl Number {
@@ -279,8 +279,8 @@ mod tests {
 
     #[test]
     fn estimates_have_two_digits_and_a_range() {
-        let (figure, range) = estimate(42.318, Some((0.65, 1.5)), "J");
-        assert_eq!((figure.text().as_str(), range.as_str()), ("~42 J", "28–63"));
+        let (number, range) = estimate(42.318, Some((0.65, 1.5)), "J");
+        assert_eq!((number.text().as_str(), range.as_str()), ("~42 J", "28–63"));
         assert_eq!(estimate(0.1234, None, "J").0.text(), "~120 mJ");
         assert_eq!(estimate(0.999, None, "J").0.text(), "~1.0 J");
         assert_eq!(estimate(0.0, None, "J").0.text(), "0 J");

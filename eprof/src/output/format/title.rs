@@ -72,16 +72,16 @@ pub(in crate::output) fn source(profile: &Profile) -> String {
 }
 
 /// How much, for how long, and where that is from.
-pub(in crate::output) fn subtitle(profile: &Profile, claim: EnergyText) -> String {
+pub(in crate::output) fn subtitle(profile: &Profile, energy_text: EnergyText) -> String {
     let target = profile.ledger.account(Account::Target);
     let half = target_half(profile);
     let duration = profile.summary.duration.0;
-    let full = claim.full(target);
+    let full = energy_text.with_idle(target);
     let (energy, watts) = (
-        claim.text(full, half),
-        claim.watts(full, half, Some(duration)),
+        energy_text.long(full, half),
+        energy_text.watts(full, half, Some(duration)),
     );
-    let how = if claim.estimated {
+    let how = if energy_text.estimated {
         "estimated (shares stay valid)".to_owned()
     } else {
         format!("measured by {}", source(profile))

@@ -17,8 +17,8 @@ pub(super) fn section(profile: &Profile) -> String {
     if meters.is_empty() {
         return String::new();
     }
-    let claim = EnergyText::of(profile);
-    let error = if claim.estimated {
+    let energy_text = EnergyText::of(profile);
+    let error = if energy_text.estimated {
         "90 % range"
     } else {
         "±90 %"
@@ -29,13 +29,13 @@ pub(super) fn section(profile: &Profile) -> String {
          <th class=\"n\">above idle</th><th class=\"n\">share</th></tr></thead><tbody>\n"
     );
     for meter in meters {
-        rows(&mut out, profile, meter, claim);
+        rows(&mut out, profile, meter, energy_text);
     }
     out.push_str("</tbody></table></div></section>\n");
     out
 }
 
-fn rows(out: &mut String, profile: &Profile, meter: &MeterLedger, claim: EnergyText) {
+fn rows(out: &mut String, profile: &Profile, meter: &MeterLedger, energy_text: EnergyText) {
     let header = &profile.summary.header;
     let source = header.meters.iter().find(|of| of.id == meter.meter);
     let source = source.map_or("", |of| of.kind.name());
@@ -68,7 +68,7 @@ fn rows(out: &mut String, profile: &Profile, meter: &MeterLedger, claim: EnergyT
                    energy: Energy,
                    half: Option<u64>,
                    known: bool| {
-        let [value, error, unit] = claim.cells(known.then_some(energy.with_idle.0), half);
+        let [value, error, unit] = energy_text.cells(known.then_some(energy.with_idle.0), half);
         let above = (known && meter.baseline.is_some()).then_some(energy.above_idle.0);
         let share = percent(energy.with_idle.0, meter.total.0).filter(|_| known);
         let _ = writeln!(
@@ -82,7 +82,7 @@ fn rows(out: &mut String, profile: &Profile, meter: &MeterLedger, claim: EnergyT
             } else {
                 format!("{error}&nbsp;{unit}")
             },
-            claim.short(above, half),
+            energy_text.short(above, half),
             share.map_or_else(|| "–".to_owned(), |text| escaped(&text)),
         );
     };
@@ -105,7 +105,7 @@ fn rows(out: &mut String, profile: &Profile, meter: &MeterLedger, claim: EnergyT
         above_idle: meter.total,
     };
     let coarsest = meter.widths.values().map(|width| width.total().0).max();
-    let [value, _, unit] = claim.cells(Some(total.with_idle.0), coarsest);
+    let [value, _, unit] = energy_text.cells(Some(total.with_idle.0), coarsest);
     let _ = writeln!(
         out,
         "<tr class=\"sum\"><td>= the meter</td><td class=\"n\">{value} {unit}</td><td></td><td></td><td class=\"n\">100.0 %</td></tr>"

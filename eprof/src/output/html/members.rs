@@ -14,7 +14,7 @@ pub(super) fn section(profile: &Profile) -> String {
     if profile.members.is_empty() {
         return String::new();
     }
-    let claim = EnergyText::of(profile);
+    let energy_text = EnergyText::of(profile);
     let mut out = String::from(
         "<section id=\"runs\"><h2>Runs<small>all that follows is their sum</small></h2><div class=\"wide\">\
          <table class=\"sorts\"><thead><tr><th scope=\"col\"><button>run</button></th>\
@@ -23,8 +23,8 @@ pub(super) fn section(profile: &Profile) -> String {
          <th class=\"n\" scope=\"col\"><button>exit code</button></th></tr></thead><tbody>\n",
     );
     for row in &profile.members {
-        let half = claim.half(row.energy.with_idle, row.ci90);
-        let [value, error, unit] = claim.cells(claim.full(row.energy), Some(half));
+        let half = energy_text.half(row.energy.with_idle, row.ci90);
+        let [value, error, unit] = energy_text.cells(energy_text.with_idle(row.energy), Some(half));
         let code = row
             .exit_code
             .map_or_else(String::new, |code| code.to_string());

@@ -26,7 +26,7 @@ use super::format::{facts, title};
 use super::plot;
 use super::view::By;
 
-/// Writes the page; without a course (of several runs), without a timeline.
+/// Writes the page; without a series (of several runs), without a timeline.
 ///
 /// # Errors
 ///
@@ -34,19 +34,19 @@ use super::view::By;
 /// drawn exactly.
 pub fn write(
     profile: &Profile,
-    course: Option<&PowerSeries>,
+    series: Option<&PowerSeries>,
     mut out: impl Write,
 ) -> io::Result<()> {
-    let claim = EnergyText::of(profile);
+    let energy_text = EnergyText::of(profile);
     let command = escaped(&title::command(profile));
     let mut sections: Vec<(&str, &str, String)> = vec![
-        ("summary", "Summary", summary(profile, claim)),
+        ("summary", "Summary", summary(profile, energy_text)),
         ("runs", "Runs", members::section(profile)),
         ("ledger", "Ledger", ledger::section(profile)),
         (
             "timeline",
             "Power over time",
-            course.map_or_else(String::new, |course| timeline(profile, course)),
+            series.map_or_else(String::new, |series| timeline(profile, series)),
         ),
         ("flamegraph", "Flamegraph", flamegraph(profile)?),
     ];
@@ -76,7 +76,7 @@ pub fn write(
     write!(
         out,
         "<header><div><h1>Energy of <code>{command}</code></h1>{}</div></header>\n<nav><div>",
-        figures(profile, claim)
+        figures(profile, energy_text)
     )?;
     for (id, title, _) in &sections {
         write!(out, "<a href=\"#{id}\">{title}</a>")?;
@@ -98,11 +98,11 @@ pub fn write(
 }
 
 /// The few numbers that matter most.
-fn figures(profile: &Profile, claim: EnergyText) -> String {
+fn figures(profile: &Profile, energy_text: EnergyText) -> String {
     let target = profile.ledger.account(Account::Target);
     let half = target_half(profile);
     let duration = profile.summary.duration.0;
-    let full = claim.full(target);
+    let full = energy_text.with_idle(target);
     let mut out = String::from("<dl class=\"figures\">");
     let mut figure = |name: &str, value: &str, error: &str| {
         // Writing to a string cannot fail.
@@ -113,21 +113,25 @@ fn figures(profile: &Profile, claim: EnergyText) -> String {
             escaped(error)
         );
     };
-    let [value, error, unit] = claim.cells(full, half);
+    let [value, error, unit] = energy_text.cells(full, half);
     let energy = format!("{value} {unit}");
     figure("in the target", &energy, &format!("{error} {unit}"));
-    if let Some(uj) = claim.marginal(target) {
-        figure("of it above idle", &claim.short(Some(uj), half), "");
+    if let Some(uj) = energy_text.above_idle(target) {
+        figure("of it above idle", &energy_text.short(Some(uj), half), "");
     }
-    figure("mean power", &claim.watts(full, half, Some(duration)), "");
+    figure(
+        "mean power",
+        &energy_text.watts(full, half, Some(duration)),
+        "",
+    );
     figure("ran", &time(duration), "");
-    if claim.energy {
+    if energy_text.known {
         let total = profile.ledger.total().0;
-        let total = claim.short(Some(total), coarsest_half(profile));
+        let total = energy_text.short(Some(total), coarsest_half(profile));
         figure("the whole machine", &total, "");
     }
-    let how = if claim.energy {
-        claim.provenance()
+    let how = if energy_text.known {
+        energy_text.provenance()
     } else {
         "unknown"
     };
@@ -136,18 +140,18 @@ fn figures(profile: &Profile, claim: EnergyText) -> String {
     out
 }
 
-fn summary(profile: &Profile, claim: EnergyText) -> String {
+fn summary(profile: &Profile, energy_text: EnergyText) -> String {
     let mut out = String::from("<section id=\"summary\"><h2>Summary</h2><dl class=\"facts\">");
     let header = &profile.summary.header;
-    let of_run = facts::of_run(profile, claim);
+    let of_run = facts::of_run(profile, energy_text);
     let host = [&header.host, &header.kernel, &header.cpu_model].map(|text| visible(text));
     let host: Vec<&str> = host.iter().map(|text| text.as_ref()).collect();
     let of_run = of_run.into_iter().chain([("on", host.join(", "))]);
-    for (label, text) in of_run.chain(facts::of_recording(profile, claim)) {
+    for (label, text) in of_run.chain(facts::of_recording(profile, energy_text)) {
         let _ = write!(out, "<dt>{label}</dt><dd>{}</dd>", escaped(&text));
     }
     out.push_str("</dl>");
-    if claim.estimated {
+    if energy_text.estimated {
         let _ = write!(out, "<p class=\"estimate\">{}</p>", facts::ESTIMATE);
     }
     if !profile.caveats.is_empty() {
@@ -165,12 +169,12 @@ fn summary(profile: &Profile, claim: EnergyText) -> String {
     out
 }
 
-fn timeline(profile: &Profile, course: &PowerSeries) -> String {
+fn timeline(profile: &Profile, series: &PowerSeries) -> String {
     format!(
         "<section id=\"timeline\"><h2>Power over time<small>the {} that took most, under the meter’s line</small></h2>\
          <div class=\"wide\">{}</div></section>\n",
-        course.group.plural(),
-        plot::element(profile, course)
+        series.group.plural(),
+        plot::element(profile, series)
     )
 }
 

@@ -43,10 +43,14 @@ pub(super) fn section(profile: &Profile, by: By, title: &str) -> String {
     if listing.entries.is_empty() {
         return String::new();
     }
-    let claim = EnergyText::of(profile);
+    let energy_text = EnergyText::of(profile);
     let target = profile.ledger.account(Account::Target).with_idle.0;
-    let most = listing.entries.iter().map(|of| upper(claim, of)).max();
-    let columns = columns(by, claim, target, most.unwrap_or(0).max(1));
+    let most = listing
+        .entries
+        .iter()
+        .map(|of| upper(energy_text, of))
+        .max();
+    let columns = columns(by, energy_text, target, most.unwrap_or(0).max(1));
     let all = listing.entries.len() + listing.rest.rows;
     let id = by.plural();
     let mut out = String::new();
@@ -60,7 +64,7 @@ pub(super) fn section(profile: &Profile, by: By, title: &str) -> String {
     );
     for column in &columns {
         let class = if column.number { " class=\"n\"" } else { "" };
-        let sorted = match (column.head, claim.energy) {
+        let sorted = match (column.head, energy_text.known) {
             ("energy", true) => " aria-sort=\"descending\"",
             _ => "",
         };
@@ -96,10 +100,10 @@ pub(super) fn section(profile: &Profile, by: By, title: &str) -> String {
     }
     out.push_str("</tbody><tfoot>");
     let mut foot = |name: String, uj: u64, class: &str| {
-        let energy = claim.short(claim.energy.then_some(uj), target_half(profile));
+        let energy = energy_text.short(energy_text.known.then_some(uj), target_half(profile));
         let at = columns.iter().position(|of| of.head == "energy");
         let (before, after) = (at.unwrap_or(1), columns.len() - at.unwrap_or(1) - 1);
-        let share = percent(uj, target).filter(|_| claim.energy);
+        let share = percent(uj, target).filter(|_| energy_text.known);
         let share = share.map(|text| escaped(&text)).unwrap_or_default();
         let _ = write!(
             out,
@@ -119,21 +123,21 @@ pub(super) fn section(profile: &Profile, by: By, title: &str) -> String {
 }
 
 /// The upper end of a row's interval, microjoules.
-fn upper(claim: EnergyText, entry: &Entry) -> u64 {
+fn upper(energy_text: EnergyText, entry: &Entry) -> u64 {
     entry
         .energy
         .with_idle
         .0
-        .saturating_add(half(claim, entry).unwrap_or(0))
+        .saturating_add(half(energy_text, entry).unwrap_or(0))
 }
 
-fn half(claim: EnergyText, entry: &Entry) -> Option<u64> {
+fn half(energy_text: EnergyText, entry: &Entry) -> Option<u64> {
     entry
         .ci90
-        .map(|ci90| claim.half(entry.energy.with_idle, ci90))
+        .map(|ci90| energy_text.half(entry.energy.with_idle, ci90))
 }
 
-fn columns<'c>(by: By, claim: EnergyText, target: u64, most: u64) -> Vec<Column<'c>> {
+fn columns<'c>(by: By, energy_text: EnergyText, target: u64, most: u64) -> Vec<Column<'c>> {
     let mut columns: Vec<Column<'c>> = Vec::new();
     let mut add = |head: &'static str, number: bool, cell: Box<dyn Fn(&Entry) -> Cell + 'c>| {
         columns.push(Column { head, number, cell });
@@ -186,18 +190,19 @@ fn columns<'c>(by: By, claim: EnergyText, target: u64, most: u64) -> Vec<Column<
         ),
         By::Module | By::Cpu => {}
     }
-    let energy =
-        move |uj: u64, half: Option<u64>| escaped(&claim.short(claim.energy.then_some(uj), half));
+    let energy = move |uj: u64, half: Option<u64>| {
+        escaped(&energy_text.short(energy_text.known.then_some(uj), half))
+    };
     add(
         "energy",
         true,
         Box::new(move |row| {
             number(Some(row.energy.with_idle.0), |uj| {
-                energy(uj, half(claim, row))
+                energy(uj, half(energy_text, row))
             })
         }),
     );
-    let error = if claim.estimated {
+    let error = if energy_text.estimated {
         "90 % range"
     } else {
         "±90 %"
@@ -206,8 +211,8 @@ fn columns<'c>(by: By, claim: EnergyText, target: u64, most: u64) -> Vec<Column<
         error,
         false,
         Box::new(move |row| {
-            let half = half(claim, row).filter(|_| claim.energy);
-            let [_, error, unit] = claim.cells(Some(row.energy.with_idle.0), half);
+            let half = half(energy_text, row).filter(|_| energy_text.known);
+            let [_, error, unit] = energy_text.cells(Some(row.energy.with_idle.0), half);
             text(match error.as_str() {
                 "" => String::new(),
                 error if half.is_some() => format!("{error}&nbsp;{unit}"),
@@ -219,7 +224,7 @@ fn columns<'c>(by: By, claim: EnergyText, target: u64, most: u64) -> Vec<Column<
         "share",
         true,
         Box::new(move |row| {
-            let share = percent(row.energy.with_idle.0, target).filter(|_| claim.energy);
+            let share = percent(row.energy.with_idle.0, target).filter(|_| energy_text.known);
             number(Some(row.energy.with_idle.0), |_| {
                 escaped(&share.clone().unwrap_or_default())
             })
@@ -231,7 +236,7 @@ fn columns<'c>(by: By, claim: EnergyText, target: u64, most: u64) -> Vec<Column<
         Box::new(move |row| {
             let share = |uj: u64| uj as f64 / most as f64 * 100.0;
             let uj = row.energy.with_idle.0;
-            let half = half(claim, row).unwrap_or(0);
+            let half = half(energy_text, row).unwrap_or(0);
             let low = uj.saturating_sub(half);
             let error = match half {
                 0 => String::new(),
@@ -241,7 +246,7 @@ fn columns<'c>(by: By, claim: EnergyText, target: u64, most: u64) -> Vec<Column<
                     share(uj.saturating_add(half) - low)
                 ),
             };
-            text(match claim.energy {
+            text(match energy_text.known {
                 true => format!(
                     "<span><i style=\"width:{:.2}%\"></i>{error}</span>",
                     share(uj)
@@ -256,18 +261,18 @@ fn columns<'c>(by: By, claim: EnergyText, target: u64, most: u64) -> Vec<Column<
             true,
             Box::new(move |row| {
                 number(row.total.map(|total| total.with_idle.0), |uj| {
-                    energy(uj, half(claim, row))
+                    energy(uj, half(energy_text, row))
                 })
             }),
         );
     }
-    if claim.marginal {
+    if energy_text.above_idle {
         add(
             "above idle",
             true,
             Box::new(move |row| {
                 number(Some(row.energy.above_idle.0), |uj| {
-                    energy(uj, half(claim, row))
+                    energy(uj, half(energy_text, row))
                 })
             }),
         );
@@ -286,7 +291,11 @@ fn columns<'c>(by: By, claim: EnergyText, target: u64, most: u64) -> Vec<Column<
                     return int(None);
                 };
                 let Microjoules(uj) = row.energy.with_idle;
-                let watts = claim.watts(claim.energy.then_some(uj), half(claim, row), Some(ns));
+                let watts = energy_text.watts(
+                    energy_text.known.then_some(uj),
+                    half(energy_text, row),
+                    Some(ns),
+                );
                 let milliwatts = (uj as f64 / ns as f64 * 1e6) as u64;
                 number(Some(milliwatts), |_| watts.clone())
             }),

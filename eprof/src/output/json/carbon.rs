@@ -17,14 +17,14 @@ pub(super) struct Emitted<'p> {
 }
 
 impl<'p> Emitted<'p> {
-    pub(super) fn new(carbon: &'p Carbon, profile: &Profile, claim: EnergyText) -> Self {
+    pub(super) fn new(carbon: &'p Carbon, profile: &Profile, energy_text: EnergyText) -> Self {
         let target = profile.ledger.account(Account::Target);
         let total = profile.ledger.total();
         Self {
             g_per_kwh: carbon.grams_per_kwh,
             source: carbon.source.as_deref(),
-            total_g: claim.energy.then(|| carbon.grams(total)),
-            target_g: claim.energy.then(|| carbon.grams(target.with_idle)),
+            total_g: energy_text.known.then(|| carbon.grams(total)),
+            target_g: energy_text.known.then(|| carbon.grams(target.with_idle)),
         }
     }
 }

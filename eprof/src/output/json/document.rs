@@ -64,7 +64,7 @@ struct Omitted {
 
 /// Collects the rows of one kind and notes what is left out.
 fn pick<'p, T, R>(
-    (profile, view, claim): (&'p Profile, &View, EnergyText),
+    (profile, view, energy_text): (&'p Profile, &View, EnergyText),
     by: By,
     rows: &'p [T],
     shape: impl Fn(&'p T) -> R,
@@ -83,8 +83,8 @@ fn pick<'p, T, R>(
     if listing.rest.rows > 0 {
         let rest = Omitted {
             rows: listing.rest.rows,
-            uj: claim.full(listing.rest.energy),
-            marginal_uj: claim.marginal(listing.rest.energy),
+            uj: energy_text.with_idle(listing.rest.energy),
+            marginal_uj: energy_text.above_idle(listing.rest.energy),
         };
         omitted.insert(by.plural(), rest);
     }
@@ -94,20 +94,20 @@ fn pick<'p, T, R>(
 
 impl<'p> Report<'p> {
     pub(super) fn new(profile: &'p Profile, view: &View) -> Self {
-        let claim = EnergyText::of(profile);
+        let energy_text = EnergyText::of(profile);
         let summary = &profile.summary;
         let mut omitted = BTreeMap::new();
-        let all = (profile, view, claim);
+        let all = (profile, view, energy_text);
         let energy = |energy: Energy, ci90: u64| EnergyValue {
-            uj: claim.full(energy),
-            marginal_uj: claim.marginal(energy),
-            ci90_uj: claim
-                .energy
-                .then(|| claim.half(energy.with_idle, Microjoules(ci90))),
+            uj: energy_text.with_idle(energy),
+            marginal_uj: energy_text.above_idle(energy),
+            ci90_uj: energy_text
+                .known
+                .then(|| energy_text.half(energy.with_idle, Microjoules(ci90))),
         };
         let target = profile.ledger.account(Account::Target);
         let mut target_energy = energy(target, target_half(profile).unwrap_or_default());
-        if target_half(profile).is_none() && !claim.estimated {
+        if target_half(profile).is_none() && !energy_text.estimated {
             target_energy.ci90_uj = None;
         }
         Self {
@@ -115,19 +115,19 @@ impl<'p> Report<'p> {
             command: &summary.header.command.argv,
             exit_code: summary.exit_code,
             duration_s: summary.duration.seconds(),
-            source: source(profile, claim),
-            energy_uj: claim.energy.then(|| profile.ledger.total().0),
+            source: source(profile, energy_text),
+            energy_uj: energy_text.known.then(|| profile.ledger.total().0),
             target: target_energy,
             carbon: summary
                 .carbon
                 .as_ref()
-                .map(|carbon| Emitted::new(carbon, profile, claim)),
+                .map(|carbon| Emitted::new(carbon, profile, energy_text)),
             members: profile
                 .members
                 .iter()
-                .map(|row| Member::new(row, energy(row.energy, row.ci90.0), claim.energy))
+                .map(|row| Member::new(row, energy(row.energy, row.ci90.0), energy_text.known))
                 .collect(),
-            ledger: ledger(profile, claim),
+            ledger: ledger(profile, energy_text),
             processes: pick(
                 all,
                 By::Process,
@@ -149,10 +149,10 @@ impl<'p> Report<'p> {
                 |row| Function {
                     function: &row.key.function,
                     module: &row.key.module,
-                    self_uj: claim.full(row.own),
-                    total_uj: claim.full(row.total),
-                    self_marginal_uj: claim.marginal(row.own),
-                    total_marginal_uj: claim.marginal(row.total),
+                    self_uj: energy_text.with_idle(row.own),
+                    total_uj: energy_text.with_idle(row.total),
+                    self_marginal_uj: energy_text.above_idle(row.own),
+                    total_marginal_uj: energy_text.above_idle(row.total),
                     ci90_uj: energy(row.own, row.ci90.0).ci90_uj,
                     samples: row.samples,
                 },
@@ -175,8 +175,8 @@ impl<'p> Report<'p> {
                 &profile.cpus,
                 |row| Cpu {
                     cpu: row.cpu,
-                    uj: claim.full(row.energy),
-                    marginal_uj: claim.marginal(row.energy),
+                    uj: energy_text.with_idle(row.energy),
+                    marginal_uj: energy_text.above_idle(row.energy),
                     cpu_ns: row.on_cpu.0,
                 },
                 &mut omitted,
@@ -188,7 +188,7 @@ impl<'p> Report<'p> {
                 whole: profile.summary.stacks.whole(),
                 ended: &profile.summary.stacks.ended,
             },
-            footprint: footprint(profile, claim),
+            footprint: footprint(profile, energy_text),
             recording: recording(profile),
             caveats: &profile.caveats,
         }

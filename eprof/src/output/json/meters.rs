@@ -88,7 +88,7 @@ fn meter_of(profile: &Profile, id: MeterId) -> Option<&Meter> {
     profile.summary.header.meters.iter().find(|m| m.id == id)
 }
 
-pub(super) fn source(profile: &Profile, claim: EnergyText) -> Source<'_> {
+pub(super) fn source(profile: &Profile, energy_text: EnergyText) -> Source<'_> {
     let mut kinds: Vec<&str> = Vec::new();
     for ledger in profile.ledger.disjoint() {
         let kind = meter_of(profile, ledger.meter).map(|meter| meter.kind.name());
@@ -96,8 +96,8 @@ pub(super) fn source(profile: &Profile, claim: EnergyText) -> Source<'_> {
     }
     Source {
         kind: (!kinds.is_empty()).then(|| kinds.join("+")),
-        provenance: claim.provenance(),
-        band: claim.band.map(|(low, high)| Band { low, high }),
+        provenance: energy_text.provenance(),
+        band: energy_text.band.map(|(low, high)| Band { low, high }),
         weights: attribution::rules(profile),
         meters: profile
             .ledger
@@ -131,7 +131,7 @@ fn meter<'p>(profile: &'p Profile, ledger: &'p MeterLedger) -> MeterInfo<'p> {
     }
 }
 
-pub(super) fn ledger(profile: &Profile, claim: EnergyText) -> Vec<Entry<'_>> {
+pub(super) fn ledger(profile: &Profile, energy_text: EnergyText) -> Vec<Entry<'_>> {
     let mut entries = Vec::new();
     for meter in &profile.ledger.meters {
         for account in Account::ALL {
@@ -143,7 +143,7 @@ pub(super) fn ledger(profile: &Profile, claim: EnergyText) -> Vec<Entry<'_>> {
                     || meter.baseline.is_some()
                     || energy != Energy::default());
             let width = meter.widths.get(&account);
-            let half = width.map(|width| claim.half(energy.with_idle, width.total()));
+            let half = width.map(|width| energy_text.half(energy.with_idle, width.total()));
             entries.push(Entry {
                 account: account.name(),
                 domain: meter.domain.name(),

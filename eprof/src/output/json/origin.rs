@@ -46,11 +46,11 @@ struct Idle<'p> {
     origin: &'p str,
 }
 
-pub(super) fn footprint(profile: &Profile, claim: EnergyText) -> Footprint<'_> {
+pub(super) fn footprint(profile: &Profile, energy_text: EnergyText) -> Footprint<'_> {
     let footprint = &profile.summary.footprint;
     Footprint {
         cpu_ns: footprint.cpu.0,
-        uj: claim.full(profile.ledger.account(Account::Eprof)),
+        uj: energy_text.with_idle(profile.ledger.account(Account::Eprof)),
         peak_rss_bytes: footprint.peak_rss,
         programs: footprint
             .programs

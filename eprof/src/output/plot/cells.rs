@@ -23,8 +23,8 @@ const WHOLE: f64 = 0.9;
 
 /// The cells of a meter. Where a part of a bin is unknown, that part is not
 /// drawn: at its end, or at its beginning where nothing was known before.
-pub(super) fn cells(course: &PowerSeries, meter: &MeterSeries, time: &TimeAxis) -> Vec<Cell> {
-    let grain = &course.grain;
+pub(super) fn cells(series: &PowerSeries, meter: &MeterSeries, time: &TimeAxis) -> Vec<Cell> {
+    let grain = &series.grain;
     let known: Vec<(u32, u64)> = meter.known.iter().collect();
     let mut cells = Vec::with_capacity(known.len());
     for (at, &(bin, known_ns)) in known.iter().enumerate() {

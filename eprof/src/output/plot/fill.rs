@@ -76,8 +76,8 @@ impl Fill {
 }
 
 /// The strokes of a pattern of 8 × 8 pixels; empty for none.
-fn strokes(ink: Fill) -> &'static str {
-    match ink {
+fn strokes(fill: Fill) -> &'static str {
+    match fill {
         Fill::Consumer(at) => STROKES[at % FILLS],
         Fill::Rest => "M0 4H8M4 0V8",
         Fill::Account(Account::Other) => "M1 1h1M5 5h1",
@@ -151,16 +151,16 @@ const STYLE: &str = "
 }
 ";
 
-/// The fills, to be named by [`Ink::id`], and that of unknown time, `ep-gap`.
+/// The fills, to be named by [`Fill::id`], and that of unknown time, `ep-gap`.
 pub(super) fn patterns() -> String {
     let consumers = (0..FILLS).map(Fill::Consumer);
     let accounts = Account::ALL.into_iter().skip(1).map(Fill::Account);
     let mut out = String::new();
-    for ink in consumers.chain([Fill::Rest]).chain(accounts) {
-        let id = ink.id();
+    for fill in consumers.chain([Fill::Rest]).chain(accounts) {
+        let id = fill.id();
         let class = id.replacen("ep-", "ep-f-", 1);
-        let strokes = strokes(ink);
-        let on = if ink.dark() { "ep-s" } else { "ep-s-light" };
+        let strokes = strokes(fill);
+        let on = if fill.dark() { "ep-s" } else { "ep-s-light" };
         let drawn = match strokes {
             "" => String::new(),
             d => format!("<path class=\"{on}\" d=\"{d}\"/>"),

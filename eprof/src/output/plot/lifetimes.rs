@@ -24,7 +24,7 @@ const NAME: usize = 21;
 
 /// One row.
 pub(super) struct Lifetime<'a> {
-    pub(super) ink: Option<Fill>,
+    pub(super) fill: Option<Fill>,
     /// Harmless and short.
     pub(super) name: String,
     energy: u64,
@@ -43,28 +43,28 @@ pub(super) fn called(consumer: &Consumer) -> String {
 }
 
 /// All rows, down to the meters' total.
-pub(super) fn lifetimes<'a>(profile: &'a Profile, course: &'a PowerSeries) -> Vec<Lifetime<'a>> {
-    let mut lanes: Vec<Lifetime<'_>> = Vec::new();
-    for (at, consumer) in course.consumers.iter().enumerate() {
-        lanes.push(Lifetime {
-            ink: Some(Fill::Consumer(at)),
+pub(super) fn lifetimes<'a>(profile: &'a Profile, series: &'a PowerSeries) -> Vec<Lifetime<'a>> {
+    let mut lifetimes: Vec<Lifetime<'_>> = Vec::new();
+    for (at, consumer) in series.consumers.iter().enumerate() {
+        lifetimes.push(Lifetime {
+            fill: Some(Fill::Consumer(at)),
             name: shorten(&called(consumer), NAME).into_owned(),
             energy: consumer.energy.0,
             half: Some(consumer.ci90.0),
             consumer: Some(consumer),
         });
     }
-    let plain = |ink: Option<Fill>, name: String, energy: u64, half: Option<u64>| Lifetime {
-        ink,
+    let plain = |fill: Option<Fill>, name: String, energy: u64, half: Option<u64>| Lifetime {
+        fill,
         name,
         energy,
         half,
         consumer: None,
     };
-    let (others, uj) = course.others;
+    let (others, uj) = series.others;
     if others > 0 {
         let name = counted(others as u64, "other of the target", "others of the target");
-        lanes.push(plain(Some(Fill::Rest), name, uj, None));
+        lifetimes.push(plain(Some(Fill::Rest), name, uj, None));
     }
     for account in Account::ALL.into_iter().skip(1) {
         let Energy {
@@ -73,34 +73,34 @@ pub(super) fn lifetimes<'a>(profile: &'a Profile, course: &'a PowerSeries) -> Ve
         if full.0 > 0 {
             let name = accounts::label(account).to_owned();
             let half = accounts::half(profile, account);
-            lanes.push(plain(Some(Fill::Account(account)), name, full.0, half));
+            lifetimes.push(plain(Some(Fill::Account(account)), name, full.0, half));
         }
     }
     if !profile.ledger.meters.is_empty() {
         let total = profile.ledger.total().0;
-        lanes.push(plain(
+        lifetimes.push(plain(
             None,
             "= all of it".to_owned(),
             total,
             coarsest_half(profile),
         ));
     }
-    lanes
+    lifetimes
 }
 
 /// Draws the rows from `top` on.
 pub(super) fn draw(
     svg: &mut String,
     profile: &Profile,
-    lanes: &[Lifetime<'_>],
+    lifetimes: &[Lifetime<'_>],
     time: &TimeAxis,
     (top, text, width): (f64, f64, f64),
 ) {
-    let claim = EnergyText::of(profile);
+    let energy_text = EnergyText::of(profile);
     let total = profile.ledger.total().0;
     let right = width - 12.0;
-    if claim.energy && !lanes.is_empty() {
-        let error = if claim.estimated {
+    if energy_text.known && !lifetimes.is_empty() {
+        let error = if energy_text.estimated {
             "estimated"
         } else {
             "±90 %"
@@ -114,15 +114,15 @@ pub(super) fn draw(
             y = short(top - 5.0),
         );
     }
-    for (at, lane) in lanes.iter().enumerate() {
+    for (at, lifetime) in lifetimes.iter().enumerate() {
         let y = top + at as f64 * ROW;
         let middle = y + ROW / 2.0;
         // Writing to a string cannot fail.
-        if let Some(ink) = lane.ink {
+        if let Some(fill) = lifetime.fill {
             let _ = write!(
                 svg,
                 "<rect class=\"ep-band\" fill=\"url(#{})\" x=\"{}\" y=\"{}\" width=\"14\" height=\"12\"/>",
-                ink.id(),
+                fill.id(),
                 short(text),
                 short(middle - 6.0),
             );
@@ -135,42 +135,45 @@ pub(super) fn draw(
                 short(right)
             );
         }
-        let strong = match lane.consumer {
+        let strong = match lifetime.consumer {
             Some(_) => "",
-            None if lane.ink.is_none() => " class=\"ep-strong\"",
+            None if lifetime.fill.is_none() => " class=\"ep-strong\"",
             None => " class=\"ep-dim\"",
         };
-        let (energy, half) = (Some(lane.energy).filter(|_| claim.energy), lane.half);
-        let half = half.map(|half| match lane.consumer {
-            Some(_) => claim.half(Microjoules(lane.energy), Microjoules(half)),
+        let (energy, half) = (
+            Some(lifetime.energy).filter(|_| energy_text.known),
+            lifetime.half,
+        );
+        let half = half.map(|half| match lifetime.consumer {
+            Some(_) => energy_text.half(Microjoules(lifetime.energy), Microjoules(half)),
             None => half,
         });
-        let [value, error, unit] = claim.cells(energy, half);
-        let error = match lane.consumer {
-            Some(_) if !claim.estimated && !error.is_empty() => format!(" {error}"),
+        let [value, error, unit] = energy_text.cells(energy, half);
+        let error = match lifetime.consumer {
+            Some(_) if !energy_text.estimated && !error.is_empty() => format!(" {error}"),
             _ => String::new(),
         };
-        let share = percent(lane.energy, total).filter(|_| claim.energy);
+        let share = percent(lifetime.energy, total).filter(|_| energy_text.known);
         let _ = write!(
             svg,
             "<text{strong} x=\"{}\" y=\"{y}\">{}</text>\
              <text class=\"ep-num ep-end\" x=\"{}\" y=\"{y}\">{value}{error} {unit}</text>\
              <text class=\"ep-num ep-end ep-dim\" x=\"{}\" y=\"{y}\">{}</text>",
             short(text + 21.0),
-            escaped(&lane.name),
+            escaped(&lifetime.name),
             short(right - 60.0),
             short(right),
             escaped(&share.unwrap_or_default()),
             y = short(middle + 4.0),
         );
-        if let (Some(ink), Some(consumer)) = (lane.ink, lane.consumer) {
-            life(svg, ink, consumer, time, middle);
+        if let (Some(fill), Some(consumer)) = (lifetime.fill, lifetime.consumer) {
+            life(svg, fill, consumer, time, middle);
         }
     }
 }
 
 /// From its birth to its end, where those are known.
-fn life(svg: &mut String, ink: Fill, consumer: &Consumer, time: &TimeAxis, middle: f64) {
+fn life(svg: &mut String, fill: Fill, consumer: &Consumer, time: &TimeAxis, middle: f64) {
     let (from, to) = (
         consumer.born.map_or(time.left, |born| time.x(born)),
         consumer.gone.map_or(time.right(), |gone| time.x(gone)),
@@ -179,7 +182,7 @@ fn life(svg: &mut String, ink: Fill, consumer: &Consumer, time: &TimeAxis, middl
     let _ = write!(
         svg,
         "<rect class=\"ep-life\" fill=\"url(#{})\" x=\"{}\" y=\"{}\" width=\"{}\" height=\"6\"/>",
-        ink.id(),
+        fill.id(),
         short(from),
         short(middle - 3.0),
         short((to - from).max(1.0)),

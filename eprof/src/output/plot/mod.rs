@@ -52,35 +52,35 @@ const ASIDE_WIDTH: usize = 44;
 /// # Errors
 ///
 /// What `out` said.
-pub fn write(profile: &Profile, course: &PowerSeries, mut out: impl Write) -> io::Result<()> {
-    let svg = element(profile, course);
+pub fn write(profile: &Profile, series: &PowerSeries, mut out: impl Write) -> io::Result<()> {
+    let svg = element(profile, series);
     writeln!(out, "<?xml version=\"1.0\" encoding=\"utf-8\"?>")?;
     writeln!(out, "{svg}")?;
     out.flush()
 }
 
 /// The picture as an element, for a document or a page.
-pub(super) fn element(profile: &Profile, course: &PowerSeries) -> String {
-    let length = course.end.since(course.begin).0;
+pub(super) fn element(profile: &Profile, series: &PowerSeries) -> String {
+    let length = series.end.since(series.begin).0;
     // What went before is not worth a place where it is hardly seen.
-    let before = course.measured.since(course.begin).0;
+    let before = series.measured.since(series.begin).0;
     let delayed = before > length / 100;
     let begin = if delayed {
-        course.begin
+        series.begin
     } else {
-        course.measured
+        series.measured
     };
     let time = TimeAxis {
         begin,
-        end: course.end.max(begin),
+        end: series.end.max(begin),
         left: LEFT,
         width: PLOT,
     };
-    let lanes = lifetimes::lifetimes(profile, course);
+    let lifetimes = lifetimes::lifetimes(profile, series);
     let mut body = String::new();
     let mut y = HEAD;
-    let meters = course.meters.len();
-    for (number, (meter, ledger)) in course.meters.iter().zip(&profile.ledger.meters).enumerate() {
+    let meters = series.meters.len();
+    for (number, (meter, ledger)) in series.meters.iter().zip(&profile.ledger.meters).enumerate() {
         let height = match (meters, ledger.nested) {
             (1, _) => 300.0,
             (2, false) => 220.0,
@@ -92,20 +92,20 @@ pub(super) fn element(profile: &Profile, course: &PowerSeries) -> String {
             height,
             number,
         };
-        let names: Vec<String> = course.consumers.iter().map(lifetimes::called).collect();
-        let inks = (0..names.len()).map(Fill::Consumer);
-        let consumers = inks.zip(&names).zip(&meter.consumers);
+        let names: Vec<String> = series.consumers.iter().map(lifetimes::called).collect();
+        let fills = (0..names.len()).map(Fill::Consumer);
+        let consumers = fills.zip(&names).zip(&meter.consumers);
         let mut bands: Vec<Band<'_>> = consumers
-            .map(|((ink, name), bins)| Band { ink, name, bins })
+            .map(|((fill, name), bins)| Band { fill, name, bins })
             .collect();
         bands.push(Band {
-            ink: Fill::Rest,
+            fill: Fill::Rest,
             name: "others of the target",
             bins: &meter.rest,
         });
         for (&account, bins) in &meter.accounts {
             bands.push(Band {
-                ink: Fill::Account(account),
+                fill: Fill::Account(account),
                 name: accounts::label(account),
                 bins,
             });
@@ -117,10 +117,10 @@ pub(super) fn element(profile: &Profile, course: &PowerSeries) -> String {
             meter_name(ledger)
         );
         if delayed {
-            let span = (time.left, time.x(course.measured));
+            let span = (time.left, time.x(series.measured));
             gap(&mut body, span, (y, y + height), "not measured");
         }
-        let cut = panel::draw(&mut body, course, meter, &bands, &time, frame);
+        let cut = panel::draw(&mut body, series, meter, &bands, &time, frame);
         body.push_str("</g>");
         aside(&mut body, profile, ledger, cut, y);
         y += height + BETWEEN;
@@ -136,16 +136,16 @@ pub(super) fn element(profile: &Profile, course: &PowerSeries) -> String {
     let bottom = y - BETWEEN;
     times(&mut body, &time, bottom);
     let top = bottom + 58.0;
-    lifetimes::draw(&mut body, profile, &lanes, &time, (top, TEXT, WIDTH));
+    lifetimes::draw(&mut body, profile, &lifetimes, &time, (top, TEXT, WIDTH));
     marks(
         &mut body,
         profile,
-        course,
+        series,
         &time,
-        [HEAD, bottom, top + lanes.len() as f64 * ROW],
+        [HEAD, bottom, top + lifetimes.len() as f64 * ROW],
     );
-    let height = top + lanes.len() as f64 * ROW + 34.0;
-    let foot = foot(course);
+    let height = top + lifetimes.len() as f64 * ROW + 34.0;
+    let foot = foot(series);
     let title = escaped(&shorten(&title::command(profile), TITLE_WIDTH));
     let subtitle = subtitle(profile, EnergyText::of(profile));
     let subtitle = escaped(&shorten(&subtitle, SUBTITLE_WIDTH));
@@ -170,7 +170,7 @@ fn meter_name(ledger: &MeterLedger) -> String {
 
 /// What is said beside a panel.
 fn aside(svg: &mut String, profile: &Profile, ledger: &MeterLedger, cut: Option<String>, top: f64) {
-    let claim = EnergyText::of(profile);
+    let energy_text = EnergyText::of(profile);
     let header = &profile.summary.header;
     let meter = header.meters.iter().find(|meter| meter.id == ledger.meter);
     let source = meter.map_or("", |meter| meter.kind.name());
@@ -181,15 +181,15 @@ fn aside(svg: &mut String, profile: &Profile, ledger: &MeterLedger, cut: Option<
         let widths = ledger.widths.values().map(|width| width.total().0).max();
         lines.push(format!(
             "{} in all, {} mean",
-            claim.short(Some(ledger.total.0), widths),
-            claim.watts(Some(ledger.total.0), widths, length)
+            energy_text.short(Some(ledger.total.0), widths),
+            energy_text.watts(Some(ledger.total.0), widths, length)
         ));
         let target = ledger.accounts.get(&Account::Target).copied();
         let half = ledger.widths.get(&Account::Target).map(|of| of.total().0);
         let target = target.unwrap_or_default();
         lines.push(format!(
             "target: {}",
-            claim.text(Some(target.with_idle.0), half)
+            energy_text.long(Some(target.with_idle.0), half)
         ));
     } else {
         lines.push("said nothing usable".to_owned());
@@ -246,7 +246,7 @@ fn times(svg: &mut String, time: &TimeAxis, bottom: f64) {
 fn marks(
     svg: &mut String,
     profile: &Profile,
-    course: &PowerSeries,
+    series: &PowerSeries,
     time: &TimeAxis,
     [top, axis, bottom]: [f64; 3],
 ) {
@@ -263,24 +263,24 @@ fn marks(
             x = short(x),
         );
     };
-    if time.begin < course.measured {
-        mark(time.x(course.measured), axis + 40.0, "measured from here");
+    if time.begin < series.measured {
+        mark(time.x(series.measured), axis + 40.0, "measured from here");
     }
     let code = match profile.summary.exit_code {
         Some(0) => "exit".to_owned(),
         Some(code) => format!("exit code {code}"),
         None => "cut off here".to_owned(),
     };
-    mark(time.x(ended.min(course.end)), axis + 19.0, &code);
+    mark(time.x(ended.min(series.end)), axis + 19.0, &code);
 }
 
 /// How to read it.
-fn foot(course: &PowerSeries) -> String {
-    let bars = match course.consumers.is_empty() {
+fn foot(series: &PowerSeries) -> String {
+    let bars = match series.consumers.is_empty() {
         true => "",
         false => "; bars: from fork (|) or exec (▶) to exit",
     };
-    let step = match course.grain.width.0 {
+    let step = match series.grain.width.0 {
         // A power of two of milliseconds.
         short if short < 1_000_000_000 => format!("{} ms", short / 1_000_000),
         long => duration(long),

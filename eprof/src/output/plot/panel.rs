@@ -22,7 +22,7 @@ const LETTER: f64 = 6.1;
 
 /// One area.
 pub(super) struct Band<'a> {
-    pub(super) ink: Fill,
+    pub(super) fill: Fill,
     /// Harmless.
     pub(super) name: &'a str,
     pub(super) bins: &'a Bins,
@@ -40,7 +40,7 @@ pub(super) struct Frame {
 /// Draws the panel; returns the power that did not fit, if any.
 pub(super) fn draw(
     svg: &mut String,
-    course: &PowerSeries,
+    series: &PowerSeries,
     meter: &MeterSeries,
     bands: &[Band<'_>],
     time: &TimeAxis,
@@ -52,7 +52,7 @@ pub(super) fn draw(
         number,
     } = frame;
     let bottom = top + height;
-    let cells = cells(course, meter, time);
+    let cells = cells(series, meter, time);
     let powers: Vec<Vec<f64>> = bands.iter().map(|band| watts(band.bins, &cells)).collect();
     let totals: Vec<f64> = (0..cells.len())
         .map(|at| powers.iter().map(|of| of[at]).sum())
@@ -79,7 +79,7 @@ pub(super) fn draw(
             if unit.is_empty() { "" } else { " " },
         );
     }
-    for (from, to) in gaps(&cells, time.x(course.measured), time.right()) {
+    for (from, to) in gaps(&cells, time.x(series.measured), time.right()) {
         gap(svg, (from, to), (top, bottom), "energy unknown");
     }
 
@@ -101,7 +101,7 @@ pub(super) fn draw(
         let high: Vec<f64> = base.iter().map(|watts| y(*watts)).collect();
         let name = escaped(band.name);
         let uj = band.bins.sum();
-        let fill = band.ink.id();
+        let fill = band.fill.id();
         let path = area(&cells, &low, &high);
         let _ = write!(
             svg,
@@ -111,8 +111,8 @@ pub(super) fn draw(
             with_error(uj as f64 / 1e6, None, "J").text(),
         );
         if let Some((x, y)) = place(&cells, &low, &high, band.name) {
-            let dark = match band.ink {
-                ink if ink.dark() => " ep-on-dark",
+            let dark = match band.fill {
+                fill if fill.dark() => " ep-on-dark",
                 Fill::Account(_) => " ep-on-grey",
                 _ => "",
             };

@@ -18,19 +18,19 @@ use super::super::text::style::Style;
 /// # Errors
 ///
 /// What `out` said.
-pub fn table(results: &Results, look: Style, mut out: impl Write) -> io::Result<()> {
-    let mut parts = vec![heading(results, look)];
+pub fn table(results: &Results, style: Style, mut out: impl Write) -> io::Result<()> {
+    let mut parts = vec![heading(results, style)];
     for subject in &results.subjects {
-        parts.push(of_subject(results, subject, look));
+        parts.push(of_subject(results, subject, style));
     }
     if !results.comparisons.is_empty() {
-        parts.push(comparisons(results, look));
+        parts.push(comparisons(results, style));
     }
     let all = results.subjects.iter().flat_map(|of| &of.caveats);
     let caveats: Vec<&Caveat> = all.chain(&results.caveats).collect();
     if !caveats.is_empty() {
-        let mut lines = vec![look.dim("caveats")];
-        lines.extend(footer::caveats(caveats, look));
+        let mut lines = vec![style.dim("caveats")];
+        lines.extend(footer::caveats(caveats, style));
         parts.push(lines);
     }
     for (at, part) in parts.iter().enumerate() {
@@ -44,7 +44,7 @@ pub fn table(results: &Results, look: Style, mut out: impl Write) -> io::Result<
     out.flush()
 }
 
-fn heading(results: &Results, look: Style) -> Vec<String> {
+fn heading(results: &Results, style: Style) -> Vec<String> {
     let rounds = counted(results.rounds as u64, "run", "runs");
     let commands = results.subjects.len() as u64;
     let what = if commands == 1 {
@@ -55,17 +55,17 @@ fn heading(results: &Results, look: Style) -> Vec<String> {
             results.seed
         )
     };
-    let mut lines = vec![format!("{}{what}", look.dim("eprof stat: "))];
+    let mut lines = vec![format!("{}{what}", style.dim("eprof stat: "))];
     let source = visible(&results.source);
     let how = if results.is_estimated() {
         "estimated"
     } else {
         "measured"
     };
-    lines.push(format!("{}{how}: {source}", look.dim("  source    ")));
+    lines.push(format!("{}{how}: {source}", style.dim("  source    ")));
     if let Some(carbon) = &results.carbon {
         let factor = visible(&carbon.to_string()).into_owned();
-        lines.push(format!("{}{factor}", look.dim("  carbon    ")));
+        lines.push(format!("{}{factor}", style.dim("  carbon    ")));
     }
     if results.is_estimated() {
         let band = results.band.map_or_else(String::new, |(low, high)| {
@@ -75,17 +75,17 @@ fn heading(results: &Results, look: Style) -> Vec<String> {
             "The joules are estimated from CPU time, not measured: all of them may be off by the \
              same factor{band}. How runs and commands differ is how their CPU times do."
         );
-        for line in wrapped(&sentence, look.width.saturating_sub(2)) {
-            lines.push(look.warn(&format!("  {line}")));
+        for line in wrapped(&sentence, style.width.saturating_sub(2)) {
+            lines.push(style.warn(&format!("  {line}")));
         }
     }
     lines
 }
 
-fn of_subject(results: &Results, of: &Subjected, look: Style) -> Vec<String> {
-    let name = shorten(&visible(&of.subject.name), look.width.saturating_sub(16)).into_owned();
+fn of_subject(results: &Results, of: &Subjected, style: Style) -> Vec<String> {
+    let name = shorten(&visible(&of.subject.name), style.width.saturating_sub(16)).into_owned();
     let runs = counted(of.runs.len() as u64, "run", "runs");
-    let mut lines = vec![format!("{}  {}", look.bold(&name), look.dim(&runs))];
+    let mut lines = vec![format!("{}  {}", style.bold(&name), style.dim(&runs))];
     if of.summaries.is_empty() {
         return lines;
     }
@@ -117,7 +117,7 @@ fn of_subject(results: &Results, of: &Subjected, look: Style) -> Vec<String> {
             );
         }
     }
-    lines.extend(grid.lines(look, 2));
+    lines.extend(grid.lines(style, 2));
     lines
 }
 
@@ -133,9 +133,9 @@ fn cells(name: &str, unit: &str, summary: &Summary, guess: bool, scale: f64) -> 
     let mark = if guess { "~" } else { "" };
     let other = |value: f64| {
         let value = value * scale;
-        let mut figure = with_error(value, half.or(Some(value / 300.0)), unit);
-        figure.half = None;
-        format!("{mark}{}", figure.text())
+        let mut number = with_error(value, half.or(Some(value / 300.0)), unit);
+        number.half = None;
+        format!("{mark}{}", number.text())
     };
     vec![
         name.to_owned(),
@@ -148,24 +148,24 @@ fn cells(name: &str, unit: &str, summary: &Summary, guess: bool, scale: f64) -> 
     ]
 }
 
-fn comparisons(results: &Results, look: Style) -> Vec<String> {
+fn comparisons(results: &Results, style: Style) -> Vec<String> {
     let name = |at: usize| {
         let subject = results.subjects.get(at);
         let name = subject.map_or("", |of| of.subject.name.as_str());
-        shorten(&visible(name), look.width.saturating_sub(24)).into_owned()
+        shorten(&visible(name), style.width.saturating_sub(24)).into_owned()
     };
-    let base = look.bold(&name(0));
-    let mut lines = vec![format!("{} {base}", look.dim("against"))];
+    let base = style.bold(&name(0));
+    let mut lines = vec![format!("{} {base}", style.dim("against"))];
     for at in 1..results.subjects.len() {
-        lines.push(format!("  {}", look.bold(&name(at))));
+        lines.push(format!("  {}", style.bold(&name(at))));
         let of = results.comparisons.iter().filter(|of| of.subject == at);
         for comparison in of {
             let lead = format!("    {:<14}", comparison.measure.name());
             let text = told(comparison);
-            let room = look.width.saturating_sub(18);
+            let room = style.width.saturating_sub(18);
             for (line_number, line) in wrapped(&text, room).into_iter().enumerate() {
                 let lead = match line_number {
-                    0 => look.dim(&lead),
+                    0 => style.dim(&lead),
                     _ => " ".repeat(18),
                 };
                 lines.push(format!("{lead}{line}"));

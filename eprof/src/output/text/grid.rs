@@ -175,14 +175,18 @@ impl Grid {
     }
 
     /// The lines, each indented by `indent` spaces.
-    pub(in crate::output) fn lines(&self, look: Style, indent: usize) -> Vec<String> {
-        let (shown, room) = self.fit(look.width.saturating_sub(indent));
+    pub(in crate::output) fn lines(&self, style: Style, indent: usize) -> Vec<String> {
+        let (shown, room) = self.fit(style.width.saturating_sub(indent));
         let mut table = Table::new();
         table
-            .load_style(if look.rules { RULED } else { TableStyle::new() })
+            .load_style(if style.rules {
+                RULED
+            } else {
+                TableStyle::new()
+            })
             .force_no_tty()
             .set_content_arrangement(ContentArrangement::Disabled);
-        if look.colour {
+        if style.colour {
             table.enforce_styling();
             table.style_text_only();
         }
@@ -217,7 +221,7 @@ impl Grid {
             .lines()
             .enumerate()
             .map(|(at, line)| match at {
-                1 if look.rules => format!("{margin}{}", look.dim(&line)),
+                1 if style.rules => format!("{margin}{}", style.dim(&line)),
                 _ => format!("{margin}{}", line.trim_end()),
             })
             .collect()

@@ -14,7 +14,11 @@ use crate::output::format::number::{counted, percent, time};
 use crate::output::format::sanitize::{shorten, visible};
 
 /// The lines of the ledger; none where there is no meter.
-pub(in crate::output) fn lines(profile: &Profile, claim: EnergyText, look: Style) -> Vec<String> {
+pub(in crate::output) fn lines(
+    profile: &Profile,
+    energy_text: EnergyText,
+    style: Style,
+) -> Vec<String> {
     let mut pools: BTreeMap<(bool, Domain), Pool> = BTreeMap::new();
     let mut silent = Vec::new();
     for meter in &profile.ledger.meters {
@@ -27,11 +31,7 @@ pub(in crate::output) fn lines(profile: &Profile, claim: EnergyText, look: Style
             silent.push(meter);
         }
     }
-    let half_title = if claim.estimated {
-        "90 % range"
-    } else {
-        "±90 %"
-    };
+    let half_title = energy_text.error_title();
     let mut columns = vec![Column::name("", Give::End)];
     columns.extend(Column::energy("energy", half_title));
     columns.push(Column::number("above idle").spare(2));
@@ -43,12 +43,12 @@ pub(in crate::output) fn lines(profile: &Profile, claim: EnergyText, look: Style
             nested_begun = true;
             grid.row(heading("of which, nested (never added)"), Weight::Faint);
         }
-        pool_rows(&mut grid, *nested, *domain, pool, claim);
+        pool_rows(&mut grid, *nested, *domain, pool, energy_text);
     }
     let mut lines = if pools.is_empty() {
         Vec::new()
     } else {
-        grid.lines(look, 2)
+        grid.lines(style, 2)
     };
     for meter in silent {
         let line = format!(
@@ -56,7 +56,7 @@ pub(in crate::output) fn lines(profile: &Profile, claim: EnergyText, look: Style
             meter.domain.name(),
             visible(&meter.name)
         );
-        lines.push(look.warn(&shorten(&line, look.width)));
+        lines.push(style.warn(&shorten(&line, style.width)));
     }
     lines
 }
@@ -65,12 +65,12 @@ fn heading(text: &str) -> Vec<String> {
     vec![text.to_owned()]
 }
 
-fn pool_rows(grid: &mut Grid, nested: bool, domain: Domain, pool: &Pool, claim: EnergyText) {
+fn pool_rows(grid: &mut Grid, nested: bool, domain: Domain, pool: &Pool, energy_text: EnergyText) {
     let row = |name: String, energy: Energy, half: Option<u64>, known: bool| {
         let mut cells = vec![name];
-        cells.extend(claim.cells(known.then_some(energy.with_idle.0), half));
+        cells.extend(energy_text.cells(known.then_some(energy.with_idle.0), half));
         let above = (known && pool.baseline).then_some(energy.above_idle.0);
-        cells.push(claim.short(above, half));
+        cells.push(energy_text.short(above, half));
         cells.push(
             percent(energy.with_idle.0, pool.total.0)
                 .filter(|_| known)
@@ -126,7 +126,7 @@ fn pool_rows(grid: &mut Grid, nested: bool, domain: Domain, pool: &Pool, claim: 
     // The total's digits end where those of its parts do; its own error is
     // the meter's.
     let mut cells = row(name, total, pool.coarsest(), true);
-    if !claim.estimated {
+    if !energy_text.estimated {
         cells[2].clear();
     }
     grid.row(cells, Weight::Faint);

@@ -53,7 +53,7 @@ fn text(moment: &LiveStatus) -> String {
 pub struct Progress<W: Write> {
     /// `None`: nothing is ever written.
     out: Option<W>,
-    look: Style,
+    style: Style,
     /// When the line was last written.
     last: Option<Timestamp>,
     shown: bool,
@@ -65,19 +65,19 @@ impl Progress<io::Stderr> {
     pub fn stderr(quiet: bool) -> Self {
         let stderr = io::stderr();
         let dumb = std::env::var_os("TERM").is_some_and(|term| term == "dumb");
-        let look = Style::of_stderr(&stderr);
+        let style = Style::of_stderr(&stderr);
         let live = stderr.is_terminal() && !dumb && !quiet;
-        Self::new(live.then_some(stderr), look)
+        Self::new(live.then_some(stderr), style)
     }
 }
 
 impl<W: Write> Progress<W> {
-    /// On `out`, which is a terminal that looks like `look`; `None` for
+    /// On `out`, which is a terminal that looks like `style`; `None` for
     /// silence.
-    pub fn new(out: Option<W>, look: Style) -> Self {
+    pub fn new(out: Option<W>, style: Style) -> Self {
         Self {
             out,
-            look,
+            style,
             last: None,
             shown: false,
         }
@@ -99,9 +99,9 @@ impl<W: Write> Progress<W> {
         let Some(out) = &mut self.out else { return };
         // One column stays free: some terminals wrap when it is used.
         let text = text();
-        let text = shorten(&text, self.look.width.saturating_sub(1));
+        let text = shorten(&text, self.style.width.saturating_sub(1));
         // Back to the first column, write, erase what is left of the old line.
-        let line = format!("\r{}\x1b[K", self.look.dim(&text));
+        let line = format!("\r{}\x1b[K", self.style.dim(&text));
         if out
             .write_all(line.as_bytes())
             .and_then(|()| out.flush())

@@ -13,20 +13,16 @@ use crate::output::format::sanitize::{shorten, visible};
 /// The table of runs, `most` of them at most, by energy.
 pub(in crate::output) fn lines(
     profile: &Profile,
-    claim: EnergyText,
+    energy_text: EnergyText,
     most: usize,
-    look: Style,
+    style: Style,
 ) -> Vec<String> {
     let target: u64 = profile
         .members
         .iter()
         .map(|run| run.energy.with_idle.0)
         .sum();
-    let half = if claim.estimated {
-        "90 % range"
-    } else {
-        "±90 %"
-    };
+    let half = energy_text.error_title();
     let [value, half, unit] = Column::energy("energy", half);
     let mut grid = Grid::new(vec![
         Column::name("run", Give::Middle),
@@ -43,7 +39,7 @@ pub(in crate::output) fn lines(
     rows.sort_by_key(|run| std::cmp::Reverse(run.energy.with_idle));
     let shown = most.min(rows.len());
     for run in rows.drain(..shown) {
-        grid.row(cells(run, claim, target), Weight::Plain);
+        grid.row(cells(run, energy_text, target), Weight::Plain);
     }
     if !rows.is_empty() {
         let mut energy = Energy::default();
@@ -52,8 +48,8 @@ pub(in crate::output) fn lines(
             energy += run.energy;
             cpu += run.cpu;
         }
-        let full = claim.full(energy);
-        let [value, _, unit] = claim.cells(full, None);
+        let full = energy_text.with_idle(energy);
+        let [value, _, unit] = energy_text.cells(full, None);
         let share = full.and_then(|uj| percent(uj, target));
         grid.row(
             vec![
@@ -70,13 +66,13 @@ pub(in crate::output) fn lines(
             Weight::Faint,
         );
     }
-    grid.lines(look, 2)
+    grid.lines(style, 2)
 }
 
-fn cells(run: &MemberRow, claim: EnergyText, target: u64) -> Vec<String> {
-    let full = claim.full(run.energy);
+fn cells(run: &MemberRow, energy_text: EnergyText, target: u64) -> Vec<String> {
+    let full = energy_text.with_idle(run.energy);
     let half = Some(run.ci90.0);
-    let [value, range, unit] = claim.cells(full, half);
+    let [value, range, unit] = energy_text.cells(full, half);
     let share = full.and_then(|uj| percent(uj, target));
     vec![
         shorten(&visible(&run.name), 40).into_owned(),
@@ -91,6 +87,6 @@ fn cells(run: &MemberRow, claim: EnergyText, target: u64) -> Vec<String> {
         share.unwrap_or_else(|| "–".to_owned()),
         time(run.duration.0),
         time(run.cpu.0),
-        claim.watts(full, half, Some(run.duration.0)),
+        energy_text.watts(full, half, Some(run.duration.0)),
     ]
 }

@@ -7,7 +7,7 @@ use std::os::fd::AsFd;
 /// narrow enough to read in a log.
 const PLAIN_WIDTH: usize = 120;
 
-/// The look of text output.
+/// The style of text output.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Style {
     /// Columns that lines may take.

@@ -31,36 +31,36 @@ const RUN_WIDTH: usize = 20;
 /// # Errors
 ///
 /// What `out` said.
-pub fn write(profile: &Profile, view: &View, look: Style, mut out: impl Write) -> io::Result<()> {
-    let claim = EnergyText::of(profile);
-    let mut parts = vec![header::lines(profile, claim, look)];
+pub fn write(profile: &Profile, view: &View, style: Style, mut out: impl Write) -> io::Result<()> {
+    let energy_text = EnergyText::of(profile);
+    let mut parts = vec![header::lines(profile, energy_text, style)];
     let (few, many) = View::TABLE_ROWS;
     match view.by {
-        Some(by) => parts.push(breakdown(profile, by, view, many, look)),
+        Some(by) => parts.push(breakdown(profile, by, view, many, style)),
         None => {
-            let ledger = ledger::lines(profile, claim, look);
+            let ledger = ledger::lines(profile, energy_text, style);
             if !ledger.is_empty() {
-                parts.push(titled("where the energy went", ledger, look));
+                parts.push(titled("where the energy went", ledger, style));
             }
             if !profile.members.is_empty() {
                 let most = view.limit.unwrap_or(few);
-                let lines = runs::lines(profile, claim, most, look);
-                parts.push(titled("runs", lines, look));
+                let lines = runs::lines(profile, energy_text, most, style);
+                parts.push(titled("runs", lines, style));
             }
             // A build or a loop has more processes than anyone wants to read,
             // of few names.
             let crowd = profile.processes.len() > view.limit.unwrap_or(few);
             let people = if crowd { By::Command } else { By::Process };
-            parts.push(breakdown(profile, people, view, few, look));
+            parts.push(breakdown(profile, people, view, few, style));
             if !one_thread_each(profile) {
-                parts.push(breakdown(profile, By::Thread, view, few, look));
+                parts.push(breakdown(profile, By::Thread, view, few, style));
             }
             if !profile.functions.is_empty() {
-                parts.push(breakdown(profile, By::Function, view, few, look));
+                parts.push(breakdown(profile, By::Function, view, few, style));
             }
         }
     }
-    parts.push(footer::lines(profile, claim, look));
+    parts.push(footer::lines(profile, energy_text, style));
     for (at, part) in parts.iter().filter(|part| !part.is_empty()).enumerate() {
         if at > 0 {
             writeln!(out)?;
@@ -82,13 +82,13 @@ fn one_thread_each(profile: &Profile) -> bool {
             .all(|thread| thread.tid == thread.process.pid)
 }
 
-fn titled(title: &str, lines: Vec<String>, look: Style) -> Vec<String> {
-    let mut titled = vec![look.bold(title)];
+fn titled(title: &str, lines: Vec<String>, style: Style) -> Vec<String> {
+    let mut titled = vec![style.bold(title)];
     titled.extend(lines);
     titled
 }
 
-fn breakdown(profile: &Profile, by: By, view: &View, most: usize, look: Style) -> Vec<String> {
+fn breakdown(profile: &Profile, by: By, view: &View, most: usize, style: Style) -> Vec<String> {
     // An order that only another kind of rows has is the default one here.
     let sort = view.sort.filter(|_| {
         let own = View {
@@ -113,9 +113,9 @@ fn breakdown(profile: &Profile, by: By, view: &View, most: usize, look: Style) -
         _ => by.plural(),
     };
     if listing.entries.is_empty() && listing.rest.rows == 0 {
-        return vec![format!("{} none", look.bold(title))];
+        return vec![format!("{} none", style.bold(title))];
     }
-    titled(title, Rows::new(profile, by, look).lines(&listing), look)
+    titled(title, Rows::new(profile, by, style).lines(&listing), style)
 }
 
 fn commands_title(profile: &Profile) -> String {
@@ -126,27 +126,23 @@ fn commands_title(profile: &Profile) -> String {
 /// How one kind of rows becomes cells.
 struct Rows {
     by: By,
-    claim: EnergyText,
-    look: Style,
+    energy_text: EnergyText,
+    style: Style,
     target: u64,
 }
 
 impl Rows {
-    fn new(profile: &Profile, by: By, look: Style) -> Self {
+    fn new(profile: &Profile, by: By, style: Style) -> Self {
         Self {
             by,
-            claim: EnergyText::of(profile),
-            look,
+            energy_text: EnergyText::of(profile),
+            style,
             target: profile.ledger.account(Account::Target).with_idle.0,
         }
     }
 
     fn columns(&self) -> Vec<Column> {
-        let half = if self.claim.estimated {
-            "90 % range"
-        } else {
-            "±90 %"
-        };
+        let half = self.energy_text.error_title();
         let mut columns = match self.by {
             By::Process => vec![
                 Column::name("command", Give::End),
@@ -177,14 +173,14 @@ impl Rows {
         };
         let [value, half, unit] = Column::energy(own, half);
         // The range is the same factor for all rows, and said in the head.
-        let half = if self.claim.estimated {
+        let half = if self.energy_text.estimated {
             half.spare(LUXURY)
         } else {
             half
         };
         columns.extend([value, half, unit]);
         columns.push(Column::number("share"));
-        if self.look.rules {
+        if self.style.rules {
             columns.push(Column::number("").left().spare(6));
         } else {
             columns.push(Column::number("above idle").spare(6));
@@ -211,7 +207,7 @@ impl Rows {
         if listing.rest.rows > 0 {
             grid.row(self.rest(&listing.rest), Weight::Faint);
         }
-        grid.lines(self.look, 2)
+        grid.lines(self.style, 2)
     }
 
     fn cells(&self, entry: &Entry) -> Vec<String> {
@@ -228,7 +224,7 @@ impl Rows {
             By::Function => {
                 let module = entry.module.as_deref().unwrap_or_default();
                 let (narrow, broad) = MODULE_WIDTH;
-                let width = if self.look.width < BROAD {
+                let width = if self.style.width < BROAD {
                     narrow
                 } else {
                     broad
@@ -238,21 +234,26 @@ impl Rows {
             By::Module | By::Cpu => {}
         }
         let half = entry.ci90.map(|half| half.0);
-        cells.extend(self.claim.cells(self.claim.full(entry.energy), half));
+        cells.extend(
+            self.energy_text
+                .cells(self.energy_text.with_idle(entry.energy), half),
+        );
         self.shares(entry.energy, half, &mut cells);
         let samples = || entry.samples.map_or_else(|| "–".to_owned(), count);
         match self.by {
             By::Function => {
-                let total = entry.total.and_then(|total| self.claim.full(total));
-                cells.push(self.claim.short(total, None));
+                let total = entry
+                    .total
+                    .and_then(|total| self.energy_text.with_idle(total));
+                cells.push(self.energy_text.short(total, None));
                 cells.push(samples());
             }
             By::Module => cells.push(samples()),
             By::Thread | By::Process | By::Command | By::Cpu => {
                 let on_cpu = entry.on_cpu.map(|on_cpu| on_cpu.0);
                 cells.push(on_cpu.map_or_else(|| "–".to_owned(), time));
-                let full = self.claim.full(entry.energy);
-                cells.push(self.claim.watts(full, half, on_cpu));
+                let full = self.energy_text.with_idle(entry.energy);
+                cells.push(self.energy_text.watts(full, half, on_cpu));
             }
         }
         cells
@@ -261,14 +262,15 @@ impl Rows {
     /// The share of the target, and a bar or the energy above idle.
     fn shares(&self, energy: crate::attribute::Energy, half: Option<u64>, cells: &mut Vec<String>) {
         let share = self
-            .claim
-            .full(energy)
+            .energy_text
+            .with_idle(energy)
             .and_then(|full| percent(full, self.target));
         cells.push(share.unwrap_or_else(|| "–".to_owned()));
-        cells.push(if self.look.rules {
+        cells.push(if self.style.rules {
             bar(energy.with_idle.0, self.target)
         } else {
-            self.claim.short(self.claim.marginal(energy), half)
+            self.energy_text
+                .short(self.energy_text.above_idle(energy), half)
         });
     }
 
@@ -280,8 +282,8 @@ impl Rows {
             By::Function => cells.push(String::new()),
             By::Module | By::Cpu => {}
         }
-        let full = self.claim.full(rest.energy);
-        cells.extend(self.claim.cells(full, None));
+        let full = self.energy_text.with_idle(rest.energy);
+        cells.extend(self.energy_text.cells(full, None));
         self.shares(rest.energy, None, &mut cells);
         match self.by {
             // Totals of functions contain one another.
@@ -289,7 +291,7 @@ impl Rows {
             By::Module => cells.push(count(rest.samples)),
             By::Thread | By::Process | By::Command | By::Cpu => {
                 cells.push(time(rest.on_cpu.0));
-                cells.push(self.claim.watts(full, None, Some(rest.on_cpu.0)));
+                cells.push(self.energy_text.watts(full, None, Some(rest.on_cpu.0)));
             }
         }
         cells
