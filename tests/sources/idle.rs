@@ -1,8 +1,8 @@
 //! Idle power: from the option, from readings before the run, from the model.
 
+use eprof::idle::watch;
 use eprof::idle::watch::{Idling, baselines};
-use eprof::idle::{IdlePower, watch};
-use eprof::measurement::{MeterId, Reading};
+use eprof::measurement::{IdlePower, MeterId, Reading};
 use eprof::source::EnergySource;
 use eprof::unit::{Nanos, Timestamp, Watts};
 

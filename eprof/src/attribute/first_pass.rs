@@ -10,7 +10,7 @@ use crate::unit::Microjoules;
 
 use super::activity::Activity;
 use super::columns::Columns;
-use super::idle::IdlePower;
+use super::idle::IdleDraw;
 use super::process::Processes;
 use super::settings::Settings;
 use super::training_blocks::{Block, TrainingBlocks};
@@ -21,7 +21,7 @@ use super::weigh::{Weigher, choose};
 pub(super) struct FirstPass {
     columns: Columns,
     processes: Processes,
-    meters: Vec<(Meter, Option<IdlePower>, TrainingBlocks)>,
+    meters: Vec<(Meter, Option<IdleDraw>, TrainingBlocks)>,
 }
 
 impl FirstPass {
@@ -87,9 +87,9 @@ impl FirstPass {
 }
 
 /// The idle power of a meter, if it is known.
-pub(super) fn idle(meter: &Meter, header: &Header, settings: &Settings) -> Option<IdlePower> {
+pub(super) fn idle(meter: &Meter, header: &Header, settings: &Settings) -> Option<IdleDraw> {
     let baseline = settings.baseline(meter, header)?;
-    Some(IdlePower::new(&baseline, meter.update_period))
+    Some(IdleDraw::new(&baseline, meter.update_period))
 }
 
 /// How many CPUs share a meter.

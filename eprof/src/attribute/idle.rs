@@ -5,7 +5,7 @@ use crate::unit::{Microjoules, Nanos, Watts};
 
 /// What the machine takes before anyone runs.
 #[derive(Clone, Copy, Debug)]
-pub(super) struct IdlePower {
+pub(super) struct IdleDraw {
     power: Watts,
     sd: Watts,
     latch: Nanos,
@@ -15,7 +15,7 @@ pub(super) struct IdlePower {
     paid: Microjoules,
 }
 
-impl IdlePower {
+impl IdleDraw {
     /// The idle power `baseline`, of a meter that is updated every `latch`.
     pub(super) fn new(baseline: &Baseline, latch: Nanos) -> Self {
         Self {
@@ -76,14 +76,14 @@ mod tests {
 
     const MS: u64 = 1_000_000;
 
-    fn idle(watts: f64) -> IdlePower {
+    fn idle(watts: f64) -> IdleDraw {
         let baseline = Baseline {
             meter: MeterId(0),
             power: Watts(watts),
             sd: Watts(0.0),
             origin: "option".to_owned(),
         };
-        IdlePower::new(&baseline, Nanos(MS))
+        IdleDraw::new(&baseline, Nanos(MS))
     }
 
     #[test]

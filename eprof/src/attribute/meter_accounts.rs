@@ -7,7 +7,7 @@ use crate::timeline::BoundaryError;
 use crate::unit::{Microjoules, Nanos};
 
 use super::activity::Activity;
-use super::idle::IdlePower;
+use super::idle::IdleDraw;
 use super::ledger::{Account, Energy, MeterLedger};
 use super::uncertainty::{Borders, Errors, Spread};
 use crate::apportion::apportion;
@@ -63,7 +63,7 @@ impl Charge {
 #[derive(Clone, Debug)]
 pub(super) struct MeterAccounts {
     meter: Meter,
-    pub(super) idle: Option<IdlePower>,
+    pub(super) idle: Option<IdleDraw>,
     pub(super) borders: Borders,
     total: Microjoules,
     unknown: Nanos,
@@ -72,7 +72,7 @@ pub(super) struct MeterAccounts {
 
 impl MeterAccounts {
     /// An empty book.
-    pub(super) fn new(meter: &Meter, idle: Option<IdlePower>) -> Self {
+    pub(super) fn new(meter: &Meter, idle: Option<IdleDraw>) -> Self {
         Self {
             meter: meter.clone(),
             idle,

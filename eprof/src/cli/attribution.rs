@@ -6,7 +6,7 @@ use super::args::AttributionArgs;
 use super::naming::shown;
 use crate::attribute::Settings;
 use crate::error::Result;
-use crate::idle::IdlePower;
+use crate::measurement::IdlePower;
 use crate::measurement::Meter;
 use crate::pipeline::{self, Names};
 use crate::profile::{Group, PowerSeries, Profile, TimedSamples};

@@ -4,12 +4,12 @@
 use std::path::Path;
 use std::time::Duration;
 
-use super::watch::Idling;
-use super::{IdlePower, watch};
+use super::watch::{self, Idling};
 use crate::calibration::file::Calibration;
 use crate::caveat::Caveat;
 use crate::error::Result;
 use crate::host::{Processor, SysRoot};
+use crate::measurement::IdlePower;
 use crate::source::EnergySource;
 
 /// Finds the baselines of all meters of `source`, and the saved models.

@@ -3,8 +3,6 @@
 
 pub mod find;
 pub mod known;
-pub mod option;
 pub mod watch;
 
 pub use known::KnownIdle;
-pub use option::IdlePower;

@@ -4,6 +4,7 @@
 mod baseline;
 mod code;
 mod cpu_group;
+mod idle_power;
 mod loss;
 mod meter;
 mod signals;
@@ -15,6 +16,7 @@ pub use code::{
     Frame, FrameId, Line, Lines, Object, ObjectId, Segment, StackId, StackNode, Symbol,
 };
 pub use cpu_group::CpuGroup;
+pub use idle_power::IdlePower;
 pub use loss::Loss;
 pub use meter::{
     Domain, Meter, MeterId, Provenance, Quantity, Reading, Scope, SourceKind, UpdateTime,

@@ -5,10 +5,10 @@ use std::ffi::OsString;
 use std::path::PathBuf;
 
 use crate::host::SysRoot;
-use crate::idle::{IdlePower, KnownIdle};
+use crate::idle::KnownIdle;
 use crate::kernel::{Settings, Unwinding, VerifierLog};
 use crate::launch::{RunAs, Streams};
-use crate::measurement::{Counter, CpuGroup};
+use crate::measurement::{Counter, CpuGroup, IdlePower};
 use crate::source::Choice;
 use crate::unit::Nanos;
 

@@ -3,12 +3,14 @@
 use std::str::FromStr;
 
 use crate::error::{Error, ErrorKind, Result};
-use crate::measurement::{Baseline, Domain, Meter};
 use crate::unit::Watts;
+
+use super::baseline::Baseline;
+use super::meter::{Domain, Meter};
 
 /// The value of `--idle-power`.
 ///
-/// * `none`: no baseline; all energy is priced alike.
+/// * `none`: no baseline: no energy is told apart as idle.
 /// * `12.5W` (or `12.5`): the machine's packages together (or, without
 ///   package meters, whatever else the disjoint meters count).
 /// * `package=12W,dram=3W`: per domain, all meters of the domain together; a
