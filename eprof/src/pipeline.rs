@@ -405,7 +405,7 @@ fn attributed(
     let header = trusted(catalog);
     let settings = settings(&header)?;
     let intervals = |samples| recording.intervals(samples);
-    attribute::attribute_watched(&header, &catalog.tasks, intervals, &settings, watch)
+    attribute::attribute(&header, &catalog.tasks, intervals, &settings, watch)
 }
 
 /// Begins to sample the target's stacks and to watch its mappings: those of

@@ -158,8 +158,8 @@ impl Run {
     }
 
     pub(crate) fn try_attribute(&self, settings: &Settings) -> Result<Attributed, Error> {
-        let records = || Ok(self.records.iter().cloned().map(Ok));
-        attribute(&self.header, &self.tasks, records, settings)
+        let records = |_| Ok(self.records.iter().cloned().map(Ok));
+        attribute(&self.header, &self.tasks, records, settings, &mut ())
     }
 
     pub(crate) fn attribute(&self) -> Attributed {

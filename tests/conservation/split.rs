@@ -3,7 +3,7 @@
 use eprof::attribute::{Account, Rule, Settings, UNNAMED, Weights};
 use eprof::error::ErrorKind;
 use eprof::measurement::{Counter, Domain, Provenance, Quantity, TaskId};
-use eprof::unit::{Microjoules, Nanos, Watts};
+use eprof::unit::{Microjoules, Nanos};
 
 use super::machine::{COUNTER, MS, ROOT, Run, codes, energy, full, sample};
 
@@ -98,19 +98,17 @@ fn cycles_that_were_not_recorded_cannot_be_demanded() {
 fn another_idle_power_can_be_tried_on_a_recording() {
     let mut run = mixed();
     run.idle(0, 40.0, 0.0);
-    let mut other = run.header.baselines.clone();
-    other[0].power = Watts(10.0);
-    let with = |baselines| {
+    let with = |idle: Option<&str>| {
         let settings = Settings {
-            baselines,
+            idle: idle.map(|text| text.parse().unwrap()),
             ..Settings::default()
         };
         let ledger = run.try_attribute(&settings).unwrap().ledger;
         ledger.meters[0].baseline
     };
     assert_eq!(with(None), Some(Microjoules(400_000)));
-    assert_eq!(with(Some(other)), Some(Microjoules(100_000)));
-    assert_eq!(with(Some(Vec::new())), None);
+    assert_eq!(with(Some("10W")), Some(Microjoules(100_000)));
+    assert_eq!(with(Some("none")), None);
 }
 
 #[test]

@@ -2,9 +2,7 @@
 
 use std::path::{Path, PathBuf};
 
-use eprof::attribute::{
-    Attributed, ChargedSpan, Observer, Settings, StackCharge, attribute_watched,
-};
+use eprof::attribute::{Attributed, ChargedSpan, Observer, Settings, StackCharge, attribute};
 use eprof::measurement::MeterId;
 use eprof::output::plot::MOST_CONSUMERS;
 use eprof::profile::{
@@ -77,7 +75,7 @@ pub(crate) fn analysed(recording: &Recording, group: Option<Group>) -> Analysed 
         PowerSeriesObserver::new(header),
         TimedSamplesObserver::default(),
     );
-    let attributed = attribute_watched(header, tasks, records, &settings, &mut watch).unwrap();
+    let attributed = attribute(header, tasks, records, &settings, &mut watch).unwrap();
     let course = watch.0.finish(catalog, &attributed, group, MOST_CONSUMERS);
     let moments = watch.1.finish(catalog, &attributed, Detail::default());
     Analysed {

@@ -5,7 +5,7 @@ use std::collections::BTreeMap;
 
 use crate::caveat::Caveat;
 use crate::error::Result;
-use crate::measurement::{CpuGroupId, MeterId, Task, TaskId};
+use crate::measurement::{Baseline, CpuGroupId, MeterId, Task, TaskId};
 use crate::recording::{Header, IntervalRecord};
 use crate::timeline::Interval;
 use crate::unit::{Microjoules, Nanos, Timestamp};
@@ -13,7 +13,8 @@ use crate::unit::{Microjoules, Nanos, Timestamp};
 use super::activity::{Activity, Consumer, Work, on_cpus, unnamed};
 use super::columns::Columns;
 use super::counts::Sampled;
-use super::first_pass::{idle, width, zones};
+use super::first_pass::{width, zones};
+use super::idle::IdleDraw;
 use super::ledger::{
     Account, Attributed, CpuCharge, Energy, HalfWidth, Ledger, ProcessCharge, StackCharge,
     ThreadCharge,
@@ -23,7 +24,6 @@ use super::observer::Observer;
 use super::pool::pools;
 use super::process::{Processes, UNNAMED};
 use super::sampled::Stacks;
-use super::settings::Settings;
 use super::span::ChargedSpan;
 use super::uncertainty::Errors;
 use super::weigh::Weigher;
@@ -62,12 +62,12 @@ pub struct Attribution {
 
 impl Attribution {
     /// Empty books for the recording that starts with `header`, of `tasks`;
-    /// `weighers` has one per meter.
+    /// `weighers` and `baselines` have one per meter.
     pub(super) fn new(
         header: &Header,
         tasks: &[Task],
         weighers: Vec<Weigher>,
-        settings: &Settings,
+        baselines: &[Option<Baseline>],
     ) -> Self {
         let meters = header.meters.iter();
         Self {
@@ -76,7 +76,10 @@ impl Attribution {
             processes: Processes::of(tasks),
             pools: pools(&header.meters),
             books: meters
-                .map(|meter| MeterAccounts::new(meter, idle(meter, header, settings)))
+                .zip(baselines)
+                .map(|(meter, baseline)| {
+                    MeterAccounts::new(meter, IdleDraw::of(meter, baseline.as_ref()))
+                })
                 .collect(),
             weighers,
             threads: BTreeMap::new(),

@@ -3,7 +3,7 @@
 use std::collections::BTreeMap;
 use std::thread::{self, Builder};
 
-use crate::measurement::{CpuGroupId, Meter, Task};
+use crate::measurement::{Baseline, CpuGroupId, Meter, Task};
 use crate::recording::Header;
 use crate::timeline::Interval;
 use crate::unit::Microjoules;
@@ -12,7 +12,7 @@ use super::activity::Activity;
 use super::columns::Columns;
 use super::idle::IdleDraw;
 use super::process::Processes;
-use super::settings::Settings;
+use super::settings::Weights;
 use super::training_blocks::{Block, TrainingBlocks};
 use super::weigh::{Weigher, choose};
 
@@ -25,16 +25,17 @@ pub(super) struct FirstPass {
 }
 
 impl FirstPass {
-    /// At the recording of `tasks` that starts with `header`.
-    pub(super) fn new(header: &Header, tasks: &[Task], settings: &Settings) -> Self {
-        let one = |meter: &Meter| {
-            let idle = idle(meter, header, settings);
+    /// Of the recording of `tasks` that starts with `header`; `baselines` has
+    /// one per meter.
+    pub(super) fn new(header: &Header, tasks: &[Task], baselines: &[Option<Baseline>]) -> Self {
+        let one = |(meter, baseline): (&Meter, &Option<Baseline>)| {
+            let idle = IdleDraw::of(meter, baseline.as_ref());
             (meter.clone(), idle, TrainingBlocks::default())
         };
         Self {
             columns: Columns::of(header),
             processes: Processes::of(tasks),
-            meters: header.meters.iter().map(one).collect(),
+            meters: header.meters.iter().zip(baselines).map(one).collect(),
         }
     }
 
@@ -56,10 +57,10 @@ impl FirstPass {
     }
 
     /// Chooses the weights, one weigher per meter.
-    pub(super) fn choose(self, header: &Header, settings: &Settings) -> Vec<Weigher> {
+    pub(super) fn choose(self, header: &Header, weights: Weights) -> Vec<Weigher> {
         let columns = &self.columns;
         let one = &|(meter, blocks): &(Meter, Vec<Block>)| {
-            choose(meter, blocks, columns, header, settings)
+            choose(meter, blocks, columns, header, weights)
         };
         let meters = self.meters.into_iter();
         let meters: Vec<_> = meters
@@ -84,12 +85,6 @@ impl FirstPass {
             chosen.chain([last]).collect()
         })
     }
-}
-
-/// The idle power of a meter, if it is known.
-pub(super) fn idle(meter: &Meter, header: &Header, settings: &Settings) -> Option<IdleDraw> {
-    let baseline = settings.baseline(meter, header)?;
-    Some(IdleDraw::new(&baseline, meter.update_period))
 }
 
 /// How many CPUs share a meter.

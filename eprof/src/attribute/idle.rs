@@ -1,6 +1,6 @@
 //! The idle baseline of one meter.
 
-use crate::measurement::Baseline;
+use crate::measurement::{Baseline, Meter};
 use crate::unit::{Microjoules, Nanos, Watts};
 
 /// What the machine takes before anyone runs.
@@ -16,8 +16,13 @@ pub(super) struct IdleDraw {
 }
 
 impl IdleDraw {
+    /// That of a meter with the idle power `baseline`, if it is known.
+    pub(super) fn of(meter: &Meter, baseline: Option<&Baseline>) -> Option<Self> {
+        baseline.map(|baseline| Self::new(baseline, meter.update_period))
+    }
+
     /// The idle power `baseline`, of a meter that is updated every `latch`.
-    pub(super) fn new(baseline: &Baseline, latch: Nanos) -> Self {
+    fn new(baseline: &Baseline, latch: Nanos) -> Self {
         Self {
             power: baseline.power,
             sd: baseline.sd,

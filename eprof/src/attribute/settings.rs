@@ -1,7 +1,7 @@
 //! What may be chosen when a recording is attributed (again).
 
 use crate::error::{Error, ErrorKind, Result};
-use crate::measurement::{Baseline, Counter, Meter, Quantity};
+use crate::measurement::{Baseline, Counter, IdlePower, Meter, Quantity};
 use crate::recording::Header;
 use crate::unit::Watts;
 
@@ -20,14 +20,14 @@ pub enum Weights {
     Model,
 }
 
-/// The choices.
+/// The choices. They are made before the recording is known.
 #[derive(Clone, Debug, Default, PartialEq)]
 pub struct Settings {
     /// The weights.
     pub weights: Weights,
-    /// Idle powers in place of all those of the recording; an empty list
-    /// means that idle power is taken to be unknown.
-    pub baselines: Option<Vec<Baseline>>,
+    /// Idle power in place of all that the recording knows; `None`: as the
+    /// recording says.
+    pub idle: Option<IdlePower>,
 }
 
 impl Settings {
@@ -37,7 +37,7 @@ impl Settings {
     ///
     /// `Usage` where cycles are demanded of a recording without any, or a
     /// model of one without counters and without a saved model.
-    pub fn check(&self, header: &Header) -> Result<()> {
+    pub(super) fn check(&self, header: &Header) -> Result<()> {
         let missing = match self.weights {
             Weights::Cycles if !header.counts(Counter::Cycles) => "cycles to share energy by",
             Weights::Model if header.counters.is_empty() && header.models.is_empty() => {
@@ -51,28 +51,58 @@ impl Settings {
         )
     }
 
-    /// The idle power of `meter`, where it is known.
+    /// The idle power of each meter of `header`, in their order, where it is
+    /// known.
     ///
-    /// A model knows its own: the power of its CPUs when all are idle.
-    pub(super) fn baseline(&self, meter: &Meter, header: &Header) -> Option<Baseline> {
-        let list = self.baselines.as_ref().unwrap_or(&header.baselines);
-        let sane = |watts: f64| watts.is_finite() && watts >= 0.0;
-        let known = list.iter().rfind(|baseline| baseline.meter == meter.id);
-        match (known, meter.quantity) {
-            (Some(known), _) => sane(known.power.0).then(|| Baseline {
-                sd: Watts(if sane(known.sd.0) { known.sd.0 } else { 0.0 }),
-                ..known.clone()
-            }),
-            (None, Quantity::Model { idle_w, .. }) if self.baselines.is_none() => {
-                let power = idle_w * meter.cpus.len() as f64;
-                (sane(power) && power > 0.0).then(|| Baseline {
-                    meter: meter.id,
-                    power: Watts(power),
-                    sd: Watts(0.0),
-                    origin: "model".to_owned(),
-                })
-            }
-            (None, _) => None,
+    /// # Errors
+    ///
+    /// `Usage` where the option names a meter that the recording lacks.
+    pub(super) fn baselines(&self, header: &Header) -> Result<Vec<Option<Baseline>>> {
+        let meters = header.meters.iter();
+        if let Some(idle) = &self.idle {
+            let given = idle.baselines(&header.meters)?;
+            return Ok(meters.map(|meter| sane(of_meter(meter, &given)?)).collect());
         }
+        let recorded = |meter| match of_meter(meter, &header.baselines) {
+            Some(recorded) => sane(recorded),
+            None => of_model(meter),
+        };
+        Ok(meters.map(recorded).collect())
     }
+}
+
+/// The baseline of `meter` in `list`. The last one counts.
+fn of_meter<'b>(meter: &Meter, list: &'b [Baseline]) -> Option<&'b Baseline> {
+    list.iter().rfind(|baseline| baseline.meter == meter.id)
+}
+
+/// `known`, if its power can be one. A standard deviation that cannot be one
+/// counts as zero.
+fn sane(known: &Baseline) -> Option<Baseline> {
+    is_power(known.power.0).then(|| Baseline {
+        sd: Watts(if is_power(known.sd.0) {
+            known.sd.0
+        } else {
+            0.0
+        }),
+        ..known.clone()
+    })
+}
+
+/// A model knows its own idle power: that of its CPUs when all are idle.
+fn of_model(meter: &Meter) -> Option<Baseline> {
+    let Quantity::Model { idle_w, .. } = meter.quantity else {
+        return None;
+    };
+    let power = idle_w * meter.cpus.len() as f64;
+    (is_power(power) && power > 0.0).then(|| Baseline {
+        meter: meter.id,
+        power: Watts(power),
+        sd: Watts(0.0),
+        origin: "model".to_owned(),
+    })
+}
+
+fn is_power(watts: f64) -> bool {
+    watts.is_finite() && watts >= 0.0
 }

@@ -7,16 +7,15 @@ use super::naming::shown;
 use crate::attribute::Settings;
 use crate::error::Result;
 use crate::measurement::IdlePower;
-use crate::measurement::Meter;
 use crate::pipeline::{self, Names};
 use crate::profile::{Group, PowerSeries, Profile, TimedSamples};
 
-/// The settings that `args` ask for, for a recording of `meters`.
-pub(super) fn settings(args: &AttributionArgs, meters: &[Meter]) -> Result<Settings> {
+/// The settings that `args` ask for.
+pub(super) fn settings(args: &AttributionArgs) -> Result<Settings> {
     let idle: Option<IdlePower> = args.idle_power.as_deref().map(str::parse).transpose()?;
     Ok(Settings {
         weights: args.attribution.into(),
-        baselines: idle.map(|idle| idle.baselines(meters)).transpose()?,
+        idle,
     })
 }
 
@@ -27,12 +26,7 @@ pub(super) fn settings(args: &AttributionArgs, meters: &[Meter]) -> Result<Setti
 ///
 /// As [`pipeline::analyse`], and for an idle power that does not fit.
 pub(super) fn profile(path: &Path, args: &AttributionArgs, names: &Names) -> Result<Profile> {
-    let mut profile = pipeline::analyse_in_detail(
-        path,
-        names,
-        |header| settings(args, &header.meters),
-        &mut shown(),
-    )?;
+    let mut profile = pipeline::analyse_in_detail(path, names, |_| settings(args), &mut shown())?;
     profile.summary.carbon.clone_from(&args.carbon);
     Ok(profile)
 }
@@ -49,13 +43,8 @@ pub(super) fn over_time(
     names: &Names,
     consumers: (Option<Group>, usize),
 ) -> Result<(Profile, Option<PowerSeries>)> {
-    let (mut profile, course) = pipeline::analyse_over_time(
-        path,
-        names,
-        consumers,
-        |header| settings(args, &header.meters),
-        &mut shown(),
-    )?;
+    let (mut profile, course) =
+        pipeline::analyse_over_time(path, names, consumers, |_| settings(args), &mut shown())?;
     profile.summary.carbon.clone_from(&args.carbon);
     Ok((profile, course))
 }
@@ -70,10 +59,5 @@ pub(super) fn samples(
     args: &AttributionArgs,
     names: &Names,
 ) -> Result<(Profile, TimedSamples)> {
-    pipeline::analyse_samples(
-        path,
-        names,
-        |header| settings(args, &header.meters),
-        &mut shown(),
-    )
+    pipeline::analyse_samples(path, names, |_| settings(args), &mut shown())
 }

@@ -69,7 +69,7 @@ fn series(args: &ExportArgs, out: &mut Vec<u8>) -> Result<()> {
     let mut failed = None;
     pipeline::watch(
         &args.file,
-        |header| attribution::settings(&args.attribution, &header.meters),
+        |_| attribution::settings(&args.attribution),
         &mut |header, labels, stretch| {
             if failed.is_none() {
                 failed = series.push(header, labels, stretch).err();

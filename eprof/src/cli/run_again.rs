@@ -33,7 +33,7 @@ pub(super) fn execute(args: &RunArgs, base: session::Plan, files: Files) -> Resu
         &plan,
         &args.symbols.search(),
         &names,
-        &|header| attribution::settings(&args.measuring.attribution, &header.meters),
+        &|_| attribution::settings(&args.measuring.attribution),
         &mut |news| line.show(&mut progress, news),
     );
     progress.clear();
@@ -51,8 +51,8 @@ pub(super) fn execute(args: &RunArgs, base: session::Plan, files: Files) -> Resu
     if !made.is_empty() {
         if let Some(picture) = &files.picture {
             // No reason to keep the numbers back, should it not be possible.
-            drawn = pipeline::analyse_all(&made, &names, |header| {
-                attribution::settings(&args.measuring.attribution, &header.meters)
+            drawn = pipeline::analyse_all(&made, &names, |_| {
+                attribution::settings(&args.measuring.attribution)
             })
             .and_then(|sum| draw(picture, &sum, owner.as_ref()));
         }

@@ -45,7 +45,7 @@ pub(super) fn execute(args: &StatArgs, root: SysRoot) -> Result<u8> {
         &plan,
         &Search::of_environment(&[]),
         &Names::default(),
-        &|header| attribution::settings(&args.measuring.attribution, &header.meters),
+        &|_| attribution::settings(&args.measuring.attribution),
         &mut |news| line.show(&mut progress, news),
     );
     progress.clear();

@@ -9,7 +9,7 @@ use crate::recording::Header;
 use super::super::activity::{Consumer, Work};
 use super::super::columns::{Columns, Row};
 use super::super::ledger::{Rule as RuleName, Weighing};
-use super::super::settings::{Settings, Weights};
+use super::super::settings::Weights;
 use super::super::training_blocks::Block;
 use super::Weigher;
 use super::design::{self, Design, Fitted};
@@ -62,9 +62,9 @@ pub(crate) fn choose(
     blocks: &[Block],
     columns: &Columns,
     header: &Header,
-    settings: &Settings,
+    weights: Weights,
 ) -> Weigher {
-    let chosen = rule(meter, blocks, columns, header, settings);
+    let chosen = rule(meter, blocks, columns, header, weights);
     let times = columns.times();
     let mut gradients: BTreeMap<Consumer, Vec<f64>> = BTreeMap::new();
     let expected: Vec<Expected> = blocks
@@ -125,7 +125,7 @@ fn rule(
     blocks: &[Block],
     columns: &Columns,
     header: &Header,
-    settings: &Settings,
+    weights: Weights,
 ) -> Chosen {
     let cycles = columns.place(&Signal::Count(Counter::Cycles));
     let simple = |rule: RuleName, why: &str, applied: bool| {
@@ -146,12 +146,12 @@ fn rule(
         Some(_) => RuleName::Cycles,
         None => RuleName::Time,
     };
-    match settings.weights {
+    match weights {
         Weights::Time => return simple(RuleName::Time, "", false),
         Weights::Cycles => return simple(RuleName::Cycles, "", false),
         Weights::Auto | Weights::Model => {}
     }
-    let forced = settings.weights == Weights::Model;
+    let forced = weights == Weights::Model;
     let model = header.models.iter().rfind(|model| model.meter == meter.id);
     if let Some((model, terms)) =
         model.and_then(|model| Some((model, design::saved(model, columns)?)))
