@@ -6,8 +6,10 @@ use super::errors::ErrorSum;
 use super::fit::{self, Fit, FittedTerm};
 use super::gram::Gram;
 use super::health::Health;
+use super::huber::huber;
 use super::ridge::{self, Ridge};
-use super::rows::{self, LINEAR, Row};
+use super::row::Row;
+use super::rows::{self, LINEAR};
 use super::settings::Settings;
 use super::shape::Shape;
 
@@ -190,7 +192,7 @@ fn absorb(folds: &mut [Gram], rows: Vec<Row>, settings: &Settings) {
             .iter()
             .map(|row| row.y - predict(&theta, row))
             .collect();
-        let Some(weights) = rows::huber(&off) else {
+        let Some(weights) = huber(&off) else {
             break;
         };
         extra = weights;

@@ -3,7 +3,7 @@
 use nalgebra::DMatrix;
 
 use super::gram::Gram;
-use super::rows::Row;
+use super::row::Row;
 
 /// A column is collinear where the others explain all of it but one part in
 /// so many (its variance inflation factor; Marquardt, Technometrics 12, 1970).

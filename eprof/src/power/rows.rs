@@ -9,34 +9,11 @@ use super::errors::ErrorSum;
 use super::fit::{self, Fit, FittedTerm, Verdict};
 use super::gram::Gram;
 use super::health::Health;
+use super::huber::huber;
 use super::ridge::{self, Ridge};
+use super::row::Row;
 use super::settings::Settings;
 use super::shape::Shape;
-
-/// One row: rates of signals, and the power beside them.
-#[derive(Clone, Debug, PartialEq)]
-pub struct Row {
-    /// Rates of the columns, per second; none negative.
-    pub x: Vec<f64>,
-    /// Power in watts.
-    pub y: f64,
-    /// Weight, e.g. the length of the row in seconds; above zero.
-    pub weight: f64,
-    /// The part of the data that it is left out with: rows that are alike
-    /// belong into one.
-    pub fold: usize,
-}
-
-impl Row {
-    /// Whether its numbers are such that it can be used.
-    pub fn is_sound(&self) -> bool {
-        let sound = |value: f64| value.is_finite() && value >= 0.0;
-        self.x.iter().all(|x| sound(*x))
-            && self.y.is_finite()
-            && self.weight.is_finite()
-            && self.weight > 0.0
-    }
-}
 
 /// Straight lines only.
 pub const LINEAR: &[usize] = &[1];
@@ -60,10 +37,6 @@ const ROWS_PER_TERM: usize = 5;
 
 /// Fewer rows than this say nothing about how well a fit predicts.
 const FEWEST: usize = 20;
-
-/// Residuals beyond so many standard deviations are outliers: the value that
-/// loses 5 % efficiency where there are none (Huber 1964).
-const HUBER: f64 = 1.345;
 
 /// Which columns in which shapes.
 #[derive(Clone, Debug)]
@@ -195,23 +168,6 @@ fn train(rows: &[&Row], columns: usize, settings: &Settings, pieces: &[usize]) -
 fn solve(design: &Design, rows: &[&Row], extra: &[f64], strength: f64) -> Option<DVector<f64>> {
     let total = Gram::sum(design.len(), &design.grams(rows, extra));
     Some(Ridge::new(&total, &design.settings)?.solve(strength, &mut Vec::new()))
-}
-
-/// Huber's weights for residuals, with the median absolute deviation as
-/// scale; `None` where most residuals are alike.
-pub(crate) fn huber(residuals: &[f64]) -> Option<Vec<f64>> {
-    let mut sizes: Vec<f64> = residuals.iter().map(|off| off.abs()).collect();
-    sizes.sort_by(f64::total_cmp);
-    let scale = 1.4826 * sizes.get(sizes.len() / 2)?;
-    let limit = HUBER * scale;
-    let weight = |off: &f64| {
-        if off.abs() > limit {
-            limit / off.abs()
-        } else {
-            1.0
-        }
-    };
-    (scale > 0.0).then(|| residuals.iter().map(weight).collect())
 }
 
 /// Fits `rows` of `columns` columns with shapes of so many pieces as

@@ -22,7 +22,8 @@
 //! `n − 1` degrees of freedom.
 
 use super::confidence::{Confidence, Interval};
-use super::{moments, student};
+use super::moments::moments;
+use super::student;
 
 /// How the runs of the two sides were made.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]

@@ -6,7 +6,8 @@
 //! than its rank, so an outlier is no drift. How much it is comes from the
 //! median of the slopes of all pairs (Sen, JASA 63, 1968).
 
-use super::{median, moments, student};
+use super::moments::{median, moments};
+use super::student;
 
 /// With fewer runs, chance makes any order.
 const FEWEST: usize = 5;

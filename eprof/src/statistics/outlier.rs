@@ -7,7 +7,7 @@
 //! `4 + 30/n`, finds one in about every hundredth of ten values or more, and
 //! in one of thirty of five (20 000 draws each).
 
-use super::{median, moments};
+use super::moments::{median, moments};
 
 /// Of fewer values, nobody can say which ones are usual.
 pub const FEWEST: usize = 5;
@@ -23,7 +23,7 @@ const MEAN_DISTANCE: f64 = 0.797_884_560_802_865;
 pub fn outliers(values: &[f64]) -> Vec<usize> {
     let spread = |median: f64| {
         let distances: Vec<f64> = values.iter().map(|value| (value - median).abs()).collect();
-        match super::median(&distances) {
+        match super::moments::median(&distances) {
             Some(mad) if mad > 0.0 => Some(mad / QUARTILE),
             // More than half of the values are equal.
             _ => moments(&distances).map(|(mean, _)| mean / MEAN_DISTANCE),

@@ -2,8 +2,9 @@
 
 use super::confidence::{Confidence, Interval};
 use super::drift::{Drift, drift};
+use super::moments::{median, moments};
 use super::outlier::outliers;
-use super::{median, moments, student};
+use super::student;
 
 /// Repeated values, summed up. All in the unit of the values.
 #[derive(Clone, Debug, PartialEq)]

@@ -12,7 +12,7 @@ use crate::recording::IntervalRecord;
 use crate::unit::{Nanos, Timestamp};
 
 use super::counter::middle;
-use super::{BoundaryError, Interval};
+use super::interval::{BoundaryError, Interval};
 
 /// A register that is updated at least this often is dated by its reading,
 /// where it is read late and its updates are not known.

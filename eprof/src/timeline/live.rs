@@ -2,8 +2,9 @@
 
 use crate::measurement::{MeterId, Provenance};
 use crate::recording::{Header, IntervalRecord};
-use crate::timeline::Timeline;
 use crate::unit::{Microjoules, Nanos, Timestamp, Watts};
+
+use super::tracks::Timeline;
 
 /// What can be said of the run after an interval.
 #[derive(Clone, Copy, Debug, Default, PartialEq)]

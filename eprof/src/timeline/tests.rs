@@ -1,11 +1,13 @@
 //! The timeline against meters whose true consumption is known.
 
-use super::*;
+use super::{Caveats, Timeline};
+use crate::caveat::Caveat;
 use crate::measurement::{
-    CpuGroup, CpuGroupId, Domain, Meter, MeterId, Provenance, Quantity, Reading, Scope, Signals,
-    SourceKind,
+    CpuAccount, CpuGroup, CpuGroupId, Domain, Meter, MeterId, Provenance, Quantity, Reading, Scope,
+    Signals, SourceKind,
 };
-use crate::unit::{Nanos, Watts};
+use crate::recording::{Header, IntervalRecord};
+use crate::unit::{Nanos, Timestamp, Watts};
 
 const MS: u64 = 1_000_000;
 

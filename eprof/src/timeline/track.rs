@@ -8,9 +8,9 @@ use crate::unit::{Microjoules, Nanos, Timestamp};
 use super::counter::{Refusal, Ruler, Step, middle};
 use super::dated::{Held, Point};
 use super::health::Health;
+use super::interval::{BoundaryError, Interval};
 use super::model::Model;
 use super::span::{Coverage, PendingSpan, busy};
-use super::{BoundaryError, Interval};
 
 /// How a meter's energy is found.
 #[derive(Clone, Debug)]

@@ -4,6 +4,10 @@ use nalgebra::{Cholesky, DMatrix, DVector};
 
 use crate::power::huber;
 
+/// Errors of neighbouring blocks are alike, so that blocks tell as much less
+/// than independent ones would.
+pub(super) const CLUSTERS: f64 = 2.0;
+
 /// Variance of what all factors have in common.
 const FREE: f64 = 1.0;
 

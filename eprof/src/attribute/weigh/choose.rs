@@ -11,10 +11,10 @@ use super::super::columns::{Columns, Row};
 use super::super::ledger::{Rule as RuleName, Weighing};
 use super::super::settings::Weights;
 use super::super::training_blocks::Block;
-use super::Weigher;
 use super::design::{self, Design, Fitted};
 use super::resolve::{Belief, Expected, resolve};
 use super::rule::{Rule, Term};
+use super::weigher::Weigher;
 
 /// How much the power of a thread per CPU second usually differs from that of
 /// another (standard deviation of the logarithm), where nothing is counted:
@@ -57,7 +57,7 @@ struct Chosen {
 }
 
 /// Chooses the rule for `meter`, of whose energy `blocks` tell.
-pub(crate) fn choose(
+pub(in crate::attribute) fn choose(
     meter: &Meter,
     blocks: &[Block],
     columns: &Columns,

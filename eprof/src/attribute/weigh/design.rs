@@ -9,7 +9,7 @@ use crate::power::{
 
 use super::super::columns::Columns;
 use super::super::training_blocks::Block;
-use super::CLUSTERS;
+use super::blocks::CLUSTERS;
 use super::rule::Term;
 
 /// The terms of a saved model, if the recording has all their signals.

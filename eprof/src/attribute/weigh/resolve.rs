@@ -17,8 +17,7 @@ use std::collections::BTreeMap;
 use nalgebra::{DMatrix, DVector};
 
 use super::super::activity::Consumer;
-use super::CLUSTERS;
-use super::blocks::{Blocks, Equation, Posterior};
+use super::blocks::{Blocks, CLUSTERS, Equation, Posterior};
 use super::factors::Factors;
 
 /// Most payers with a factor of their own; the others share one.
