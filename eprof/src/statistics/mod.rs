@@ -1,9 +1,11 @@
-//! Statistics of repeated runs: what can be said about values that differ from
-//! run to run. Pure: numbers in, numbers out, in whatever unit the values have.
+//! Statistics of repeated values, such as those of repeated runs: what can be
+//! said about values that differ each time. Pure: numbers in, numbers out, in
+//! whatever unit the values have.
 //!
 //! - [`Summary`]: mean with its interval, median, extremes, outliers, drift
 //! - [`Contrast`]: two sets of runs, as ratio and difference with intervals,
 //!   independent or blocked; how many runs would tell more
+//! - [`median`] and [`median_and_deviation`]: what a few outliers do not change
 //! - [`holm`]: at which level each of many rows is tested
 //!
 //! Every function is total: too few values or values that are not numbers give
@@ -23,6 +25,7 @@ pub use confidence::{Confidence, Interval};
 pub use contrast::{Contrast, Design, Verdict, correlation};
 pub use drift::{Drift, drift};
 pub use many::holm;
+pub use moments::{MAD_TO_SD, median, median_and_deviation, upper_median};
 pub use outlier::{FEWEST as FEWEST_FOR_OUTLIERS, outliers};
 pub use runs::{MOST_RUNS, USUAL_POWER};
 pub use summary::Summary;

@@ -7,13 +7,10 @@
 //! `4 + 30/n`, finds one in about every hundredth of ten values or more, and
 //! in one of thirty of five (20 000 draws each).
 
-use super::moments::{median, moments};
+use super::moments::{MAD_TO_SD, median, moments};
 
 /// Of fewer values, nobody can say which ones are usual.
 pub const FEWEST: usize = 5;
-
-/// MAD of normal values, in standard deviations (their upper quartile).
-const QUARTILE: f64 = 0.674_489_750_196_082;
 
 /// The mean distance from the median of normal values, in standard
 /// deviations: √(2/π).
@@ -21,10 +18,10 @@ const MEAN_DISTANCE: f64 = 0.797_884_560_802_865;
 
 /// The positions of the outliers in `values`, ascending.
 pub fn outliers(values: &[f64]) -> Vec<usize> {
-    let spread = |median: f64| {
-        let distances: Vec<f64> = values.iter().map(|value| (value - median).abs()).collect();
-        match super::moments::median(&distances) {
-            Some(mad) if mad > 0.0 => Some(mad / QUARTILE),
+    let spread = |middle: f64| {
+        let distances: Vec<f64> = values.iter().map(|value| (value - middle).abs()).collect();
+        match median(&distances) {
+            Some(mad) if mad > 0.0 => Some(mad * MAD_TO_SD),
             // More than half of the values are equal.
             _ => moments(&distances).map(|(mean, _)| mean / MEAN_DISTANCE),
         }

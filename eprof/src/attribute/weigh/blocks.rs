@@ -3,6 +3,7 @@
 use nalgebra::{Cholesky, DMatrix, DVector};
 
 use crate::power::huber;
+use crate::statistics::upper_median;
 
 /// Errors of neighbouring blocks are alike, so that blocks tell as much less
 /// than independent ones would.
@@ -153,10 +154,8 @@ impl Blocks {
 
 /// Blocks whose ends are dated worse than usual weigh as much less.
 fn levelled(mut equations: Vec<Equation>) -> Vec<Equation> {
-    let mut variances: Vec<f64> = equations.iter().map(|of| of.variance).collect();
-    variances.sort_by(f64::total_cmp);
-    let usual = variances.get(variances.len() / 2).copied();
-    let usual = usual.unwrap_or_default();
+    let variances: Vec<f64> = equations.iter().map(|of| of.variance).collect();
+    let usual = upper_median(&variances).unwrap_or_default();
     for equation in &mut equations {
         if equation.variance > usual {
             // A run whose borders are exact has a median of zero.

@@ -18,6 +18,7 @@
 use super::line::Line;
 use super::truncated::{Truncated, normal};
 use crate::measurement::UpdateTime;
+use crate::statistics::upper_median;
 use crate::unit::{Nanos, Timestamp};
 
 /// Periods that are believed: the registers in question have about 1 ms.
@@ -96,15 +97,9 @@ impl Lock {
             .map(|window| bracket(origin, window))
             .map(|(from, to)| ((from + to) / 2.0, to - from))
             .collect();
-        let widest = {
-            let mut gaps = gaps(&updates);
-            median(&mut gaps)? / 2.0
-        };
+        let widest = upper_median(&gaps(&updates))? / 2.0;
         updates.retain(|(_, width)| *width <= widest);
-        let mut rough = {
-            let mut gaps = gaps(&updates);
-            median(&mut gaps)?
-        };
+        let mut rough = upper_median(&gaps(&updates))?;
         // Twice: the second time without what lies far off the first line.
         let mut line = None;
         for _ in 0..2 {
@@ -421,9 +416,4 @@ fn gaps(updates: &[(f64, f64)]) -> Vec<f64> {
         .windows(2)
         .filter_map(|pair| Some(pair.last()?.0 - pair.first()?.0))
         .collect()
-}
-
-fn median(values: &mut [f64]) -> Option<f64> {
-    values.sort_by(f64::total_cmp);
-    values.get(values.len() / 2).copied()
 }
