@@ -8,7 +8,11 @@ use eprof::unit::{Nanos, Timestamp, Watts};
 
 use crate::*;
 
-/// A package meter in microjoules that wraps at a million.
+/// Where the register wraps: after more than any plausible energy of a window,
+/// or nobody could count the wraps.
+const MODULUS: u64 = 2_100_000;
+
+/// A package meter in microjoules.
 fn package(id: u16, cpus: std::ops::Range<u32>) -> Meter {
     Meter {
         id: MeterId(id),
@@ -19,12 +23,12 @@ fn package(id: u16, cpus: std::ops::Range<u32>) -> Meter {
         cpus: cpus.collect(),
         quantity: Quantity::Counter {
             unit_uj: 1.0,
-            modulus: Some(1_000_000),
+            modulus: Some(MODULUS),
         },
         provenance: Provenance::Measured,
         nested: false,
         update_period: Nanos(1_000_000),
-        plausible: Watts(1_000.0),
+        plausible: Watts(20.0),
     }
 }
 
@@ -33,7 +37,7 @@ fn rounds(meter: MeterId, start: u64, steps: &[u64]) -> Vec<Vec<Reading>> {
     let mut raw = start;
     let mut all = Vec::new();
     for (round, step) in std::iter::once(&0).chain(steps).enumerate() {
-        raw = (raw + step) % 1_000_000;
+        raw = (raw + step) % MODULUS;
         let at = Timestamp(1_000_000_000 + round as u64 * 50_000_000);
         all.push(vec![Reading {
             updated: None,
@@ -59,7 +63,11 @@ fn the_median_ignores_a_spike_and_a_wrap() {
     let mut steps = [400_000u64; 12];
     steps[3] = 900_000;
     let meter = package(0, 0..4);
-    let idling = baselines(&[meter], &rounds(MeterId(0), 990_000, &steps), Some(0.03));
+    let idling = baselines(
+        &[meter],
+        &rounds(MeterId(0), MODULUS - 10_000, &steps),
+        Some(0.03),
+    );
     let (power, sd) = only(&idling);
     assert!((power - 8.0).abs() < 1e-9, "{power}");
     // Never known better than to one update of the register: 1 ms in 600 ms.
@@ -139,7 +147,7 @@ impl EnergySource for Steady {
         let one = |meter: &Meter| Reading {
             updated: None,
             meter: meter.id,
-            raw: self.1 * 400_000 % 1_000_000,
+            raw: self.1 * 400_000 % MODULUS,
             begin: at,
             end: at,
         };

@@ -4,13 +4,13 @@ use std::collections::BTreeMap;
 
 use crate::caveat::Caveat;
 use crate::error::Result;
-use crate::idle::watch;
 use crate::kernel::Probe;
 use crate::measurement::{
     Counter, CpuAccount, CpuGroup, IntervalAccounts, Meter, MeterId, Reading, Signals,
 };
 use crate::power::Signal;
 use crate::source::EnergySource;
+use crate::timeline::mean_power;
 
 /// What is measured with.
 pub struct Measurement {
@@ -85,7 +85,7 @@ impl Measurement {
         };
         let watts = |meter: &Meter| {
             let now = readings.iter().find(|reading| reading.meter == meter.id)?;
-            watch::power(meter, self.last.get(&meter.id)?, now)
+            mean_power(meter, self.last.get(&meter.id)?, now).map(|power| power.0)
         };
         let block = Block {
             seconds: accounts.end.since(accounts.begin).seconds(),

@@ -5,6 +5,7 @@ use super::findings::Model;
 use super::measurement::Block;
 use crate::idle::watch;
 use crate::measurement::Meter;
+use crate::statistics::median_and_deviation;
 
 /// A register has at least so many updates in a window, or its windows say
 /// more of the updates than of the power.
@@ -25,7 +26,7 @@ pub fn power(windows: &[Block], place: usize, meter: &Meter, model: &Model) -> O
             observed += block.seconds;
         }
     }
-    let (middle, spread) = watch::middle(&mut powers)?;
+    let (middle, spread) = median_and_deviation(&powers)?;
     // A domain that uses next to nothing may come out below it.
     let power = middle.max(0.0);
     // Nothing is known better than to one update of the register.

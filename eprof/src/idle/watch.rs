@@ -14,6 +14,8 @@ use crate::host::load::CpuTimes;
 use crate::measurement::{Baseline, Meter, MeterId, Quantity, Reading};
 use crate::power::PowerModel;
 use crate::source::EnergySource;
+use crate::statistics::median_and_deviation;
+use crate::timeline::mean_power;
 use crate::unit::Watts;
 
 /// Below this much observed time, nothing is said.
@@ -28,10 +30,6 @@ const WINDOW: Duration = Duration::from_millis(50);
 
 /// Fewer windows say nothing.
 pub(crate) const FEWEST: usize = 3;
-
-/// The median absolute deviation of a normal distribution is its standard
-/// deviation divided by this.
-const MAD_TO_SD: f64 = 1.4826;
 
 /// What a look at the idle machine gave.
 #[derive(Clone, Debug, Default, PartialEq)]
@@ -152,12 +150,13 @@ fn of_model(meter: &Meter) -> Option<Baseline> {
 fn of_windows(meter: &Meter, readings: &[Reading]) -> Option<Baseline> {
     let first = readings.first()?;
     let last = readings.last()?;
-    let mut powers: Vec<f64> = readings
+    let powers: Vec<f64> = readings
         .windows(2)
         .filter_map(|pair| match pair {
-            [before, after] => power(meter, before, after),
+            [before, after] => mean_power(meter, before, after),
             _ => None,
         })
+        .map(|power| power.0)
         .collect();
     let observed = last.end.since(first.end).0 as f64;
     if observed < SHORTEST.as_nanos() as f64 * 0.9 || powers.len() < FEWEST {
@@ -175,7 +174,7 @@ fn of_windows(meter: &Meter, readings: &[Reading]) -> Option<Baseline> {
     let (power, spread) = if coarse {
         (powers.iter().sum::<f64>() / powers.len() as f64, 0.0)
     } else {
-        middle(&mut powers)?
+        median_and_deviation(&powers)?
     };
     let sd = spread.max(power * update);
     (power.is_finite() && power > 0.0).then(|| Baseline {
@@ -184,51 +183,4 @@ fn of_windows(meter: &Meter, readings: &[Reading]) -> Option<Baseline> {
         sd: Watts(sd),
         origin: "before-run".into(),
     })
-}
-
-/// Mean power in watts between two readings of a meter; `None` for a value
-/// that went backwards without a known modulus, and for an impossible power.
-pub(crate) fn power(meter: &Meter, before: &Reading, after: &Reading) -> Option<f64> {
-    // From update to update of the register, where those are known.
-    let ns = match (before.updated, after.updated) {
-        (Some(before), Some(after)) => after.at.since(before.at).0,
-        _ => after.end.since(before.end).0,
-    };
-    if ns == 0 {
-        return None;
-    }
-    let watts = match meter.quantity {
-        Quantity::Counter { unit_uj, modulus } => {
-            let counts = match after.raw.checked_sub(before.raw) {
-                Some(counts) => counts,
-                None => modulus?.checked_sub(before.raw)?.checked_add(after.raw)?,
-            };
-            counts as f64 * unit_uj * 1e3 / ns as f64
-        }
-        Quantity::Falling { unit_uj } => {
-            before.raw.checked_sub(after.raw)? as f64 * unit_uj * 1e3 / ns as f64
-        }
-        Quantity::Power { unit_w } => (before.raw as f64 + after.raw as f64) / 2.0 * unit_w,
-        Quantity::Model { .. } => return None,
-    };
-    (watts.is_finite() && watts <= meter.plausible.0).then_some(watts)
-}
-
-/// The median of the windows' powers, and their standard deviation by the
-/// median absolute deviation; `None` of none.
-pub(crate) fn middle(powers: &mut [f64]) -> Option<(f64, f64)> {
-    let middle = median(powers)?;
-    let mut off: Vec<f64> = powers.iter().map(|power| (power - middle).abs()).collect();
-    Some((middle, median(&mut off)? * MAD_TO_SD))
-}
-
-fn median(values: &mut [f64]) -> Option<f64> {
-    values.sort_by(f64::total_cmp);
-    let middle = values.len() / 2;
-    let upper = *values.get(middle)?;
-    if values.len() % 2 == 1 {
-        return Some(upper);
-    }
-    let lower = *values.get(middle.checked_sub(1)?)?;
-    Some((lower + upper) / 2.0)
 }

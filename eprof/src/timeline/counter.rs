@@ -1,7 +1,7 @@
 //! The difference of two raw readings of one meter.
 
 use crate::measurement::{Meter, Quantity, Reading};
-use crate::unit::{Nanos, Timestamp};
+use crate::unit::{Nanos, Timestamp, Watts};
 
 use super::scale::Scale;
 
@@ -91,13 +91,31 @@ impl Ruler {
         matches!(self.quantity, Quantity::Power { .. })
     }
 
+    /// Mean power between two readings that follow each other; `None` where
+    /// nothing is known about the time between.
+    pub(super) fn mean_power(&self, before: &Reading, now: &Reading) -> Option<Watts> {
+        let units = match self.step(before, before.begin, now) {
+            Step::Still => 0,
+            Step::Moved(delta) => delta,
+            Step::Refused(_) => return None,
+        };
+        let time = match (self.quantity, before.updated, now.updated) {
+            (Quantity::Power { .. }, ..) => between_middles(before, now),
+            // From update to update of the register, where those are known.
+            (_, Some(before), Some(now)) => now.at.since(before.at).0,
+            _ => now.end.since(before.end).0,
+        };
+        let watts = units as f64 * self.unit_uj * 1e3 / time as f64;
+        (time > 0 && watts <= self.plausible_w).then_some(Watts(watts))
+    }
+
     /// Width, in microjoules, of what the two readings leave open: one step
     /// of the register, known to be `step` counts; or, for a power sensor,
     /// what the power may have done between two readings.
     pub(super) fn resolution_uj(&self, before: &Reading, now: &Reading, step: u64) -> f64 {
         match self.quantity {
             Quantity::Power { .. } => {
-                let time = middle(now).saturating_sub(middle(before));
+                let time = between_middles(before, now);
                 before.raw.abs_diff(now.raw) as f64 * time as f64 * self.unit_uj
             }
             _ => step as f64 * self.unit_uj,
@@ -146,7 +164,7 @@ impl Ruler {
             return Step::Refused(Refusal::Implausible);
         }
         let heights = u128::from(before.raw) + u128::from(now.raw);
-        let time = middle(now).saturating_sub(middle(before));
+        let time = between_middles(before, now);
         match heights * u128::from(time) {
             0 => Step::Still,
             area => Step::Moved(area),
@@ -171,6 +189,11 @@ impl Ruler {
     }
 }
 
+/// Nanoseconds from the middle of one read to that of another.
+fn between_middles(before: &Reading, now: &Reading) -> u64 {
+    middle(now).saturating_sub(middle(before))
+}
+
 /// The middle of the read, nanoseconds on the clock.
 pub(super) fn middle(reading: &Reading) -> u64 {
     reading.begin.0 + reading.end.since(reading.begin).0 / 2
@@ -181,7 +204,6 @@ pub(super) fn middle(reading: &Reading) -> u64 {
 mod tests {
     use super::*;
     use crate::measurement::{Domain, MeterId, Provenance, Scope, SourceKind};
-    use crate::unit::Watts;
     use proptest::prelude::*;
 
     const MILLISECOND: u64 = 1_000_000;

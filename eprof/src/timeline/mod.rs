@@ -8,6 +8,7 @@ mod dated;
 mod health;
 mod interval;
 pub mod live;
+mod mean_power;
 mod model;
 mod scale;
 mod span;
@@ -18,4 +19,5 @@ mod tracks;
 
 pub use interval::{BoundaryError, Interval};
 pub use live::LiveStatus;
+pub use mean_power::mean_power;
 pub use tracks::{Caveats, Timeline};
