@@ -94,7 +94,7 @@ impl Add<Nanos> for Timestamp {
     }
 }
 
-/// Power in watts. Never used to keep accounts, only to price time and to
+/// Power in watts. Never used to keep accounts, only to turn time into energy and to
 /// show means.
 #[derive(Clone, Copy, Debug, Default, PartialEq, PartialOrd, Serialize, Deserialize)]
 #[serde(transparent)]

@@ -1,4 +1,4 @@
-//! Who ran during a stretch, and what was measured meanwhile.
+//! Who ran during a span, and what was measured meanwhile.
 
 use std::cmp::Ordering;
 use std::collections::BTreeMap;
@@ -16,7 +16,7 @@ use super::process::{Processes, UNNAMED};
 /// ten thousand.
 const SKEW: (u64, u64) = (1_000, 10_000);
 
-/// Who pays.
+/// Who is charged.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
 pub(super) enum Consumer {
     /// A thread of the target.
@@ -76,14 +76,14 @@ impl Work {
     }
 }
 
-/// What ran during a stretch on the CPUs of one meter.
+/// What ran during a span on the CPUs of one meter.
 #[derive(Clone, Debug)]
 pub(super) struct Activity {
     /// Threads in ascending order, then the accounts.
-    pub(super) payers: Vec<(Consumer, Work)>,
+    pub(super) consumers: Vec<(Consumer, Work)>,
     /// CPU time in which nobody ran.
     pub(super) idle: u64,
-    /// Length of the stretch.
+    /// Length of the span.
     pub(super) length: Nanos,
 }
 
@@ -99,13 +99,13 @@ pub(super) fn unnamed(target: u64, named: u64) -> u64 {
 }
 
 /// The target's work on each of the CPUs, ascending; without that of eprof's
-/// child before its exec. Which CPU of the zone that ran on is not recorded;
+/// child before its exec. Which CPU of the group that ran on is not recorded;
 /// the busiest is taken.
 pub(super) fn on_cpus(
     interval: &[CpuAccount],
     threads: &[ThreadAccount],
     processes: &Processes,
-    zones: &BTreeMap<CpuGroupId, Vec<u32>>,
+    cpu_groups: &BTreeMap<CpuGroupId, Vec<u32>>,
     columns: &Columns,
 ) -> Vec<(u32, Work)> {
     let mut cpus: Vec<(u32, Work)> = interval
@@ -116,18 +116,18 @@ pub(super) fn on_cpus(
         })
         .collect();
     cpus.sort_by_key(|&(cpu, _)| cpu);
-    let mut by_zone: BTreeMap<CpuGroupId, Work> = BTreeMap::new();
+    let mut by_group: BTreeMap<CpuGroupId, Work> = BTreeMap::new();
     for account in threads {
         if processes.is_before_exec(account.task) {
-            let row = columns.in_zone(account.group, &account.signals);
+            let row = columns.in_group(account.group, &account.signals);
             let work = Work::new(&account.signals, row);
-            by_zone.entry(account.group).or_default().add(work);
+            by_group.entry(account.group).or_default().add(work);
         }
     }
-    for (zone, mut left) in by_zone {
-        let zone = zones.get(&zone);
+    for (group, mut left) in by_group {
+        let group = cpu_groups.get(&group);
         while left.time > 0 {
-            let inside = |cpu: &u32| zone.is_none_or(|zone| zone.contains(cpu));
+            let inside = |cpu: &u32| group.is_none_or(|cpus| cpus.contains(cpu));
             let busiest = cpus
                 .iter_mut()
                 .filter(|(cpu, work)| inside(cpu) && work.time > 0)
@@ -169,7 +169,7 @@ impl Activity {
         let mut named = Work::default();
         let mut threads: Vec<(TaskId, Work)> = Vec::with_capacity(interval.threads.len());
         for account in sorted {
-            let row = columns.in_zone(account.group, &account.signals);
+            let row = columns.in_group(account.group, &account.signals);
             let work = Work::new(&account.signals, row);
             named.add(work);
             if processes.is_before_exec(account.task) {
@@ -199,34 +199,39 @@ impl Activity {
             (Account::Kernel, kernel),
             (Account::Eprof, eprof),
         ];
-        let payers: Vec<_> = threads
+        let consumers: Vec<_> = threads
             .into_iter()
             .map(|(task, work)| (Consumer::Thread(task), work))
             .chain(of_accounts.map(|(account, work)| (Consumer::Account(account), work)))
             .collect();
-        let busy: u128 = payers.iter().map(|(_, work)| u128::from(work.time)).sum();
+        let busy: u128 = consumers
+            .iter()
+            .map(|(_, work)| u128::from(work.time))
+            .sum();
         let length: Nanos = interval.end.since(interval.begin);
         let capacity = u128::from(length.0) * width as u128;
         Self {
             idle: u64::try_from(capacity.saturating_sub(busy)).unwrap_or(u64::MAX),
-            payers,
+            consumers,
             length,
         }
     }
 
-    /// Whether a thread is among those who pay.
+    /// Whether a thread is among those that are charged.
     pub(super) fn has(&self, task: TaskId) -> bool {
-        let found = self.payers.binary_search_by(|(payer, _)| match payer {
-            Consumer::Thread(of) => of.cmp(&task),
-            Consumer::Account(_) => Ordering::Greater,
-        });
+        let found = self
+            .consumers
+            .binary_search_by(|(consumer, _)| match consumer {
+                Consumer::Thread(of) => of.cmp(&task),
+                Consumer::Account(_) => Ordering::Greater,
+            });
         found.is_ok()
     }
 
     /// The signals of everybody together.
     pub(super) fn whole(&self) -> Row {
         let mut whole = Work::default();
-        for (_, work) in &self.payers {
+        for (_, work) in &self.consumers {
             whole.add(*work);
         }
         whole.row

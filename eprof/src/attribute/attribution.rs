@@ -1,4 +1,4 @@
-//! Attribution as it goes along: stretch by stretch, in memory that grows
+//! Attribution as it goes along: span by span, in memory that grows
 //! with the number of threads and stacks but not with the length of the run.
 
 use std::collections::BTreeMap;
@@ -13,7 +13,7 @@ use crate::unit::{Microjoules, Nanos, Timestamp};
 use super::activity::{Activity, Consumer, Work, on_cpus, unnamed};
 use super::columns::Columns;
 use super::counts::Sampled;
-use super::first_pass::{width, zones};
+use super::first_pass::{cpu_groups, width};
 use super::idle::IdleDraw;
 use super::ledger::{
     Account, Attributed, CpuCharge, Energy, HalfWidth, Ledger, ProcessCharge, StackCharge,
@@ -37,31 +37,31 @@ struct Thread {
     samples: u64,
 }
 
-/// The books of one run.
+/// The accounts of one run, as they grow.
 #[derive(Clone, Debug)]
 pub struct Attribution {
     columns: Columns,
-    zones: BTreeMap<CpuGroupId, Vec<u32>>,
+    cpu_groups: BTreeMap<CpuGroupId, Vec<u32>>,
     processes: Processes,
-    books: Vec<MeterAccounts>,
-    /// One per book.
+    meters: Vec<MeterAccounts>,
+    /// One per meter.
     weighers: Vec<Weigher>,
     /// Which meters are split by the same samples.
     pools: BTreeMap<MeterId, usize>,
     threads: BTreeMap<TaskId, Thread>,
-    groups: BTreeMap<TaskId, Charges>,
+    by_process: BTreeMap<TaskId, Charges>,
     stacks: Stacks,
-    /// The samples of the stretch at hand.
+    /// The samples of the span at hand.
     sampled: Sampled,
     cpus: BTreeMap<u32, (Energy, Nanos)>,
-    /// Stretches weighed as chosen, and by time for want of something.
+    /// Spans weighed as chosen, and by time for want of something.
     weighed: (u64, u64),
     until: Timestamp,
     caveats: Vec<Caveat>,
 }
 
 impl Attribution {
-    /// Empty books for the recording that starts with `header`, of `tasks`;
+    /// Empty accounts for the recording that starts with `header`, of `tasks`;
     /// `weighers` and `baselines` have one per meter.
     pub(super) fn new(
         header: &Header,
@@ -72,10 +72,10 @@ impl Attribution {
         let meters = header.meters.iter();
         Self {
             columns: Columns::of(header),
-            zones: zones(header),
+            cpu_groups: cpu_groups(header),
             processes: Processes::of(tasks),
             pools: pools(&header.meters),
-            books: meters
+            meters: meters
                 .zip(baselines)
                 .map(|(meter, baseline)| {
                     MeterAccounts::new(meter, IdleDraw::of(meter, baseline.as_ref()))
@@ -83,7 +83,7 @@ impl Attribution {
                 .collect(),
             weighers,
             threads: BTreeMap::new(),
-            groups: BTreeMap::new(),
+            by_process: BTreeMap::new(),
             stacks: Stacks::default(),
             sampled: Sampled::default(),
             cpus: BTreeMap::new(),
@@ -94,14 +94,14 @@ impl Attribution {
     }
 
     /// Counts the time and the samples of an interval. (Its energy comes by
-    /// [`charge`](Self::charge), once per meter and when it is settled.)
+    /// [`charge`](Self::charge), once per meter and when it is known.)
     pub fn count(&mut self, record: &IntervalRecord) {
         self.until = self.until.max(record.end);
         let cpus = on_cpus(
             &record.cpus,
             &record.threads,
             &self.processes,
-            &self.zones,
+            &self.cpu_groups,
             &self.columns,
         );
         let target: Nanos = record.cpus.iter().map(|cpu| cpu.target.on_cpu).sum();
@@ -132,57 +132,57 @@ impl Attribution {
         }
     }
 
-    /// Charges what a meter said about a stretch of time, and tells `watch` who
-    /// paid, where the energy is known.
-    pub fn charge(&mut self, interval: &Interval, watch: &mut (impl Observer + ?Sized)) {
+    /// Charges what a meter timeline about a span of time, and tells `observer` who
+    /// is charged, where the energy is known.
+    pub fn charge(&mut self, interval: &Interval, observer: &mut (impl Observer + ?Sized)) {
         let meter = interval.meter;
         let length = interval.end.since(interval.begin);
-        let Some(book) = self.books.get_mut(usize::from(meter.0)) else {
+        let Some(accounts) = self.meters.get_mut(usize::from(meter.0)) else {
             return;
         };
         let Some(energy) = interval.energy else {
-            book.unknown(length);
+            accounts.unknown(length);
             return;
         };
-        let width = width(book.meter(), interval);
+        let width = width(accounts.meter(), interval);
         let activity = Activity::of(interval, &self.processes, &self.columns, width);
         let Some(weigher) = self.weighers.get(usize::from(meter.0)) else {
             return;
         };
-        let prices = weigher.prices(&activity);
-        let weights = weigher.weights(&activity.payers, &prices);
-        if activity.payers.iter().any(|(_, work)| work.time > 0) {
+        let unit_energies = weigher.unit_energies(&activity);
+        let weights = weigher.weights(&activity.consumers, &unit_energies);
+        if activity.consumers.iter().any(|(_, work)| work.time > 0) {
             self.weighed.0 += u64::from(weights.is_some());
             self.weighed.1 += u64::from(weights.is_none());
         }
         let times = |of: &(Consumer, Work)| of.1.time;
-        let weights = weights.unwrap_or_else(|| activity.payers.iter().map(times).collect());
-        let shares = book.charge(energy, length, interval.boundary, &activity, &weights);
-        let (processes, payers) = (&self.processes, &activity.payers);
-        watch.span(&ChargedSpan::new(interval, processes, payers, &shares));
-        let borders = book.borders;
-        let nested = book.meter().nested;
-        let somewhere = book.meter().cpus.first().copied().unwrap_or_default();
+        let weights = weights.unwrap_or_else(|| activity.consumers.iter().map(times).collect());
+        let shares = accounts.charge(energy, length, interval.boundary, &activity, &weights);
+        let (processes, consumers) = (&self.processes, &activity.consumers);
+        observer.span(&ChargedSpan::new(interval, processes, consumers, &shares));
+        let boundaries = accounts.boundaries;
+        let nested = accounts.meter().nested;
+        let somewhere = accounts.meter().cpus.first().copied().unwrap_or_default();
 
         self.sampled.clear();
         if !nested {
             self.sampled.fill(&interval.samples, |sample| {
-                weigher.of_sample(sample, &self.columns, &prices)
+                weigher.of_sample(sample, &self.columns, &unit_energies)
             });
         }
         let pool = self.pools.get(&meter).copied().unwrap_or(0);
         let split = (pool, meter);
         let during = (interval.begin, interval.end);
-        let mut tell = |charge: &StackCharge| watch.stack(during, charge);
+        let mut tell = |charge: &StackCharge| observer.stack(during, charge);
         let mut groups: BTreeMap<TaskId, Share> = BTreeMap::new();
         let mut target = Energy::default();
-        for (&(payer, _), share) in activity.payers.iter().zip(&shares.payers) {
-            let Consumer::Thread(task) = payer else {
+        for (&(consumer, _), share) in activity.consumers.iter().zip(&shares.consumers) {
+            let Consumer::Thread(task) = consumer else {
                 continue;
             };
             let thread = self.threads.entry(task).or_default();
             let charge = thread.charges.entry(meter).or_default();
-            charge.add(share, &borders);
+            charge.add(share, &boundaries);
             *groups.entry(self.processes.leader(task)).or_default() += *share;
             if !nested {
                 target += share.energy;
@@ -200,18 +200,18 @@ impl Attribution {
             }
         }
         for (leader, share) in groups {
-            let charges = self.groups.entry(leader).or_default();
-            charges.entry(meter).or_default().add(&share, &borders);
+            let charges = self.by_process.entry(leader).or_default();
+            charges.entry(meter).or_default().add(&share, &boundaries);
         }
         if target != Energy::default() {
             let cpus = on_cpus(
                 &interval.cpus,
                 &interval.threads,
                 &self.processes,
-                &self.zones,
+                &self.cpu_groups,
                 &self.columns,
             );
-            let weights = weigher.of_cpus(&cpus, &prices);
+            let weights = weigher.of_cpus(&cpus, &unit_energies);
             self.charge_cpus(target, &cpus, weights, somewhere);
         }
     }
@@ -233,35 +233,35 @@ impl Attribution {
         let base = Microjoules(energy.with_idle.0 - energy.above_idle.0);
         let dynamics = apportion(energy.above_idle, weights.as_ref().unwrap_or(&times));
         let bases = apportion(base, &times);
-        for ((&(cpu, _), marginal), base) in cpus.iter().zip(dynamics).zip(bases) {
-            let full = marginal + base;
-            if full.0 > 0 {
+        for ((&(cpu, _), above_idle), base) in cpus.iter().zip(dynamics).zip(bases) {
+            let with_idle = above_idle + base;
+            if with_idle.0 > 0 {
                 self.cpus.entry(cpu).or_default().0 += Energy {
-                    with_idle: full,
-                    above_idle: marginal,
+                    with_idle,
+                    above_idle,
                 };
             }
         }
     }
 
-    /// Closes the books. `said` is what the timeline had to say; `watch` is told
-    /// of what is charged only now.
+    /// Closes the accounts. `timeline` are the caveats of the timeline;
+    /// `observer` is told of what is charged only now.
     ///
     /// # Errors
     ///
-    /// `Internal` if the books do not balance.
+    /// `Internal` if the accounts do not balance.
     pub fn finish(
         mut self,
-        said: Vec<Caveat>,
-        watch: &mut (impl Observer + ?Sized),
+        timeline: Vec<Caveat>,
+        observer: &mut (impl Observer + ?Sized),
     ) -> Result<Attributed> {
         let idle_sd: BTreeMap<_, _> = self
-            .books
+            .meters
             .iter()
-            .filter(|book| !book.meter().nested)
-            .map(|book| (book.meter().id, book.idle_sd_w()))
+            .filter(|accounts| !accounts.meter().nested)
+            .map(|accounts| (accounts.meter().id, accounts.idle_sd_w()))
             .collect();
-        // Price and half width by all disjoint meters, of some threads
+        // Energy and half width by all disjoint meters, of some threads
         // together.
         let whole = |charges: &Charges, members: &[TaskId]| -> (Energy, HalfWidth) {
             let (mut energy, mut errors) = (Energy::default(), Errors::default());
@@ -284,7 +284,7 @@ impl Attribution {
             ThreadCharge {
                 task,
                 process: self.processes.leader(task),
-                energy: energy,
+                energy,
                 meters: thread
                     .charges
                     .iter()
@@ -297,7 +297,7 @@ impl Attribution {
             }
         });
         let threads = threads.collect();
-        let processes = self.groups.iter().map(|(&leader, charges)| {
+        let processes = self.by_process.iter().map(|(&leader, charges)| {
             let members = members.get(&leader).map_or(&[][..], Vec::as_slice);
             let (energy, width) = whole(charges, members);
             ProcessCharge {
@@ -309,12 +309,12 @@ impl Attribution {
         let processes = processes.collect();
         let everybody: Vec<TaskId> = self.threads.keys().copied().collect();
         let mut caveats = std::mem::take(&mut self.caveats);
-        caveats.extend(said);
-        caveats.extend(caveats::after(&self.books, self.weighed));
-        let books = std::mem::take(&mut self.books).into_iter();
-        let meters = books.map(|book| {
-            let meter = book.meter().id;
-            book.close(|account, energy| match account {
+        caveats.extend(timeline);
+        caveats.extend(caveats::after(&self.meters, self.weighed));
+        let meters = std::mem::take(&mut self.meters).into_iter();
+        let meters = meters.map(|accounts| {
+            let meter = accounts.meter().id;
+            accounts.close(|account, energy| match account {
                 Account::Target => self.spread(meter, &everybody),
                 account => self.spread_of(meter, account, energy),
             })
@@ -328,7 +328,7 @@ impl Attribution {
             threads,
             processes,
             ledger,
-            stacks: self.stacks.finish(watch),
+            stacks: self.stacks.finish(observer),
             cpus: self
                 .cpus
                 .into_iter()
@@ -365,13 +365,13 @@ impl Attribution {
 
     /// The same of an account.
     fn spread_of(&self, meter: MeterId, account: Account, energy: Microjoules) -> (f64, f64) {
-        let payer = match account {
+        let consumer = match account {
             Account::Idle | Account::Unattributed => return (0.0, 0.0),
             account => Consumer::Account(account),
         };
         let weigher = self.weighers.get(usize::from(meter.0));
         weigher.map_or((0.0, 0.0), |weigher| {
-            weigher.spread(&[(payer, energy.0 as f64)])
+            weigher.spread(&[(consumer, energy.0 as f64)])
         })
     }
 }

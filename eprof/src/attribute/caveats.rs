@@ -1,4 +1,4 @@
-//! What attribution has to say about its own numbers.
+//! What makes the numbers of attribution less true.
 
 use std::collections::BTreeSet;
 
@@ -17,7 +17,7 @@ pub(super) fn before(header: &Header) -> Vec<Caveat> {
         }
         metered.extend(meter.cpus.iter().copied());
     }
-    let cpus = header.cpu_groups.iter().flat_map(|zone| &zone.cpus);
+    let cpus = header.cpu_groups.iter().flat_map(|group| &group.cpus);
     let blind: Vec<String> = cpus
         .filter(|cpu| !metered.contains(cpu))
         .map(u32::to_string)
@@ -34,13 +34,13 @@ pub(super) fn before(header: &Header) -> Vec<Caveat> {
     )]
 }
 
-/// What the books say about themselves.
-pub(super) fn after(books: &[MeterAccounts], (weighed, by_time): (u64, u64)) -> Vec<Caveat> {
+/// What the accounts of the meters show at the end.
+pub(super) fn after(meters: &[MeterAccounts], (weighed, by_time): (u64, u64)) -> Vec<Caveat> {
     let mut caveats = Vec::new();
-    let disjoint = || books.iter().filter(|book| !book.meter().nested);
+    let disjoint = || meters.iter().filter(|of| !of.meter().nested);
     let unknown: Vec<_> = disjoint()
-        .filter(|book| book.idle.is_none() && book.total().0 > 0)
-        .map(|book| book.meter().name.as_str())
+        .filter(|of| of.idle.is_none() && of.total().0 > 0)
+        .map(|of| of.meter().name.as_str())
         .collect();
     if !unknown.is_empty() {
         caveats.push(
@@ -54,14 +54,14 @@ pub(super) fn after(books: &[MeterAccounts], (weighed, by_time): (u64, u64)) -> 
             .hint("let the machine be idle before the run, or give --idle-power"),
         );
     }
-    for book in disjoint() {
-        if let Some(idle) = book.idle.filter(|idle| idle.is_too_high()) {
+    for accounts in disjoint() {
+        if let Some(idle) = accounts.idle.filter(|idle| idle.is_too_high()) {
             caveats.push(
                 Caveat::new(
                     "idle-too-high",
                     format!(
                         "{} often used less than the idle power of {:.2} W, so that cannot be right",
-                        book.meter().name,
+                        accounts.meter().name,
                         idle.power().0
                     ),
                 )
@@ -73,7 +73,7 @@ pub(super) fn after(books: &[MeterAccounts], (weighed, by_time): (u64, u64)) -> 
         caveats.push(Caveat::new(
             "weights-mixed",
             format!(
-                "in {by_time} of {} stretches something was not counted for everyone who ran; \
+                "in {by_time} of {} spans something was not counted for everyone who ran; \
                  their energy is shared by time",
                 weighed.saturating_add(by_time)
             ),

@@ -8,7 +8,7 @@ use crate::unit::Microjoules;
 
 use super::ledger::{Account, Attributed, Energy};
 
-/// Checks that everything balances to the microjoule, in both prices:
+/// Checks that everything balances to the microjoule, above idle and with the idle share:
 /// per meter the accounts against the meter and the threads against the
 /// target; and over all disjoint meters the threads, processes, stacks and
 /// CPUs against the target.
@@ -55,14 +55,16 @@ pub fn check(attributed: &Attributed) -> Result<()> {
         .try_for_each(|(what, charged)| same(what, *charged, target))
 }
 
-fn sum<'a>(prices: impl IntoIterator<Item = &'a Energy>) -> (u128, u128) {
+fn sum<'a>(energies: impl IntoIterator<Item = &'a Energy>) -> (u128, u128) {
     let wide = |energy: Microjoules| u128::from(energy.0);
-    prices.into_iter().fold((0, 0), |(full, marginal), energy| {
-        (
-            full + wide(energy.with_idle),
-            marginal + wide(energy.above_idle),
-        )
-    })
+    energies
+        .into_iter()
+        .fold((0, 0), |(with_idle, above_idle), energy| {
+            (
+                with_idle + wide(energy.with_idle),
+                above_idle + wide(energy.above_idle),
+            )
+        })
 }
 
 fn same(what: &str, sum: (u128, u128), whole: (u128, u128)) -> Result<()> {

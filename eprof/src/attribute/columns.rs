@@ -18,8 +18,8 @@ pub(super) struct Columns {
     signals: Vec<Signal>,
     /// The core types.
     cores: Vec<String>,
-    /// Position of the core type, by zone and by CPU.
-    of_zone: Vec<Option<usize>>,
+    /// Position of the core type, by CPU group and by CPU.
+    of_group: Vec<Option<usize>>,
     of_cpu: Vec<Option<usize>>,
 }
 
@@ -30,7 +30,7 @@ impl Columns {
         let mut cores: Vec<&str> = header
             .cpu_groups
             .iter()
-            .map(|zone| zone.core.as_str())
+            .map(|group| group.core.as_str())
             .collect();
         cores.sort_unstable();
         cores.dedup();
@@ -45,7 +45,7 @@ impl Columns {
         };
         let times = cores.iter().map(|core| Signal::Time((*core).to_owned()));
         let counts = header.counters.iter().copied().map(Signal::Count);
-        let zones = || header.cpu_groups.iter();
+        let groups = || header.cpu_groups.iter();
         Self {
             signals: times
                 .chain([Signal::Crowded])
@@ -54,10 +54,10 @@ impl Columns {
                 .take(WIDTH)
                 .collect(),
             cores: cores.iter().map(|core| (*core).to_owned()).collect(),
-            of_zone: by_number(zones().map(|zone| (zone.id.0.into(), known(&zone.core)))),
-            of_cpu: by_number(zones().flat_map(|zone| {
-                let core = known(&zone.core);
-                zone.cpus.iter().map(move |&cpu| (cpu as usize, core))
+            of_group: by_number(groups().map(|group| (group.id.0.into(), known(&group.core)))),
+            of_cpu: by_number(groups().flat_map(|group| {
+                let core = known(&group.core);
+                group.cpus.iter().map(move |&cpu| (cpu as usize, core))
             })),
         }
     }
@@ -82,9 +82,9 @@ impl Columns {
             .collect()
     }
 
-    /// The row of what was measured in a zone.
-    pub(super) fn in_zone(&self, zone: CpuGroupId, signals: &Signals) -> Row {
-        self.row(self.of_zone.get(usize::from(zone.0)), signals)
+    /// The row of what was measured in a CPU group.
+    pub(super) fn in_group(&self, group: CpuGroupId, signals: &Signals) -> Row {
+        self.row(self.of_group.get(usize::from(group.0)), signals)
     }
 
     /// The row of what was measured on a CPU.
@@ -93,7 +93,7 @@ impl Columns {
     }
 
     fn row(&self, core: Option<&Option<usize>>, signals: &Signals) -> Row {
-        // What is in no zone ran on a core that has no name.
+        // What is in no group ran on a core that has no name.
         let nameless = || self.cores.iter().position(String::is_empty);
         let core = core
             .copied()
@@ -113,7 +113,7 @@ impl Columns {
     }
 }
 
-/// A list of what has these numbers, which are small: those of zones and CPUs.
+/// A list of what has these numbers, which are small: those of groups and CPUs.
 fn by_number(all: impl Iterator<Item = (usize, usize)>) -> Vec<Option<usize>> {
     let mut list = Vec::new();
     for (number, core) in all {

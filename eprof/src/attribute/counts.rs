@@ -1,4 +1,4 @@
-//! How the stacks of threads were seen in a stretch of time.
+//! How the stacks of threads were seen in a span of time.
 
 use std::ops::Range;
 
@@ -6,10 +6,10 @@ use crate::measurement::{StackId, TaskId};
 use crate::recording::SampleCount;
 
 /// Weights of samples are integers for the exact split; the heaviest stack of
-/// a stretch weighs so much.
+/// a span weighs so much.
 const HEAVIEST: f64 = 1e12;
 
-/// How each stack of one thread was seen in one stretch: by position in the
+/// How each stack of one thread was seen in one span: by position in the
 /// lists, which are equally long.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub(super) struct Counts<'a> {
@@ -20,7 +20,7 @@ pub(super) struct Counts<'a> {
     pub(super) weights: &'a [u64],
 }
 
-/// The stacks of all threads in one stretch, those of each in ascending order.
+/// The stacks of all threads in one span, those of each in ascending order.
 #[derive(Clone, Debug, Default)]
 pub(super) struct Sampled {
     stacks: Vec<StackId>,
@@ -42,7 +42,7 @@ impl Sampled {
         self.heavy.clear();
     }
 
-    /// Takes in the samples of a stretch in place of the last one's, weighed by
+    /// Takes in the samples of a span in place of the last one's, weighed by
     /// `weigh`; where that says nothing of one of a thread's stacks, by their
     /// number.
     pub(super) fn fill(&mut self, samples: &[SampleCount], weigh: impl Fn(&SampleCount) -> f64) {

@@ -1,4 +1,4 @@
-//! The first look at a recording, by which weights are chosen.
+//! The first pass over a recording, from which the weights are chosen.
 
 use std::collections::BTreeMap;
 use std::thread::{self, Builder};
@@ -16,7 +16,7 @@ use super::settings::Weights;
 use super::training_blocks::{Block, TrainingBlocks};
 use super::weigh::{Weigher, choose};
 
-/// What was seen so far.
+/// What the pass has gathered so far.
 #[derive(Clone, Debug)]
 pub(super) struct FirstPass {
     columns: Columns,
@@ -39,10 +39,10 @@ impl FirstPass {
         }
     }
 
-    /// Takes in a stretch of time.
+    /// Takes in a span of time.
     pub(super) fn take(&mut self, interval: &Interval) {
         let index = usize::from(interval.meter.0);
-        let (Some(energy), Some((meter, idle, survey))) =
+        let (Some(energy), Some((meter, idle, blocks))) =
             (interval.energy, self.meters.get_mut(index))
         else {
             return;
@@ -53,7 +53,7 @@ impl FirstPass {
             .map_or(Microjoules::ZERO, |idle| idle.take(energy, length));
         let width = width(meter, interval);
         let activity = Activity::of(interval, &self.processes, &self.columns, width);
-        survey.push(Microjoules(energy.0 - base.0), interval.boundary, &activity);
+        blocks.push(Microjoules(energy.0 - base.0), interval.boundary, &activity);
     }
 
     /// Chooses the weights, one weigher per meter.
@@ -64,7 +64,7 @@ impl FirstPass {
         };
         let meters = self.meters.into_iter();
         let meters: Vec<_> = meters
-            .map(|(meter, _, survey)| (meter, survey.finish()))
+            .map(|(meter, _, blocks)| (meter, blocks.finish()))
             .collect();
         let Some((last, others)) = meters.split_last() else {
             return Vec::new();
@@ -95,8 +95,8 @@ pub(super) fn width(meter: &Meter, interval: &Interval) -> usize {
     }
 }
 
-/// The CPUs of each zone.
-pub(super) fn zones(header: &Header) -> BTreeMap<CpuGroupId, Vec<u32>> {
-    let zones = header.cpu_groups.iter();
-    zones.map(|zone| (zone.id, zone.cpus.clone())).collect()
+/// The CPUs of each CPU group.
+pub(super) fn cpu_groups(header: &Header) -> BTreeMap<CpuGroupId, Vec<u32>> {
+    let groups = header.cpu_groups.iter();
+    groups.map(|group| (group.id, group.cpus.clone())).collect()
 }

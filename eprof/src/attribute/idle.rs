@@ -3,16 +3,18 @@
 use crate::measurement::{Baseline, Meter};
 use crate::unit::{Microjoules, Nanos, Watts};
 
-/// What the machine takes before anyone runs.
+/// The power that a meter shows while nothing runs, and how much of its energy
+/// was taken for that so far.
 #[derive(Clone, Copy, Debug)]
 pub(super) struct IdleDraw {
     power: Watts,
     sd: Watts,
-    latch: Nanos,
-    /// Baseline that a stretch could not pay, and the next one owes.
+    update_period: Nanos,
+    /// Baseline that was more than the energy of the last span, and is taken
+    /// from the next one.
     owed: Microjoules,
     due: Microjoules,
-    paid: Microjoules,
+    taken: Microjoules,
 }
 
 impl IdleDraw {
@@ -21,39 +23,40 @@ impl IdleDraw {
         baseline.map(|baseline| Self::new(baseline, meter.update_period))
     }
 
-    /// The idle power `baseline`, of a meter that is updated every `latch`.
-    fn new(baseline: &Baseline, latch: Nanos) -> Self {
+    /// The idle power `baseline`, of a meter with this `update_period`.
+    fn new(baseline: &Baseline, update_period: Nanos) -> Self {
         Self {
             power: baseline.power,
             sd: baseline.sd,
-            latch,
+            update_period,
             owed: Microjoules::ZERO,
             due: Microjoules::ZERO,
-            paid: Microjoules::ZERO,
+            taken: Microjoules::ZERO,
         }
     }
 
-    /// The part of `energy` that is baseline, for a stretch of `length`:
+    /// The part of `energy` that is baseline, for a span of `length`:
     /// P₀Δ, but never more than was used.
     ///
-    /// The meter may have been read up to one update too early, so a stretch
-    /// can show up to P₀ × latch less than it used, and its neighbour more.
-    /// That much is owed to the next stretch; without it, noise around an
+    /// The meter may have been read up to one update too early, so a span
+    /// can show up to P₀ times the update period less than it used, and its
+    /// neighbour more.
+    /// That much is owed to the next span; without it, noise around an
     /// idle machine's power would look like work.
     pub(super) fn take(&mut self, energy: Microjoules, length: Nanos) -> Microjoules {
         let due = self.power.during(length);
         self.due += due;
         let asked = due + self.owed;
         let taken = asked.min(energy);
-        let unpaid = Microjoules(asked.0 - taken.0);
-        self.owed = unpaid.min(self.power.during(self.latch));
-        self.paid += taken;
+        let missing = Microjoules(asked.0 - taken.0);
+        self.owed = missing.min(self.power.during(self.update_period));
+        self.taken += taken;
         taken
     }
 
-    /// What was taken in all.
-    pub(super) fn paid(&self) -> Microjoules {
-        self.paid
+    /// All energy that was taken as baseline.
+    pub(super) fn taken(&self) -> Microjoules {
+        self.taken
     }
 
     /// The idle power.
@@ -66,10 +69,10 @@ impl IdleDraw {
         self.sd.0
     }
 
-    /// Whether the meter said less than idle power so often that the idle
-    /// power cannot be right: more than a twentieth of it was never there.
+    /// Whether the meter showed less than idle power so often that the idle
+    /// power cannot be right: more than a twentieth of it was never measured.
     pub(super) fn is_too_high(&self) -> bool {
-        let missing = self.due.0.saturating_sub(self.paid.0);
+        let missing = self.due.0.saturating_sub(self.taken.0);
         missing > self.owed.0 && missing > self.due.0 / 20
     }
 }

@@ -21,9 +21,9 @@ pub enum Account {
     Kernel,
     /// eprof itself.
     Eprof,
-    /// The idle baseline that nobody is charged with.
+    /// The idle baseline that no consumer is charged with.
     Idle,
-    /// Measured, but no one ran who could be charged.
+    /// Measured, but nothing ran that could be charged.
     Unattributed,
 }
 
@@ -51,52 +51,60 @@ impl Account {
     }
 }
 
-/// The two prices of a row. Both balance against the meter.
+/// The energy of a row, in the two ways of counting it. Both balance against
+/// the meter.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Energy {
     /// With the row's share of the idle baseline (by CPU time; the idle CPUs'
     /// share stays in the `idle` account).
     pub with_idle: Microjoules,
     /// Above the idle baseline only (all of the baseline is in `idle`). Equal
-    /// to `full` where the baseline is unknown: see
+    /// to `with_idle` where the baseline is unknown: see
     /// [`MeterLedger::baseline`].
     pub above_idle: Microjoules,
 }
 
 impl std::ops::AddAssign for Energy {
     fn add_assign(&mut self, rhs: Self) {
-        self.with_idle += rhs.with_idle;
-        self.above_idle += rhs.above_idle;
+        let Self {
+            with_idle,
+            above_idle,
+        } = rhs;
+        self.with_idle += with_idle;
+        self.above_idle += above_idle;
     }
 }
 
 /// Half of a 90 % interval, by what causes it; the parts add in quadrature.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Serialize, Deserialize)]
 pub struct HalfWidth {
-    /// The register's update times against the interval borders, and its
+    /// The register's update times against the interval boundaries, and its
     /// resolution; microjoules.
     pub timing: f64,
     /// A finite number of stack samples; microjoules.
     pub sampling: f64,
     /// The idle baseline's own error; microjoules.
     pub baseline: f64,
-    /// Weights are not power: threads that take more or less than what they
-    /// are weighed by says; microjoules.
+    /// Weights are not power: threads that take more or less power than their
+    /// weights say; microjoules.
     pub weights: f64,
 }
 
 impl HalfWidth {
     /// The half width in microjoules, rounded up.
     pub fn total(self) -> Microjoules {
-        let square = self.timing.powi(2)
-            + self.sampling.powi(2)
-            + self.baseline.powi(2)
-            + self.weights.powi(2);
+        let Self {
+            timing,
+            sampling,
+            baseline,
+            weights,
+        } = self;
+        let square = timing.powi(2) + sampling.powi(2) + baseline.powi(2) + weights.powi(2);
         Microjoules(square.sqrt().ceil() as u64)
     }
 }
 
-/// What energy above idle is shared by.
+/// What divides energy above idle.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize)]
 #[serde(rename_all = "lowercase")]
 pub enum Rule {
@@ -119,7 +127,7 @@ impl Rule {
     }
 }
 
-/// How one meter's energy above idle was shared.
+/// How one meter's energy above idle was divided.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 pub struct Weighing {
     /// Which meter.
@@ -188,7 +196,7 @@ pub struct MeterLedger {
     pub provenance: Provenance,
     /// Whether another meter of the ledger contains it; never added then.
     pub nested: bool,
-    /// What the meter said, over the whole run.
+    /// What the meter counted, over the whole run.
     pub total: Microjoules,
     /// Time for which the meter's energy is unknown.
     pub unknown: Nanos,
@@ -232,16 +240,16 @@ impl Ledger {
 /// What one thread is charged with.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 pub struct ThreadCharge {
-    /// Which incarnation; [`UNNAMED`](super::UNNAMED) for the target's time
+    /// Which task instance; [`UNNAMED`](super::UNNAMED) for the target's time
     /// that belongs to no known thread.
     pub task: TaskId,
-    /// The incarnation of its process's leader, which names the process.
+    /// The task instance of its process's leader, which names the process.
     pub process: TaskId,
     /// Over all disjoint meters.
     pub energy: Energy,
     /// Per meter, nested ones too.
     pub meters: BTreeMap<MeterId, Energy>,
-    /// 90 % half width of `energy.full`.
+    /// 90 % half width of `energy.with_idle`.
     pub width: HalfWidth,
     /// Time on a CPU.
     pub on_cpu: Nanos,
@@ -252,15 +260,15 @@ pub struct ThreadCharge {
     pub effective: f64,
 }
 
-/// What one process (one incarnation) is charged with, over all disjoint
+/// What one process (one task instance) is charged with, over all disjoint
 /// meters.
 #[derive(Clone, Copy, Debug, PartialEq, Serialize, Deserialize)]
 pub struct ProcessCharge {
-    /// The incarnation of its leader.
+    /// The task instance of its leader.
     pub leader: TaskId,
     /// The sum of its threads.
     pub energy: Energy,
-    /// 90 % half width of `energy.full`. Not the sum of the threads' widths:
+    /// 90 % half width of `energy.with_idle`. Not the sum of the threads' widths:
     /// an error between two threads of a process is none of the process.
     pub width: HalfWidth,
 }
@@ -268,7 +276,7 @@ pub struct ProcessCharge {
 /// What one thread's stack is charged with, over all disjoint meters.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 pub struct StackCharge {
-    /// Which incarnation.
+    /// Which task instance.
     pub task: TaskId,
     /// Which stack; `None` for energy of a thread that was never sampled.
     pub stack: Option<StackId>,
@@ -304,7 +312,7 @@ pub struct Attributed {
     pub cpus: Vec<CpuCharge>,
     /// What makes the numbers less true.
     pub caveats: Vec<Caveat>,
-    /// What the energy of each meter was shared by.
+    /// What divided the energy of each meter.
     pub weighings: Vec<Weighing>,
     /// The end of the last interval.
     pub until: Timestamp,

@@ -1,4 +1,4 @@
-//! One meter's book: what it said, and which account paid.
+//! One meter's accounts: what it counted, and which account is charged.
 
 use std::collections::BTreeMap;
 
@@ -9,7 +9,7 @@ use crate::unit::{Microjoules, Nanos};
 use super::activity::Activity;
 use super::idle::IdleDraw;
 use super::ledger::{Account, Energy, MeterLedger};
-use super::uncertainty::{Borders, Errors, Spread};
+use super::uncertainty::{Boundaries, Errors, Spread};
 use crate::apportion::apportion;
 
 /// A row's energy and spread, by one meter.
@@ -22,21 +22,21 @@ pub(super) struct Charge {
 /// Charges of one row by all meters.
 pub(super) type Charges = BTreeMap<MeterId, Charge>;
 
-/// What a payer is charged with for one stretch.
+/// What one consumer is charged with for one span.
 #[derive(Clone, Copy, Debug, Default)]
 pub(super) struct Share {
     pub(super) energy: Energy,
-    /// Its part of a microjoule that the stretch gains by a shifted border.
+    /// Its part of a microjoule that the span gains by a shifted boundary.
     pub(super) share: f64,
-    /// d(full energy)/d(idle power), seconds.
+    /// d(energy with idle share)/d(idle power), seconds.
     pub(super) lever: f64,
 }
 
-/// Who is charged with a stretch.
+/// Who is charged with a span.
 #[derive(Clone, Debug, Default)]
 pub(super) struct Shares {
     /// Those who ran, in the order in which they were given.
-    pub(super) payers: Vec<Share>,
+    pub(super) consumers: Vec<Share>,
     /// The idle account.
     pub(super) idle: Energy,
     /// Nobody.
@@ -45,38 +45,43 @@ pub(super) struct Shares {
 
 impl std::ops::AddAssign for Share {
     fn add_assign(&mut self, rhs: Self) {
-        self.energy += rhs.energy;
-        self.share += rhs.share;
-        self.lever += rhs.lever;
+        let Self {
+            energy,
+            share,
+            lever,
+        } = rhs;
+        self.energy += energy;
+        self.share += share;
+        self.lever += lever;
     }
 }
 
 impl Charge {
-    /// Adds the share of one stretch.
-    pub(super) fn add(&mut self, share: &Share, borders: &Borders) {
+    /// Adds the share of one span.
+    pub(super) fn add(&mut self, share: &Share, boundaries: &Boundaries) {
         self.energy += share.energy;
-        self.spread.add(share.share, share.lever, borders);
+        self.spread.add(share.share, share.lever, boundaries);
     }
 }
 
-/// The book of one meter.
+/// The accounts of one meter.
 #[derive(Clone, Debug)]
 pub(super) struct MeterAccounts {
     meter: Meter,
     pub(super) idle: Option<IdleDraw>,
-    pub(super) borders: Borders,
+    pub(super) boundaries: Boundaries,
     total: Microjoules,
     unknown: Nanos,
     accounts: BTreeMap<Account, Charge>,
 }
 
 impl MeterAccounts {
-    /// An empty book.
+    /// Empty accounts.
     pub(super) fn new(meter: &Meter, idle: Option<IdleDraw>) -> Self {
         Self {
             meter: meter.clone(),
             idle,
-            borders: Borders::default(),
+            boundaries: Boundaries::default(),
             total: Microjoules::ZERO,
             unknown: Nanos::ZERO,
             accounts: Account::ALL
@@ -90,19 +95,19 @@ impl MeterAccounts {
         &self.meter
     }
 
-    /// What the meter said so far.
+    /// What the meter counted so far.
     pub(super) fn total(&self) -> Microjoules {
         self.total
     }
 
-    /// A stretch whose energy nobody knows.
+    /// A span whose energy is unknown.
     pub(super) fn unknown(&mut self, length: Nanos) {
         self.unknown += length;
-        self.borders.gap();
+        self.boundaries.gap();
     }
 
-    /// Charges the `energy` of a stretch to `activity.payers`, whose weights are
-    /// `weights`, to the idle account, and, where nobody can pay, to nobody.
+    /// Charges the `energy` of a span to `activity.consumers`, whose weights are
+    /// `weights`, to the idle account, and, where nothing ran, to nobody.
     ///
     /// The dynamic part is split by weight, the baseline by CPU time, where
     /// the time in which nobody ran goes to `idle`.
@@ -110,11 +115,11 @@ impl MeterAccounts {
         &mut self,
         energy: Microjoules,
         length: Nanos,
-        border: BoundaryError,
+        boundary: BoundaryError,
         activity: &Activity,
         weights: &[u64],
     ) -> Shares {
-        self.borders.next(border);
+        self.boundaries.next(boundary);
         self.total += energy;
         let idle = self.idle.as_mut();
         let base = idle.map_or(Microjoules::ZERO, |idle| idle.take(energy, length));
@@ -123,8 +128,8 @@ impl MeterAccounts {
         // baseline, and a bit more idle power would change nothing.
         let exhausted = dynamic.0 == 0 && base.0 > 0;
 
-        let payers = activity.payers.iter();
-        let mut times: Vec<u64> = payers.map(|(_, work)| work.time).collect();
+        let consumers = activity.consumers.iter();
+        let mut times: Vec<u64> = consumers.map(|(_, work)| work.time).collect();
         times.push(activity.idle);
         let dynamics = apportion(dynamic, weights);
         let bases = apportion(base, &times);
@@ -160,9 +165,9 @@ impl MeterAccounts {
             };
         }
 
-        let mut shares = Vec::with_capacity(activity.payers.len());
+        let mut shares = Vec::with_capacity(activity.consumers.len());
         let mut sums: BTreeMap<Account, Share> = BTreeMap::new();
-        for (index, &(payer, _)) in activity.payers.iter().enumerate() {
+        for (index, &(consumer, _)) in activity.consumers.iter().enumerate() {
             let by_weight = part(weights[index], weight);
             let by_time = part(times[index], time);
             let share = Share {
@@ -173,11 +178,11 @@ impl MeterAccounts {
                 share: if exhausted { by_time } else { by_weight },
                 lever: seconds * (by_time - by_weight),
             };
-            *sums.entry(payer.account()).or_default() += share;
+            *sums.entry(consumer.account()).or_default() += share;
             shares.push(share);
         }
         let shares = Shares {
-            payers: shares,
+            consumers: shares,
             idle: idle.energy,
             unattributed: unattributed.energy,
         };
@@ -185,12 +190,12 @@ impl MeterAccounts {
         sums.insert(Account::Unattributed, unattributed);
         for (account, sum) in sums {
             let charge = self.accounts.entry(account).or_default();
-            charge.add(&sum, &self.borders);
+            charge.add(&sum, &self.boundaries);
         }
         shares
     }
 
-    /// Closes the book. `weighed` tells how wrong an account's energy above idle
+    /// Closes the accounts. `weighed` tells how wrong an account's energy above idle
     /// may be by the weights.
     pub(super) fn close(self, weighed: impl Fn(Account, Microjoules) -> (f64, f64)) -> MeterLedger {
         let sd_w = self.idle_sd_w();
@@ -209,7 +214,7 @@ impl MeterAccounts {
             nested: self.meter.nested,
             total: self.total,
             unknown: self.unknown,
-            baseline: self.idle.map(|idle| idle.paid()),
+            baseline: self.idle.map(|idle| idle.taken()),
             accounts: self
                 .accounts
                 .into_iter()

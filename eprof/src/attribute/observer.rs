@@ -1,4 +1,4 @@
-//! Who watches the books grow.
+//! What is told of every charge.
 
 use crate::recording::IntervalRecord;
 use crate::unit::Timestamp;
@@ -6,27 +6,27 @@ use crate::unit::Timestamp;
 use super::ledger::StackCharge;
 use super::span::ChargedSpan;
 
-/// Is told what is charged, when it is charged. Sums over what is told are the
-/// ledger's, to the microjoule.
+/// Is told of each charge, when it is made. The charges add up to the ledger, to
+/// the microjoule.
 pub trait Observer {
     /// A recorded interval, in order of time, before anything in it is charged.
     fn record(&mut self, _record: &IntervalRecord) {}
 
-    /// A stretch of known energy, in order of time for each meter.
+    /// A span of known energy, in order of time for each meter.
     fn span(&mut self, _stretch: &ChargedSpan<'_>) {}
 
-    /// What one of a thread's stacks is charged with for the stretch `during`,
+    /// What one of a thread's stacks is charged with for the span `during`,
     /// in which it was seen so often; by one disjoint meter, so that a sample
-    /// may be told of several times. Energy of a stretch in which a thread was
+    /// may be told of several times. Energy of a span in which a thread was
     /// not sampled comes with its next samples.
     fn stack(&mut self, _during: (Timestamp, Timestamp), _charge: &StackCharge) {}
 }
 
-/// Nobody.
+/// Ignores everything.
 impl Observer for () {}
 
 impl<F: FnMut(&ChargedSpan<'_>)> Observer for F {
-    fn span(&mut self, stretch: &ChargedSpan<'_>) {
-        self(stretch);
+    fn span(&mut self, span: &ChargedSpan<'_>) {
+        self(span);
     }
 }

@@ -13,22 +13,22 @@ pub const UNNAMED: TaskId = TaskId(u32::MAX);
 struct Member {
     pid: u32,
     leads: bool,
-    born: Timestamp,
+    began: Timestamp,
     before_exec: bool,
 }
 
-/// The processes of the target, each named by its leader's incarnation.
+/// The processes of the target, each named by the task instance of its leader.
 ///
-/// A thread belongs to the incarnation of the leader (the thread whose tid is
-/// the pid) that was alive when the thread was born: the latest born before
-/// it. So neither a reused PID nor an exec merges two processes, and a thread
-/// that was made after an exec belongs to what was exec'ed.
+/// A thread belongs to the task instance of the leader (the thread whose tid is
+/// the pid) that lived when the thread began: the latest that began before it.
+/// So neither a reused PID nor an exec merges two processes, and a thread that
+/// began after an exec belongs to the new program.
 #[derive(Clone, Debug, Default)]
 pub struct Processes {
     members: BTreeMap<TaskId, Member>,
-    /// By pid: the leaders' births, and who they are.
+    /// By pid: when the leaders began, and their ids.
     leaders: BTreeMap<(u32, Timestamp), TaskId>,
-    /// By pid: who stands in for a leader that was not seen.
+    /// By pid: the thread that stands in for a leader that was not seen.
     orphans: BTreeMap<u32, TaskId>,
 }
 
@@ -50,7 +50,7 @@ impl Processes {
             Member {
                 pid: task.pid,
                 leads,
-                born: task.began,
+                began: task.began,
                 before_exec: task.parent.is_none() && task.generation == 0,
             },
         );
@@ -73,7 +73,7 @@ impl Processes {
         }
         let mut before = self
             .leaders
-            .range((member.pid, Timestamp(0))..=(member.pid, member.born));
+            .range((member.pid, Timestamp(0))..=(member.pid, member.began));
         match before.next_back() {
             Some((_, &leader)) => leader,
             None => self.orphans.get(&member.pid).copied().unwrap_or(task),
@@ -107,13 +107,13 @@ impl Processes {
 mod tests {
     use super::*;
 
-    fn task(id: u32, tid: u32, pid: u32, born: u64, generation: u32) -> Task {
+    fn task(id: u32, tid: u32, pid: u32, began: u64, generation: u32) -> Task {
         Task {
             id: TaskId(id),
             tid,
             pid,
-            start: Timestamp(born),
-            began: Timestamp(born),
+            start: Timestamp(began),
+            began: Timestamp(began),
             generation,
             parent: id.checked_sub(1).map(TaskId),
             comm: String::new(),
@@ -121,8 +121,8 @@ mod tests {
     }
 
     #[test]
-    fn a_thread_belongs_to_the_incarnation_it_was_born_in() {
-        // The thread of id 3 is found before its leader's second life.
+    fn a_thread_belongs_to_the_leader_that_lived_when_it_began() {
+        // The thread of id 3 is found before its leader's second instance.
         let processes = Processes::of(&[
             task(0, 10, 10, 0, 0),
             task(1, 11, 10, 5, 0),

@@ -17,14 +17,14 @@ pub(super) type During = (Timestamp, Timestamp);
 
 #[derive(Clone, Debug, Default)]
 struct Thread {
-    /// Energy of stretches in which the thread was not sampled.
+    /// Energy of spans in which the thread was not sampled.
     carried: Energy,
-    /// The stacks of the last stretch in which it was, with their weights, and
+    /// The stacks of the last span in which it was, with their weights, and
     /// when that was.
     last: (Vec<StackId>, Vec<u64>),
     last_at: During,
     found: Found,
-    /// Σ e²/n over stretches of energy e and n samples, µJ², by pool of
+    /// Σ e²/n over spans of energy e and n samples, µJ², by pool of
     /// meters and by meter.
     squares: BTreeMap<(usize, MeterId), f64>,
     sampled: f64,
@@ -52,8 +52,8 @@ struct Charges {
     rows: Vec<StackCharge>,
     /// Energy of threads that were never sampled.
     without: BTreeMap<TaskId, Energy>,
-    marginals: Split,
-    bases: Split,
+    above_idle: Split,
+    baseline: Split,
 }
 
 impl Charges {
@@ -90,7 +90,7 @@ impl Charges {
         found.places.extend(places);
     }
 
-    /// Splits `energy` over the stacks of a thread, and tells what each pays.
+    /// Splits `energy` over the stacks of a thread, and tells what each is charged with.
     fn put(
         &mut self,
         task: TaskId,
@@ -114,18 +114,18 @@ impl Charges {
             return;
         }
         self.find(task, counts.stacks.iter().copied(), found);
-        // The baseline's part apart, so that full is never less than marginal.
+        // The baseline apart, so that no energy is below that above idle.
         let base = Microjoules(energy.with_idle.0.saturating_sub(energy.above_idle.0));
-        let marginals = self.marginals.apportion(energy.above_idle, counts.weights);
-        let bases = self.bases.apportion(base, counts.weights);
-        let shares = marginals.iter().zip(bases);
+        let above_idle = self.above_idle.apportion(energy.above_idle, counts.weights);
+        let baseline = self.baseline.apportion(base, counts.weights);
+        let shares = above_idle.iter().zip(baseline);
         let stacks = counts.stacks.iter().zip(counts.counts);
-        for ((&place, (&stack, &count)), (&marginal, &base)) in
+        for ((&place, (&stack, &count)), (&above_idle, &base)) in
             found.places.iter().zip(stacks).zip(shares)
         {
             let energy = Energy {
-                with_idle: marginal + base,
-                above_idle: marginal,
+                with_idle: above_idle + base,
+                above_idle,
             };
             if let Some(row) = self.rows.get_mut(place) {
                 row.energy += energy;
@@ -162,9 +162,9 @@ impl Stacks {
         }
     }
 
-    /// Splits a thread's energy for one stretch of meter `meter`, in the pool
+    /// Splits a thread's energy for one span of meter `meter`, in the pool
     /// `pool`, over the stacks with which it was sampled in it. Without
-    /// samples, the energy waits for the thread's next sampled stretch. `tell`
+    /// samples, the energy waits for the thread's next sampled span. `tell`
     /// is told of what each stack is charged with.
     pub(super) fn charge(
         &mut self,
@@ -216,9 +216,9 @@ impl Stacks {
     }
 
     /// All stacks. What is still carried goes to a thread's last sampled
-    /// stretch; a thread that was never sampled keeps its energy on a row
+    /// span; a thread that was never sampled keeps its energy on a row
     /// without a stack.
-    pub(super) fn finish(mut self, watch: &mut (impl Observer + ?Sized)) -> Vec<StackCharge> {
+    pub(super) fn finish(mut self, observer: &mut (impl Observer + ?Sized)) -> Vec<StackCharge> {
         for (&task, thread) in &mut self.threads {
             let (stacks, weights) = &thread.last;
             let counts = Counts {
@@ -227,7 +227,7 @@ impl Stacks {
                 counts: &vec![0; stacks.len()],
                 weights,
             };
-            let tell = |charge: &StackCharge| watch.stack(thread.last_at, charge);
+            let tell = |charge: &StackCharge| observer.stack(thread.last_at, charge);
             let counts = (counts, &mut thread.found);
             self.charges.put(task, thread.carried, counts, tell);
         }
@@ -241,7 +241,7 @@ mod tests {
 
     const TASK: TaskId = TaskId(3);
 
-    /// Charges a stretch of the first meter, or of another, in which stacks were
+    /// Charges a span of the first meter, or of another, in which stacks were
     /// seen so often.
     fn charge(stacks: &mut Stacks, meter: u16, energy: Energy, seen: &[(u32, u64)]) {
         let (of, counts): (Vec<_>, Vec<_>) = seen.iter().map(|of| (StackId(of.0), of.1)).unzip();
@@ -254,10 +254,10 @@ mod tests {
         stacks.charge(TASK, (0, MeterId(meter)), energy, counts, |_| {});
     }
 
-    fn energy(full: u64, marginal: u64) -> Energy {
+    fn energy(with_idle: u64, above_idle: u64) -> Energy {
         Energy {
-            with_idle: Microjoules(full),
-            above_idle: Microjoules(marginal),
+            with_idle: Microjoules(with_idle),
+            above_idle: Microjoules(above_idle),
         }
     }
 
@@ -306,7 +306,7 @@ mod tests {
             charge(&mut stacks, 1, energy(30, 0), &[(1, 2)]);
         }
         assert!((stacks.effective(TASK) - 100.0).abs() < 1e-9);
-        // One heavy stretch with one sample spoils it.
+        // One heavy span with one sample spoils it.
         charge(&mut stacks, 0, energy(10_000, 0), &[(1, 1)]);
         assert!(stacks.effective(TASK) < 10.0);
     }

@@ -1,4 +1,4 @@
-//! A stretch of time and who was charged with it: the ledger as it grows.
+//! A span of time and who was charged with it: the ledger as it grows.
 
 use crate::measurement::{Signals, TaskId};
 use crate::timeline::Interval;
@@ -8,15 +8,15 @@ use super::ledger::{Account, Energy};
 use super::meter_accounts::Shares;
 use super::process::Processes;
 
-/// What one meter said about a stretch of time, and who paid. The sum of the
-/// accounts is what the meter said, and the sum of the threads what the target
-/// paid, to the microjoule. A view: it costs nothing until it is asked.
+/// The energy of one meter over a span of time, and who is charged with it. The
+/// accounts add up to the energy, and the threads to that of the target, to the
+/// microjoule. A view: it costs nothing until it is asked.
 #[derive(Clone, Copy, Debug)]
 pub struct ChargedSpan<'a> {
     /// When, by which meter, and what was done in it.
     pub interval: &'a Interval,
     processes: &'a Processes,
-    payers: &'a [(Consumer, Work)],
+    consumers: &'a [(Consumer, Work)],
     shares: &'a Shares,
 }
 
@@ -24,21 +24,21 @@ impl<'a> ChargedSpan<'a> {
     pub(super) fn new(
         interval: &'a Interval,
         processes: &'a Processes,
-        payers: &'a [(Consumer, Work)],
+        consumers: &'a [(Consumer, Work)],
         shares: &'a Shares,
     ) -> Self {
         Self {
             interval,
             processes,
-            payers,
+            consumers,
             shares,
         }
     }
 
-    fn paid_by_payers(&self) -> impl Iterator<Item = (Consumer, Energy)> {
-        let shares = self.shares.payers.iter();
-        let payers = self.payers.iter().zip(shares);
-        payers.map(|(&(payer, _), share)| (payer, share.energy))
+    fn charges(&self) -> impl Iterator<Item = (Consumer, Energy)> {
+        let shares = self.shares.consumers.iter();
+        let consumers = self.consumers.iter().zip(shares);
+        consumers.map(|(&(consumer, _), share)| (consumer, share.energy))
     }
 
     /// What the target did on the CPUs of the meter.
@@ -47,24 +47,24 @@ impl<'a> ChargedSpan<'a> {
         self.processes.of_target(cpus, threads)
     }
 
-    /// What the threads of the target paid that ran.
+    /// The energy of the threads of the target that ran.
     pub fn threads(&self) -> impl Iterator<Item = (TaskId, Energy)> {
-        self.paid_by_payers()
-            .filter_map(|(payer, energy)| match payer {
+        self.charges()
+            .filter_map(|(consumer, energy)| match consumer {
                 Consumer::Thread(task) => Some((task, energy)),
                 Consumer::Account(_) => None,
             })
     }
 
-    /// What an account paid.
+    /// The energy of an account.
     pub fn paid(&self, account: Account) -> Energy {
         let mut sum = match account {
             Account::Idle => self.shares.idle,
             Account::Unattributed => self.shares.unattributed,
             _ => Energy::default(),
         };
-        for (payer, energy) in self.paid_by_payers() {
-            if payer.account() == account {
+        for (consumer, energy) in self.charges() {
+            if consumer.account() == account {
                 sum += energy;
             }
         }

@@ -1,5 +1,5 @@
-//! A first look at the recording: the energy of blocks of time, and what
-//! everybody did in them. Weights are found from it.
+//! The energy of blocks of time, and what each consumer did in them: what
+//! weights are found from.
 
 use std::collections::BTreeMap;
 
@@ -18,7 +18,7 @@ const BLOCK: Nanos = Nanos(50_000_000);
 /// does not grow with the length of the run.
 const MOST: usize = 4096;
 
-/// What one meter said about a block of time, and who ran.
+/// The energy of one meter over a block of time, and who ran.
 #[derive(Clone, Debug, Default)]
 pub(super) struct Block {
     /// Length in seconds.
@@ -28,12 +28,12 @@ pub(super) struct Block {
     /// Standard deviations of what belongs to either side of its begin and of
     /// its end, joules.
     pub(super) ends: (f64, f64),
-    /// What everybody did.
+    /// What each consumer did.
     pub(super) rows: BTreeMap<Consumer, Row>,
 }
 
 impl Block {
-    /// The signals of everybody together.
+    /// The signals of all consumers together.
     pub(super) fn whole(&self) -> Row {
         let mut whole = [0.0; WIDTH];
         for row in self.rows.values() {
@@ -51,8 +51,8 @@ impl Block {
         self.ends.1 = other.ends.1;
         self.seconds += other.seconds;
         self.energy += other.energy;
-        for (payer, row) in other.rows {
-            add(self.rows.entry(payer).or_insert([0.0; WIDTH]), &row);
+        for (consumer, row) in other.rows {
+            add(self.rows.entry(consumer).or_insert([0.0; WIDTH]), &row);
         }
     }
 }
@@ -83,25 +83,25 @@ impl Default for TrainingBlocks {
 }
 
 impl TrainingBlocks {
-    /// Adds a stretch of known energy, of which `dynamic` is above idle.
+    /// Adds a span of known energy, of which `dynamic` is above idle.
     pub(super) fn push(
         &mut self,
         dynamic: Microjoules,
-        border: BoundaryError,
+        boundary: BoundaryError,
         activity: &Activity,
     ) {
-        self.open.ends.1 = border.sd / 1e6;
+        self.open.ends.1 = boundary.sd / 1e6;
         self.open.seconds += activity.length.seconds();
         self.open.energy += dynamic.0 as f64 / 1e6;
-        for (payer, work) in &activity.payers {
+        for (consumer, work) in &activity.consumers {
             if work.time > 0 {
                 add(
-                    self.open.rows.entry(*payer).or_insert([0.0; WIDTH]),
+                    self.open.rows.entry(*consumer).or_insert([0.0; WIDTH]),
                     &work.row,
                 );
             }
         }
-        // A stretch that is a hair too short is not worth another one.
+        // A span that is a hair too short is not worth another one.
         if self.open.seconds >= self.length * 0.95 {
             let next = Block {
                 ends: (self.open.ends.1, 0.0),

@@ -2,18 +2,18 @@
 //!
 //! Four causes, kept apart because they are independent.
 //!
-//! **Timing.** At each border between two stretches of a meter, some energy
+//! **Timing.** At each boundary between two spans of a meter, some energy
 //! ([`Border`], of mean m and standard deviation σ) is booked on the later
 //! side that belongs to the earlier one. A row that has the share `s` of the
-//! earlier and `t` of the later stretch gets `(t − s)` of it too much. So over
-//! all borders, with a share of zero before the first and after the last
-//! stretch, the row is off by `Σ m (t − s)` (which vanishes where the power is
-//! the same at all borders), give or take `Var = Σ σ² (t − s)²`; the half
+//! earlier and `t` of the later span gets `(t − s)` of it too much. So over
+//! all boundaries, with a share of zero before the first and after the last
+//! span, the row is off by `Σ m (t − s)` (which vanishes where the power is
+//! the same at all boundaries), give or take `Var = Σ σ² (t − s)²`; the half
 //! width is `|Σ m (t − s)| + z √Var`. Threads of one process share their
 //! errors, so a process has the shares of its threads added *before* they are
 //! squared; adding the threads' widths would be wrong in both directions.
 //!
-//! **Baseline.** A row is `(E − P₀Δ)·w/W + P₀Δ·t/T` per stretch; its
+//! **Baseline.** A row is `(E − P₀Δ)·w/W + P₀Δ·t/T` per span; its
 //! derivative by the idle power P₀ is `Δ (t/T − w/W)`, summed over the run
 //! with its sign (the error of P₀ is the same throughout), times the standard
 //! deviation of P₀.
@@ -32,28 +32,28 @@ use super::ledger::HalfWidth;
 /// 90 % of a normal distribution lie within this many standard deviations.
 pub const Z90: f64 = 1.645;
 
-/// The borders around the current stretch of one meter.
+/// The boundaries around the current span of one meter.
 #[derive(Clone, Copy, Debug, Default)]
-pub(super) struct Borders {
-    /// Counts the stretches; jumps over stretches of unknown energy.
-    stretch: u64,
+pub(super) struct Boundaries {
+    /// Counts the spans; jumps over spans of unknown energy.
+    span: u64,
     before: BoundaryError,
     after: Option<BoundaryError>,
 }
 
-impl Borders {
-    /// Goes on to the next stretch, with the border at its end.
-    pub(super) fn next(&mut self, border: BoundaryError) {
-        // At the start and after a gap, the first border of a stretch is taken
+impl Boundaries {
+    /// Goes on to the next span, with the boundary at its end.
+    pub(super) fn next(&mut self, boundary: BoundaryError) {
+        // At the start and after a gap, the first boundary of a span is taken
         // to be as good as its last.
-        self.before = self.after.unwrap_or(border);
-        self.after = Some(border);
-        self.stretch += 1;
+        self.before = self.after.unwrap_or(boundary);
+        self.after = Some(boundary);
+        self.span += 1;
     }
 
-    /// Goes past a stretch whose energy is unknown.
+    /// Goes past a span whose energy is unknown.
     pub(super) fn gap(&mut self) {
-        self.stretch += 1;
+        self.span += 1;
         self.after = None;
     }
 }
@@ -61,38 +61,38 @@ impl Borders {
 /// What has been gathered about one row and one meter.
 #[derive(Clone, Copy, Debug, Default)]
 pub(super) struct Spread {
-    /// Σ m (t − s) over the borders passed, µJ.
+    /// Σ m (t − s) over the boundaries passed, µJ.
     drift: f64,
     /// Σ σ² (t − s)², µJ².
     variance: f64,
     /// Σ Δ (t/T − w/W), seconds.
     lever: f64,
-    /// The last stretch in which the row had a share: its number, the share,
-    /// and the border at its end.
+    /// The last span in which the row had a share: its number, the share,
+    /// and the boundary at its end.
     last: Option<(u64, f64, BoundaryError)>,
 }
 
 impl Spread {
-    /// The row has the share `share` of the current stretch, and `lever`
+    /// The row has the share `share` of the current span, and `lever`
     /// seconds of leverage on the idle power.
-    pub(super) fn add(&mut self, share: f64, lever: f64, borders: &Borders) {
+    pub(super) fn add(&mut self, share: f64, lever: f64, boundaries: &Boundaries) {
         let neighbour = match self.last {
-            Some((stretch, share, _)) if stretch + 1 == borders.stretch => share,
+            Some((span, share, _)) if span + 1 == boundaries.span => share,
             _ => {
                 self.close();
                 0.0
             }
         };
-        self.pass(borders.before, share - neighbour);
+        self.pass(boundaries.before, share - neighbour);
         self.lever += lever;
-        let after = borders.after.unwrap_or_default();
-        self.last = Some((borders.stretch, share, after));
+        let after = boundaries.after.unwrap_or_default();
+        self.last = Some((boundaries.span, share, after));
     }
 
-    /// The share rises by `rise` at a border.
-    fn pass(&mut self, border: BoundaryError, rise: f64) {
-        self.drift += border.mean * rise;
-        self.variance += (border.sd * rise).powi(2);
+    /// The share rises by `rise` at a boundary.
+    fn pass(&mut self, boundary: BoundaryError, rise: f64) {
+        self.drift += boundary.mean * rise;
+        self.variance += (boundary.sd * rise).powi(2);
     }
 
     fn close(&mut self) {
@@ -155,10 +155,10 @@ pub fn sampling_share(share: f64, samples: f64) -> f64 {
     }
     let share = share.clamp(0.0, 1.0);
     let z2 = Z90 * Z90;
-    let stretch = 1.0 + z2 / samples;
-    let centre = (share + z2 / (2.0 * samples)) / stretch;
+    let denominator = 1.0 + z2 / samples;
+    let centre = (share + z2 / (2.0 * samples)) / denominator;
     let spread = share * (1.0 - share) / samples + z2 / (4.0 * samples * samples);
-    Z90 * spread.sqrt() / stretch + (centre - share).abs()
+    Z90 * spread.sqrt() / denominator + (centre - share).abs()
 }
 
 #[cfg(test)]
@@ -169,7 +169,7 @@ mod tests {
         (a - b).abs() < 1e-9 * b.abs().max(1.0)
     }
 
-    fn border(mean: f64, sd: f64) -> BoundaryError {
+    fn boundary(mean: f64, sd: f64) -> BoundaryError {
         BoundaryError { mean, sd }
     }
 
@@ -181,26 +181,26 @@ mod tests {
 
     #[test]
     fn only_changes_of_share_are_uncertain() {
-        let mut borders = Borders::default();
+        let mut boundaries = Boundaries::default();
         let mut spread = Spread::default();
         for _ in 0..100 {
-            borders.next(border(7.0, 3.0));
-            spread.add(0.5, 0.0, &borders);
+            boundaries.next(boundary(7.0, 3.0));
+            spread.add(0.5, 0.0, &boundaries);
         }
-        // The first and the last border only, and both are equally late.
+        // The first and the last boundary only, and both are equally late.
         let errors = errors(spread, 0.0);
         assert!(close(errors.timing, 2.0 * (3.0f64 * 0.5).powi(2)));
         assert!(close(errors.drift, 0.0));
     }
 
     #[test]
-    fn a_row_that_comes_and_goes_pays_for_every_border() {
-        let mut borders = Borders::default();
+    fn a_row_that_comes_and_goes_pays_for_every_boundary() {
+        let mut boundaries = Boundaries::default();
         let mut spread = Spread::default();
         for n in 0..10 {
-            borders.next(border(0.0, 2.0));
+            boundaries.next(boundary(0.0, 2.0));
             if n % 2 == 0 {
-                spread.add(1.0, 0.0, &borders);
+                spread.add(1.0, 0.0, &boundaries);
             }
         }
         assert!(close(errors(spread, 0.0).timing, 10.0 * 4.0));
@@ -208,34 +208,34 @@ mod tests {
 
     #[test]
     fn what_comes_late_is_missing_where_the_power_was_higher() {
-        let mut borders = Borders::default();
+        let mut boundaries = Boundaries::default();
         let mut spread = Spread::default();
-        borders.next(border(1.0, 0.0));
-        borders.next(border(5.0, 0.0));
-        spread.add(1.0, 0.0, &borders);
-        // Gets 1 µJ of the stretch before, and loses 5 µJ to the one after.
+        boundaries.next(boundary(1.0, 0.0));
+        boundaries.next(boundary(5.0, 0.0));
+        spread.add(1.0, 0.0, &boundaries);
+        // Gets 1 µJ of the span before, and loses 5 µJ to the one after.
         assert!(close(errors(spread, 0.0).drift, -4.0));
     }
 
     #[test]
     fn a_gap_has_two_sides() {
-        let mut borders = Borders::default();
+        let mut boundaries = Boundaries::default();
         let mut spread = Spread::default();
-        borders.next(border(0.0, 1.0));
-        spread.add(1.0, 0.0, &borders);
-        borders.gap();
-        borders.next(border(0.0, 5.0));
-        spread.add(1.0, 0.0, &borders);
+        boundaries.next(boundary(0.0, 1.0));
+        spread.add(1.0, 0.0, &boundaries);
+        boundaries.gap();
+        boundaries.next(boundary(0.0, 5.0));
+        spread.add(1.0, 0.0, &boundaries);
         assert!(close(errors(spread, 0.0).timing, 1.0 + 1.0 + 25.0 + 25.0));
     }
 
     #[test]
     fn the_baseline_error_keeps_its_sign() {
-        let mut borders = Borders::default();
+        let mut boundaries = Boundaries::default();
         let mut spread = Spread::default();
         for lever in [2.0, -1.5] {
-            borders.next(BoundaryError::default());
-            spread.add(0.0, lever, &borders);
+            boundaries.next(BoundaryError::default());
+            spread.add(0.0, lever, &boundaries);
         }
         // 0.5 s × 0.1 W = 50 mJ.
         assert!(close(errors(spread, 0.1).baseline, 50_000f64.powi(2)));

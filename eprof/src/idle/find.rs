@@ -1,5 +1,5 @@
 //! Where idle power comes from: the option, else a saved calibration, else a
-//! short look at the machine before the run.
+//! short watch of the machine before the run.
 
 use std::path::Path;
 use std::time::Duration;
@@ -14,10 +14,11 @@ use crate::source::EnergySource;
 
 /// Finds the baselines of all meters of `source`, and the saved models.
 ///
-/// `option` settles all baselines where it is given. `saved` is where a
-/// calibration may lie (see [`crate::calibration::file::path`]); an unusable file,
-/// or one of another processor, is a caveat. Only where some meter is still unknown is the machine watched,
-/// for `time` (at least [`watch::SHORTEST`]).
+/// Where `option` is given, all baselines come from it. `saved` is where a
+/// calibration may lie (see [`crate::calibration::file::path`]); an unusable
+/// file, or one of another processor, is a caveat. Only where some meter is
+/// still unknown is the machine watched, for `time` (at least
+/// [`watch::SHORTEST`]).
 ///
 /// # Errors
 /// [`crate::error::ErrorKind::Usage`] where the option names no meter in use;

@@ -1,12 +1,12 @@
-//! Idle power that one look gave, for several runs that follow each other.
+//! Idle power that was found once, for several runs that follow each other.
 
 use super::watch::Idling;
 use crate::measurement::Meter;
 
 /// Idle power of certain meters, found once.
 ///
-/// Looking again before each run would cost half a second a run, and would see
-/// the machine still warm and busy with the end of the last one; one look
+/// To watch again before each run would cost half a second a run, and would see
+/// the machine still warm and busy with the end of the last one. One watch
 /// errs the same way in all runs, so that it does not blur how they compare.
 #[derive(Clone, Debug, PartialEq)]
 pub struct KnownIdle {
@@ -15,7 +15,7 @@ pub struct KnownIdle {
 }
 
 impl KnownIdle {
-    /// What a look at `meters` gave.
+    /// What was found for `meters`.
     pub fn new(meters: &[Meter], idling: Idling) -> Self {
         Self {
             meters: meters.to_vec(),

@@ -31,7 +31,7 @@ const WINDOW: Duration = Duration::from_millis(50);
 /// Fewer windows say nothing.
 pub(crate) const FEWEST: usize = 3;
 
-/// What a look at the idle machine gave.
+/// What is known of the idle machine.
 #[derive(Clone, Debug, Default, PartialEq)]
 pub struct Idling {
     /// Idle power of the meters for which it could be said.

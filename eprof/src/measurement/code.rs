@@ -54,7 +54,7 @@ pub enum Frame {
     /// An address in executable memory without a file: code that the process
     /// made at run time.
     Generated {
-        /// The leader of the process, in the incarnation that made the code.
+        /// The leader of the process, in the task instance that made the code.
         process: TaskId,
         /// The address.
         address: u64,

@@ -9,7 +9,7 @@ use super::CpuGroupId;
 pub struct CpuGroup {
     /// Position in the header's list.
     pub id: CpuGroupId,
-    /// Logical CPUs, ascending. Each online CPU is in exactly one zone.
+    /// Logical CPUs, ascending. Each online CPU is in exactly one group.
     pub cpus: Vec<u32>,
     /// Their core type, as the kernel names it (`cpu_core`, `cpu_atom`);
     /// empty where all cores are alike.

@@ -1,12 +1,12 @@
-//! Threads, one incarnation at a time.
+//! Threads, one task instance at a time.
 
 use serde::{Deserialize, Serialize};
 
 use crate::unit::Timestamp;
 
-/// One incarnation of a thread, in the order in which they were found.
+/// One task instance of a thread, in the order in which they were found.
 ///
-/// A new incarnation begins at fork and at exec, so that neither a reused PID
+/// A new task instance begins at fork and at exec, so that neither a reused PID
 /// nor an exec ever merges two things.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
 #[serde(transparent)]
@@ -26,11 +26,11 @@ pub struct Task {
     pub pid: u32,
     /// When the thread was forked.
     pub start: Timestamp,
-    /// When this incarnation began: `start`, or the time of the exec.
+    /// When this task instance began: `start`, or the time of the exec.
     pub began: Timestamp,
     /// How many execs the thread has behind it.
     pub generation: u32,
-    /// The incarnation that forked or exec'ed into this one; `None` for the
+    /// The task instance that forked or exec'ed into this one; `None` for the
     /// root of the target.
     pub parent: Option<TaskId>,
     /// The thread's name when it was found.

@@ -26,7 +26,7 @@ pub struct Health {
 }
 
 impl Health {
-    /// Looks at rows of so many columns; rows that are not sound are left out.
+    /// Of rows with so many columns; rows that are not sound are left out.
     pub fn of_rows(rows: &[Row], columns: usize) -> Self {
         let mut gram = Gram::new(columns);
         for row in rows.iter().filter(|row| row.is_sound()) {
@@ -37,7 +37,7 @@ impl Health {
         Self::of(&gram, columns)
     }
 
-    /// Looks at the first `columns` columns of `gram`.
+    /// Of the first `columns` columns of `gram`.
     pub fn of(gram: &Gram, columns: usize) -> Self {
         let square = |j: usize| gram.xx[(j, j)];
         let (zero, live): (Vec<usize>, Vec<usize>) =

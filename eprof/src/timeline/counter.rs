@@ -44,7 +44,7 @@ pub(super) struct Ruler {
     pub(super) scale: Scale,
     unit_uj: f64,
     plausible_w: f64,
-    latch: Nanos,
+    update_period: Nanos,
 }
 
 impl Ruler {
@@ -67,7 +67,7 @@ impl Ruler {
             } else {
                 GUARD_W
             },
-            latch: meter.update_period,
+            update_period: meter.update_period,
         })
     }
 
@@ -184,7 +184,7 @@ impl Ruler {
     /// Whether the mean power stays below the guard. A difference may hold
     /// the energy of one update period more than the time between the reads.
     fn plausible(&self, delta: u128, since: Timestamp, now: &Reading) -> bool {
-        let time = now.end.since(since).0 as f64 + self.latch.0 as f64;
+        let time = now.end.since(since).0 as f64 + self.update_period.0 as f64;
         delta as f64 * self.unit_uj <= self.plausible_w * time / 1e3 + STEP_UJ
     }
 }

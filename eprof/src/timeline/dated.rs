@@ -1,11 +1,11 @@
-//! Energy at a border, from readings whose updates are dated.
+//! Energy at a boundary, from readings whose updates are dated.
 //!
 //! A dated reading says how much energy was used up to the time of an update.
-//! The border lies near it, but not there: the update came early or late, or
-//! belongs to another clock than the one that borders are set by, or eprof
-//! woke up after the next one. Between update and border, power is taken to
+//! The boundary lies near it, but not there: the update came early or late, or
+//! belongs to another clock than the one that boundaries are set by, or eprof
+//! woke up after the next one. Between update and boundary, power is taken to
 //! be the mean of the powers before and after that update. So nothing is
-//! settled before the next reading, which also bounds what is possible.
+//! known before the next reading, which also bounds what is possible.
 
 use crate::measurement::Reading;
 use crate::recording::IntervalRecord;
@@ -18,14 +18,14 @@ use super::interval::{BoundaryError, Interval};
 /// where it is read late and its updates are not known.
 const QUICK: Nanos = Nanos(5_000_000);
 
-/// A reading is late that is taken so long after the border, in nanoseconds.
+/// A reading is late that is taken so long after the boundary, in nanoseconds.
 const LATE: u64 = 2_000_000;
 
 /// Cumulative energy at a time.
 #[derive(Clone, Copy, Debug)]
 pub(super) struct Point {
     /// When the register was updated; for a slow register without a date, the
-    /// border at which it was read.
+    /// boundary at which it was read.
     pub(super) at: Timestamp,
     /// Standard deviation of `at`; `None` for a slow register without a date.
     pub(super) sd: Option<Nanos>,
@@ -35,32 +35,33 @@ pub(super) struct Point {
 
 impl Point {
     /// What `reading`, of the record `record`, says of a meter with the
-    /// nominal time `latch` between updates. A date that cannot be true is
+    /// nominal time `update_period` between updates. A date that cannot be true is
     /// none.
     pub(super) fn new(
         reading: &Reading,
         record: &IntervalRecord,
-        latch: Nanos,
+        update_period: Nanos,
         total_uj: u64,
     ) -> Self {
         let age = |at: Timestamp| reading.end.since(at).0;
         let early = |at: Timestamp| at.since(reading.end);
-        let true_to_life =
-            |at: Timestamp| early(at) <= latch && age(at) <= 4 * latch.0.min(1 << 60);
-        match reading.updated.filter(|edge| true_to_life(edge.at)) {
-            Some(edge) => Self {
-                at: edge.at,
-                sd: Some(edge.sd),
+        let possible = |at: Timestamp| {
+            early(at) <= update_period && age(at) <= 4 * update_period.0.min(1 << 60)
+        };
+        match reading.updated.filter(|update| possible(update.at)) {
+            Some(update) => Self {
+                at: update.at,
+                sd: Some(update.sd),
                 total_uj,
             },
             // Read late: the value is that of an update somewhere in the time
             // between two of them before the read.
-            None if latch <= QUICK && middle(reading) > record.end.0 + LATE => {
+            None if update_period <= QUICK && middle(reading) > record.end.0 + LATE => {
                 let uniform = |width: u64| (width as f64 / 12f64.sqrt()) as u64;
                 let window = reading.end.since(reading.begin).0;
                 Self {
-                    at: Timestamp(middle(reading).saturating_sub(latch.0 / 2)),
-                    sd: Some(Nanos(uniform(latch.0) + uniform(window))),
+                    at: Timestamp(middle(reading).saturating_sub(update_period.0 / 2)),
+                    sd: Some(Nanos(uniform(update_period.0) + uniform(window))),
                     total_uj,
                 }
             }
@@ -81,16 +82,16 @@ impl Point {
     }
 }
 
-/// A stretch that has ended, whose energy waits for the next reading.
+/// A span that has ended, whose energy waits for the next reading.
 #[derive(Clone, Debug)]
 pub(super) struct Held {
-    /// The stretch; energy and border are still to come.
+    /// The span; energy and boundary are still to come.
     pub(super) interval: Interval,
     /// The reading at its end.
     pub(super) point: Point,
     /// Power before that reading.
     pub(super) power: f64,
-    /// How much the power usually changes from one stretch to the next.
+    /// How much the power usually changes from one span to the next.
     pub(super) swing: f64,
     /// Width of the step in which the register counts, microjoules.
     pub(super) step_uj: f64,
@@ -98,16 +99,16 @@ pub(super) struct Held {
 
 impl Held {
     /// Energy, in microjoules since the first reading, at the end of the
-    /// stretch, and how sure that is. `next` is the reading after it, and the
+    /// span, and how sure that is. `next` is the reading after it, and the
     /// power until then; without one, all that was read is taken to belong to
-    /// the stretch, unless it was read late.
-    pub(super) fn settle(
+    /// the span, unless it was read late.
+    pub(super) fn energy_at_end(
         &self,
         least_uj: u64,
         next: Option<(&Point, f64)>,
     ) -> (u64, BoundaryError) {
-        let border = self.interval.end;
-        let time = border.since(self.point.at).0 as f64 - self.point.at.since(border).0 as f64;
+        let boundary = self.interval.end;
+        let time = boundary.since(self.point.at).0 as f64 - self.point.at.since(boundary).0 as f64;
         let after = next.map_or(self.power, |(_, power)| power);
         let power = f64::midpoint(self.power, after);
         let (total, most) = match next {
@@ -115,7 +116,7 @@ impl Held {
                 let total = self.point.total_uj as f64 + time * power;
                 (total.round().max(0.0) as u64, next.total_uj)
             }
-            // Read late, it holds what was used after the last border, which is
+            // Read late, it holds what was used after the last boundary, which is
             // nobody's.
             None if -time > LATE as f64 => {
                 let total = self.point.total_uj as f64 + time * power;
@@ -133,10 +134,10 @@ impl Held {
         let sd = (date.powi(2) + change.powi(2) + step.powi(2)).sqrt();
         // Not more than all of it can be on the wrong side.
         let all = total.saturating_sub(least_uj) as f64;
-        let border = BoundaryError {
+        let boundary = BoundaryError {
             mean: 0.0,
             sd: sd.min(all),
         };
-        (total, border)
+        (total, boundary)
     }
 }

@@ -116,7 +116,13 @@ impl Health {
     }
 
     /// The caveat for a meter that never moved, or stopped moving for good.
-    pub(super) fn silent(&self, ever: bool, busy: bool, lost: Nanos, latch: Nanos) -> Caveat {
+    pub(super) fn silent(
+        &self,
+        ever: bool,
+        busy: bool,
+        lost: Nanos,
+        update_period: Nanos,
+    ) -> Caveat {
         let seconds = lost.seconds();
         let name = &self.name;
         if ever {
@@ -126,7 +132,7 @@ impl Health {
                     "{name} stopped moving {seconds:.3} s before the end; its energy since then is unknown"
                 ),
             )
-        } else if busy && lost > Nanos(latch.0.saturating_mul(10)) {
+        } else if busy && lost > Nanos(update_period.0.saturating_mul(10)) {
             Caveat::new(
                 "counter-stalled",
                 format!(
@@ -139,7 +145,7 @@ impl Health {
                 "counter-still",
                 format!(
                     "{name} did not move in the {seconds:.3} s of the run (it is updated about every {:.3} s); its energy is unknown",
-                    latch.seconds()
+                    update_period.seconds()
                 ),
             )
             .hint("measure something that takes longer")

@@ -1,4 +1,4 @@
-//! A stretch of time that waits for its energy, with what ran in it.
+//! A span of time that waits for its energy, with what ran in it.
 
 use std::collections::BTreeSet;
 
@@ -11,13 +11,13 @@ use crate::unit::{Nanos, Timestamp};
 pub(super) struct Coverage {
     /// `None`: all CPUs.
     cpus: Option<BTreeSet<u32>>,
-    zones: BTreeSet<CpuGroupId>,
+    groups: BTreeSet<CpuGroupId>,
     /// How many CPUs the meter names.
     named: usize,
 }
 
 impl Coverage {
-    /// The CPUs and zones of `meter`. A meter without a list of CPUs answers
+    /// The CPUs and CPU groups of `meter`. A meter without a list of CPUs answers
     /// for all of them.
     pub(super) fn of(meter: &Meter, header: &Header) -> Self {
         let cpus = (!meter.cpus.is_empty()).then(|| meter.cpus.iter().copied().collect());
@@ -25,13 +25,13 @@ impl Coverage {
             cpus.as_ref()
                 .is_none_or(|cpus: &BTreeSet<_>| cpus.contains(cpu))
         };
-        let zones = header.cpu_groups.iter();
+        let groups = header.cpu_groups.iter();
         Self {
-            // The zones separate the scopes of all meters, so that a zone is
+            // The groups separate the scopes of all meters, so that a group is
             // inside or outside as a whole.
-            zones: zones
-                .filter(|zone| zone.cpus.iter().any(inside))
-                .map(|zone| zone.id)
+            groups: groups
+                .filter(|group| group.cpus.iter().any(inside))
+                .map(|group| group.id)
                 .collect(),
             named: meter.cpus.len(),
             cpus,
@@ -43,9 +43,9 @@ impl Coverage {
         self.cpus.as_ref().is_none_or(|cpus| cpus.contains(&cpu))
     }
 
-    /// Whether the meter answers for `zone`.
-    pub(super) fn has_zone(&self, zone: CpuGroupId) -> bool {
-        self.cpus.is_none() || self.zones.contains(&zone)
+    /// Whether the meter answers for `group`.
+    pub(super) fn has_group(&self, group: CpuGroupId) -> bool {
+        self.cpus.is_none() || self.groups.contains(&group)
     }
 
     /// How many CPUs share the meter, where `accounts` has one entry per CPU.
@@ -81,9 +81,9 @@ pub(super) struct PendingSpan {
 }
 
 impl PendingSpan {
-    /// The stretch of one interval.
+    /// The span of one interval.
     pub(super) fn new(record: &IntervalRecord, coverage: &Coverage) -> Self {
-        let mut stretch = Self {
+        let mut span = Self {
             begin: record.begin,
             end: record.end,
             cpus: Vec::new(),
@@ -92,8 +92,8 @@ impl PendingSpan {
             merged_at: 0,
             intervals: 0,
         };
-        stretch.extend(record, coverage);
-        stretch
+        span.extend(record, coverage);
+        span
     }
 
     /// Appends the next interval.
@@ -105,26 +105,30 @@ impl PendingSpan {
             .extend(cpus.filter(|of| coverage.has_cpu(of.cpu)).cloned());
         let threads = record.threads.iter();
         self.threads
-            .extend(threads.filter(|of| coverage.has_zone(of.group)));
+            .extend(threads.filter(|of| coverage.has_group(of.group)));
         self.samples.reserve(record.samples.len());
         for samples in record.samples.chunk_by(|a, b| a.group == b.group) {
-            if samples.iter().take(1).all(|of| coverage.has_zone(of.group)) {
+            if samples
+                .iter()
+                .take(1)
+                .all(|of| coverage.has_group(of.group))
+            {
                 self.samples.extend_from_slice(samples);
             }
         }
-        // A stretch may become as long as the run: merge whenever it has
+        // A span may become as long as the run: merge whenever it has
         // doubled, so that it stays as small as the number of distinct rows.
         if self.rows() > 2 * self.merged_at.max(256) {
             self.merge();
         }
     }
 
-    /// Length of the stretch.
+    /// Length of the span.
     pub(super) fn length(&self) -> Nanos {
         self.end.since(self.begin)
     }
 
-    /// One entry per CPU, per thread and zone, per thread, zone and stack.
+    /// One entry per CPU, per thread and CPU group, per thread, CPU group and stack.
     pub(super) fn merge(&mut self) {
         if self.intervals > 1 {
             self.cpus.sort_by_key(|of| of.cpu);

@@ -88,12 +88,12 @@ fn energies<R: AsRef<[Option<u64>]>>(
 ) -> (Vec<Vec<Option<u64>>>, Caveats) {
     let mut out = vec![Vec::new(); meters.len()];
     let mut timeline = Timeline::new(&header(meters));
-    let mut settled = Vec::new();
+    let mut spans = Vec::new();
     for (n, raw) in (0..).zip(rows) {
-        settled.extend(timeline.push(&record(n, raw.as_ref())));
+        spans.extend(timeline.push(&record(n, raw.as_ref())));
     }
     let (left, caveats) = timeline.finish();
-    for interval in settled.into_iter().chain(left) {
+    for interval in spans.into_iter().chain(left) {
         let energy = interval.energy.map(|energy| energy.0);
         out[usize::from(interval.meter.0)].push(energy);
     }
@@ -121,19 +121,19 @@ fn a_missing_reading_loses_nothing() {
     assert_eq!(codes(&caveats), ["reading-missing"]);
 
     let mut timeline = Timeline::new(&header(meters));
-    let stretches: Vec<_> = (0..)
+    let spans: Vec<_> = (0..)
         .zip(rows)
         .flat_map(|(n, raw)| timeline.push(&record(n, raw)))
         .collect();
     // The activity of all three intervals, of the meter's only CPU.
-    assert_eq!(stretches.len(), 1);
-    assert_eq!(stretches[0].end.since(stretches[0].begin), Nanos(30 * MS));
-    assert_eq!(stretches[0].cpus.len(), 1);
-    assert_eq!(stretches[0].cpus[0].target.on_cpu, Nanos(30 * MS));
+    assert_eq!(spans.len(), 1);
+    assert_eq!(spans[0].end.since(spans[0].begin), Nanos(30 * MS));
+    assert_eq!(spans[0].cpus.len(), 1);
+    assert_eq!(spans[0].cpus[0].target.on_cpu, Nanos(30 * MS));
 }
 
 #[test]
-fn backwards_and_impossible_readings_make_their_stretch_unknown_and_anchor_anew() {
+fn backwards_and_impossible_readings_make_their_span_unknown_and_start_anew() {
     for (glitch, code) in [
         (400, "counter-backwards"),
         (u64::MAX / 2, "counter-implausible"),
@@ -240,7 +240,7 @@ fn a_model_needs_no_readings() {
 }
 
 #[test]
-fn the_border_is_as_uncertain_as_the_update_is_old() {
+fn the_boundary_is_as_uncertain_as_the_update_is_old() {
     let meters = vec![meter(0, Domain::Package, counter(None), &[])];
     let mut timeline = Timeline::new(&header(meters));
     timeline.push(&record(0, &[Some(0)]));

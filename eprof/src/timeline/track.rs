@@ -28,28 +28,28 @@ enum Means {
 #[derive(Clone, Debug)]
 pub(super) struct Track {
     id: MeterId,
-    latch: Nanos,
+    update_period: Nanos,
     means: Means,
     coverage: Coverage,
     health: Health,
-    /// The reading that the next difference is taken from.
-    anchor: Option<Reading>,
+    /// The last good reading: the next difference is taken from it.
+    last_good: Option<Reading>,
     /// When the value was last seen.
     seen: Timestamp,
     /// Time and accounts since then.
     pending: Option<PendingSpan>,
-    /// What the anchor says of energy.
+    /// What it says of energy.
     point: Option<Point>,
     /// Power before it, and the running mean of the squares of its changes,
     /// (µJ/ns)².
     power: f64,
     swing: f64,
-    /// The last stretch, where its energy is not settled yet.
+    /// The last span, where its energy waits for the next reading.
     held: Option<Held>,
-    /// Microjoules up to the anchor, since the first reading.
+    /// Microjoules up to the last good reading, since the first one.
     total_uj: u64,
-    /// Those that belong to stretches already settled.
-    settled_uj: u64,
+    /// Those of the spans that have come out.
+    passed_uj: u64,
     moved: bool,
     /// Whether it stood still at a reading since it moved last.
     still: bool,
@@ -68,11 +68,11 @@ impl Track {
         };
         Self {
             id: meter.id,
-            latch: meter.update_period,
+            update_period: meter.update_period,
             means,
             coverage: Coverage::of(meter, header),
             health: Health::new(&meter.name, header.started),
-            anchor: None,
+            last_good: None,
             seen: Timestamp(0),
             pending: None,
             point: None,
@@ -80,31 +80,31 @@ impl Track {
             swing: 0.0,
             held: None,
             total_uj: 0,
-            settled_uj: 0,
+            passed_uj: 0,
             moved: false,
             still: false,
             step: 0,
         }
     }
 
-    /// The next record; stretches come out when their energy is settled.
+    /// The next record; spans come out when their energy is known.
     pub(super) fn push(&mut self, record: &IntervalRecord) -> Vec<Interval> {
         if record.end > record.begin || !record.cpus.is_empty() || !record.threads.is_empty() {
             match &mut self.pending {
-                Some(stretch) => stretch.extend(record, &self.coverage),
+                Some(span) => span.extend(record, &self.coverage),
                 None => self.pending = Some(PendingSpan::new(record, &self.coverage)),
             }
         }
         if let Means::Model(model) = &mut self.means {
-            let Some(stretch) = self.pending.take() else {
+            let Some(span) = self.pending.take() else {
                 return Vec::new();
             };
-            let cpus = self.coverage.width(&stretch.cpus);
-            let energy = model.push(stretch.length(), cpus, &stretch.cpus);
-            return vec![self.close(stretch, energy, BoundaryError::default())];
+            let cpus = self.coverage.width(&span.cpus);
+            let energy = model.push(span.length(), cpus, &span.cpus);
+            return vec![self.close(span, energy, BoundaryError::default())];
         }
         let Some(now) = record.readings.iter().rfind(|of| of.meter == self.id) else {
-            if self.anchor.is_some() {
+            if self.last_good.is_some() {
                 let length = record.end.since(record.begin);
                 self.health.miss(record.end, length);
             }
@@ -116,13 +116,13 @@ impl Track {
     fn read(&mut self, now: Reading, record: &IntervalRecord) -> Vec<Interval> {
         self.step = gcd(self.step, now.raw);
         let seen = std::mem::replace(&mut self.seen, now.begin);
-        let (Some(before), Means::Readings { ruler, total }) = (self.anchor, &mut self.means)
+        let (Some(before), Means::Readings { ruler, total }) = (self.last_good, &mut self.means)
         else {
-            self.anchor = Some(now);
-            self.point = Some(Point::new(&now, record, self.latch, self.total_uj));
-            let stretch = self.pending.take();
-            return stretch
-                .map(|stretch| self.close(stretch, None, BoundaryError::default()))
+            self.last_good = Some(now);
+            self.point = Some(Point::new(&now, record, self.update_period, self.total_uj));
+            let span = self.pending.take();
+            return span
+                .map(|span| self.close(span, None, BoundaryError::default()))
                 .into_iter()
                 .collect();
         };
@@ -139,35 +139,35 @@ impl Track {
                 }
             }
             // The register was not updated since. Its next value will tell
-            // the energy of this time too, so nothing is settled yet; and a
+            // the energy of this time too, so no span ends yet; and a
             // register that never moves never becomes zero joules.
             Step::Still => {
                 self.still = true;
                 if ruler.is_instantaneous() {
-                    self.anchor = Some(now);
+                    self.last_good = Some(now);
                 }
                 return Vec::new();
             }
             Step::Refused(why) => Err(why),
         };
-        self.anchor = Some(now);
+        self.last_good = Some(now);
         self.total_uj = step.unwrap_or(self.total_uj);
-        let point = Point::new(&now, record, self.latch, self.total_uj);
+        let point = Point::new(&now, record, self.update_period, self.total_uj);
         let before_point = self.point.replace(point);
         let power = before_point.and_then(|before| point.power_since(&before));
         let next = step.is_ok().then_some(point).zip(power);
-        let mut settled: Vec<_> = self.settle(next).into_iter().collect();
-        let Some(stretch) = self.pending.take() else {
-            return settled;
+        let mut spans: Vec<_> = self.complete_held(next).into_iter().collect();
+        let Some(span) = self.pending.take() else {
+            return spans;
         };
         if let Err(why) = step {
-            self.health.refuse(why, stretch.end, stretch.length());
-            settled.push(self.close(stretch, None, BoundaryError::default()));
-            return settled;
+            self.health.refuse(why, span.end, span.length());
+            spans.push(self.close(span, None, BoundaryError::default()));
+            return spans;
         }
         let still = std::mem::take(&mut self.still);
-        if self.moved && still && self.asleep(&stretch) {
-            self.health.pause(stretch.end, stretch.length());
+        if self.moved && still && self.asleep(&span) {
+            self.health.pause(span.end, span.length());
         }
         self.moved = true;
         if let Some(power) = power
@@ -179,31 +179,31 @@ impl Track {
             }
             self.power = power;
             self.held = Some(Held {
-                interval: self.close(stretch, None, BoundaryError::default()),
+                interval: self.close(span, None, BoundaryError::default()),
                 point,
                 power,
                 swing: self.swing.sqrt(),
                 step_uj: ruler.resolution_uj(&before, &now, self.step),
             });
-            return settled;
+            return spans;
         }
-        let energy = self.total_uj - self.settled_uj;
-        self.settled_uj = self.total_uj;
-        let length = stretch.length();
-        let border = self.border(&ruler, &before, &now, record.end, energy, length);
-        settled.push(self.close(stretch, Some(energy), border));
-        settled
+        let energy = self.total_uj - self.passed_uj;
+        self.passed_uj = self.total_uj;
+        let length = span.length();
+        let boundary = self.boundary_error(&ruler, &before, &now, record.end, energy, length);
+        spans.push(self.close(span, Some(energy), boundary));
+        spans
     }
 
-    /// Settles the stretch that waited for the reading after it, `next`, with
+    /// Completes the span that waited for the reading after it, `next`, with
     /// the power until then.
-    fn settle(&mut self, next: Option<(Point, f64)>) -> Option<Interval> {
+    fn complete_held(&mut self, next: Option<(Point, f64)>) -> Option<Interval> {
         let mut held = self.held.take()?;
         let next = next.as_ref().map(|(point, power)| (point, *power));
-        let (total_uj, border) = held.settle(self.settled_uj, next);
-        held.interval.energy = Some(Microjoules(total_uj - self.settled_uj));
-        held.interval.boundary = border;
-        self.settled_uj = total_uj;
+        let (total_uj, boundary) = held.energy_at_end(self.passed_uj, next);
+        held.interval.energy = Some(Microjoules(total_uj - self.passed_uj));
+        held.interval.boundary = boundary;
+        self.passed_uj = total_uj;
         Some(held.interval)
     }
 
@@ -213,66 +213,68 @@ impl Track {
         if matches!(self.means, Means::None) {
             caveats.push(self.health.senseless());
         }
-        let mut left: Vec<_> = self.settle(None).into_iter().collect();
-        let Some(stretch) = self.pending.take() else {
+        let mut left: Vec<_> = self.complete_held(None).into_iter().collect();
+        let Some(span) = self.pending.take() else {
             return (left, caveats);
         };
         let mut energy = None;
         if let Means::Readings { .. } = self.means {
-            let lost = stretch.length();
-            let settled = lost.0 <= self.latch.0.saturating_mul(2);
-            if self.anchor.is_none() {
+            let lost = span.length();
+            let short = lost.0 <= self.update_period.0.saturating_mul(2);
+            if self.last_good.is_none() {
                 caveats.push(self.health.unread());
-            } else if self.moved && settled {
+            } else if self.moved && short {
                 // Shorter than two updates: the energy is on the other side
-                // of the last border, within that border's deviation.
+                // of the last boundary, within that boundary's deviation.
                 energy = Some(0);
-            } else if !self.moved || self.asleep(&stretch) {
-                let working = busy(&stretch.cpus) > Nanos::ZERO;
-                let silent = self.health.silent(self.moved, working, lost, self.latch);
+            } else if !self.moved || self.asleep(&span) {
+                let working = busy(&span.cpus) > Nanos::ZERO;
+                let silent = self
+                    .health
+                    .silent(self.moved, working, lost, self.update_period);
                 caveats.push(silent);
             }
         }
-        left.push(self.close(stretch, energy, BoundaryError::default()));
+        left.push(self.close(span, energy, BoundaryError::default()));
         (left, caveats)
     }
 
-    /// Whether a meter that still works would have moved in `stretch`.
-    fn asleep(&self, stretch: &PendingSpan) -> bool {
-        let long = self.latch.0.max(1_000_000).saturating_mul(10);
-        stretch.length().0 > long && busy(&stretch.cpus).0 > long
+    /// Whether a meter that still works would have moved in `span`.
+    fn asleep(&self, span: &PendingSpan) -> bool {
+        let long = self.update_period.0.max(1_000_000).saturating_mul(10);
+        span.length().0 > long && busy(&span.cpus).0 > long
     }
 
     fn close(
         &self,
-        mut stretch: PendingSpan,
+        mut span: PendingSpan,
         energy: Option<u64>,
-        border: BoundaryError,
+        boundary: BoundaryError,
     ) -> Interval {
-        stretch.merge();
+        span.merge();
         Interval {
             meter: self.id,
-            begin: stretch.begin,
-            end: stretch.end,
+            begin: span.begin,
+            end: span.end,
             energy: energy.map(Microjoules),
-            boundary: border,
-            cpus: stretch.cpus,
-            threads: stretch.threads,
-            samples: stretch.samples,
+            boundary: boundary,
+            cpus: span.cpus,
+            threads: span.threads,
+            samples: span.samples,
         }
     }
 
-    /// What is booked on the wrong side of the border at the end of a
-    /// stretch, where the update is not dated. Three independent causes:
+    /// What is booked on the wrong side of the boundary at the end of a
+    /// span, where the update is not dated. Three independent causes:
     ///
     /// * the register shows the state of its last update, which is uniformly
-    ///   between zero and one update period old: on average P × latch / 2 is
-    ///   missing, with a deviation of P × latch / √12;
+    ///   between zero and one update period old: on average P × T / 2 is missing, with
+    ///   a deviation of P × T / √12, where T is the update period;
     /// * the value was taken somewhere between the stamps of the read, which
-    ///   may lie beside the border itself;
+    ///   may lie beside the boundary itself;
     /// * the register counts in steps (or, for a power sensor, nothing is
     ///   known of the power between two readings but its ends).
-    fn border(
+    fn boundary_error(
         &self,
         ruler: &Ruler,
         before: &Reading,
@@ -284,12 +286,12 @@ impl Track {
         let uniform = |width: f64| width / 12f64.sqrt();
         // Microjoules per nanosecond.
         let power = energy as f64 / length.0.max(1) as f64;
-        let update = power * uniform(self.latch.0 as f64);
+        let update = power * uniform(self.update_period.0 as f64);
         let window = power * uniform(now.end.since(now.begin).0 as f64);
         let step = uniform(ruler.resolution_uj(before, now, self.step));
         let sd = (update.powi(2) + window.powi(2) + step.powi(2)).sqrt();
         let beside = at.0 as f64 - middle(now) as f64;
-        let mean = power * (self.latch.0 as f64 / 2.0 + beside);
+        let mean = power * (self.update_period.0 as f64 / 2.0 + beside);
         // Not more than all of it can be on the wrong side.
         let all = energy as f64;
         BoundaryError {

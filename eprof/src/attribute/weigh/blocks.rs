@@ -1,4 +1,4 @@
-//! The blocks of a run as equations of the payers' factors.
+//! The blocks of a run as equations of the consumers' factors.
 
 use nalgebra::{Cholesky, DMatrix, DVector};
 
@@ -27,7 +27,7 @@ pub(super) struct Equation {
     pub(super) energy: f64,
     /// Variance of the energy because its ends are dated no better, J².
     pub(super) variance: f64,
-    /// Places of payers, ascending, and what is expected of each.
+    /// Places of consumers, ascending, and what is expected of each.
     pub(super) shares: Vec<(usize, f64)>,
 }
 
@@ -42,7 +42,7 @@ impl Equation {
     }
 }
 
-/// All blocks that are looked at, of `n` places.
+/// All blocks that are considered, of `n` places.
 pub(super) struct Blocks {
     pub(super) equations: Vec<Equation>,
     n: usize,
@@ -56,7 +56,7 @@ pub(super) struct Blocks {
 
 /// What is believed of the factors, having seen the blocks.
 pub(super) struct Posterior {
-    /// Standard deviation of a payer's own factor, beforehand.
+    /// Standard deviation of a consumer's own factor, beforehand.
     pub(super) usual: f64,
     /// The factors.
     pub(super) mean: DVector<f64>,
@@ -158,7 +158,7 @@ fn levelled(mut equations: Vec<Equation>) -> Vec<Equation> {
     let usual = upper_median(&variances).unwrap_or_default();
     for equation in &mut equations {
         if equation.variance > usual {
-            // A run whose borders are exact has a median of zero.
+            // A run whose boundaries are exact has a median of zero.
             let least = (LEAST_NOISE * equation.energy).powi(2);
             let part = (usual.max(least) / equation.variance.max(least)).sqrt();
             equation.weaken(part);

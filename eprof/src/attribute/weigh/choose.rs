@@ -36,14 +36,13 @@ const NOISE: f64 = 1.05;
 /// is then found is noise.
 const BETTER: f64 = 0.95;
 
-/// So much likelier (logarithm) must the blocks be if payers differ from the
-/// rule before anybody is charged accordingly: twenty times, which is called
+/// So much likelier (logarithm) must the blocks be if consumers differ from the
+/// rule before they are charged accordingly: twenty times, which is called
 /// strong evidence (Kass and Raftery, Bayes Factors, 1995).
 const CONVINCING: f64 = 3.0;
 
-const WORSE: &str = "the model predicted blocks that it had not seen worse than CPU time did";
-const NO_BETTER: &str =
-    "the model predicted blocks that it had not seen no better than CPU time did";
+const WORSE: &str = "on held-out blocks, CPU time predicted better than the model";
+const NO_BETTER: &str = "on held-out blocks, the model predicted no better than CPU time";
 
 /// A choice, and what is believed of it.
 struct Chosen {
@@ -51,8 +50,8 @@ struct Chosen {
     usual: f64,
     covariance: Vec<f64>,
     applied: bool,
-    /// Whether the blocks had a say in the rule.
-    heard: bool,
+    /// Whether the rule was fitted to these blocks.
+    fitted_here: bool,
     weighing: Weighing,
 }
 
@@ -71,8 +70,8 @@ pub(in crate::attribute) fn choose(
         .iter()
         .map(|block| {
             let whole = block.whole();
-            let prices = chosen.rule.prices(&whole, block.seconds);
-            let shares = block.rows.iter().map(|(payer, row)| {
+            let unit_energies = chosen.rule.unit_energies(&whole, block.seconds);
+            let shares = block.rows.iter().map(|(consumer, row)| {
                 let time: f64 = times.iter().map(|&time| row[time]).sum();
                 let work = Work {
                     time: time as u64,
@@ -80,13 +79,13 @@ pub(in crate::attribute) fn choose(
                 };
                 if let Rule::Model(terms) = &chosen.rule {
                     let sums = gradients
-                        .entry(*payer)
+                        .entry(*consumer)
                         .or_insert_with(|| vec![0.0; terms.len()]);
                     for (sum, term) in sums.iter_mut().zip(terms) {
                         *sum += gradient(term, row, &whole, block.seconds);
                     }
                 }
-                (*payer, chosen.rule.energy(&work, &prices))
+                (*consumer, chosen.rule.energy(&work, &unit_energies))
             });
             Expected {
                 energy: block.energy,
@@ -99,7 +98,7 @@ pub(in crate::attribute) fn choose(
         usual: chosen.usual,
         gradients,
         covariance: chosen.covariance,
-        heard: chosen.heard,
+        fitted_here: chosen.fitted_here,
     };
     let factors = resolve(&expected, &belief).unwrap_or_default();
     Weigher {
@@ -138,7 +137,7 @@ fn rule(
             usual,
             covariance: Vec::new(),
             applied,
-            heard: false,
+            fitted_here: false,
             weighing: Weighing::simple(meter.id, rule, why),
         }
     };
@@ -171,7 +170,7 @@ fn rule(
             usual: model.residual.clamp(USUAL_BY_MODEL.0, USUAL_BY_MODEL.1),
             covariance: model.covariance.clone(),
             applied: true,
-            heard: false,
+            fitted_here: false,
             weighing,
             rule: Rule::Model(terms),
         };
@@ -206,7 +205,7 @@ fn rule(
         usual: USUAL_BY_FIT,
         covariance: open,
         applied: true,
-        heard: true,
+        fitted_here: true,
         weighing,
     }
 }

@@ -144,7 +144,7 @@ impl<'a> Design<'a> {
             .collect()
     }
 
-    /// What is known of the weights before the run is looked at: that cycles
+    /// What is known of the weights before the run is seen: that cycles
     /// (or time) explain all of the energy, give or take that each signal may
     /// explain half of it.
     fn prior(&self) -> Option<Prior> {

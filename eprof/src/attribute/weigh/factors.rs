@@ -1,4 +1,4 @@
-//! How far the power of each payer is from what the rule says.
+//! How far the power of each consumer is from what the rule says.
 
 use std::collections::BTreeMap;
 
@@ -6,7 +6,7 @@ use nalgebra::{DMatrix, DVector};
 
 use super::super::activity::Consumer;
 
-/// Factors of payers: the power they really have, divided by the rule's, as
+/// Factors of consumers: the power they really have, divided by the rule's, as
 /// far as the run tells. What it does not tell stays at one, give or take
 /// what is usual.
 #[derive(Clone, Debug, Default)]
@@ -17,7 +17,7 @@ pub(super) struct Factors {
     pub(super) mean: DVector<f64>,
     pub(super) covariance: DMatrix<f64>,
     /// Variance of a factor's share of what no factor explains, relative to
-    /// the payer's energy.
+    /// the consumer's energy.
     pub(super) unexplained: DVector<f64>,
     /// Standard deviation of factors about which nothing is known.
     pub(super) usual: f64,
@@ -27,14 +27,14 @@ pub(super) struct Factors {
 }
 
 impl Factors {
-    fn place(&self, payer: Consumer) -> Option<usize> {
+    fn place(&self, consumer: Consumer) -> Option<usize> {
         let last = self.mean.len().checked_sub(1)?;
-        Some(self.places.get(&payer).copied().unwrap_or(last))
+        Some(self.places.get(&consumer).copied().unwrap_or(last))
     }
 
-    /// The factor of a payer, if there are any.
-    pub(super) fn of(&self, payer: Consumer) -> Option<f64> {
-        self.place(payer).map(|place| self.mean[place])
+    /// The factor of a consumer, if there are any.
+    pub(super) fn of(&self, consumer: Consumer) -> Option<f64> {
+        self.place(consumer).map(|place| self.mean[place])
     }
 
     /// Error to be expected of the sum of `parts` and its variance; `applied`
@@ -42,8 +42,8 @@ impl Factors {
     pub(super) fn spread(&self, parts: &[(Consumer, f64)], applied: bool) -> (f64, f64) {
         let mut by_place = DVector::zeros(self.mean.len());
         let (mut bias, mut alone) = (0.0, 0.0);
-        for &(payer, part) in parts {
-            let Some(place) = self.place(payer) else {
+        for &(consumer, part) in parts {
+            let Some(place) = self.place(consumer) else {
                 alone += (self.usual * part).powi(2);
                 continue;
             };
@@ -55,7 +55,7 @@ impl Factors {
                 bias += part * (factor - 1.0);
             }
             alone += self.unexplained[place] * part * part;
-            if !self.places.contains_key(&payer) {
+            if !self.places.contains_key(&consumer) {
                 alone += (self.usual * part).powi(2);
             }
         }

@@ -1,11 +1,11 @@
-//! Weights: what makes a nanosecond of one thread dearer than one of another.
+//! Weights: why a nanosecond of one thread takes more energy than one of another.
 //!
 //! ```text
-//!   Survey ─► choose (which rule, with which coefficients) ─► resolve (how far
-//!   each payer's power differs from the rule) ─► Weigher
+//!   TrainingBlocks ─► choose (which rule, with which coefficients) ─► resolve (how far
+//!   each consumer's power differs from the rule) ─► Weigher
 //! ```
 //!
-//! The energy of a stretch is always what the meter said; weights only divide
+//! The energy of a span is always what the meter counted; weights only divide
 //! it.
 
 mod blocks;

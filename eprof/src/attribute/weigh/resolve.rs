@@ -1,14 +1,14 @@
-//! What the blocks of a run say about the power of each payer beside what the
+//! What the blocks of a run say about the power of each consumer beside what the
 //! rule says: Bayesian linear regression of the energy of blocks on what the
-//! rule predicts for each payer.
+//! rule predicts for each consumer.
 //!
-//! With predicted energies `w` (blocks × payers), factors `f` and energies `y`,
+//! With predicted energies `w` (blocks × consumers), factors `f` and energies `y`,
 //! `y = w f + ε`, where `f` is normal around one with covariance
-//! `K = τ²I + J Σ Jᵀ`: each payer's own deviation from the rule, and what the
+//! `K = τ²I + J Σ Jᵀ`: each consumer's own deviation from the rule, and what the
 //! uncertain coefficients of the rule have in common (J: relative change of a
-//! payer's energy by coefficient; Σ: their covariance). The posterior is
+//! consumer's energy by coefficient; Σ: their covariance). The posterior is
 //! normal again (e.g. Rasmussen and Williams, Gaussian Processes for Machine
-//! Learning, 2.1); the variance of ε is estimated along with it. Payers that
+//! Learning, 2.1); the variance of ε is estimated along with it. Consumers that
 //! always run together cannot be told apart by a meter, and keep a wide and
 //! opposite error.
 
@@ -20,14 +20,14 @@ use super::super::activity::Consumer;
 use super::blocks::{Blocks, CLUSTERS, Equation, Posterior};
 use super::factors::Factors;
 
-/// Most payers with a factor of their own; the others share one.
+/// Most consumers with a factor of their own; the others share one.
 const MOST: usize = 63;
 
 /// Factors beyond these are noise.
 const RANGE: (f64, f64) = (0.2, 5.0);
 
 /// Multiples of the usual deviation that are tried: the run itself may show
-/// that payers differ more than usual (empirical Bayes). Not less: the rule was
+/// that consumers differ more than usual (empirical Bayes). Not less: the rule was
 /// fitted to the same blocks, so that they always seem to agree with it.
 const BELIEFS: [f64; 4] = [1.0, 1.4, 2.0, 2.8];
 
@@ -48,7 +48,7 @@ pub(super) struct Expected {
     pub(super) energy: f64,
     /// Variance of that because its ends are dated no better, J².
     pub(super) variance: f64,
-    /// What the rule expects of each payer, in joules or in another unit that
+    /// What the rule expects of each consumer, in joules or in another unit that
     /// is the same for all blocks.
     pub(super) shares: Vec<(Consumer, f64)>,
 }
@@ -56,27 +56,29 @@ pub(super) struct Expected {
 /// What is believed of the rule beforehand.
 #[derive(Clone, Debug)]
 pub(super) struct Belief {
-    /// Standard deviation of a payer's own factor.
+    /// Standard deviation of a consumer's own factor.
     pub(super) usual: f64,
-    /// By payer, change of its expected energy by each coefficient, summed
+    /// By consumer, change of its expected energy by each coefficient, summed
     /// over all blocks.
     pub(super) gradients: BTreeMap<Consumer, Vec<f64>>,
     /// Covariance of the coefficients, row by row; empty for a rule without.
     pub(super) covariance: Vec<f64>,
-    /// Whether the coefficients were fitted to the same blocks. They are then
-    /// heard twice, which makes the factors look surer than they are: twice
+    /// Whether the coefficients were fitted to the same blocks. The blocks then
+    /// count twice, which makes the factors look surer than they are: twice
     /// the information would be half the variance, but the rule takes its part.
-    pub(super) heard: bool,
+    pub(super) fitted_here: bool,
 }
 
 /// The factors that `blocks` tell of; `None` where they tell nothing.
 pub(super) fn resolve(blocks: &[Expected], belief: &Belief) -> Option<Factors> {
     let mut totals: BTreeMap<Consumer, f64> = BTreeMap::new();
-    for (payer, share) in blocks.iter().flat_map(|block| &block.shares) {
-        *totals.entry(*payer).or_default() += share;
+    for (consumer, share) in blocks.iter().flat_map(|block| &block.shares) {
+        *totals.entry(*consumer).or_default() += share;
     }
-    let mut order: Vec<(Consumer, f64)> =
-        totals.iter().map(|(payer, sum)| (*payer, *sum)).collect();
+    let mut order: Vec<(Consumer, f64)> = totals
+        .iter()
+        .map(|(consumer, sum)| (*consumer, *sum))
+        .collect();
     order.sort_by(|a, b| b.1.total_cmp(&a.1).then(a.0.cmp(&b.0)));
     order.retain(|(_, sum)| *sum > 0.0);
     let energy: f64 = blocks.iter().map(|block| block.energy).sum();
@@ -88,14 +90,14 @@ pub(super) fn resolve(blocks: &[Expected], belief: &Belief) -> Option<Factors> {
     let own = order.len().min(MOST);
     let places: BTreeMap<Consumer, usize> = (0..)
         .zip(&order[..own])
-        .map(|(place, (payer, _))| (*payer, place))
+        .map(|(place, (consumer, _))| (*consumer, place))
         .collect();
     let n = own + 1;
 
     let equation = |block: &Expected| {
         let mut shares: BTreeMap<usize, f64> = BTreeMap::new();
-        for (payer, share) in &block.shares {
-            let place = places.get(payer).copied().unwrap_or(own);
+        for (consumer, share) in &block.shares {
+            let place = places.get(consumer).copied().unwrap_or(own);
             *shares.entry(place).or_default() += share * scale;
         }
         Equation {
@@ -121,7 +123,7 @@ pub(super) fn resolve(blocks: &[Expected], belief: &Belief) -> Option<Factors> {
         covariance,
         evidence,
     } = posterior;
-    let mut covariance = covariance * CLUSTERS * if belief.heard { 1.5 } else { 1.0 };
+    let mut covariance = covariance * CLUSTERS * if belief.fitted_here { 1.5 } else { 1.0 };
     let mut gain = evidence - alike.evidence;
     // A few blocks may say what no others do: threads that run side by side
     // but for a moment. What rests on those alone is no evidence.
@@ -180,10 +182,10 @@ fn common(
     }
     let mut relative = DMatrix::zeros(n, terms);
     let mut sums = vec![0.0; n];
-    for (payer, sum) in order {
-        let place = places.get(payer).copied().unwrap_or(n - 1);
+    for (consumer, sum) in order {
+        let place = places.get(consumer).copied().unwrap_or(n - 1);
         sums[place] += sum;
-        let gradient = belief.gradients.get(payer)?;
+        let gradient = belief.gradients.get(consumer)?;
         for (term, change) in gradient.iter().enumerate().take(terms) {
             relative[(place, term)] += change;
         }

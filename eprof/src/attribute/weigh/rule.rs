@@ -26,14 +26,14 @@ pub(super) enum Rule {
 }
 
 impl Rule {
-    /// Joules per unit of each signal, while the rates are those of a stretch
+    /// Joules per unit of each signal, while the rates are those of a span
     /// in which all together did `whole`. (For rules that are no model: any
     /// scale.)
-    pub(super) fn prices(&self, whole: &Row, seconds: f64) -> Row {
-        let mut prices = [0.0; WIDTH];
+    pub(super) fn unit_energies(&self, whole: &Row, seconds: f64) -> Row {
+        let mut unit_energies = [0.0; WIDTH];
         match self {
             Self::Time => {}
-            Self::Column(column) => prices[*column] = 1e-9,
+            Self::Column(column) => unit_energies[*column] = 1e-9,
             Self::Model(terms) => {
                 for term in terms {
                     let rate = whole[term.column] / seconds;
@@ -43,23 +43,23 @@ impl Rule {
                         false => term.weight * term.shape.of(1.0),
                     };
                     if energy.is_finite() {
-                        prices[term.column] += energy;
+                        unit_energies[term.column] += energy;
                     }
                 }
             }
         }
-        prices
+        unit_energies
     }
 
-    /// The energy that the rule expects of `work` at these prices, joules; for
+    /// The energy that the rule expects of `work` at these energies per unit, joules; for
     /// rules that are no model, in some unit.
-    pub(super) fn energy(&self, work: &Work, prices: &Row) -> f64 {
+    pub(super) fn energy(&self, work: &Work, unit_energies: &Row) -> f64 {
         match self {
             Self::Time => work.time as f64 * 1e-9,
             _ => work
                 .row
                 .iter()
-                .zip(prices)
+                .zip(unit_energies)
                 .map(|(x, energy)| x * energy)
                 .sum(),
         }

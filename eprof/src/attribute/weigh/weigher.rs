@@ -32,34 +32,36 @@ impl Weigher {
         &self.weighing
     }
 
-    /// How much dearer `payer` is than the rule says; `None` for not at all.
-    fn factor(&self, payer: Consumer) -> Option<f64> {
-        self.applied.then(|| self.factors.of(payer)).flatten()
+    /// How many times the power that the rule says `consumer` takes; `None` where
+    /// the rule is taken as it is.
+    fn factor(&self, consumer: Consumer) -> Option<f64> {
+        self.applied.then(|| self.factors.of(consumer)).flatten()
     }
 
-    /// The weights of the payers; `None` where the rule cannot weigh them all.
+    /// The weights of the consumers; `None` where the rule cannot weigh them all.
     pub(in crate::attribute) fn weights(
         &self,
-        payers: &[(Consumer, Work)],
-        prices: &Row,
+        consumers: &[(Consumer, Work)],
+        unit_energies: &Row,
     ) -> Option<Vec<u64>> {
-        let weight =
-            |(payer, work): &(Consumer, Work)| self.weight(work, prices, self.factor(*payer));
-        sound(payers, payers.iter().map(weight).collect())
+        let weight = |(consumer, work): &(Consumer, Work)| {
+            self.weight(work, unit_energies, self.factor(*consumer))
+        };
+        sound(consumers, consumers.iter().map(weight).collect())
     }
 
     /// The weights of the target's work on the CPUs; `None` as above.
     pub(in crate::attribute) fn of_cpus(
         &self,
         cpus: &[(u32, Work)],
-        prices: &Row,
+        unit_energies: &Row,
     ) -> Option<Vec<u64>> {
-        let weight = |(_, work): &(u32, Work)| self.weight(work, prices, None);
+        let weight = |(_, work): &(u32, Work)| self.weight(work, unit_energies, None);
         sound(cpus, cpus.iter().map(weight).collect())
     }
 
-    fn weight(&self, work: &Work, prices: &Row, factor: Option<f64>) -> u64 {
-        let expected = self.rule.energy(work, prices);
+    fn weight(&self, work: &Work, unit_energies: &Row, factor: Option<f64>) -> u64 {
+        let expected = self.rule.energy(work, unit_energies);
         match (&self.rule, factor) {
             (Rule::Time, None) => work.time,
             (_, factor) => (expected * factor.unwrap_or(1.0) * UNITS_PER_JOULE) as u64,
@@ -73,7 +75,7 @@ impl Weigher {
         &self,
         sample: &SampleCount,
         columns: &Columns,
-        prices: &Row,
+        unit_energies: &Row,
     ) -> f64 {
         let count = f64::from(sample.count);
         let spent = sample.spent.seconds();
@@ -87,16 +89,16 @@ impl Weigher {
         };
         let work = Work {
             time: sample.spent.0,
-            row: columns.in_zone(sample.group, &signals),
+            row: columns.in_group(sample.group, &signals),
         };
-        count * self.rule.energy(&work, prices) / spent
+        count * self.rule.energy(&work, unit_energies) / spent
     }
 
-    /// Joules per unit of each signal during a stretch: what the weights below
-    /// are found by.
-    pub(in crate::attribute) fn prices(&self, activity: &Activity) -> Row {
+    /// Joules per unit of each signal during a span, from which the weights
+    /// follow.
+    pub(in crate::attribute) fn unit_energies(&self, activity: &Activity) -> Row {
         self.rule
-            .prices(&activity.whole(), activity.length.seconds())
+            .unit_energies(&activity.whole(), activity.length.seconds())
     }
 
     /// How wrong the sum of `parts` may be because weights are not power: the
@@ -106,8 +108,8 @@ impl Weigher {
     }
 }
 
-/// The weights, if everybody who ran for long enough to count something has
-/// one.
+/// The weights, if each consumer that ran for long enough to count something
+/// has one.
 fn sound<K>(works: &[(K, Work)], weights: Vec<u64>) -> Option<Vec<u64>> {
     let any = weights.iter().any(|&weight| weight > 0);
     let mut pairs = works.iter().zip(&weights);
