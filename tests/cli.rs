@@ -120,7 +120,7 @@ fn every_command_has_a_manual_page_with_all_its_options() {
 
 #[test]
 fn a_recording_comes_on_standard_input_and_output_goes_to_standard_output() {
-    let recording = Path::new(env!("CARGO_MANIFEST_DIR")).join("../tests/golden/recording-3.data");
+    let recording = Path::new(env!("CARGO_MANIFEST_DIR")).join("../tests/golden/recording-5.data");
     let name = recording.to_str().unwrap();
     let piped = |arguments: &[&str]| {
         let file = std::fs::File::open(&recording).unwrap();

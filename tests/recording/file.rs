@@ -121,7 +121,7 @@ fn what_is_no_recording_is_refused() {
 
 #[test]
 fn another_version_is_refused_by_its_number() {
-    for version in [0_u32, 1, VERSION + 1, 77, u32::MAX] {
+    for version in [0_u32, 1, 2, VERSION - 1, VERSION + 1, 77, u32::MAX] {
         let bytes = [
             b"EPROF\0\r\n".as_slice(),
             &version.to_le_bytes(),

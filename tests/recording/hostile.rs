@@ -3,12 +3,9 @@
 
 use std::alloc::{GlobalAlloc, Layout, System};
 use std::cell::Cell;
-use std::io::Write;
 
-use eprof::recording::format::{FrameHead, MAGIC, MAX_FRAME, MAX_SAMPLES, Part, VERSION, checksum};
+use eprof::recording::format::{FrameHead, MAGIC, MAX_FRAME, MAX_SAMPLES, Part, VERSION};
 use eprof::recording::{Reader, Record, Recording, SampleCount, Writer};
-use flate2::Compression;
-use flate2::write::DeflateEncoder;
 
 use super::sample;
 
@@ -402,70 +399,4 @@ fn a_payload_that_goes_on_after_its_stream_is_damage() {
     let loaded = load(&file(&[header, frame(&payload, interval.len() as u32)])).unwrap();
     assert_eq!(loaded.catalog.caveats[0].code, "recording-damaged");
     assert!(loaded.intervals.is_empty());
-}
-
-/// A frame of version 4 whose CRC is right: a head of three words, and one
-/// part that deflate packed.
-fn old_frame(payload: &[u8], inflated: u32) -> Vec<u8> {
-    let lengths = [payload.len() as u32, inflated].map(u32::to_le_bytes);
-    let mut frame = lengths.concat();
-    let crc = checksum(&[frame.as_slice(), &[0; 4]].concat(), payload);
-    frame.extend(crc.to_le_bytes());
-    frame.extend_from_slice(payload);
-    frame
-}
-
-fn deflate(bytes: &[u8]) -> Vec<u8> {
-    let mut encoder = DeflateEncoder::new(Vec::new(), Compression::fast());
-    encoder.write_all(bytes).unwrap();
-    encoder.finish().unwrap()
-}
-
-#[test]
-fn frames_of_older_versions_are_held_to_the_same_limits() {
-    let header = encoded(&sample::records()[..1]);
-    let header = old_frame(&deflate(&header), header.len() as u32);
-    // One without samples, which is the same in all versions.
-    let interval = encoded(&sample::records()[1..2]);
-    let length = interval.len() as u32;
-    let zeros = deflate(&vec![0; MAX_FRAME + 1]);
-    let longer = [deflate(&interval), vec![0]].concat();
-    for (payload, inflated, sound) in [
-        (deflate(&interval), length, true),
-        (deflate(&interval), length + 1, false),
-        (deflate(&interval), length - 1, false),
-        (longer, length, false),
-        (zeros.clone(), 1, false),
-        (zeros.clone(), MAX_FRAME as u32, false),
-        (zeros, u32::MAX, false),
-    ] {
-        let mut bytes = file(&[header.clone(), old_frame(&payload, inflated)]);
-        bytes[MAGIC.len()] = 4;
-        let (loaded, block) = largest(|| load(&bytes).unwrap());
-        assert_eq!(loaded.intervals.len(), usize::from(sound));
-        let damaged = loaded.catalog.caveats[0].code == "recording-damaged";
-        assert_eq!(damaged, !sound, "{inflated}");
-        assert!(block <= 2 * MAX_FRAME, "{inflated}: {block}");
-    }
-}
-
-#[test]
-fn a_mutated_recording_of_an_older_version_loses_its_tail_or_is_refused() {
-    let golden = concat!(
-        env!("CARGO_MANIFEST_DIR"),
-        "/../tests/golden/recording-4.data"
-    );
-    let bytes = std::fs::read(golden).unwrap();
-    let whole = load(&bytes).unwrap();
-    for seed in 0..2_000 {
-        let mut rng = Rng(seed);
-        let mut mutated = bytes.clone();
-        mutate(&mut mutated, &mut rng);
-        if let Ok(loaded) = load(&mutated) {
-            assert_eq!(loaded.catalog.header, whole.catalog.header, "seed {seed}");
-            let intervals = &loaded.intervals;
-            assert!(whole.intervals.starts_with(intervals), "seed {seed}");
-        }
-        assert_sound(&mutated);
-    }
 }

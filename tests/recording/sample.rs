@@ -348,26 +348,6 @@ pub(crate) fn records() -> Vec<Record> {
     ]
 }
 
-/// The same without what version 4 of the format added.
-pub(crate) fn records_of_version_3() -> Vec<Record> {
-    let mut records = records();
-    records.retain(|record| !matches!(record, Record::Labels { .. }));
-    records
-}
-
-/// The same without what version 3 of the format added.
-pub(crate) fn records_of_version_2() -> Vec<Record> {
-    let mut records = records_of_version_3();
-    records.retain(|record| match record {
-        Record::Frame(Frame::Generated { .. }) | Record::Lines(_) | Record::Segments { .. } => {
-            false
-        }
-        Record::Symbol(symbol) => symbol.frame != FrameId(8),
-        _ => true,
-    });
-    records
-}
-
 /// Memory that several can look at, which notes where each write began.
 #[derive(Clone, Default)]
 pub(crate) struct Shared(Rc<RefCell<(Vec<u8>, Vec<usize>)>>);

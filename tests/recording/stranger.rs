@@ -2,7 +2,6 @@
 //! serde, no postcard, its own CRC. It must see what eprof wrote.
 
 use std::collections::BTreeMap;
-use std::io::Read;
 
 use eprof::caveat::Caveat;
 use eprof::measurement::*;
@@ -208,18 +207,6 @@ impl Bytes<'_> {
         }
     }
 
-    /// The samples that follow an interval before version 5.
-    fn samples(&mut self) -> Vec<SampleCount> {
-        self.list(|b| SampleCount {
-            task: TaskId(b.u32()),
-            group: CpuGroupId(b.u16()),
-            stack: StackId(b.u32()),
-            count: b.u32(),
-            spent: b.ns(),
-            counts: std::array::from_fn(|_| b.varint()),
-        })
-    }
-
     /// So many samples from a second part.
     fn columns(&mut self, samples: usize) -> Vec<SampleCount> {
         if samples == 0 {
@@ -419,54 +406,42 @@ fn crc(bytes: &[u8]) -> u32 {
 
 /// All records of a sound recording.
 pub(crate) fn read(file: &[u8]) -> Vec<Record> {
-    let rest = file
-        .strip_prefix(b"\x45\x50\x52\x4F\x46\x00\x0D\x0A")
+    let mut rest = file
+        .strip_prefix(b"\x45\x50\x52\x4F\x46\x00\x0D\x0A\x05\x00\x00\x00")
         .unwrap();
-    let (version, mut rest) = rest.split_first_chunk().unwrap();
-    let version = u32::from_le_bytes(*version);
-    assert!((2..=5).contains(&version));
     let mut records = Vec::new();
     while !rest.is_empty() {
-        let words = if version < 5 { 3 } else { 5 };
-        let (head, after) = rest.split_at(4 * words);
+        let (head, after) = rest.split_at(20);
         let word = |at: usize| u32::from_le_bytes(head[4 * at..][..4].try_into().unwrap());
-        let (packed, samples) = match version {
-            5 => (word(0) as usize, word(2) as usize),
-            _ => (word(0) as usize, 0),
-        };
+        let (packed, samples) = (word(0) as usize, word(2) as usize);
         let parts;
         (parts, rest) = after.split_at(packed + samples);
-        let lengths = &head[..head.len() - 4];
-        assert_eq!(word(words - 1), crc(&[lengths, parts].concat()));
+        assert_eq!(word(4), crc(&[&head[..16], parts].concat()));
         let (packed, samples) = parts.split_at(packed);
-        let mut plain = Vec::new();
-        let mut columns = Vec::new();
-        if version < 5 {
-            let mut decoder = flate2::read::DeflateDecoder::new(packed);
-            decoder.read_to_end(&mut plain).unwrap();
-        } else {
-            zstd::stream::copy_decode(packed, &mut plain).unwrap();
-            if !samples.is_empty() {
-                zstd::stream::copy_decode(samples, &mut columns).unwrap();
-            }
-            assert_eq!(columns.len(), word(3) as usize);
-        }
-        assert_eq!(plain.len(), word(1) as usize);
+        let plain = unpack(packed, word(1));
+        let columns = unpack(samples, word(3));
         let mut bytes = Bytes(&plain);
         let mut columns = Bytes(&columns);
         while !bytes.0.is_empty() {
             let mut record = bytes.record();
             if let Record::Interval(interval) = &mut record {
-                interval.samples = match version {
-                    5 => columns.columns(bytes.varint() as usize),
-                    _ => bytes.samples(),
-                };
+                interval.samples = columns.columns(bytes.varint() as usize);
             }
             records.push(record);
         }
         assert!(columns.0.is_empty());
     }
     records
+}
+
+/// What Zstandard packed; of no bytes, none.
+fn unpack(packed: &[u8], length: u32) -> Vec<u8> {
+    let mut plain = Vec::new();
+    if !packed.is_empty() {
+        zstd::stream::copy_decode(packed, &mut plain).unwrap();
+    }
+    assert_eq!(plain.len(), length as usize);
+    plain
 }
 
 #[test]

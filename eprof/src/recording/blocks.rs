@@ -4,8 +4,8 @@ use std::io::{ErrorKind as Io, Read};
 
 use crate::error::{Error, ErrorKind, Result};
 
-use super::compress::{Decompression, inflate};
-use super::format::{self, FRAME_HEAD, FrameHead, MAGIC, OLDEST, PROLOGUE, SAMPLES_APART, VERSION};
+use super::compress::Decompression;
+use super::format::{self, FRAME_HEAD, FrameHead, MAGIC, PROLOGUE, VERSION};
 use super::merged;
 
 /// Why a recording cannot be read any further.
@@ -23,8 +23,6 @@ pub(super) enum Damage {
 #[derive(Debug)]
 pub(super) struct Frames<R> {
     input: R,
-    /// The version of the format.
-    pub(super) version: u32,
     /// Where the next frame begins, in bytes from the start of the recording.
     pub(super) offset: u64,
     /// The parts of the frame, packed.
@@ -59,11 +57,11 @@ impl<R: Read> Frames<R> {
                 "is a recording that was cut off before it began",
             ));
         };
-        if !(OLDEST..=VERSION).contains(&version) {
+        if version != VERSION {
             return Err(Error::new(
                 ErrorKind::Data,
                 format!(
-                    "is a recording in format {version}, and this eprof ({}) reads formats {OLDEST} to {VERSION}",
+                    "is a recording in format {version}, and this eprof ({}) reads format {VERSION}",
                     env!("CARGO_PKG_VERSION")
                 ),
             )
@@ -71,7 +69,6 @@ impl<R: Read> Frames<R> {
         }
         Ok(Self {
             input,
-            version,
             offset: PROLOGUE,
             parts: Vec::new(),
             unpacker: Decompression::default(),
@@ -87,16 +84,13 @@ impl<R: Read> Frames<R> {
         samples: Option<&mut Vec<u8>>,
     ) -> Result<bool, Damage> {
         records.clear();
-        let mut head = [0; FRAME_HEAD];
-        let (bytes, _) = head.split_at_mut(format::frame_head(self.version));
-        let got = fill(&mut self.input, bytes)?;
-        if got == 0 {
-            return Ok(false);
+        let mut bytes = [0; FRAME_HEAD];
+        match fill(&mut self.input, &mut bytes)? {
+            0 => return Ok(false),
+            FRAME_HEAD => {}
+            _ => return Err(Damage::Cut),
         }
-        if got < bytes.len() {
-            return Err(Damage::Cut);
-        }
-        let head = FrameHead::decode(self.version, bytes).ok_or(Damage::Cut)?;
+        let head = FrameHead::decode(&bytes);
         if !head.within_limits() {
             return Err(Damage::Corrupt);
         }
@@ -111,18 +105,15 @@ impl<R: Read> Frames<R> {
         if (self.parts.len() as u64) < length {
             return Err(Damage::Cut);
         }
-        if format::checksum(bytes, &self.parts) != head.crc {
+        if format::checksum(&bytes, &self.parts) != head.crc {
             return Err(Damage::Corrupt);
         }
         let (first, second) = self.parts.split_at(head.records.packed as usize);
-        let unpacked = match (self.version >= SAMPLES_APART, samples) {
-            (false, _) => inflate(first, head.records, records),
-            (true, None) => self.unpacker.decompress(first, head.records, records),
-            (true, Some(samples)) => {
-                let records = self.unpacker.decompress(first, head.records, records);
-                records.and_then(|()| self.unpacker.decompress(second, head.samples, samples))
-            }
-        };
+        let mut unpacked = self.unpacker.decompress(first, head.records, records);
+        if let Some(samples) = samples {
+            unpacked =
+                unpacked.and_then(|()| self.unpacker.decompress(second, head.samples, samples));
+        }
         unpacked.ok_or(Damage::Corrupt)?;
         self.offset += bytes.len() as u64 + length;
         Ok(true)

@@ -1,10 +1,8 @@
-//! Parts of frames become smaller, and what they were: Zstandard, and deflate
-//! as older versions of the format had it.
+//! Parts of frames become smaller, and what they were: Zstandard.
 
 use std::fmt;
-use std::io::{self, Read};
+use std::io;
 
-use flate2::read::DeflateDecoder;
 use zstd::bulk::{Compressor, Decompressor};
 
 use super::format::Part;
@@ -64,14 +62,4 @@ impl Decompression {
         let length = self.0.decompress_to_buffer(packed, plain).ok()?;
         (length == part.plain as usize).then_some(())
     }
-}
-
-/// The same of what deflate packed.
-pub(super) fn inflate(packed: &[u8], part: Part, plain: &mut Vec<u8>) -> Option<()> {
-    plain.clear();
-    let mut decoder = DeflateDecoder::new(packed);
-    let mut limited = (&mut decoder).take(u64::from(part.plain) + 1);
-    limited.read_to_end(plain).ok()?;
-    let all = plain.len() == part.plain as usize && decoder.total_in() == packed.len() as u64;
-    all.then_some(())
 }

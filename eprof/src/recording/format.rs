@@ -13,7 +13,7 @@
 //! (The magic has a NUL and a line end so that a transfer as text shows, as in
 //! PNG.) A reader refuses a version that it does not know: a new record raises
 //! the version, and nothing in a frame can be skipped but its samples as a
-//! whole. What older versions did otherwise is told at the end.
+//! whole.
 //!
 //! # Frame
 //!
@@ -140,50 +140,24 @@
 //! the bounds on every string, list, number and time. A frame whose CRC is
 //! right but whose records break a rule was not written by eprof: it is
 //! refused with an error, where mere damage only shortens the recording.
-//!
-//! # Versions 2 to 4
-//!
-//! A frame had one part and less in front of it:
-//!
-//! | offset | bytes | what                                                      |
-//! |-------:|------:|-----------------------------------------------------------|
-//! |      0 |     4 | `u32` C, length of the payload, 1 to about 64 MiB         |
-//! |      4 |     4 | `u32` U, length of the inflated payload, 1 to 64 MiB      |
-//! |      8 |     4 | `u32` CRC-32 of the eight bytes before it and the payload |
-//! |     12 |     C | the payload: a raw deflate stream (RFC 1951) of U bytes   |
-//!
-//! Inflated, that is the sequence of records. An Interval ended with its
-//! samples, `samples: [SampleCount]`, where a SampleCount is `task: u32, zone:
-//! u16, stack: u32, count: u32, spent: ns, counts: [u64; 4]`. Versions 3 and 4
-//! added alternatives and changed none.
 
 /// The first eight bytes.
 pub const MAGIC: [u8; 8] = *b"EPROF\0\r\n";
 
-/// The version of the format that this eprof writes.
+/// The version of the format that this eprof writes and reads.
 pub const VERSION: u32 = 5;
-
-/// The oldest version that this eprof reads.
-pub const OLDEST: u32 = 2;
 
 /// Length of what precedes the first frame, in bytes.
 pub const PROLOGUE: u64 = 12;
 
-/// The first version whose frames have samples apart from records.
-pub const SAMPLES_APART: u32 = 5;
-
 /// Length of what precedes a frame's parts, in bytes.
 pub const FRAME_HEAD: usize = 20;
-
-/// The same before [`SAMPLES_APART`].
-pub const OLD_FRAME_HEAD: usize = 12;
 
 /// Largest part of a frame, in bytes: bounds what a reader must hold.
 pub const MAX_FRAME: usize = 64 << 20;
 
 /// Largest packed part, in bytes. Zstandard adds at most 3 bytes per block of
-/// 128 KiB (RFC 8878, 3.1.1.2) to what it cannot compress, deflate 5 per block
-/// of 64 KiB (RFC 1951, 3.2.4).
+/// 128 KiB (RFC 8878, 3.1.1.2) to what it cannot compress.
 pub const MAX_PACKED: usize = MAX_FRAME + (64 << 10);
 
 /// Most samples of an interval: bounds what a reader must hold, as columns of
@@ -228,7 +202,7 @@ impl Part {
 pub struct FrameHead {
     /// The records.
     pub records: Part,
-    /// The samples; empty before [`SAMPLES_APART`].
+    /// The samples; may be empty.
     pub samples: Part,
     /// CRC-32 of the lengths and the packed parts.
     pub crc: u32,
@@ -253,22 +227,19 @@ impl FrameHead {
         bytes
     }
 
-    /// The head from its bytes in the file; `None` if they are not as many as
-    /// those of a head of `version`.
-    pub fn decode(version: u32, bytes: &[u8]) -> Option<Self> {
-        let word = |at: usize| Some(u32::from_le_bytes(*bytes.get(4 * at..)?.first_chunk()?));
-        let part = |at: usize| {
-            Some(Part {
-                packed: word(at)?,
-                plain: word(at + 1)?,
-            })
+    /// The head from its bytes in the file.
+    pub fn decode(bytes: &[u8; FRAME_HEAD]) -> Self {
+        let (words, _) = bytes.as_chunks::<4>();
+        let word = |at: usize| u32::from_le_bytes(words[at]);
+        let part = |at: usize| Part {
+            packed: word(at),
+            plain: word(at + 1),
         };
-        let apart = version >= SAMPLES_APART;
-        Some(Self {
-            records: part(0)?,
-            samples: if apart { part(2)? } else { Part::default() },
-            crc: word(if apart { 4 } else { 2 })?,
-        })
+        Self {
+            records: part(0),
+            samples: part(2),
+            crc: word(4),
+        }
     }
 }
 
@@ -279,12 +250,4 @@ pub fn checksum(head: &[u8], parts: &[u8]) -> u32 {
     hasher.update(lengths);
     hasher.update(parts);
     hasher.finalize()
-}
-
-/// Length of what precedes a frame's parts in this version, in bytes.
-pub fn frame_head(version: u32) -> usize {
-    match version >= SAMPLES_APART {
-        true => FRAME_HEAD,
-        false => OLD_FRAME_HEAD,
-    }
 }

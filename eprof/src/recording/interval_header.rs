@@ -4,7 +4,7 @@
 use serde::{Deserialize, Serialize};
 
 use super::record::{IntervalRecord, Record};
-use crate::measurement::{COUNTERS, CpuAccount, Reading, ThreadAccount};
+use crate::measurement::{CpuAccount, Reading, ThreadAccount};
 use crate::unit::Timestamp;
 
 /// The number of the Interval record.
@@ -74,46 +74,4 @@ pub(super) fn decode(bytes: &[u8]) -> postcard::Result<IntervalHeader<'_>> {
         samples: head.samples,
         rest,
     })
-}
-
-/// Before version 5, a sample was so many varints behind their number: task,
-/// zone, stack, count, spent, counts.
-const VARINTS: usize = 5 + COUNTERS;
-
-/// The same where they follow, which are stepped over.
-pub(super) fn decode_stepping(bytes: &[u8]) -> postcard::Result<IntervalHeader<'_>> {
-    let IntervalHeader {
-        record,
-        samples,
-        rest,
-    } = decode(bytes)?;
-    let rest = usize::try_from(samples)
-        .ok()
-        .and_then(|samples| samples.checked_mul(VARINTS))
-        .and_then(|varints| after(rest, varints))
-        .ok_or(postcard::Error::DeserializeUnexpectedEnd)?;
-    Ok(IntervalHeader {
-        record,
-        samples: 0,
-        rest,
-    })
-}
-
-/// What comes after so many varints; only the last byte of one has no high bit.
-fn after(bytes: &[u8], mut varints: usize) -> Option<&[u8]> {
-    let mut rest = bytes;
-    // Whole blocks at a time, in a loop that compilers know to make wide.
-    while let Some((block, others)) = rest.split_at_checked(64) {
-        let ends = block.iter().map(|byte| u8::from(*byte < 0x80)).sum::<u8>();
-        if usize::from(ends) >= varints {
-            break;
-        }
-        varints -= usize::from(ends);
-        rest = others;
-    }
-    for _ in 0..varints {
-        let last = rest.iter().position(|byte| *byte < 0x80)?;
-        rest = rest.get(last + 1..)?;
-    }
-    Some(rest)
 }

@@ -7,7 +7,7 @@ use crate::error::{Error, ErrorKind, Result};
 
 use super::blocks::{Damage, Frames};
 use super::check::Checker;
-use super::format::{PROLOGUE, SAMPLES_APART};
+use super::format::PROLOGUE;
 use super::interval_header::{INTERVAL, IntervalHeader};
 use super::record::Record;
 use super::{interval_header, samples};
@@ -31,7 +31,7 @@ pub struct Reader<R: Read> {
     records: Vec<u8>,
     /// Where the next one is.
     next: usize,
-    /// The samples of the current frame, where they are apart and wanted.
+    /// The samples of the current frame, where they are wanted.
     samples: Vec<u8>,
     /// Where those of the next interval are.
     next_samples: usize,
@@ -153,10 +153,8 @@ impl<R: Read> Reader<R> {
             Some(&INTERVAL) => rest.len(),
             _ => rest.len().min(MAX_SMALL),
         };
-        let apart = self.frames.version >= SAMPLES_APART;
         let decoded = match rest {
-            [INTERVAL, interval @ ..] if apart => interval_header::decode(interval),
-            [INTERVAL, interval @ ..] if self.brief => interval_header::decode_stepping(interval),
+            [INTERVAL, interval @ ..] => interval_header::decode(interval),
             _ => postcard::take_from_bytes(&rest[..limit]).map(|(record, rest)| IntervalHeader {
                 record,
                 samples: 0,
