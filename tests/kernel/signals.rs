@@ -274,8 +274,8 @@ fn samples_stand_for_the_time_and_the_events_before_them() {
         let target = measured.signals();
         let first = measured.intervals[0].begin;
         let samples = || measured.samples.iter().filter(|sample| sample.at > first);
-        let spent: Nanos = samples().map(|sample| sample.spent).sum();
-        let counts: u64 = samples().map(|sample| sample.counts[0]).sum();
+        let spent: Nanos = samples().map(|sample| sample.slice.spent).sum();
+        let counts: u64 = samples().map(|sample| sample.slice.counts[0]).sum();
         eprintln!(
             "samples stand for {:.4} of the time, {} switches",
             spent.0 as f64 / target.on_cpu.0 as f64,
@@ -292,7 +292,7 @@ fn samples_stand_for_the_time_and_the_events_before_them() {
         assert!((ratio / speed - 1.0).abs() < 1e-3, "{ratio} is not {speed}");
         for pair in measured.samples.windows(2) {
             if pair[0].task == pair[1].task {
-                assert!(pair[1].spent <= pair[1].at.since(pair[0].at) + Nanos(1_000));
+                assert!(pair[1].slice.spent <= pair[1].at.since(pair[0].at) + Nanos(1_000));
             }
         }
     }

@@ -3,10 +3,9 @@
 use std::collections::{BTreeMap, HashMap};
 use std::io::{self, Write};
 
-use eprof::kernel::KernelEvent;
 use eprof::measurement::{
-    CpuAccount, CpuGroupId, Frame, FrameId, IntervalAccounts, Object, ObjectId, Signals, StackEnd,
-    StackId, Symbol, TaskId, ThreadAccount,
+    CpuAccount, CpuGroupId, Frame, FrameId, IntervalAccounts, Object, ObjectId, SampledSlice,
+    Signals, StackEnd, StackId, Symbol, TaskId, ThreadAccount,
 };
 use eprof::recording::{Capture, Finished, Recording, StackTable};
 use eprof::unit::{Nanos, Timestamp};
@@ -41,11 +40,17 @@ fn capture() -> Capture<Vec<u8>> {
     capture
         .close(accounts(START, START), sample::readings(START, 5))
         .unwrap();
-    capture.task(sample::task(0, None)).unwrap();
+    capture.created(sample::task(0, None)).unwrap();
+    capture.created(sample::task(1, Some(0))).unwrap();
     capture
-        .event(&KernelEvent::Created(sample::task(1, Some(0))))
-        .unwrap();
-    capture
+}
+
+/// No time on a CPU.
+fn on(cpu: u32) -> SampledSlice {
+    SampledSlice {
+        cpu,
+        ..SampledSlice::default()
+    }
 }
 
 fn finish(capture: Capture<Vec<u8>>) -> (Recording, Vec<u8>) {
@@ -106,7 +111,7 @@ proptest! {
         for turn in 0..3 {
             for &(task, cpu, stack, _) in samples.iter().filter(|sample| sample.3 == turn) {
                 let stack = &stacks[stack % stacks.len()];
-                capture.sample(TaskId(task), [0, 1][cpu], stack, Nanos(0), [0; 4]);
+                capture.sample(TaskId(task), &on([0, 1][cpu]), stack);
                 *expected.entry((turn, task, cpu as u16, stack)).or_default() += 1;
             }
             let begin = START + turn;
@@ -138,13 +143,7 @@ fn the_same_run_gives_the_same_bytes() {
                 address,
                 returns: false,
             };
-            capture.sample(
-                TaskId(0),
-                300,
-                &[Frame::Unmapped(address % 7), kernel],
-                Nanos(0),
-                [0; 4],
-            );
+            capture.sample(TaskId(0), &on(300), &[Frame::Unmapped(address % 7), kernel]);
         }
         capture
             .close(accounts(START, START + 9), Vec::new())
@@ -169,14 +168,12 @@ fn the_closed_interval_is_the_recorded_one() {
     assert_eq!(capture.object(other).unwrap(), ObjectId(1));
     capture.sample(
         TaskId(1),
-        300,
+        &on(300),
         &[Frame::User {
             object: ObjectId(1),
             offset: 9,
             returns: false,
         }],
-        Nanos(0),
-        [0; 4],
     );
     let closed = capture
         .close(
@@ -191,18 +188,9 @@ fn the_closed_interval_is_the_recorded_one() {
         "CPU 300 is in zone 0"
     );
     assert_eq!(capture.catalog().frames.len(), 1);
-    let renamed = KernelEvent::Renamed {
-        task: TaskId(1),
-        at: Timestamp(8),
-        comm: "x".into(),
-    };
-    capture.event(&renamed).unwrap();
-    capture
-        .event(&KernelEvent::Gone {
-            task: TaskId(1),
-            at: Timestamp(9),
-        })
-        .unwrap();
+    let at = Timestamp(8);
+    capture.renamed(TaskId(1), at, "x".into()).unwrap();
+    capture.gone(TaskId(1), Timestamp(9)).unwrap();
     capture
         .symbol(Symbol {
             frame: FrameId(0),
@@ -225,14 +213,10 @@ fn the_closed_interval_is_the_recorded_one() {
 fn what_was_never_announced_is_counted_and_spoils_nothing() {
     let mut capture = capture();
     let stack = [Frame::Unmapped(1)];
-    capture.sample(TaskId(2), 0, &stack, Nanos(0), [0; 4]);
-    capture.sample(TaskId(0), 2, &stack, Nanos(0), [0; 4]);
-    capture.sample(TaskId(0), u32::MAX, &stack, Nanos(0), [0; 4]);
-    let gone = KernelEvent::Gone {
-        task: TaskId(7),
-        at: Timestamp(9),
-    };
-    capture.event(&gone).unwrap();
+    capture.sample(TaskId(2), &on(0), &stack);
+    capture.sample(TaskId(0), &on(2), &stack);
+    capture.sample(TaskId(0), &on(u32::MAX), &stack);
+    capture.gone(TaskId(7), Timestamp(9)).unwrap();
     let thread = |task, zone| ThreadAccount {
         task: TaskId(task),
         group: CpuGroupId(zone),
@@ -260,8 +244,8 @@ fn what_was_never_announced_is_counted_and_spoils_nothing() {
         ),
         (2, 1, 0)
     );
-    capture.sample(TaskId(0), 0, &stack, Nanos(0), [0; 4]);
-    capture.sample(TaskId(0), 0, &stack, Nanos(0), [0; 4]);
+    capture.sample(TaskId(0), &on(0), &stack);
+    capture.sample(TaskId(0), &on(0), &stack);
     let (recording, _) = finish(capture);
     let mut losses = sample::end().losses;
     for (reason, count) in [
@@ -299,8 +283,8 @@ fn endless_texts_are_shortened_and_readable() {
     let mut header = sample::header();
     header.command.argv = vec!["ü".repeat(700_000), "y".repeat(2 << 20), "z".into()];
     let mut capture = Capture::new(Vec::new(), header).unwrap();
-    capture.task(sample::task(0, None)).unwrap();
-    capture.sample(TaskId(0), 0, &[Frame::Unmapped(1)], Nanos(0), [0; 4]);
+    capture.created(sample::task(0, None)).unwrap();
+    capture.sample(TaskId(0), &on(0), &[Frame::Unmapped(1)]);
     capture.close(accounts(START, START), Vec::new()).unwrap();
     let functions = vec!["λ".repeat(3 << 20)];
     capture
@@ -342,10 +326,10 @@ fn a_full_disk_costs_the_file_and_not_the_measurement() {
     // The disk is looked at after the writer is gone.
     let mut disk = Disk(Vec::new(), 900);
     let mut capture = Capture::new(&mut disk, sample::header()).unwrap();
-    capture.task(sample::task(0, None)).unwrap();
+    capture.created(sample::task(0, None)).unwrap();
     let mut closed = Vec::new();
     for turn in 0..50 {
-        capture.sample(TaskId(0), 0, &[Frame::Unmapped(turn)], Nanos(0), [0; 4]);
+        capture.sample(TaskId(0), &on(0), &[Frame::Unmapped(turn)]);
         let begin = START + turn;
         closed.push(
             capture

@@ -7,9 +7,9 @@ use std::process::{Child, ChildStdin, ChildStdout, Command, Stdio};
 use std::sync::atomic::{AtomicU32, Ordering};
 
 use eprof::kernel::{KernelEvent, Sample, Sideband};
-use eprof::measurement::{Frame, FrameId, StackEnd, Task, TaskId};
+use eprof::measurement::{Frame, FrameId, SampledSlice, StackEnd, Task, TaskId};
 use eprof::symbol::{ProcessMaps, Resolution, Search, in_order};
-use eprof::unit::{Nanos, Timestamp};
+use eprof::unit::Timestamp;
 
 /// Whether what these tests need is there; says what is missing, and fails
 /// where that is demanded.
@@ -279,11 +279,9 @@ pub fn spawn(cgroup: &Cgroup, script: &str, command: &[&str]) -> Child {
 /// A sample in user mode with nothing but its instruction pointer.
 pub fn sample(task: TaskId, at: Timestamp, address: u64) -> Sample {
     Sample {
-        spent: Nanos(0),
-        counts: [0; 4],
         task: Some(task),
         at,
-        cpu: 0,
+        slice: SampledSlice::default(),
         kernel: Vec::new(),
         kernel_end: StackEnd::Absent,
         user: vec![address],

@@ -1,9 +1,8 @@
 //! What comes out of the kernel, decoded: tasks, samples, mappings, and losses.
 
 use super::stack::StackCopy;
-use crate::measurement::{COUNTERS, StackEnd};
-use crate::measurement::{Task, TaskId};
-use crate::unit::{Nanos, Timestamp};
+use crate::measurement::{SampledSlice, StackEnd, Task, TaskId};
+use crate::unit::Timestamp;
 
 /// One stack sample of the target.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -12,13 +11,8 @@ pub struct Sample {
     pub task: Option<TaskId>,
     /// When.
     pub at: Timestamp,
-    /// Which CPU.
-    pub cpu: u32,
-    /// Time since the thread's last sample on this CPU, or since it was
-    /// switched in there, whichever is later.
-    pub spent: Nanos,
-    /// Events by [`Counter`](crate::measurement::Counter) since then.
-    pub counts: [u64; COUNTERS],
+    /// Which CPU, and the time up to the sample.
+    pub slice: SampledSlice,
     /// Kernel frames, leaf first.
     pub kernel: Vec<u64>,
     /// How the kernel stack ended.

@@ -16,7 +16,7 @@ use super::accounts::task_table::TaskTable;
 use super::counters::health::CounterState;
 use super::counters::pmu::Counters;
 use super::counters::{health, pmu};
-use super::event::{KernelEvent, Sample};
+use super::event::KernelEvent;
 use super::loader::link::Linked;
 use super::loader::load;
 use super::loader::load::Loaded;
@@ -245,29 +245,17 @@ impl Probe {
         self.roster.discover(&self.control);
         self.roster.events.drain(..).for_each(&mut *take);
         while let Some(record) = self.ring.next() {
-            let Some(raw) = decode::decode(record) else {
+            let Some((serial, mut sample)) = decode::decode(record) else {
                 self.malformed += 1;
                 continue;
             };
-            let mut task = self.roster.task(raw.serial);
-            if task.is_none() && raw.serial != 0 {
+            sample.task = self.roster.task(serial);
+            if sample.task.is_none() && serial != 0 {
                 self.roster.discover(&self.control);
                 self.roster.events.drain(..).for_each(&mut *take);
-                task = self.roster.task(raw.serial);
+                sample.task = self.roster.task(serial);
             }
-            take(KernelEvent::Sample(Sample {
-                task,
-                at: raw.at,
-                cpu: raw.cpu,
-                spent: raw.spent,
-                counts: raw.counts,
-                kernel: raw.kernel,
-                kernel_end: raw.kernel_end,
-                user: raw.user,
-                interrupted: raw.interrupted,
-                user_end: raw.user_end,
-                copy: raw.copy,
-            }));
+            take(KernelEvent::Sample(sample));
         }
         self.roster.review(&self.control, self.epoch);
         self.roster.events.drain(..).for_each(&mut *take);

@@ -8,6 +8,7 @@ mod idle_power;
 mod loss;
 mod meter;
 mod signals;
+mod slice;
 mod stack_end;
 mod task;
 
@@ -24,5 +25,6 @@ pub use meter::{
 pub use signals::{
     COUNTERS, Counter, CpuAccount, CpuGroupId, IntervalAccounts, Signals, ThreadAccount,
 };
+pub use slice::SampledSlice;
 pub use stack_end::StackEnd;
 pub use task::{Task, TaskId};

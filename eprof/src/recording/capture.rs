@@ -5,17 +5,17 @@ use std::collections::{BTreeMap, HashMap};
 use std::io::Write;
 
 use crate::error::{Error, ErrorKind, Result};
-use crate::kernel::KernelEvent;
-use crate::measurement::{COUNTERS, CpuGroupId, IntervalAccounts, Loss, Reading, Task, TaskId};
-
-use crate::unit::Nanos;
+use crate::measurement::{
+    CpuGroupId, Frame, IntervalAccounts, Lines, Loss, Object, ObjectId, Reading, SampledSlice,
+    Segment, StackId, Symbol, Task, TaskId,
+};
+use crate::unit::Timestamp;
 
 use super::catalog::Catalog;
 use super::check::{MAX_SEGMENTS, MAX_STRING};
 use super::record::{End, Header, IntervalRecord, Record, SampleCount};
 use super::stack::{StackTable, number};
 use super::write::Writer;
-use crate::measurement::{Frame, Lines, Object, ObjectId, Segment, StackId, Symbol};
 
 /// Longest command line that is kept, in bytes.
 const MAX_COMMAND: usize = MAX_STRING;
@@ -95,41 +95,41 @@ impl<W: Write> Capture<W> {
         self.push(Record::Labels { labels })
     }
 
-    /// Takes in a thread's birth, renaming or end; samples and mappings must
-    /// be resolved first and are ignored here.
-    ///
-    /// # Errors
-    ///
-    /// `Internal` if a thread's id is not the next one.
-    pub fn event(&mut self, event: &KernelEvent) -> Result<()> {
-        match event {
-            KernelEvent::Created(task) => self.task(task.clone()),
-            KernelEvent::Renamed { task, at, comm } if self.knows(*task) => {
-                self.push(Record::Renamed {
-                    task: *task,
-                    at: *at,
-                    comm: comm.clone(),
-                })
-            }
-            KernelEvent::Gone { task, at } if self.knows(*task) => self.push(Record::Gone {
-                task: *task,
-                at: *at,
-            }),
-            KernelEvent::Renamed { .. } | KernelEvent::Gone { .. } => {
-                self.losses.count("event-of-unknown-task", 1);
-                Ok(())
-            }
-            KernelEvent::Sample(_) | KernelEvent::Mapped(_) => Ok(()),
-        }
-    }
-
-    /// Takes in a thread. Its id must be the number of threads so far.
+    /// Takes in a thread that was created, or that began anew with an exec. Its
+    /// id must be the number of threads so far.
     ///
     /// # Errors
     ///
     /// `Internal` if it is not.
-    pub fn task(&mut self, task: Task) -> Result<()> {
+    pub fn created(&mut self, task: Task) -> Result<()> {
         self.push(Record::Task(task))
+    }
+
+    /// Takes in a thread's new name.
+    ///
+    /// # Errors
+    ///
+    /// `Internal` if the name is absurdly long.
+    pub fn renamed(&mut self, task: TaskId, at: Timestamp, comm: String) -> Result<()> {
+        self.about(task, Record::Renamed { task, at, comm })
+    }
+
+    /// Takes in a thread's end.
+    ///
+    /// # Errors
+    ///
+    /// `Internal` if no clock shows that time.
+    pub fn gone(&mut self, task: TaskId, at: Timestamp) -> Result<()> {
+        self.about(task, Record::Gone { task, at })
+    }
+
+    /// Writes what happened to a thread, if that was announced.
+    fn about(&mut self, task: TaskId, record: Record) -> Result<()> {
+        if self.knows(task) {
+            return self.push(record);
+        }
+        self.losses.count("event-of-unknown-task", 1);
+        Ok(())
     }
 
     /// Takes in the next object. (Two files may look the same, so it is not for
@@ -149,23 +149,14 @@ impl<W: Write> Capture<W> {
         self.losses.count(reason, count);
     }
 
-    /// Counts a sample of a thread on a CPU, with its stack, root first; it
-    /// stands for the time `spent` and for `counts` events by [`Counter`].
-    ///
-    /// [`Counter`]: crate::measurement::Counter
-    pub fn sample(
-        &mut self,
-        task: TaskId,
-        cpu: u32,
-        stack: &[Frame],
-        spent: Nanos,
-        counts: [u64; COUNTERS],
-    ) {
+    /// Counts a sample of a thread, which stands for `slice`, with its stack, root
+    /// first.
+    pub fn sample(&mut self, task: TaskId, slice: &SampledSlice, stack: &[Frame]) {
         if !self.knows(task) {
             self.losses.count("sample-of-unknown-task", 1);
             return;
         }
-        let Some(zone) = self.zone(cpu) else {
+        let Some(zone) = self.zone(slice.cpu) else {
             self.losses.count("sample-outside-zones", 1);
             return;
         };
@@ -175,8 +166,8 @@ impl<W: Write> Capture<W> {
             group: zone,
             stack,
             count: 1,
-            spent,
-            counts,
+            spent: slice.spent,
+            counts: slice.counts,
         };
         self.samples
             .entry((task, zone, stack))

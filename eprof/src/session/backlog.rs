@@ -5,25 +5,22 @@ use std::collections::{HashMap, VecDeque};
 
 use crate::kernel::Sample;
 use crate::mappings::Objects;
-use crate::measurement::{COUNTERS, Frame, IntervalAccounts, Reading, TaskId};
+use crate::measurement::{Frame, IntervalAccounts, Reading, TaskId};
 use crate::symbol::{SampleContext, stack};
-use crate::unit::{Nanos, Timestamp};
+use crate::unit::Timestamp;
 use crate::unwind::{self, Ticket, Unwinder, Walked};
 
 /// A sample that was taken.
 pub(super) struct Taken {
-    pub(super) at: Timestamp,
     pub(super) task: TaskId,
-    pub(super) cpu: u32,
-    pub(super) spent: Nanos,
-    pub(super) counts: [u64; COUNTERS],
+    pub(super) sample: Sample,
     stack: Stack,
 }
 
 enum Stack {
     Whole(Vec<Frame>),
-    /// What was sampled, and where; and who walks the rest.
-    Part(Box<(Sample, Option<SampleContext>, Ticket)>),
+    /// Where the sample was taken, and who walks the rest.
+    Part(Option<SampleContext>, Ticket),
 }
 
 impl Taken {
@@ -38,16 +35,14 @@ impl Taken {
         let nothing = SampleContext::default();
         let space = &place.as_ref().unwrap_or(&nothing).space;
         let ticket = unwinder.begin(&mut sample, space, objects);
+        let stack = match ticket {
+            Some(ticket) => Stack::Part(place, ticket),
+            None => whole(&mut sample, place.as_ref()),
+        };
         Self {
-            at: sample.at,
             task,
-            cpu: sample.cpu,
-            spent: sample.spent,
-            counts: sample.counts,
-            stack: match ticket {
-                Some(ticket) => Stack::Part(Box::new((sample, place, ticket))),
-                None => Stack::Whole(stack::frames_in(&sample, place.as_ref())),
-            },
+            sample,
+            stack,
         }
     }
 
@@ -57,20 +52,18 @@ impl Taken {
 
     /// Takes the rest of the stack out of `walked`, if it is there.
     fn complete(&mut self, walked: &mut HashMap<Ticket, Walked>) {
-        if let Stack::Part(part) = &mut self.stack {
-            let (sample, place, ticket) = &mut **part;
-            if let Some(walked) = walked.remove(ticket) {
-                unwind::finish(sample, &walked);
-                self.stack = Stack::Whole(stack::frames_in(sample, place.as_ref()));
-            }
+        if let Stack::Part(place, ticket) = &self.stack
+            && let Some(walked) = walked.remove(ticket)
+        {
+            unwind::finish(&mut self.sample, &walked);
+            self.stack = whole(&mut self.sample, place.as_ref());
         }
     }
 
     /// Leaves the stack as it is.
     fn abandon(&mut self) {
-        if let Stack::Part(part) = &self.stack {
-            let (sample, place, _) = &**part;
-            self.stack = Stack::Whole(stack::frames_in(sample, place.as_ref()));
+        if let Stack::Part(place, _) = &self.stack {
+            self.stack = whole(&mut self.sample, place.as_ref());
         }
     }
 
@@ -78,9 +71,16 @@ impl Taken {
     pub(super) fn frames(&self) -> &[Frame] {
         match &self.stack {
             Stack::Whole(frames) => frames,
-            Stack::Part(_) => &[],
+            Stack::Part(..) => &[],
         }
     }
+}
+
+/// The frames of `sample`, whose addresses nobody needs from now on.
+fn whole(sample: &mut Sample, place: Option<&SampleContext>) -> Stack {
+    let frames = stack::frames_in(sample, place);
+    (sample.kernel, sample.user) = (Vec::new(), Vec::new());
+    Stack::Whole(frames)
 }
 
 /// An interval that has ended, but is not yet in the recording.
@@ -106,7 +106,7 @@ impl Backlog {
 
     /// Forgets samples up to `border`, and intervals.
     pub(super) fn forget(&mut self, border: Timestamp) {
-        self.early.retain(|sample| sample.at > border);
+        self.early.retain(|taken| taken.sample.at > border);
         self.ended.clear();
     }
 
@@ -122,7 +122,7 @@ impl Backlog {
         let end = accounts.end;
         let (early, samples) = std::mem::take(&mut self.early)
             .into_iter()
-            .partition(|sample| sample.at > end);
+            .partition(|taken| taken.sample.at > end);
         self.early = early;
         self.ended.push_back(Ended {
             accounts,

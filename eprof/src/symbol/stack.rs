@@ -94,16 +94,14 @@ mod tests {
     use super::*;
 
     const PROCESS: Option<TaskId> = Some(TaskId(3));
-    use crate::measurement::{COUNTERS, ObjectId};
-    use crate::unit::{Nanos, Timestamp};
+    use crate::measurement::{ObjectId, SampledSlice};
+    use crate::unit::Timestamp;
 
     fn sample(kernel: &[u64], user: &[u64], user_end: StackEnd) -> Sample {
         Sample {
-            spent: Nanos(0),
-            counts: [0; COUNTERS],
             task: None,
             at: Timestamp(0),
-            cpu: 0,
+            slice: SampledSlice::default(),
             kernel: kernel.to_vec(),
             kernel_end: if kernel.is_empty() {
                 StackEnd::Absent

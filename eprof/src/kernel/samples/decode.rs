@@ -4,29 +4,15 @@ use eprof_common::sample::{Anchor, COPY_WORDS, INTERRUPTED, MAX_FRAMES, PIECE};
 use eprof_common::{COUNTERS, Registers, SampleHeader, WalkEnd};
 use std::mem::offset_of;
 
+use crate::kernel::event::Sample;
 use crate::kernel::stack::{Beyond, StackCopy};
-use crate::measurement::StackEnd;
+use crate::measurement::{SampledSlice, StackEnd};
 use crate::unit::{Nanos, Timestamp};
 
-/// A decoded sample, whose thread is still a serial number.
-#[derive(Debug, PartialEq, Eq)]
-pub(in crate::kernel) struct RawSample {
-    pub(in crate::kernel) at: Timestamp,
-    pub(in crate::kernel) serial: u64,
-    pub(in crate::kernel) cpu: u32,
-    pub(in crate::kernel) spent: Nanos,
-    pub(in crate::kernel) counts: [u64; COUNTERS],
-    pub(in crate::kernel) kernel: Vec<u64>,
-    pub(in crate::kernel) kernel_end: StackEnd,
-    pub(in crate::kernel) user: Vec<u64>,
-    pub(in crate::kernel) interrupted: Vec<usize>,
-    pub(in crate::kernel) user_end: StackEnd,
-    pub(in crate::kernel) copy: Option<Box<StackCopy>>,
-}
-
-/// Decodes one record of the ring; `None` where its lengths do not fit (the ring
-/// rounds records up, so that bytes may follow).
-pub(in crate::kernel) fn decode(record: &[u8]) -> Option<RawSample> {
+/// Decodes one record of the ring: the serial number of the thread, and the
+/// sample, which does not name its thread yet. `None` where the lengths of the
+/// record do not fit (the ring rounds records up, so that bytes may follow).
+pub(in crate::kernel) fn decode(record: &[u8]) -> Option<(u64, Sample)> {
     let (header, frames) = record.split_at_checked(size_of::<SampleHeader>())?;
     let kernel_bytes = i32_at(header, offset_of!(SampleHeader, kernel_bytes))?;
     let user_bytes = i32_at(header, offset_of!(SampleHeader, user_bytes))?;
@@ -58,19 +44,23 @@ pub(in crate::kernel) fn decode(record: &[u8]) -> Option<RawSample> {
     for (counter, count) in counts.iter_mut().enumerate() {
         *count = u64_at(header, offset_of!(SampleHeader, counts) + counter * 8)?;
     }
-    Some(RawSample {
+    let serial = u64_at(header, offset_of!(SampleHeader, serial))?;
+    let sample = Sample {
+        task: None,
         at: Timestamp(u64_at(header, offset_of!(SampleHeader, at))?),
-        serial: u64_at(header, offset_of!(SampleHeader, serial))?,
-        cpu: u32_at(header, offset_of!(SampleHeader, cpu))?,
-        spent: Nanos(u64_at(header, offset_of!(SampleHeader, spent))?),
-        counts,
+        slice: SampledSlice {
+            cpu: u32_at(header, offset_of!(SampleHeader, cpu))?,
+            spent: Nanos(u64_at(header, offset_of!(SampleHeader, spent))?),
+            counts,
+        },
         kernel,
         kernel_end,
         user,
         interrupted,
         user_end,
         copy,
-    })
+    };
+    Some((serial, sample))
 }
 
 /// A stack whose walk answered `result` and ended as `end` says, and what
@@ -195,24 +185,30 @@ mod tests {
         record
     }
 
-    fn walked(kernel: i32, user: i32, end: WalkEnd, words: &[u64]) -> Option<RawSample> {
+    fn walked(kernel: i32, user: i32, end: WalkEnd, words: &[u64]) -> Option<Sample> {
         let head = Head {
             kernel,
             user,
             end,
             pieces: 0,
         };
-        decode(&record(&head, words))
+        sampled(&record(&head, words))
+    }
+
+    /// A sample, without the serial number of its thread.
+    fn sampled(record: &[u8]) -> Option<Sample> {
+        decode(record).map(|(serial, sample)| {
+            assert_eq!((serial, sample.task), (42, None));
+            sample
+        })
     }
 
     #[test]
     fn both_stacks_are_taken_apart() {
         let sample = walked(16, 8, WalkEnd::ROOT, &[1, 2, 3]).unwrap();
-        assert_eq!(
-            (sample.at, sample.serial, sample.cpu),
-            (Timestamp(7), 42, 3)
-        );
-        assert_eq!((sample.spent, sample.counts), (Nanos(11), [21, 22, 23, 24]));
+        assert_eq!(sample.at, Timestamp(7));
+        let SampledSlice { cpu, spent, counts } = sample.slice;
+        assert_eq!((cpu, spent, counts), (3, Nanos(11), [21, 22, 23, 24]));
         assert_eq!(
             (sample.kernel, sample.kernel_end),
             (vec![1, 2], StackEnd::Complete)
@@ -264,7 +260,7 @@ mod tests {
             let words = words.iter().copied();
             words.chain([wanted, 0, 0]).chain(pieces.clone()).collect()
         };
-        let copy = |wanted| decode(&record(&head(2), &with(wanted))).unwrap().copy;
+        let copy = |wanted| sampled(&record(&head(2), &with(wanted))).unwrap().copy;
         let deep = copy(2).unwrap();
         let copy = copy(3).unwrap();
         assert_eq!(copy.registers.pc, 0x40_0000);
@@ -287,7 +283,7 @@ mod tests {
             let mut words = vec![0x40_0000, 0x7fff_0410, 0, 0, 0];
             words.extend([0, 0, 0, 0, 1, outer, 0x7fff_9000]);
             words.extend((0..3).flat_map(|piece| [piece; PIECE / 8]));
-            decode(&record(&head, &words))
+            sampled(&record(&head, &words))
         };
         let copy = decoded(2).unwrap().copy.unwrap();
         assert_eq!((copy.base, copy.bytes.len()), (0x7fff_0400, PIECE));
@@ -313,7 +309,7 @@ mod tests {
             words.extend(registers);
             words.extend([0x41_0000, 0x7fff_0510, 7, before, 1, 0, 0]);
             words.extend([0; PIECE / 8]);
-            decode(&record(&head, &words))
+            sampled(&record(&head, &words))
         };
         let sample = decoded(1).unwrap();
         assert_eq!((sample.user, sample.interrupted), (vec![1], vec![]));

@@ -15,16 +15,9 @@ impl<W: Write> Recorder<W> {
     pub(super) fn write_down(&mut self, now: bool) -> Result<Vec<LiveStatus>> {
         let mut moments = Vec::new();
         while let Some(ended) = self.backlog.next(now) {
-            for sample in ended.samples {
-                let Taken {
-                    task,
-                    cpu,
-                    spent,
-                    counts,
-                    ..
-                } = sample;
-                let frames = sample.frames();
-                self.capture.sample(task, cpu, frames, spent, counts);
+            for taken in ended.samples {
+                let slice = &taken.sample.slice;
+                self.capture.sample(taken.task, slice, taken.frames());
             }
             let record = self.capture.close(ended.accounts, ended.readings)?;
             let clockwork = self.clockwork.as_mut();
@@ -44,9 +37,9 @@ impl<W: Write> Recorder<W> {
         // As they were found, which is by their numbers: two births at once on
         // two CPUs may be dated the other way round.
         for event in &batch {
-            if matches!(event, KernelEvent::Created(_)) {
+            if let KernelEvent::Created(task) = event {
                 self.threads += 1;
-                self.capture.event(event)?;
+                self.capture.created(task.clone())?;
             }
         }
         symbol::in_order(&mut batch);
@@ -55,9 +48,8 @@ impl<W: Write> Recorder<W> {
             match event {
                 KernelEvent::Sample(sample) => self.sampled(sample),
                 KernelEvent::Mapped(_) | KernelEvent::Created(_) => {}
-                KernelEvent::Renamed { .. } | KernelEvent::Gone { .. } => {
-                    self.capture.event(&event)?;
-                }
+                KernelEvent::Renamed { task, at, comm } => self.capture.renamed(task, at, comm)?,
+                KernelEvent::Gone { task, at } => self.capture.gone(task, at)?,
             }
         }
         self.record_objects()?;
