@@ -3,8 +3,8 @@
 use crate::measurement::{Meter, Quantity};
 use crate::power::{self, PowerModel, Signal};
 
-use super::check::{Broken, MAX_CPUS, amount, known, length, next, string, time};
-use super::record::Header;
+use super::checker::{Broken, MAX_CPUS, amount, known, length, next, string, time};
+use crate::recording::record::Header;
 use crate::measurement::CpuGroup;
 
 /// Most terms of a power model.
@@ -33,7 +33,7 @@ pub(super) fn header(header: &Header) -> Result<Shape, Broken> {
         string(text)?;
     }
     header.command.argv.iter().try_for_each(|arg| string(arg))?;
-    super::check_end::caveats(&header.caveats)?;
+    super::end::caveats(&header.caveats)?;
     time(header.started)?;
     length(header.interval)?;
 
@@ -59,7 +59,7 @@ pub(super) fn header(header: &Header) -> Result<Shape, Broken> {
         amount(baseline.sd.0, "an idle power's deviation")?;
         string(&baseline.origin)?;
     }
-    super::check_end::counters(&header.counters)?;
+    super::end::counters(&header.counters)?;
     let mut modelled = vec![false; header.meters.len()];
     for model in &header.models {
         let meter = u32::from(model.meter.0);

@@ -3,8 +3,8 @@
 use crate::caveat::Caveat;
 use crate::measurement::Counter;
 
-use super::check::{Broken, amount, length, string, time};
-use super::record::End;
+use super::checker::{Broken, amount, length, string, time};
+use crate::recording::record::End;
 
 /// Checks an end.
 pub(super) fn end(end: &End) -> Result<(), Broken> {

@@ -5,8 +5,8 @@
 
 use crate::unit::{Nanos, Timestamp};
 
-use super::record::Record;
-use super::{check_end, check_header, check_interval};
+use crate::recording::record::Record;
+use super::{end as check_end, header as check_header, interval as check_interval};
 use crate::measurement::{Frame, StackNode};
 
 /// Longest string in bytes. An argument has at most 128 KiB

@@ -3,9 +3,9 @@
 use crate::measurement::{CpuAccount, Reading, Signals};
 use crate::unit::Timestamp;
 
-use super::check::{Broken, Checker, known, length, time};
-use super::check_header::Shape;
-use super::record::IntervalRecord;
+use super::checker::{Broken, Checker, known, length, time};
+use super::header::Shape;
+use crate::recording::record::IntervalRecord;
 
 /// What must not go backwards, and what must not come twice.
 #[derive(Debug, Default)]
