@@ -5,9 +5,9 @@
 
 use crate::unit::{Nanos, Timestamp};
 
-use crate::recording::record::Record;
 use super::{end as check_end, header as check_header, interval as check_interval};
 use crate::measurement::{Frame, StackNode};
+use crate::recording::record::Record;
 
 /// Longest string in bytes. An argument has at most 128 KiB
 /// (`MAX_ARG_STRLEN`, `include/uapi/linux/binfmts.h`), and at most three times

@@ -4,8 +4,8 @@ use crate::measurement::{Meter, Quantity};
 use crate::power::{self, PowerModel, Signal};
 
 use super::checker::{Broken, MAX_CPUS, amount, known, length, next, string, time};
-use crate::recording::record::Header;
 use crate::measurement::CpuGroup;
+use crate::recording::record::Header;
 
 /// Most terms of a power model.
 const MAX_TERMS: usize = 64;
