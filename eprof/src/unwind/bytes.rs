@@ -70,6 +70,20 @@ impl Bytes for Unchanged {
     }
 }
 
+/// Most bytes of a file that are read at once.
+pub(super) const MOST: u64 = 256 << 20;
+
+/// `length` bytes from `offset` on; `None` where they are not all there, or too
+/// many.
+pub(super) fn all(bytes: &dyn Bytes, offset: u64, length: u64) -> Option<Vec<u8>> {
+    // Before there is room for them: a file may say of itself what it likes.
+    let is_there = offset.checked_add(length)? <= bytes.length();
+    let length = usize::try_from(length).ok()?;
+    let mut read = (is_there && length as u64 <= MOST).then(|| vec![0; length])?;
+    bytes.read(offset, &mut read)?;
+    Some(read)
+}
+
 /// The bytes one after the other, as the ELF reader wants them.
 pub(super) struct InOrder<'a> {
     bytes: &'a dyn Bytes,

@@ -6,7 +6,7 @@ use gimli::{
     UnwindSection, UnwindTableRow,
 };
 
-use super::image::Machine;
+use super::segment::Machine;
 
 /// The registers that matter, by their DWARF numbers.
 struct Names {

@@ -7,8 +7,9 @@ use gimli::UnwindContext;
 
 use super::bytes::{Blocks, Bytes};
 use super::guess;
-use super::image::{self, Image, Segment};
+use super::image::{self, Image};
 use super::index::{Function, Index};
+use super::segment::{ROOT, Segment};
 
 /// A gap of fewer bytes between two functions is padding.
 const PADDING: u64 = 16;
@@ -26,12 +27,6 @@ const MOST_SEARCHED: u64 = 16 << 20;
 
 /// Most pages of one file: 2 GiB of code.
 const MOST_PAGES: u64 = 1 << 15;
-
-/// The rule for code that has no caller.
-pub(super) const ROOT: Rule = Rule {
-    ra: Rule::RA_ROOT,
-    ..Rule::of(Rule::UNSUPPORTED)
-};
 
 /// A file of code whose unwind information can be compiled.
 pub struct Source {
@@ -63,8 +58,8 @@ impl Source {
     /// there is no unwind information. Total: whatever is malformed is left
     /// out.
     pub fn open(bytes: Box<dyn Bytes>) -> Option<Self> {
-        let mut image = Image::parse(&*bytes)?;
-        let index = Index::new(&mut image);
+        let image = Image::parse(&*bytes)?;
+        let index = Index::new(&image, &*bytes);
         let base = image.code.first()?.address >> PAGE_BITS << PAGE_BITS;
         let last = image.code.last()?.end() - 1;
         let pages = ((last - base) >> PAGE_BITS).saturating_add(1);

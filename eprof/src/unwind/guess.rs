@@ -3,7 +3,7 @@
 
 use eprof_common::Rule;
 
-use super::image::Machine;
+use super::segment::Machine;
 
 /// Functions begin at multiples of this.
 const ALIGNMENT: u64 = 16;

@@ -13,56 +13,24 @@ use object::read::elf::{
 };
 use object::{Endianness, ReadCache, ReadRef};
 
-use super::bytes::{Bytes, InOrder};
-use super::pclntab::{self, GoFunction, Pclntab};
-
-/// Most bytes of unwind information that are read of one file.
-const MOST_FRAMES: u64 = 256 << 20;
-
-/// The processors whose code can be unwound.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum Machine {
-    /// x86-64.
-    X86_64,
-    /// AArch64, little-endian.
-    Aarch64,
-}
-
-impl Machine {
-    /// That of this process; `None` for one that is not known here.
-    pub const fn native() -> Option<Self> {
-        if cfg!(target_arch = "x86_64") {
-            Some(Self::X86_64)
-        } else if cfg!(target_arch = "aarch64") {
-            Some(Self::Aarch64)
-        } else {
-            None
-        }
-    }
-}
-
-/// A piece of a file that is mapped as code.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub struct Segment {
-    /// Offset in the file.
-    pub offset: u64,
-    /// Length in bytes, as far as it is in the file.
-    pub length: u64,
-    /// Address, relative to where the file is loaded.
-    pub address: u64,
-}
-
-impl Segment {
-    /// One past the last address.
-    pub fn end(&self) -> u64 {
-        self.address.saturating_add(self.length)
-    }
-}
+use super::bytes::{self, Bytes, InOrder, MOST};
+use super::segment::{Machine, Segment};
 
 /// One section of call frame information.
 pub(super) struct Frames {
     pub(super) data: Vec<u8>,
     pub(super) bases: BaseAddresses,
+}
+
+/// A section of the file, which is not read yet.
+pub(super) struct Section {
+    /// Offset in the file, and the bytes it has there.
+    pub(super) offset: u64,
+    pub(super) size: u64,
+    /// Its address.
+    address: u64,
+    /// How many bytes it has when it is inflated, where it is compressed.
+    inflated: Option<u64>,
 }
 
 /// The search table of `.eh_frame_hdr` (Linux Standard Base 5.0, 10.6.2): pairs
@@ -93,15 +61,12 @@ pub(super) struct Image {
     pub(super) is_static: bool,
     /// The address of `.text`.
     pub(super) text: u64,
-    /// Where there is one, and neither `.debug_frame` nor Go's own beside it.
+    /// Where there is one.
     pub(super) table: Option<SearchTable>,
-    /// Only where there is no table.
-    pub(super) eh_frame: Option<Frames>,
-    /// Likewise.
-    pub(super) debug_frame: Option<Frames>,
-    /// Go's own table and the functions in it: its linker makes `.debug_frame` of
-    /// the same, which then is not read.
-    pub(super) go: Option<(Pclntab, Vec<GoFunction>)>,
+    eh_frame: Option<Section>,
+    debug_frame: Option<Section>,
+    /// Go's own table, of x86-64.
+    pub(super) go: Option<Section>,
 }
 
 type Header = FileHeader64<Endianness>;
@@ -129,56 +94,52 @@ impl Image {
         let endian = Endianness::Little;
         let segments = header.program_headers(endian, data).ok()?;
         let sections = header.sections(endian, data).ok();
-        let section = |name: &[u8]| {
+        let named = |name: &[u8]| {
             let (_, section) = sections.as_ref()?.section_by_name(endian, name)?;
             Some(section)
         };
-        let text = section(b".text").map_or(0, |section| section.sh_addr(endian));
-        let bases = BaseAddresses::default().set_text(text);
-        let code = loaded(segments, endian, true);
+        let section = |name: &[u8]| section(named(name)?, endian, data);
+        let go = || section(b".gopclntab").or_else(|| section(b".data.rel.ro.gopclntab"));
         let entry = header.e_entry(endian);
-        let go = [b".gopclntab".as_slice(), b".data.rel.ro.gopclntab"]
-            .into_iter()
-            .find_map(section)
-            .filter(|_| machine == Machine::X86_64)
-            .and_then(|section| go(section, endian, data, text, &code, entry));
-        let debug_frame = section(b".debug_frame").filter(|_| go.is_none());
-        let debug_frame = debug_frame.and_then(|section| {
-            let data = contents(section, endian, data)?;
-            let bases = bases.clone();
-            (!data.is_empty()).then_some(Frames { data, bases })
-        });
-        let table = if debug_frame.is_none() && go.is_none() {
-            search_table(segments, endian, data)
-        } else {
-            None
-        };
-        let mut eh_frame = None;
-        if table.is_none() {
-            eh_frame = section(b".eh_frame").and_then(|section| {
-                let data = contents(section, endian, data)?;
-                let bases = bases.clone().set_eh_frame(section.sh_addr(endian));
-                (!data.is_empty()).then_some(Frames { data, bases })
-            });
-            if eh_frame.is_none() {
-                eh_frame = by_segment(segments, endian, data, bases);
-            }
-        }
         let interpreted = segments
             .iter()
             .any(|segment| segment.p_type(endian) == elf::PT_INTERP);
         Some(Self {
             machine,
-            code,
+            code: loaded(segments, endian, true),
             loaded: loaded(segments, endian, false),
             entry,
             is_static: entry != 0 && !interpreted,
-            text,
-            table,
-            eh_frame,
-            debug_frame,
-            go,
+            text: named(b".text").map_or(0, |section| section.sh_addr(endian)),
+            table: search_table(segments, endian, data),
+            eh_frame: section(b".eh_frame"),
+            debug_frame: section(b".debug_frame"),
+            go: go().filter(|_| machine == Machine::X86_64),
         })
+    }
+
+    /// `.debug_frame`, if there is any; `bytes` are those of the file.
+    pub(super) fn debug_frame(&self, bytes: &dyn Bytes) -> Option<Frames> {
+        let section = self.debug_frame.as_ref()?;
+        Some(Frames {
+            data: section.contents(bytes)?,
+            bases: self.bases(),
+        })
+    }
+
+    /// `.eh_frame`, if there is any, also where it has no name.
+    pub(super) fn eh_frame(&self, bytes: &dyn Bytes) -> Option<Frames> {
+        let named = self.eh_frame.as_ref().and_then(|section| {
+            Some(Frames {
+                data: section.contents(bytes)?,
+                bases: self.bases().set_eh_frame(section.address),
+            })
+        });
+        named.or_else(|| by_segment(bytes, self.bases()))
+    }
+
+    fn bases(&self) -> BaseAddresses {
+        BaseAddresses::default().set_text(self.text)
     }
 
     /// Where in the file the byte at `address` is.
@@ -325,61 +286,56 @@ fn search_table<'data, R: ReadRef<'data>>(
     })
 }
 
-/// Go's table in `section`, and its functions.
-fn go<'data, R: ReadRef<'data>>(
+/// Where a section is; `None` where it has no bytes in the file, or is compressed in
+/// a way that is not known.
+fn section<'data, R: ReadRef<'data>>(
     section: &SectionHeader64<Endianness>,
     endian: Endianness,
     data: R,
-    text: u64,
-    code: &[Segment],
-    entry: u64,
-) -> Option<(Pclntab, Vec<GoFunction>)> {
-    let (offset, size) = section.file_range(endian)?;
-    let header = data.read_bytes_at(offset, pclntab::HEADER).ok()?;
-    let table = Pclntab::parse(header, offset, size, text)?;
-    if table.length() > MOST_FRAMES {
-        return None;
-    }
-    let functab = data.read_bytes_at(table.functions, table.length()).ok()?;
-    let functions = table.list(functab, code, entry);
-    (!functions.is_empty()).then_some((table, functions))
+) -> Option<Section> {
+    let compressed = section.compression(endian, data).ok()?;
+    let compressed: Option<(&CompressionHeader64<Endianness>, u64, u64)> = compressed;
+    let (offset, size) = match compressed {
+        Some((header, ..)) if header.ch_type(endian) != elf::ELFCOMPRESS_ZLIB => return None,
+        Some((_, offset, size)) => (offset, size),
+        None => section.file_range(endian)?,
+    };
+    Some(Section {
+        offset,
+        size,
+        address: section.sh_addr(endian),
+        inflated: compressed.map(|(header, ..)| header.ch_size(endian)),
+    })
 }
 
-/// The bytes of a section, inflated if need be; `None` where they cannot be
-/// had.
-fn contents<'data, R: ReadRef<'data>>(
-    section: &SectionHeader64<Endianness>,
-    endian: Endianness,
-    data: R,
-) -> Option<Vec<u8>> {
-    if section.sh_size(endian) > MOST_FRAMES {
-        return None;
+impl Section {
+    /// Its bytes, inflated if need be; `None` where it has none, too many, or they
+    /// cannot be had.
+    fn contents(&self, bytes: &dyn Bytes) -> Option<Vec<u8>> {
+        let packed = bytes::all(bytes, self.offset, self.size)?;
+        let contents = match self.inflated {
+            None => packed,
+            Some(inflated) if inflated > MOST => return None,
+            Some(inflated) => {
+                let mut contents = Vec::new();
+                flate2::read::ZlibDecoder::new(packed.as_slice())
+                    .take(inflated)
+                    .read_to_end(&mut contents)
+                    .ok()?;
+                contents
+            }
+        };
+        (!contents.is_empty()).then_some(contents)
     }
-    let Some((header, offset, size)) = section.compression(endian, data).ok()? else {
-        return section.data(endian, data).ok().map(<[u8]>::to_vec);
-    };
-    let header: &CompressionHeader64<Endianness> = header;
-    let inflated = header.ch_size(endian);
-    if header.ch_type(endian) != elf::ELFCOMPRESS_ZLIB || inflated > MOST_FRAMES {
-        return None;
-    }
-    let packed = data.read_bytes_at(offset, size).ok()?;
-    let mut bytes = Vec::new();
-    flate2::read::ZlibDecoder::new(packed)
-        .take(inflated)
-        .read_to_end(&mut bytes)
-        .ok()?;
-    Some(bytes)
 }
 
 /// `.eh_frame` of a file without section headers: its header is a segment of
 /// its own (Linux Standard Base 5.0, 10.6.2).
-fn by_segment<'data, R: ReadRef<'data>>(
-    segments: &[ProgramHeader64<Endianness>],
-    endian: Endianness,
-    data: R,
-    bases: BaseAddresses,
-) -> Option<Frames> {
+fn by_segment(bytes: &dyn Bytes, bases: BaseAddresses) -> Option<Frames> {
+    let cache = ReadCache::new(InOrder::new(bytes));
+    let data = &cache;
+    let endian = Endianness::Little;
+    let segments = header(data)?.0.program_headers(endian, data).ok()?;
     let find = |wanted: elf::ProgramType| {
         segments
             .iter()
@@ -400,7 +356,7 @@ fn by_segment<'data, R: ReadRef<'data>>(
     let skipped = start - segment.p_vaddr(endian);
     let length = segment.p_filesz(endian) - skipped;
     let offset = segment.p_offset(endian).checked_add(skipped)?;
-    let frames = data.read_bytes_at(offset, length.min(MOST_FRAMES)).ok()?;
+    let frames = data.read_bytes_at(offset, length.min(MOST)).ok()?;
     Some(Frames {
         data: frames.to_vec(),
         bases: bases.set_eh_frame(start),

@@ -7,10 +7,11 @@ use gimli::{
     UnwindContext, UnwindOffset, UnwindSection, Vendor,
 };
 
-use super::bytes::Blocks;
+use super::bytes::{Blocks, Bytes};
 use super::cfi;
-use super::image::{Frames, Image, Machine, SearchTable, Segment};
-use super::pclntab::Pclntab;
+use super::image::{Frames, Image, SearchTable};
+use super::pclntab::{self, Pclntab};
+use super::segment::{Described, Machine, ROOT, Segment};
 
 /// Most functions of one file: ten times those of the largest known.
 const MOST_FUNCTIONS: usize = 4 << 20;
@@ -59,24 +60,22 @@ pub(super) enum Index {
     },
 }
 
-/// What one function's description says.
-#[derive(Default)]
-pub(super) struct Described {
-    /// One past its last byte.
-    pub(super) end: u64,
-    /// From each address on, a rule.
-    pub(super) rows: Vec<(u64, Rule)>,
-}
-
 impl Index {
-    /// That of `image`, whose descriptions move here.
-    pub(super) fn new(image: &mut Image) -> Self {
-        if let Some(table) = image.table {
+    /// That of `image`, which was read from `bytes`. Where Go's own table is, its
+    /// linker made `.debug_frame` of the same: only one of them is read. The search
+    /// table does where there is neither.
+    pub(super) fn new(image: &Image, bytes: &dyn Bytes) -> Self {
+        let go = pclntab::read(image, bytes);
+        let debug_frame = match &go {
+            Some(_) => None,
+            None => image.debug_frame(bytes),
+        };
+        if let (None, None, Some(table)) = (&go, &debug_frame, image.table) {
             return Self::Searched(table);
         }
+        let eh_frame = image.eh_frame(bytes);
         let mut all = Vec::new();
         let mut signal = false;
-        let (eh_frame, debug_frame) = (image.eh_frame.take(), image.debug_frame.take());
         if let Some(frames) = &eh_frame {
             let section = eh(&frames.data, image.machine);
             signal |= collect(&section, frames, Place::EhFrame, &image.code, &mut all);
@@ -85,7 +84,7 @@ impl Index {
             let section = debug(&frames.data, image.machine);
             signal |= collect(&section, frames, Place::DebugFrame, &image.code, &mut all);
         }
-        let go = image.go.take().map(|(table, functions)| {
+        let go = go.map(|(table, functions)| {
             let room = MOST_FUNCTIONS.saturating_sub(all.len());
             all.extend(functions.into_iter().take(room).map(|function| {
                 let (begin, place) = (function.begin, Place::Go(function.place));
@@ -409,7 +408,7 @@ where
     };
     if begin == image.entry {
         // Whatever is said of it, a program's entry has no caller.
-        described.rows = vec![(begin, super::compile::ROOT)];
+        described.rows = vec![(begin, ROOT)];
         return Some(described);
     }
     if fde.is_signal_trampoline() {

@@ -6,17 +6,16 @@
 
 use eprof_common::Rule;
 
-use super::bytes::{Blocks, Bytes};
-use super::compile::ROOT;
-use super::image::{Image, Segment};
-use super::index::Described;
+use super::bytes::{self, Blocks, Bytes};
+use super::image::Image;
+use super::segment::{Described, ROOT, Segment};
 
 /// `go118magic` and `go120magic` of debug/gosym/pclntab.go.
 const GO_1_18: u32 = 0xffff_fff0;
 const GO_1_20: u32 = 0xffff_fff1;
 
 /// Bytes of `pcHeader` on a machine with words of eight bytes.
-pub(super) const HEADER: u64 = 72;
+const HEADER: u64 = 72;
 
 /// Bytes of an entry of `functab`.
 const ENTRY: u64 = 8;
@@ -57,10 +56,10 @@ pub(super) struct Pclntab {
     /// Whether the linker wrote that down.
     is_certain: bool,
     /// How many functions.
-    pub(super) count: u64,
+    count: u64,
     /// Offset in the file of `functab`: for each function, its address and where
     /// it is described; then the address at which the last one ends.
-    pub(super) functions: u64,
+    functions: u64,
     /// Offset in the file of the names.
     names: u64,
     /// Offset in the file of the frame sizes.
@@ -82,12 +81,23 @@ pub(super) struct GoFunction {
     pub(super) place: u64,
 }
 
+/// Go's table in a file, and the functions in it; `None` where it has none, or one
+/// without functions.
+pub(super) fn read(image: &Image, bytes: &dyn Bytes) -> Option<(Pclntab, Vec<GoFunction>)> {
+    let section = image.go.as_ref()?;
+    let header = bytes::all(bytes, section.offset, HEADER)?;
+    let table = Pclntab::parse(&header, section.offset, section.size, image.text)?;
+    let functab = bytes::all(bytes, table.functions, table.length())?;
+    let functions = table.list(&functab, &image.code, image.entry);
+    (!functions.is_empty()).then_some((table, functions))
+}
+
 impl Pclntab {
     /// Of the section at `offset` of the file, which has `size` bytes and begins
     /// with `header`; `text` is the address of `.text`, for where the linker did
     /// not write down that of the first function. `None` where this is no table
     /// of x86-64 that is known.
-    pub(super) fn parse(header: &[u8], offset: u64, size: u64, text: u64) -> Option<Self> {
+    fn parse(header: &[u8], offset: u64, size: u64, text: u64) -> Option<Self> {
         let word = |number: usize| {
             let bytes = header.get(number * 8..)?.first_chunk()?;
             Some(u64::from_le_bytes(*bytes))
@@ -119,14 +129,14 @@ impl Pclntab {
     }
 
     /// The bytes of `functab`, from [`functions`](Self::functions) on.
-    pub(super) fn length(&self) -> u64 {
+    fn length(&self) -> u64 {
         self.count * ENTRY + ENTRY / 2
     }
 
     /// The functions in `functab`, of which those are left out that do not lie in
     /// `code`. None where the linker did not write down where they begin, and the
     /// program does not begin in one of them: C's may come first.
-    pub(super) fn list(&self, functab: &[u8], code: &[Segment], entry: u64) -> Vec<GoFunction> {
+    fn list(&self, functab: &[u8], code: &[Segment], entry: u64) -> Vec<GoFunction> {
         let address = |place: usize| {
             let bytes = functab.get(place..)?.first_chunk()?;
             self.text.checked_add(u64::from(u32::from_le_bytes(*bytes)))
@@ -217,7 +227,7 @@ pub(crate) struct GoNames {
 impl GoNames {
     /// Those of an ELF file; `None` where it has no table of Go's.
     pub(crate) fn open(bytes: Box<dyn Bytes>) -> Option<Self> {
-        let (table, mut functions) = Image::parse(&*bytes)?.go?;
+        let (table, mut functions) = read(&Image::parse(&*bytes)?, &*bytes)?;
         functions.sort_by_key(|function| function.begin);
         Some(Self {
             blocks: Blocks::new(bytes),

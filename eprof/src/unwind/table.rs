@@ -1,6 +1,6 @@
 //! Where the unwind table of one object lies.
 
-use super::image::Segment;
+use super::segment::Segment;
 
 /// The size to which the kernel rounds offsets down when it maps a segment
 /// (ELF_PAGESTART of fs/binfmt_elf.c; no page is smaller).
