@@ -50,13 +50,13 @@ int main(void) {
         // It is known to be code all the same: a walk through it goes on.
         let mut walk = sample(TaskId(0), now(), address);
         walk.user = vec![address, address];
-        assert_eq!(target.atlas.frames(&walk).len(), 2, "{kind}");
+        assert_eq!(target.frames(&walk).len(), 2, "{kind}");
     }
     // Data is not code.
     let mut walk = sample(TaskId(0), now(), 0x10_0000);
     walk.user = vec![0x10_0000, 0x10_0000];
     assert!(matches!(
-        target.atlas.frames(&walk)[..],
+        target.frames(&walk)[..],
         [Frame::Broken(_), Frame::Unmapped(_)]
     ));
 }
@@ -181,7 +181,7 @@ fn names_of_perf_maps_and_jitdumps_are_found_when_the_process_is_gone() {
     // A call at the end of a function returns behind it.
     let mut walk = sample(TaskId(0), now(), code + 256);
     walk.user = vec![code + 256, code + 256];
-    let stack = target.atlas.frames(&walk);
+    let stack = target.frames(&walk);
     assert_eq!(name(&target, stack[0]).as_deref(), Some("first function"));
     assert_eq!(name(&target, stack[1]).as_deref(), Some("second"));
     // The second name lay over the first.

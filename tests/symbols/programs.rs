@@ -129,7 +129,7 @@ int main() {
     target.drain(vec![]);
     let mut walk = sample(TaskId(0), now(), address);
     walk.user = vec![address, address];
-    let stack = target.atlas.frames(&walk);
+    let stack = target.frames(&walk);
     let names = target.names(stack[0]).unwrap();
     assert_eq!(names.len(), 3, "{names:?}");
     assert_eq!(names[0], "work::whole(int)");

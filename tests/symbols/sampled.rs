@@ -2,9 +2,10 @@
 
 use std::time::Duration;
 
-use eprof::kernel::{KernelEvent, Probe, Settings, Sideband, Unwinding};
+use eprof::kernel::{KernelEvent, Probe, Settings, Sideband, Unwinding, in_order};
 use eprof::measurement::Frame;
-use eprof::symbol::{ProcessMaps, Search, in_order};
+use eprof::symbol::stack::frames_in;
+use eprof::symbol::{ProcessMaps, Search};
 
 use crate::target::{Cgroup, compile, cpus, possible, spawn};
 
@@ -51,7 +52,7 @@ fn samples_become_the_stacks_that_the_program_has() {
     let mut child = probe
         .adopting(|| spawn(&cgroup, "exec \"$@\"", &[path.to_str().unwrap()]))
         .unwrap();
-    let mut atlas = ProcessMaps::default();
+    let mut maps = ProcessMaps::default();
     let mut stacks = Vec::new();
     loop {
         let ended = child.try_wait().unwrap().is_some();
@@ -61,12 +62,12 @@ fn samples_become_the_stacks_that_the_program_has() {
         sideband.drain(&mut |mapping| events.push(KernelEvent::Mapped(mapping)));
         in_order(&mut events);
         for event in &events {
-            atlas.apply(event);
+            maps.apply(event);
             if let KernelEvent::Sample(sample) = event {
-                stacks.push(atlas.frames(sample));
+                stacks.push(frames_in(sample, maps.context(sample).as_ref()));
             }
         }
-        atlas.settle();
+        maps.end_batch();
         if ended {
             break;
         }
@@ -77,7 +78,7 @@ fn samples_become_the_stacks_that_the_program_has() {
     let mut frames: Vec<Frame> = stacks.iter().flatten().copied().collect();
     frames.sort();
     frames.dedup();
-    let resolution = atlas.resolve(&frames, &Search::local(&[]), &mut |_| {});
+    let resolution = maps.resolve(&frames, &Search::local(&[]), &mut |_| {});
     assert!(resolution.caveats.is_empty(), "{:?}", resolution.caveats);
     let name = |frame: &Frame| -> String {
         let place = frames.binary_search(frame).unwrap();

@@ -6,9 +6,10 @@ use std::path::{Path, PathBuf};
 use std::process::{Child, ChildStdin, ChildStdout, Command, Stdio};
 use std::sync::atomic::{AtomicU32, Ordering};
 
-use eprof::kernel::{KernelEvent, Sample, Sideband};
+use eprof::kernel::{KernelEvent, Sample, Sideband, in_order};
 use eprof::measurement::{Frame, FrameId, SampledSlice, StackEnd, Task, TaskId};
-use eprof::symbol::{ProcessMaps, Resolution, Search, in_order};
+use eprof::symbol::stack::frames_in;
+use eprof::symbol::{ProcessMaps, Resolution, Search};
 use eprof::unit::Timestamp;
 
 /// Whether what these tests need is there; says what is missing, and fails
@@ -110,7 +111,7 @@ pub struct Target {
     input: Option<ChildStdin>,
     output: BufReader<ChildStdout>,
     pub sideband: Sideband,
-    pub atlas: ProcessMaps,
+    pub maps: ProcessMaps,
     next_task: u32,
     _cgroup: Cgroup,
 }
@@ -142,12 +143,12 @@ impl Target {
             output: BufReader::new(child.stdout.take().unwrap()),
             child,
             sideband,
-            atlas: ProcessMaps::default(),
+            maps: ProcessMaps::default(),
             next_task: 0,
             _cgroup: cgroup,
         };
         let root = target.task(pid, None, Timestamp(0));
-        target.atlas.apply(&KernelEvent::Created(root));
+        target.maps.apply(&KernelEvent::Created(root));
         target
     }
 
@@ -200,7 +201,7 @@ impl Target {
         self.child.wait().unwrap();
     }
 
-    /// Hands all mappings so far, and `others`, to the atlas in order of time;
+    /// Hands all mappings so far, and `others`, to the process maps in order of time;
     /// returns the frames of the samples among them.
     pub fn drain(&mut self, others: Vec<KernelEvent>) -> Vec<Vec<Frame>> {
         let mut events = others;
@@ -209,13 +210,18 @@ impl Target {
         in_order(&mut events);
         let mut stacks = Vec::new();
         for event in &events {
-            self.atlas.apply(event);
+            self.maps.apply(event);
             if let KernelEvent::Sample(sample) = event {
-                stacks.push(self.atlas.frames(sample));
+                stacks.push(self.frames(sample));
             }
         }
-        self.atlas.settle();
+        self.maps.end_batch();
         stacks
+    }
+
+    /// The frames of `sample`, root first, by what is mapped now.
+    pub fn frames(&self, sample: &Sample) -> Vec<Frame> {
+        frames_in(sample, self.maps.context(sample).as_ref())
     }
 
     /// The only frame of a sample of the first process at `address`.
@@ -225,7 +231,7 @@ impl Target {
 
     /// The only frame of a sample of `task` at `address`.
     pub fn frame_of(&self, task: TaskId, address: u64) -> Frame {
-        let stack = self.atlas.frames(&sample(task, now(), address));
+        let stack = self.frames(&sample(task, now(), address));
         assert_eq!(stack.len(), 1, "{stack:?}");
         stack[0]
     }
@@ -237,7 +243,7 @@ impl Target {
 
     /// All about `frames`, from local files.
     pub fn resolve(&self, frames: &[Frame]) -> Resolution {
-        self.atlas.resolve(frames, &Search::local(&[]), &mut |_| {})
+        self.maps.resolve(frames, &Search::local(&[]), &mut |_| {})
     }
 
     /// The functions of `frame`.
@@ -251,7 +257,7 @@ impl Target {
     /// The path of the object that `frame` lies in.
     pub fn path(&self, frame: Frame) -> &str {
         match frame {
-            Frame::User { object, .. } => &self.atlas.objects().list()[object.0 as usize].path,
+            Frame::User { object, .. } => &self.maps.objects().list()[object.0 as usize].path,
             other => panic!("{other:?}"),
         }
     }

@@ -95,3 +95,15 @@ pub enum KernelEvent {
     /// Code was mapped.
     Mapped(Mapping),
 }
+
+/// Sorts a batch of events by time. At the same time, what comes into being
+/// goes before what happens to it.
+pub fn in_order(events: &mut [KernelEvent]) {
+    events.sort_by_key(|event| match event {
+        KernelEvent::Created(task) => (task.began, 0),
+        KernelEvent::Mapped(mapping) => (mapping.at, 1),
+        KernelEvent::Renamed { at, .. } => (*at, 2),
+        KernelEvent::Sample(sample) => (sample.at, 3),
+        KernelEvent::Gone { at, .. } => (*at, 4),
+    });
+}

@@ -19,7 +19,7 @@ mod unwind_maps;
 mod verifier_log;
 
 pub use counters::counting::{CountedEvent, Counting};
-pub use event::{Inode, KernelEvent, Mapping, Sample};
+pub use event::{Inode, KernelEvent, Mapping, Sample, in_order};
 pub use function_names::KernelNames;
 pub use priority::Priority;
 pub use probe::Probe;

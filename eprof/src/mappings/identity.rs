@@ -101,6 +101,11 @@ impl Fingerprint {
     }
 }
 
+/// Bytes in hexadecimal, as build ids are written.
+pub(crate) fn hex(bytes: &[u8]) -> String {
+    bytes.iter().map(|byte| format!("{byte:02x}")).collect()
+}
+
 /// The GNU build id from the note segments: where the kernel looks too
 /// (lib/buildid.c), and small to read, unlike the tables of sections and
 /// symbols.

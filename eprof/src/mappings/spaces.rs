@@ -7,7 +7,7 @@ use super::space::{AddressSpace, Location};
 use crate::kernel::Mapping;
 use crate::measurement::{ObjectId, Task, TaskId};
 
-/// After how many calls of [`Spaces::settle`] a process without threads is
+/// After how many calls of [`Spaces::forget_ended`] a process without threads is
 /// forgotten: its last samples may come one batch after its end.
 const GRACE: u32 = 2;
 
@@ -17,13 +17,13 @@ const GRACE_UNKNOWN: u32 = 100;
 /// One address space per living process.
 ///
 /// Events are to be applied in order of time (see
-/// [`in_order`](crate::symbol::in_order)).
+/// [`in_order`](crate::kernel::in_order)).
 #[derive(Debug, Default)]
 pub struct Spaces {
     processes: HashMap<u32, Process>,
     /// The process of each task that lives, or ended a short while ago.
     tasks: HashMap<TaskId, u32>,
-    /// Tasks that ended since the last settling, and in the one before.
+    /// Tasks that ended since the last batch of events, and in the one before.
     ended: [Vec<TaskId>; 2],
     /// Processes that have other mappings or threads than before.
     changed: HashSet<u32>,
@@ -32,9 +32,9 @@ pub struct Spaces {
 #[derive(Debug, Default)]
 struct Process {
     space: AddressSpace,
-    /// The incarnation of its leader, or of the first thread that was seen.
+    /// Its leader, or the first thread that was seen: as a task instance.
     leader: Option<TaskId>,
-    /// Incarnations of threads that live.
+    /// How many threads live.
     threads: u32,
     /// They, and those that ended a short while ago.
     tasks: BTreeSet<TaskId>,
@@ -42,17 +42,17 @@ struct Process {
     known: bool,
     /// Whether the process exec'ed, so that it has nothing of its parent's.
     image: bool,
-    /// Settlings since the last thread ended.
+    /// Batches of events since the last thread ended.
     idle: u32,
 }
 
 impl Spaces {
-    /// A thread came into being, or exec'ed.
+    /// A thread was created, or exec'ed.
     ///
     /// A new process starts with a copy of its parent's address space. An exec
     /// changes nothing here: its mappings came before (see
     /// [`Mapping::fresh`]).
-    pub fn born(&mut self, task: &Task) {
+    pub fn created(&mut self, task: &Task) {
         let parent = task.parent.and_then(|parent| self.tasks.get(&parent));
         let forked = task.generation == 0 && task.tid == task.pid && parent != Some(&task.pid);
         if forked {
@@ -95,7 +95,7 @@ impl Spaces {
         self.changed.insert(mapping.pid);
     }
 
-    /// A thread ended, or its next incarnation began.
+    /// A thread ended, or exec'ed: its next task instance began.
     pub fn gone(&mut self, task: TaskId) {
         if let Some(process) = self
             .tasks
@@ -109,7 +109,7 @@ impl Spaces {
 
     /// Forgets what ended a while ago. To be called after each batch of
     /// events.
-    pub fn settle(&mut self) {
+    pub fn forget_ended(&mut self) {
         for task in self.ended[1].drain(..) {
             let process = self.tasks.remove(&task);
             if let Some(process) = process.and_then(|pid| self.processes.get_mut(&pid)) {

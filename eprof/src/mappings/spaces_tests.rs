@@ -38,7 +38,7 @@ fn object(spaces: &Spaces, task: u32, address: u64) -> Option<u32> {
 /// A process with one mapping at 1000.
 fn shell() -> Spaces {
     let mut spaces = Spaces::default();
-    spaces.born(&task(0, 10, 10, None, 0));
+    spaces.created(&task(0, 10, 10, None, 0));
     spaces.mapped(&mapping(10, 1000, true), Some(ObjectId(0)));
     spaces
 }
@@ -46,12 +46,12 @@ fn shell() -> Spaces {
 #[test]
 fn a_child_has_its_parents_mappings_until_it_execs() {
     let mut spaces = shell();
-    spaces.born(&task(1, 11, 11, Some(0), 0));
+    spaces.created(&task(1, 11, 11, Some(0), 0));
     assert_eq!(object(&spaces, 1, 1000), Some(0));
     spaces.mapped(&mapping(11, 2000, true), Some(ObjectId(1)));
     // The exec itself is reported after the new image is mapped.
     spaces.gone(TaskId(1));
-    spaces.born(&task(2, 11, 11, Some(1), 1));
+    spaces.created(&task(2, 11, 11, Some(1), 1));
     assert_eq!(object(&spaces, 2, 2000), Some(1));
     assert_eq!(object(&spaces, 2, 1000), None);
     assert_eq!(object(&spaces, 0, 1000), Some(0));
@@ -60,7 +60,7 @@ fn a_child_has_its_parents_mappings_until_it_execs() {
 #[test]
 fn a_thread_shares_the_space_of_its_process() {
     let mut spaces = shell();
-    spaces.born(&task(1, 11, 10, Some(0), 0));
+    spaces.created(&task(1, 11, 10, Some(0), 0));
     spaces.mapped(&mapping(10, 2000, false), Some(ObjectId(1)));
     assert_eq!(object(&spaces, 1, 2000), Some(1));
     assert_eq!(object(&spaces, 0, 2000), Some(1));
@@ -69,10 +69,10 @@ fn a_thread_shares_the_space_of_its_process() {
 #[test]
 fn the_space_outlives_the_leader() {
     let mut spaces = shell();
-    spaces.born(&task(1, 11, 10, Some(0), 0));
+    spaces.created(&task(1, 11, 10, Some(0), 0));
     spaces.gone(TaskId(0));
     for _ in 0..10 {
-        spaces.settle();
+        spaces.forget_ended();
     }
     assert_eq!(object(&spaces, 1, 1000), Some(0));
 }
@@ -81,8 +81,8 @@ fn the_space_outlives_the_leader() {
 fn a_mapping_that_comes_before_its_process_lies_over_the_parents() {
     let mut spaces = shell();
     spaces.mapped(&mapping(11, 1050, false), Some(ObjectId(1)));
-    spaces.settle();
-    spaces.born(&task(1, 11, 11, Some(0), 0));
+    spaces.forget_ended();
+    spaces.created(&task(1, 11, 11, Some(0), 0));
     assert_eq!(object(&spaces, 1, 1000), Some(0));
     assert_eq!(object(&spaces, 1, 1050), Some(1));
 }
@@ -91,7 +91,7 @@ fn a_mapping_that_comes_before_its_process_lies_over_the_parents() {
 fn an_image_that_comes_before_its_process_keeps_nothing_of_the_parents() {
     let mut spaces = shell();
     spaces.mapped(&mapping(11, 2000, true), Some(ObjectId(1)));
-    spaces.born(&task(1, 11, 11, Some(0), 0));
+    spaces.created(&task(1, 11, 11, Some(0), 0));
     assert_eq!(object(&spaces, 1, 1000), None);
     assert_eq!(object(&spaces, 1, 2000), Some(1));
 }
@@ -99,10 +99,10 @@ fn an_image_that_comes_before_its_process_keeps_nothing_of_the_parents() {
 #[test]
 fn a_process_id_in_use_again_starts_with_its_own_parents_mappings() {
     let mut spaces = shell();
-    spaces.born(&task(1, 11, 11, Some(0), 0));
+    spaces.created(&task(1, 11, 11, Some(0), 0));
     spaces.mapped(&mapping(11, 2000, true), Some(ObjectId(1)));
     spaces.gone(TaskId(1));
-    spaces.born(&task(2, 11, 11, Some(0), 0));
+    spaces.created(&task(2, 11, 11, Some(0), 0));
     assert_eq!(object(&spaces, 2, 2000), None);
     assert_eq!(object(&spaces, 2, 1000), Some(0));
 }
@@ -111,10 +111,10 @@ fn a_process_id_in_use_again_starts_with_its_own_parents_mappings() {
 fn what_ended_is_known_for_one_more_batch_and_then_forgotten() {
     let mut spaces = shell();
     spaces.gone(TaskId(0));
-    spaces.settle();
+    spaces.forget_ended();
     assert_eq!(object(&spaces, 0, 1000), Some(0));
     for _ in 0..3 {
-        spaces.settle();
+        spaces.forget_ended();
     }
     assert_eq!(object(&spaces, 0, 1000), None);
     assert!(spaces.processes.is_empty());

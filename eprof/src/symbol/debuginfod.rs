@@ -14,8 +14,8 @@ use std::time::Duration;
 
 use ureq::Agent;
 
-use super::search::hex;
 use crate::caveat::Caveat;
+use crate::mappings::identity::hex;
 
 /// How long a connection may take to come about.
 const CONNECT: Duration = Duration::from_secs(5);
@@ -33,7 +33,7 @@ const LARGEST: u64 = 8 << 30;
 const MISS: Duration = Duration::from_secs(600);
 
 /// How often a server may fail before it is left alone.
-const PATIENCE: u32 = 2;
+const MOST_FAILURES: u32 = 2;
 
 /// A client of debuginfod servers.
 #[derive(Debug)]
@@ -115,7 +115,7 @@ impl Client {
         let servers = self.servers.lock().ok()?.clone();
         let mut all_answered = true;
         for (place, server) in servers.iter().enumerate() {
-            if server.failures >= PATIENCE {
+            if server.failures >= MOST_FAILURES {
                 all_answered = false;
                 continue;
             }

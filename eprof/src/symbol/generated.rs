@@ -39,7 +39,7 @@ const COARSE: Duration = Duration::from_secs(1);
 /// The processes of the target that make code at run time.
 #[derive(Debug, Default)]
 pub(super) struct Compilers {
-    /// By the leader's incarnation.
+    /// By the leader, as a task instance.
     processes: BTreeMap<TaskId, Compiler>,
     /// By device and inode.
     places: HashMap<(u64, u64), Arc<File>>,
@@ -58,7 +58,7 @@ struct Compiler {
     /// `None`: the process was gone before it was looked at.
     own: Option<Own>,
     map: Option<File>,
-    /// Settlings until the map is looked for again, and how often it was.
+    /// Batches of events until the map is looked for again, and how often it was.
     countdown: u32,
     tries: u32,
     dumps: Vec<ObjectId>,
@@ -86,9 +86,9 @@ pub(super) struct Found {
 }
 
 impl Compilers {
-    /// A thread came into being; `parent` is the leader of the process that
+    /// A thread was created; `parent` is the leader of the process that
     /// it was forked from.
-    pub(super) fn born(&mut self, task: &Task, parent: Option<TaskId>) {
+    pub(super) fn created(&mut self, task: &Task, parent: Option<TaskId>) {
         let forked = task.generation == 0 && task.tid == task.pid;
         let Some(parent) = parent.filter(|_| forked) else {
             return;
@@ -160,7 +160,7 @@ impl Compilers {
     /// Opens the perf maps that exist by now, so that they can be read when
     /// they are deleted. To be called after each batch of events; the tries
     /// become rarer.
-    pub(super) fn settle(&mut self) {
+    pub(super) fn open_maps(&mut self) {
         for compiler in self.processes.values_mut() {
             if compiler.map.is_some() || self.held >= MOST_HELD {
                 continue;

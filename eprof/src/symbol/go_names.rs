@@ -5,7 +5,7 @@
 use std::fs::File;
 use std::path::Path;
 
-use super::lookup::Named;
+use super::named::Named;
 use super::outline::address;
 use crate::measurement::{FrameId, Segment, Symbol};
 use crate::unwind::bytes::Unchanged;

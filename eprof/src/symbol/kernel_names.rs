@@ -4,7 +4,7 @@
 use std::fs::File;
 use std::io::{self, BufRead, BufReader};
 
-use super::lookup::Named;
+use super::named::Named;
 use crate::kernel::KernelNames;
 use crate::measurement::{FrameId, Symbol};
 

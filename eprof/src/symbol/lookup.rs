@@ -7,6 +7,7 @@ use blazesym::symbolize::source::{Elf, Source};
 use blazesym::symbolize::{CodeInfo, Input, Symbolized, Symbolizer};
 
 use super::go_names;
+use super::named::Named;
 use super::outline::address;
 use crate::measurement::{FrameId, Line, Lines, Segment, Symbol};
 
@@ -20,13 +21,6 @@ pub(super) enum Names {
     Whole(PathBuf),
     /// Debug information of that file, in another one.
     Debug(PathBuf),
-}
-
-/// The functions of a frame, and where they are in the source.
-#[derive(Debug)]
-pub(super) struct Named {
-    pub(super) symbol: Symbol,
-    pub(super) lines: Option<Lines>,
 }
 
 /// Looks up `frames` (offsets in the file that was mapped, which has

@@ -8,7 +8,8 @@ use std::time::Duration;
 
 use super::generated::{Compilers, Found};
 use super::kernel_names;
-use super::lookup::{Named, Names, look_up};
+use super::lookup::{Names, look_up};
+use super::named::Named;
 use super::outline::Outline;
 use super::ranges::Wanted;
 use super::search::Search;

@@ -6,7 +6,7 @@ use std::path::{Path, PathBuf};
 
 use super::debuginfod::Client;
 use crate::caveat::Caveat;
-use crate::mappings::identity::Fingerprint;
+use crate::mappings::identity::{Fingerprint, hex};
 use crate::mappings::objects::open_plain;
 
 /// Where distributions install separate debug files.
@@ -91,11 +91,6 @@ impl Search {
 fn split(build_id: &[u8]) -> Option<String> {
     let (first, rest) = build_id.split_first()?;
     (!rest.is_empty()).then(|| format!("{first:02x}/{}", hex(rest)))
-}
-
-/// Bytes in hexadecimal.
-pub(super) fn hex(bytes: &[u8]) -> String {
-    bytes.iter().map(|byte| format!("{byte:02x}")).collect()
 }
 
 /// Whether the file at `path` has `build_id`.

@@ -1,9 +1,9 @@
 //! From the addresses of a sample to the frames of a stack.
 
+use super::process_maps::SampleContext;
 use crate::kernel::Sample;
 use crate::mappings::space::Location;
 use crate::measurement::{Frame, StackEnd, TaskId};
-use crate::symbol::SampleContext;
 
 /// The lowest address that can hold code: `vm.mmap_min_addr` is 4096 or more
 /// wherever it was not lowered on purpose.
@@ -14,9 +14,10 @@ const LOWEST: u64 = 4096;
 /// fewer on other machines.
 const USER_BITS: u32 = 56;
 
-/// The frames of `sample`, root first, which was taken at `place`.
-pub fn frames_in(sample: &Sample, place: Option<&SampleContext>) -> Vec<Frame> {
-    match place {
+/// The frames of `sample`, root first, by what was mapped when it was taken. To be
+/// asked for when its stack is complete.
+pub fn frames_in(sample: &Sample, context: Option<&SampleContext>) -> Vec<Frame> {
+    match context {
         Some(SampleContext { space, process }) => {
             frames(sample, *process, |address| space.locate(address))
         }
@@ -32,7 +33,7 @@ pub fn frames_in(sample: &Sample, place: Option<&SampleContext>) -> Vec<Frame> {
 /// address outside of all executable memory is no frame: the walk by frame
 /// pointers went through code that uses the register for something else. The
 /// walk is cut there, and marked [`Frame::Broken`].
-pub fn frames(
+fn frames(
     sample: &Sample,
     process: Option<TaskId>,
     locate: impl Fn(u64) -> Location,

@@ -4,9 +4,8 @@ use std::io::Write;
 
 use super::Recorder;
 use crate::error::Result;
-use crate::kernel::{KernelEvent, Sample};
+use crate::kernel::{KernelEvent, Sample, in_order};
 use crate::session::backlog::Taken;
-use crate::symbol;
 use crate::timeline::LiveStatus;
 
 impl<W: Write> Recorder<W> {
@@ -42,7 +41,7 @@ impl<W: Write> Recorder<W> {
                 self.capture.created(task.clone())?;
             }
         }
-        symbol::in_order(&mut batch);
+        in_order(&mut batch);
         for event in batch {
             self.atlas.apply(&event);
             match event {
@@ -53,7 +52,7 @@ impl<W: Write> Recorder<W> {
             }
         }
         self.record_objects()?;
-        self.atlas.settle();
+        self.atlas.end_batch();
         self.backlog.complete(self.unwinder.take_in(false));
         let (spaces, objects) = self.atlas.spaces();
         self.unwinder.publish(&mut self.probe, spaces, objects);
@@ -65,7 +64,7 @@ impl<W: Write> Recorder<W> {
         let Some(task) = sample.task else {
             return self.capture.lost("sample-of-unnamed-thread", 1);
         };
-        let place = self.atlas.place(&sample);
+        let place = self.atlas.context(&sample);
         let objects = self.atlas.objects();
         let taken = Taken::new(task, sample, place, &mut self.unwinder, objects);
         self.backlog.add(taken);
