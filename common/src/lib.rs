@@ -11,25 +11,25 @@ pub mod cell;
 pub mod control;
 pub mod cpu;
 pub mod idle;
-pub mod link;
 pub mod outcome;
 pub mod program;
 pub mod rule;
 pub mod sample;
 pub mod slot;
 pub mod table;
+pub mod task_state;
 
 pub use cell::{COUNTERS, Cell};
 pub use control::Control;
 pub use cpu::{CpuCell, CpuState};
 pub use idle::IdleTime;
-pub use link::Link;
 pub use outcome::Outcome;
 pub use program::Program;
 pub use rule::{Registers, Rule, WalkEnd};
 pub use sample::SampleHeader;
 pub use slot::Slot;
 pub use table::{Chunk, Page, Region, Space};
+pub use task_state::Link;
 
 /// The version of everything in this crate, stored in the object's
 /// [`ABI_SECTION`].

@@ -11,10 +11,10 @@ use eprof_common::{Control, Link, Outcome, Program, cpu::IDLE};
 use crate::{
     account::{self, Ending},
     follow::{self, Owner},
-    incarnation::{self, Birth},
     map::{self, Here},
     sibling,
     task::TaskPointer,
+    task_instance::{self, Birth},
 };
 
 /// `sched_switch(bool preempt, struct task_struct *prev, struct task_struct
@@ -102,7 +102,7 @@ pub fn born_btf(ctx: BtfTracePointContext) -> i32 {
     // SAFETY: `control` is the entry of CONTROL.
     let level = unsafe { read_volatile(&raw const (*control).pid_level) };
     let (tid, tgid) = child.ids(level);
-    let mut link = incarnation::begin(
+    let mut link = task_instance::begin(
         control,
         Birth {
             parent,
@@ -110,7 +110,7 @@ pub fn born_btf(ctx: BtfTracePointContext) -> i32 {
             tid,
             tgid,
             generation: 0,
-            space: incarnation::space_of(link),
+            space: task_instance::space_of(link),
         },
     );
     if !follow::store(child, &mut link) {
@@ -245,8 +245,8 @@ pub fn parent_serial(link: Option<*mut Link>, control: *mut Control) -> Option<u
 #[inline(always)]
 pub fn abandon(link: &Link) {
     map::lost(Outcome::LINK_FAILED);
-    if let Some(slot) = incarnation::slot_of(link) {
-        incarnation::end(slot, true);
+    if let Some(slot) = task_instance::slot_of(link) {
+        task_instance::end(slot, true);
     }
 }
 
@@ -270,9 +270,9 @@ pub fn rotate(link: *mut Link) {
         generation: 1,
         space: 0,
     };
-    if let Some(slot) = incarnation::slot_of(&old) {
-        incarnation::unrename(slot);
-        incarnation::end(slot, true);
+    if let Some(slot) = task_instance::slot_of(&old) {
+        task_instance::unrename(slot);
+        task_instance::end(slot, true);
         // SAFETY: `slot` is an element of SLOTS.
         unsafe {
             // An exec makes its thread the leader; as it is called already.
@@ -282,7 +282,7 @@ pub fn rotate(link: *mut Link) {
             birth.generation = (*slot).generation.wrapping_add(1);
         }
     }
-    let new = incarnation::begin(control, birth);
+    let new = task_instance::begin(control, birth);
     // SAFETY: as above. A sample that comes between the two stores is still
     // taken for the old incarnation.
     unsafe {
@@ -298,8 +298,8 @@ pub fn end(link: *mut Link, program: Program, freed: bool) {
         map::ran(cpu, program);
     }
     // SAFETY: the link lives at least as long as its task.
-    if let Some(slot) = incarnation::slot_of(unsafe { &*link }) {
-        incarnation::end(slot, freed);
+    if let Some(slot) = task_instance::slot_of(unsafe { &*link }) {
+        task_instance::end(slot, freed);
     }
 }
 
@@ -310,7 +310,7 @@ pub fn rename(link: *mut Link, comm: *const u8) {
         map::ran(cpu, Program::RENAME);
     }
     // SAFETY: the link lives at least as long as its task.
-    if let Some(slot) = incarnation::slot_of(unsafe { &*link }) {
-        incarnation::rename(slot, comm);
+    if let Some(slot) = task_instance::slot_of(unsafe { &*link }) {
+        task_instance::rename(slot, comm);
     }
 }

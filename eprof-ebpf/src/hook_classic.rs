@@ -12,9 +12,8 @@ use eprof_common::Program;
 use crate::{
     account::{self, Ending},
     follow::{self, Owner},
-    hook,
-    incarnation::{self, Birth},
-    map,
+    hook, map,
+    task_instance::{self, Birth},
 };
 
 /// `CLONE_THREAD` of `include/uapi/linux/sched.h`.
@@ -117,7 +116,7 @@ pub fn born_classic(ctx: TracePointContext) -> u32 {
     } else {
         tid
     };
-    let link = incarnation::begin(
+    let link = task_instance::begin(
         control,
         Birth {
             parent,
@@ -125,7 +124,7 @@ pub fn born_classic(ctx: TracePointContext) -> u32 {
             tid,
             tgid,
             generation: 0,
-            space: incarnation::space_of(link),
+            space: task_instance::space_of(link),
         },
     );
     if !follow::list(tid, &link) {
@@ -145,8 +144,8 @@ pub fn exec_classic(ctx: TracePointContext) -> u32 {
     if old_tid != tid {
         if let Some(leader) = follow::listed(tid) {
             // SAFETY: the entry is in the map while this program runs.
-            if let Some(slot) = incarnation::slot_of(unsafe { &*leader }) {
-                incarnation::end(slot, true);
+            if let Some(slot) = task_instance::slot_of(unsafe { &*leader }) {
+                task_instance::end(slot, true);
             }
         }
         // SAFETY: as above.

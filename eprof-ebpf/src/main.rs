@@ -13,16 +13,16 @@
 #![feature(asm_experimental_arch)]
 
 mod account;
-mod anchor;
 mod counter;
 mod follow;
 mod hook;
 mod hook_classic;
-mod incarnation;
 mod map;
+mod resume;
 mod sample;
 mod sibling;
 mod task;
+mod task_instance;
 mod user;
 mod walk;
 

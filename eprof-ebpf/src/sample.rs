@@ -21,9 +21,9 @@ use eprof_common::{
 };
 
 use crate::{
-    account, counter, follow, incarnation, map,
+    account, counter, follow, map,
     map::{Here, Scratch},
-    user, walk,
+    task_instance, user, walk,
 };
 
 /// Bytes of a full stack of the kernel's.
@@ -40,7 +40,7 @@ pub fn sample_tables(ctx: PerfEventContext) -> u32 {
     // nest; the link lives as long as its task, which is running.
     unsafe {
         let (end, gap) = if user::registers(&ctx, scratch) {
-            let space = match incarnation::slot_of(&*sample.link) {
+            let space = match task_instance::slot_of(&*sample.link) {
                 Some(slot) => read_volatile(&raw const (*slot).space),
                 None => 0,
             };

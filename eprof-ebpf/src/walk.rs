@@ -9,9 +9,8 @@ use eprof_common::{
 };
 
 use crate::{
-    anchor,
     map::{self, Scratch},
-    user,
+    resume, user,
 };
 
 /// The bits of a return address that are part of the address; set at load.
@@ -39,7 +38,7 @@ pub unsafe fn up(scratch: *mut Scratch) -> (WalkEnd, bool) {
             return (WalkEnd::PENDING, true);
         }
         let thread = (*scratch).header.serial;
-        anchor::begin(thread);
+        resume::begin(thread);
         let mut end = run(scratch);
         let gap = end == WalkEnd::PENDING;
         if gap {
@@ -48,7 +47,7 @@ pub unsafe fn up(scratch: *mut Scratch) -> (WalkEnd, bool) {
             // Most often what is known begins near by, and a short copy will do.
             let (near, far) = (map::near(), map::PIECES.load());
             (*scratch).wanted = near;
-            if anchor::resume(0, near) > 0 {
+            if resume::resume(0, near) > 0 {
                 end = run(scratch);
                 (*scratch).registers = registers;
             }
@@ -57,7 +56,7 @@ pub unsafe fn up(scratch: *mut Scratch) -> (WalkEnd, bool) {
                 (*scratch).frames = before;
                 (*scratch).anchor = Anchor::default();
                 end = WalkEnd::PENDING;
-                if anchor::resume(near, far) > 0 {
+                if resume::resume(near, far) > 0 {
                     end = run(scratch);
                     (*scratch).registers = registers;
                 }
@@ -70,7 +69,7 @@ pub unsafe fn up(scratch: *mut Scratch) -> (WalkEnd, bool) {
         }
         // A walk with a gap has too few frames to go on from.
         if end == WalkEnd::ROOT && !gap {
-            anchor::end(thread);
+            resume::end(thread);
         }
         (end, gap)
     }
@@ -138,7 +137,7 @@ unsafe fn frame(scratch: *mut Scratch) -> WalkEnd {
         if frames >= MAX_USER_FRAMES as u32 {
             return WalkEnd::DEEP;
         }
-        anchor::note(scratch);
+        resume::note(scratch);
         let interrupted = frames > 0 && (*scratch).registers.is_exact();
         let slot = map::word((*scratch).kernel + frames);
         *(&raw mut (*scratch).words).cast::<u64>().add(slot) =
