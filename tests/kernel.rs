@@ -12,8 +12,8 @@
 mod accounts;
 #[path = "kernel/bench.rs"]
 mod bench;
-#[path = "kernel/borders.rs"]
-mod borders;
+#[path = "kernel/boundaries.rs"]
+mod boundaries;
 #[path = "kernel/limits.rs"]
 mod limits;
 #[path = "kernel/refused.rs"]

@@ -2,7 +2,7 @@
 
 /// The single entry of the map `CONTROL`.
 ///
-/// # The border of two intervals
+/// # The boundary of two intervals
 ///
 /// User space stores `boundary[id & 1]`, then `epoch = id`, through the mapped
 /// memory, once interval `id - 2` has been collected. A program reads its clock,

@@ -25,7 +25,7 @@ pub struct CpuCell {
 }
 
 /// The entry of one CPU in the map `CPUS`; written by the kernel programs on
-/// that CPU (and by user space: `zone` before the hooks are attached, cells
+/// that CPU (and by user space: `group` before the hooks are attached, cells
 /// of the parity that is not current).
 #[repr(C, align(64))]
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
@@ -51,8 +51,8 @@ pub struct CpuState {
     /// The thread that was switched to, in the initial PID namespace; zero is
     /// the idle task.
     pub running: u32,
-    /// The zone of this CPU.
-    pub zone: u32,
+    /// The CPU group of this CPU.
+    pub group: u32,
     /// One while a slice is being closed with interrupts enabled, so that
     /// `flush` keeps out of it.
     pub busy: u32,

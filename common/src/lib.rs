@@ -29,11 +29,11 @@ pub use rule::{Registers, Rule, WalkEnd};
 pub use sample::SampleHeader;
 pub use slot::Slot;
 pub use table::{Chunk, Page, Region, Space};
-pub use task_state::Link;
+pub use task_state::TaskState;
 
 /// The version of everything in this crate, stored in the object's
 /// [`ABI_SECTION`].
-pub const ABI_VERSION: u32 = 8;
+pub const ABI_VERSION: u32 = 9;
 
 /// The ELF section of the object that holds [`ABI_VERSION`] as four
 /// little-endian bytes.

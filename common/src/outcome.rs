@@ -12,9 +12,9 @@ impl Outcome {
     /// A thread got no slot, because all were in use. Its time is in the
     /// target's total, but not in any thread's account.
     pub const SLOTS_FULL: Self = Self(0);
-    /// The kernel had no memory for a thread's link. The thread counts as a
+    /// The kernel had no memory for a thread's task state. The thread counts as a
     /// process outside the target.
-    pub const LINK_FAILED: Self = Self(1);
+    pub const TASK_STATE_FAILED: Self = Self(1);
     /// A sample did not fit into the ring.
     pub const RING_FULL: Self = Self(2);
     /// A sample has no kernel stack, because the walk failed.
@@ -29,7 +29,7 @@ impl Outcome {
     /// All reasons, with their names in reports.
     pub const ALL: [(Self, &'static str); 7] = [
         (Self::SLOTS_FULL, "slots-full"),
-        (Self::LINK_FAILED, "link-failed"),
+        (Self::TASK_STATE_FAILED, "task-state-failed"),
         (Self::RING_FULL, "ring-full"),
         (Self::KERNEL_STACK_FAILED, "kernel-stack-failed"),
         (Self::USER_STACK_FAILED, "user-stack-failed"),

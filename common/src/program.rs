@@ -15,9 +15,9 @@ impl Program {
     pub const FLUSH: Self = Self(1);
     /// The timer: takes a stack sample.
     pub const SAMPLE: Self = Self(2);
-    /// `task_newtask`: a thread comes into being.
-    pub const BORN: Self = Self(3);
-    /// `sched_process_exec`: a new incarnation.
+    /// `task_newtask`: a thread is created.
+    pub const CREATED: Self = Self(3);
+    /// `sched_process_exec`: a new task instance.
     pub const EXEC: Self = Self(4);
     /// `sched_process_exit`: a thread begins to end.
     pub const EXIT: Self = Self(5);
@@ -31,7 +31,7 @@ impl Program {
         (Self::SWITCH, "switch"),
         (Self::FLUSH, "flush"),
         (Self::SAMPLE, "sample"),
-        (Self::BORN, "born"),
+        (Self::CREATED, "created"),
         (Self::EXEC, "exec"),
         (Self::EXIT, "exit"),
         (Self::FREE, "free"),

@@ -1,7 +1,7 @@
 //! One step of a walk up the stack, the same in the kernel and in user space.
 //!
 //! A rule is what DWARF call frame information (DWARF 5, 6.4) says of one
-//! stretch of code, as far as the stack pointer, the frame pointer and the
+//! piece of code, as far as the stack pointer, the frame pointer and the
 //! return address are concerned: x86-64 `rsp`, `rbp` and the word below the
 //! CFA (System V psABI, 3.7), AArch64 `sp`, `x29` and `x30` (DWARF for the Arm
 //! 64-bit Architecture, 4.1).
@@ -42,7 +42,7 @@ impl Registers {
     }
 }
 
-/// How to find the caller from a stretch of code. Offsets are in bytes.
+/// How to find the caller from a piece of code. Offsets are in bytes.
 #[repr(C, align(8))]
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Hash)]
 pub struct Rule {

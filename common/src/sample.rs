@@ -20,13 +20,13 @@ pub const PIECE: usize = 1024;
 /// Most pieces; half of it where the walk goes on so near.
 pub const MAX_PIECES: usize = 63;
 
-/// Frames of the last walk of a thread that are kept, a power of two.
-pub const ANCHORS: usize = 128;
+/// How many frames of a thread's last walk are kept, a power of two.
+pub const FRAMES_KEPT: usize = 128;
 
-/// A frame of a walk: its registers, as far as a walk needs them.
+/// A frame from which a walk can resume: its registers, as far as a walk needs them.
 #[repr(C)]
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
-pub struct Anchor {
+pub struct ResumeFrame {
     /// Where its call will return to.
     pub pc: u64,
     /// Its stack pointer.
@@ -35,11 +35,11 @@ pub struct Anchor {
     pub fp: u64,
 }
 
-/// Frames of the walks of one thread, by which a walk goes on beyond code that
+/// Frames of the walks of one thread. A walk resumes at one of them beyond code that
 /// is not known.
 #[repr(C)]
 #[derive(Clone, Copy, Debug)]
-pub struct Anchors {
+pub struct ResumeFrames {
     /// Whose, a serial number.
     pub thread: u64,
     /// Which of the two lists is that of the last walk.
@@ -51,12 +51,12 @@ pub struct Anchors {
     /// Always zero.
     pub zero: u32,
     /// Both, each with ascending stack pointers.
-    pub lists: [Anchor; 2 * ANCHORS],
+    pub lists: [ResumeFrame; 2 * FRAMES_KEPT],
 }
 
-/// Threads whose frames are kept, a power of two: those with the same number
-/// modulo this take the place from each other.
-pub const ANCHORED: usize = 64;
+/// How many threads have frames that are kept, a power of two. Those with the same
+/// number modulo this take the place from each other.
+pub const THREADS_KEPT: usize = 64;
 
 /// Most pieces of the outer end of a stack that is deeper than that.
 pub const MAX_OUTER: usize = 63;
@@ -71,7 +71,7 @@ pub const COPY_WORDS: usize = 12;
 /// 2. `user_bytes` of user addresses, leaf first (see [`INTERRUPTED`]);
 /// 3. if `pieces` is not zero:
 ///    1. the [`crate::Registers`] with which the walk is to be continued;
-///    2. the [`Anchor`] from which the kernel has walked on, beyond code that
+///    2. the [`ResumeFrame`] from which the kernel has walked on, beyond code that
 ///       it does not know; zeros if it has not;
 ///    3. how many of the user addresses lie before that gap;
 ///    4. how many pieces there would be if the stack were deep enough;
@@ -82,13 +82,13 @@ pub const COPY_WORDS: usize = 12;
 ///    8. those of the outer end, the outermost first.
 ///
 ///    What lies beyond the gap counts only if the walk through the pieces comes
-///    to the anchor.
+///    to this frame.
 #[repr(C)]
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub struct SampleHeader {
     /// When, `CLOCK_MONOTONIC` nanoseconds.
     pub at: u64,
-    /// The serial number of the thread's incarnation; zero without a slot.
+    /// The serial number of the task instance; zero without a slot.
     pub serial: u64,
     /// Thread id, in the initial PID namespace.
     pub tid: u32,
@@ -113,6 +113,7 @@ pub struct SampleHeader {
     pub counts: [u64; COUNTERS],
 }
 
-const _: () = assert!(size_of::<Anchor>() == 24);
-const _: () = assert!(COPY_WORDS * 8 == size_of::<crate::Registers>() + size_of::<Anchor>() + 32);
+const _: () = assert!(size_of::<ResumeFrame>() == 24);
+const _: () =
+    assert!(COPY_WORDS * 8 == size_of::<crate::Registers>() + size_of::<ResumeFrame>() + 32);
 const _: () = assert!(size_of::<SampleHeader>() == 88 && align_of::<SampleHeader>() == 8);

@@ -1,28 +1,29 @@
-//! The description of one incarnation of a thread.
+//! The description of one task instance: a thread from fork or exec to exit or the
+//! next exec.
 
-/// How many slots there are, unless the number of zones forces fewer. A power
-/// of two.
+/// How many slots there are, unless the number of CPU groups forces fewer. A power of
+/// two.
 pub const MAX_SLOTS: u32 = 65_536;
 
 /// The value of an entry of the ring `FREE` that holds no slot.
 pub const EMPTY: u64 = u64::MAX;
 
 /// An entry of the map `SLOTS`: a thread from fork or exec to exit or the
-/// next exec. Written by the kernel programs (`space` by user space too); `serial` is stored last, so that
-/// whoever sees the expected serial sees the rest.
+/// next exec. The kernel programs write it; user space writes `space`, too. `serial` is
+/// stored last, so that whoever sees the expected serial sees the rest.
 #[repr(C, align(64))]
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub struct Slot {
     /// The ticket that took the slot, plus one: unique, and rising with time.
     pub serial: u64,
-    /// The serial of the incarnation that forked or exec'ed into this one;
+    /// The serial of the task instance that forked or exec'ed into this one;
     /// zero for the root of the target.
     pub parent: u64,
     /// When the thread was forked; `CLOCK_MONOTONIC` nanoseconds, as all
     /// times here.
     pub started: u64,
-    /// When this incarnation began.
-    pub born: u64,
+    /// When this task instance was created.
+    pub created: u64,
     /// When it ended or exec'ed; zero before. A thread that ends still runs
     /// for a while.
     pub gone: u64,

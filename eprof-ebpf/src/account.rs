@@ -4,7 +4,7 @@
 use aya_ebpf::helpers::generated::bpf_ktime_get_ns;
 use core::ptr::{read_volatile, write_volatile};
 use eprof_common::{
-    COUNTERS, Cell, Control, CpuState, Link,
+    COUNTERS, Cell, Control, CpuState, TaskState,
     cpu::{IDLE, TARGET},
 };
 
@@ -139,11 +139,11 @@ fn charge(cpu: *mut CpuState, parity: u64, owner: Owner, piece: &Piece) {
             return;
         }
         add(&raw mut (*cell).classes[owner.class], piece);
-        if owner.class != TARGET || owner.slot == Link::NO_SLOT {
+        if owner.class != TARGET || owner.slot == TaskState::NO_SLOT {
             return;
         }
-        let zone = (*cpu).zone;
-        let index = (owner.slot * map::ZONES.load() + zone) * 2 + parity as u32;
+        let group = (*cpu).group;
+        let index = (owner.slot * map::GROUPS.load() + group) * 2 + parity as u32;
         if let Some(cell) = map::CELLS.get_ptr_mut(index) {
             add(cell, piece);
         }

@@ -1,4 +1,4 @@
-//! Who is in the target: a thread that has a link.
+//! Who is in the target: a thread that has a task state.
 
 use aya_ebpf::{
     bindings::{BPF_LOCAL_STORAGE_GET_F_CREATE, task_struct},
@@ -12,7 +12,7 @@ use aya_ebpf::{
 };
 use core::ffi::c_void;
 use eprof_common::{
-    Control, Link,
+    Control, TaskState,
     cpu::{EPROF, IDLE, KERNEL, OTHER, TARGET},
 };
 
@@ -32,9 +32,9 @@ struct TaskStorage<T> {
 // SAFETY: the pointers only describe types; nobody follows them.
 unsafe impl<T> Sync for TaskStorage<T> {}
 
-/// The links of the target's threads; the kernel frees them with the thread.
+/// The task states of the target's threads. The kernel frees each with its thread.
 #[btf_map]
-static THREADS: TaskStorage<Link> = TaskStorage {
+static THREADS: TaskStorage<TaskState> = TaskStorage {
     r#type: core::ptr::null(),
     key: core::ptr::null(),
     value: core::ptr::null(),
@@ -42,11 +42,11 @@ static THREADS: TaskStorage<Link> = TaskStorage {
     map_flags: core::ptr::null(),
 };
 
-/// The link of a task in task storage.
+/// The task state that is in a task's storage.
 #[inline(always)]
-pub fn stored(task: TaskPointer) -> Option<*mut Link> {
+pub fn stored(task: TaskPointer) -> Option<*mut TaskState> {
     // SAFETY: the helper takes any trusted task and gives its value or null.
-    let link = unsafe {
+    let state = unsafe {
         bpf_task_storage_get(
             (&raw const THREADS).cast_mut().cast(),
             task.0.cast::<task_struct>(),
@@ -54,18 +54,18 @@ pub fn stored(task: TaskPointer) -> Option<*mut Link> {
             0,
         )
     };
-    (!link.is_null()).then_some(link.cast())
+    (!state.is_null()).then_some(state.cast())
 }
 
-/// Gives a task a link in task storage.
+/// Stores a task state with a task.
 #[inline(always)]
-pub fn store(task: TaskPointer, link: &mut Link) -> bool {
+pub fn store(task: TaskPointer, state: &mut TaskState) -> bool {
     // SAFETY: as in `stored`; the value is copied.
     let stored = unsafe {
         bpf_task_storage_get(
             (&raw const THREADS).cast_mut().cast(),
             task.0.cast::<task_struct>(),
-            (link as *mut Link).cast(),
+            (state as *mut TaskState).cast(),
             u64::from(BPF_LOCAL_STORAGE_GET_F_CREATE),
         )
     };
@@ -73,37 +73,37 @@ pub fn store(task: TaskPointer, link: &mut Link) -> bool {
 }
 
 #[inline(always)]
-fn links() -> *mut c_void {
-    (&raw const map::LINKS).cast_mut().cast()
+fn states() -> *mut c_void {
+    (&raw const map::TASK_STATES).cast_mut().cast()
 }
 
-/// The link of a thread id in the hash.
+/// The task state of a thread id in the hash.
 #[inline(always)]
-pub fn listed(tid: u32) -> Option<*mut Link> {
+pub fn listed(tid: u32) -> Option<*mut TaskState> {
     // SAFETY: key and map are of the type that the map was made for.
-    let link = unsafe { bpf_map_lookup_elem(links(), (&raw const tid).cast_mut().cast()) };
-    (!link.is_null()).then_some(link.cast())
+    let state = unsafe { bpf_map_lookup_elem(states(), (&raw const tid).cast_mut().cast()) };
+    (!state.is_null()).then_some(state.cast())
 }
 
-/// Gives a thread id a link in the hash.
+/// Stores a task state under a thread id.
 #[inline(always)]
-pub fn list(tid: u32, link: &Link) -> bool {
+pub fn list(tid: u32, state: &TaskState) -> bool {
     // SAFETY: key, value and map are of the types that the map was made for.
     unsafe {
         bpf_map_update_elem(
-            links(),
+            states(),
             (&raw const tid).cast_mut().cast(),
-            (link as *const Link).cast_mut().cast(),
+            (state as *const TaskState).cast_mut().cast(),
             0,
         ) == 0
     }
 }
 
-/// Takes a thread id's link away.
+/// Removes the task state of a thread id.
 #[inline(always)]
 pub fn unlist(tid: u32) {
     // SAFETY: as in `listed`.
-    unsafe { bpf_map_delete_elem(links(), (&raw const tid).cast_mut().cast()) };
+    unsafe { bpf_map_delete_elem(states(), (&raw const tid).cast_mut().cast()) };
 }
 
 /// The running task.
@@ -113,9 +113,9 @@ pub fn current() -> TaskPointer {
     TaskPointer(unsafe { bpf_get_current_task_btf() }.cast())
 }
 
-/// The link of the running task, by either means.
+/// The task state of the running task, from wherever it is kept.
 #[inline(always)]
-pub fn current_link() -> Option<*mut Link> {
+pub fn current_state() -> Option<*mut TaskState> {
     if map::STORAGE.load() != 0 {
         stored(current())
     } else {
@@ -136,17 +136,22 @@ impl Owner {
     /// The idle task.
     pub const IDLE: Self = Self {
         class: IDLE,
-        slot: Link::NO_SLOT,
+        slot: TaskState::NO_SLOT,
     };
 
-    /// Whoever has this link; without one, whoever these facts say.
+    /// Whoever has this task state; without one, whoever these facts say.
     #[inline(always)]
-    pub fn of(link: Option<*mut Link>, is_kernel: bool, tgid: u32, control: *mut Control) -> Self {
-        if let Some(link) = link {
+    pub fn of(
+        state: Option<*mut TaskState>,
+        is_kernel: bool,
+        tgid: u32,
+        control: *mut Control,
+    ) -> Self {
+        if let Some(state) = state {
             return Self {
                 class: TARGET,
-                // SAFETY: the link lives as long as the task, which is running.
-                slot: unsafe { (*link).slot },
+                // SAFETY: the state lives as long as the task, which is running.
+                slot: unsafe { (*state).slot },
             };
         }
         // SAFETY: `control` is the entry of CONTROL.
@@ -160,7 +165,7 @@ impl Owner {
         };
         Self {
             class,
-            slot: Link::NO_SLOT,
+            slot: TaskState::NO_SLOT,
         }
     }
 }

@@ -6,7 +6,7 @@ use aya_ebpf::{
     programs::{BtfTracePointContext, RawTracePointContext},
 };
 use core::ptr::{read_volatile, write_volatile};
-use eprof_common::{Control, Link, Outcome, Program, cpu::IDLE};
+use eprof_common::{Control, Outcome, Program, TaskState, cpu::IDLE};
 
 use crate::{
     account::{self, Ending},
@@ -14,7 +14,7 @@ use crate::{
     map::{self, Here},
     sibling,
     task::TaskPointer,
-    task_instance::{self, Birth},
+    task_instance::{self, Creation},
 };
 
 /// `sched_switch(bool preempt, struct task_struct *prev, struct task_struct
@@ -38,17 +38,17 @@ pub fn switch_btf(ctx: BtfTracePointContext) -> i32 {
         if !preempted && prev.falls_asleep() {
             ending.wakeups = 1;
         }
-        // Kernel threads have no link: no need to look for one.
+        // Kernel threads have no task state: no need to look for one.
         let is_kernel = prev.is_kernel();
-        let link = if is_kernel {
+        let state = if is_kernel {
             None
         } else {
             follow::stored(prev)
         };
-        if let Some(link) = link {
-            ending.migrations = arrival(link, here.number);
+        if let Some(state) = state {
+            ending.migrations = arrival(state, here.number);
         }
-        Owner::of(link, is_kernel, prev.tgid(), control)
+        Owner::of(state, is_kernel, prev.tgid(), control)
     };
     let now = account::close(here, control, owner, ending);
     switched(here, owner, next.tid(), now);
@@ -58,14 +58,14 @@ pub fn switch_btf(ctx: BtfTracePointContext) -> i32 {
 /// One if the thread has run on another CPU than this one the last time.
 /// From now on it has run here.
 #[inline(always)]
-pub fn arrival(link: *mut Link, number: u32) -> u32 {
-    // SAFETY: the link lives as long as its task, which is running here.
+pub fn arrival(state: *mut TaskState, number: u32) -> u32 {
+    // SAFETY: the state lives as long as its task, which is running here.
     unsafe {
-        let (before, here) = ((*link).cpu, number + 1);
+        let (before, here) = ((*state).cpu, number + 1);
         if before == here {
             return 0;
         }
-        (*link).cpu = here;
+        (*state).cpu = here;
         u32::from(before != 0)
     }
 }
@@ -90,31 +90,31 @@ pub fn switched(here: Here, from: Owner, tid: u32, now: u64) {
 /// `sched_process_fork` does not see (io_uring workers) included. The current
 /// task is the parent.
 #[btf_tracepoint(function = "task_newtask")]
-pub fn born_btf(ctx: BtfTracePointContext) -> i32 {
+pub fn created_btf(ctx: BtfTracePointContext) -> i32 {
     let child = TaskPointer(ctx.arg(0));
     let Some(control) = map::control() else {
         return 0;
     };
-    let link = follow::stored(follow::current());
-    let Some(parent) = parent_serial(link, control) else {
+    let state = follow::stored(follow::current());
+    let Some(parent) = parent_serial(state, control) else {
         return 0;
     };
     // SAFETY: `control` is the entry of CONTROL.
     let level = unsafe { read_volatile(&raw const (*control).pid_level) };
     let (tid, tgid) = child.ids(level);
-    let mut link = task_instance::begin(
+    let mut state = task_instance::begin(
         control,
-        Birth {
+        Creation {
             parent,
             started: 0,
             tid,
             tgid,
             generation: 0,
-            space: task_instance::space_of(link),
+            space: task_instance::space_of(state),
         },
     );
-    if !follow::store(child, &mut link) {
-        abandon(&link);
+    if !follow::store(child, &mut state) {
+        abandon(&state);
     }
     0
 }
@@ -122,8 +122,8 @@ pub fn born_btf(ctx: BtfTracePointContext) -> i32 {
 /// `sched_process_exec(struct task_struct *p, pid_t old_pid, …)`
 #[btf_tracepoint(function = "sched_process_exec")]
 pub fn exec_btf(_: BtfTracePointContext) -> i32 {
-    if let Some(link) = follow::stored(follow::current()) {
-        rotate(link);
+    if let Some(state) = follow::stored(follow::current()) {
+        rotate(state);
     }
     0
 }
@@ -131,8 +131,8 @@ pub fn exec_btf(_: BtfTracePointContext) -> i32 {
 /// `sched_process_exit(struct task_struct *p, …)`
 #[btf_tracepoint(function = "sched_process_exit")]
 pub fn exit_btf(_: BtfTracePointContext) -> i32 {
-    if let Some(link) = follow::stored(follow::current()) {
-        end(link, Program::EXIT, false);
+    if let Some(state) = follow::stored(follow::current()) {
+        end(state, Program::EXIT, false);
     }
     0
 }
@@ -140,8 +140,8 @@ pub fn exit_btf(_: BtfTracePointContext) -> i32 {
 /// `sched_process_free(struct task_struct *p)`: after the last switch.
 #[btf_tracepoint(function = "sched_process_free")]
 pub fn free_btf(ctx: BtfTracePointContext) -> i32 {
-    if let Some(link) = follow::stored(TaskPointer(ctx.arg(0))) {
-        end(link, Program::FREE, true);
+    if let Some(state) = follow::stored(TaskPointer(ctx.arg(0))) {
+        end(state, Program::FREE, true);
     }
     0
 }
@@ -149,8 +149,8 @@ pub fn free_btf(ctx: BtfTracePointContext) -> i32 {
 /// `task_rename(struct task_struct *task, const char *comm)`
 #[btf_tracepoint(function = "task_rename")]
 pub fn rename_btf(ctx: BtfTracePointContext) -> i32 {
-    if let Some(link) = follow::stored(TaskPointer(ctx.arg(0))) {
-        rename(link, ctx.arg::<*const u8>(1));
+    if let Some(state) = follow::stored(TaskPointer(ctx.arg(0))) {
+        rename(state, ctx.arg::<*const u8>(1));
     }
     0
 }
@@ -173,7 +173,7 @@ pub fn flush(_: RawTracePointContext) -> i32 {
     } else {
         let is_kernel = map::STORAGE.load() != 0 && follow::current().is_kernel();
         Owner::of(
-            follow::current_link(),
+            follow::current_state(),
             is_kernel,
             (identity >> 32) as u32,
             control,
@@ -222,10 +222,10 @@ pub fn introduce(_: RawTracePointContext) -> i32 {
 
 /// The serial of the new task's parent, if the new task is of the target.
 #[inline(always)]
-pub fn parent_serial(link: Option<*mut Link>, control: *mut Control) -> Option<u64> {
-    let parent = match link {
-        // SAFETY: the link lives as long as its task, which is running.
-        Some(link) => unsafe { (*link).serial },
+pub fn parent_serial(state: Option<*mut TaskState>, control: *mut Control) -> Option<u64> {
+    let parent = match state {
+        // SAFETY: the state lives as long as its task, which is running.
+        Some(state) => unsafe { (*state).serial },
         None => {
             // SAFETY: `control` is the entry of CONTROL.
             let adopt = unsafe { read_volatile(&raw const (*control).adopt) };
@@ -236,33 +236,34 @@ pub fn parent_serial(link: Option<*mut Link>, control: *mut Control) -> Option<u
         }
     };
     if let Some(cpu) = map::this_cpu() {
-        map::ran(cpu, Program::BORN);
+        map::ran(cpu, Program::CREATED);
     }
     Some(parent)
 }
 
-/// The thread got a slot, but no link: it cannot be followed.
+/// The thread got a slot, but its task state could not be stored: it cannot be
+/// followed.
 #[inline(always)]
-pub fn abandon(link: &Link) {
-    map::lost(Outcome::LINK_FAILED);
-    if let Some(slot) = task_instance::slot_of(link) {
+pub fn abandon(state: &TaskState) {
+    map::lost(Outcome::TASK_STATE_FAILED);
+    if let Some(slot) = task_instance::slot_of(state) {
         task_instance::end(slot, true);
     }
 }
 
-/// The current thread exec'ed: what it did so far belongs to the old
-/// incarnation, and a new one begins.
+/// The current thread exec'ed: what it did so far belongs to the old task instance,
+/// and a new one begins.
 #[inline(always)]
-pub fn rotate(link: *mut Link) {
+pub fn rotate(state: *mut TaskState) {
     let (Some(here), Some(control)) = (map::here(), map::control()) else {
         return;
     };
     map::ran(here.cpu, Program::EXEC);
-    // SAFETY: the link lives as long as its task, which is running.
-    let old = unsafe { *link };
-    account::close_guarded(here, control, Owner::of(Some(link), false, 0, control));
+    // SAFETY: the state lives as long as its task, which is running.
+    let old = unsafe { *state };
+    account::close_guarded(here, control, Owner::of(Some(state), false, 0, control));
     let identity = bpf_get_current_pid_tgid();
-    let mut birth = Birth {
+    let mut creation = Creation {
         parent: old.serial,
         started: 0,
         tid: identity as u32,
@@ -276,41 +277,41 @@ pub fn rotate(link: *mut Link) {
         // SAFETY: `slot` is an element of SLOTS.
         unsafe {
             // An exec makes its thread the leader; as it is called already.
-            birth.tid = (*slot).tgid;
-            birth.tgid = (*slot).tgid;
-            birth.started = (*slot).started;
-            birth.generation = (*slot).generation.wrapping_add(1);
+            creation.tid = (*slot).tgid;
+            creation.tgid = (*slot).tgid;
+            creation.started = (*slot).started;
+            creation.generation = (*slot).generation.wrapping_add(1);
         }
     }
-    let new = task_instance::begin(control, birth);
+    let new = task_instance::begin(control, creation);
     // SAFETY: as above. A sample that comes between the two stores is still
-    // taken for the old incarnation.
+    // taken for the old task instance.
     unsafe {
-        write_volatile(&raw mut (*link).slot, new.slot);
-        write_volatile(&raw mut (*link).serial, new.serial);
+        write_volatile(&raw mut (*state).slot, new.slot);
+        write_volatile(&raw mut (*state).serial, new.serial);
     }
 }
 
 /// Notes the end of a thread.
 #[inline(always)]
-pub fn end(link: *mut Link, program: Program, freed: bool) {
+pub fn end(state: *mut TaskState, program: Program, freed: bool) {
     if let Some(cpu) = map::this_cpu() {
         map::ran(cpu, program);
     }
-    // SAFETY: the link lives at least as long as its task.
-    if let Some(slot) = task_instance::slot_of(unsafe { &*link }) {
+    // SAFETY: the state lives at least as long as its task.
+    if let Some(slot) = task_instance::slot_of(unsafe { &*state }) {
         task_instance::end(slot, freed);
     }
 }
 
 /// Notes a new name.
 #[inline(always)]
-pub fn rename(link: *mut Link, comm: *const u8) {
+pub fn rename(state: *mut TaskState, comm: *const u8) {
     if let Some(cpu) = map::this_cpu() {
         map::ran(cpu, Program::RENAME);
     }
-    // SAFETY: the link lives at least as long as its task.
-    if let Some(slot) = task_instance::slot_of(unsafe { &*link }) {
+    // SAFETY: the state lives at least as long as its task.
+    if let Some(slot) = task_instance::slot_of(unsafe { &*state }) {
         task_instance::rename(slot, comm);
     }
 }

@@ -13,7 +13,7 @@ use crate::{
     account::{self, Ending},
     follow::{self, Owner},
     hook, map,
-    task_instance::{self, Birth},
+    task_instance::{self, Creation},
 };
 
 /// `CLONE_THREAD` of `include/uapi/linux/sched.h`.
@@ -66,28 +66,28 @@ pub fn switch_classic(ctx: TracePointContext) -> u32 {
     map::ran(here.cpu, Program::SWITCH);
     let identity = bpf_get_current_pid_tgid();
     let tid = identity as u32;
-    let link = if tid == 0 { None } else { follow::listed(tid) };
+    let state = if tid == 0 { None } else { follow::listed(tid) };
     let owner = if tid == 0 {
         Owner::IDLE
     } else {
-        Owner::of(link, false, (identity >> 32) as u32, control)
+        Owner::of(state, false, (identity >> 32) as u32, control)
     };
-    let state: u64 = field(&ctx, &SWITCH_PREV_STATE);
-    let ended = state & ENDED != 0;
+    let prev_state: u64 = field(&ctx, &SWITCH_PREV_STATE);
+    let ended = prev_state & ENDED != 0;
     let ending = Ending {
         switches: 1,
-        wakeups: u32::from(!ended && state & ASLEEP != 0),
-        migrations: match link {
-            Some(link) => hook::arrival(link, here.number),
+        wakeups: u32::from(!ended && prev_state & ASLEEP != 0),
+        migrations: match state {
+            Some(state) => hook::arrival(state, here.number),
             None => 0,
         },
     };
     let now = account::close(here, control, owner, ending);
-    if let Some(link) = link {
+    if let Some(state) = state {
         // `sched_process_free` would say the same later, but runs where it
         // may interrupt another of these programs, and is then skipped.
         if ended {
-            hook::end(link, Program::FREE, true);
+            hook::end(state, Program::FREE, true);
             follow::unlist(tid);
         }
     }
@@ -96,15 +96,15 @@ pub fn switch_classic(ctx: TracePointContext) -> u32 {
 }
 
 #[tracepoint(category = "task", name = "task_newtask")]
-pub fn born_classic(ctx: TracePointContext) -> u32 {
+pub fn created_classic(ctx: TracePointContext) -> u32 {
     let tid: u32 = field(&ctx, &NEWTASK_PID);
     let flags: u64 = field(&ctx, &NEWTASK_CLONE_FLAGS);
     let Some(control) = map::control() else {
         return 0;
     };
     let current = bpf_get_current_pid_tgid();
-    let link = follow::listed(current as u32);
-    let Some(parent) = hook::parent_serial(link, control) else {
+    let state = follow::listed(current as u32);
+    let Some(parent) = hook::parent_serial(state, control) else {
         // A stranger may be given the id of a thread whose end was missed.
         if follow::listed(tid).is_some() {
             follow::unlist(tid);
@@ -116,19 +116,19 @@ pub fn born_classic(ctx: TracePointContext) -> u32 {
     } else {
         tid
     };
-    let link = task_instance::begin(
+    let state = task_instance::begin(
         control,
-        Birth {
+        Creation {
             parent,
             started: 0,
             tid,
             tgid,
             generation: 0,
-            space: task_instance::space_of(link),
+            space: task_instance::space_of(state),
         },
     );
-    if !follow::list(tid, &link) {
-        hook::abandon(&link);
+    if !follow::list(tid, &state) {
+        hook::abandon(&state);
     }
     0
 }
@@ -138,7 +138,7 @@ pub fn born_classic(ctx: TracePointContext) -> u32 {
 pub fn exec_classic(ctx: TracePointContext) -> u32 {
     let old_tid: u32 = field(&ctx, &EXEC_OLD_PID);
     let tid = bpf_get_current_pid_tgid() as u32;
-    let Some(link) = follow::listed(old_tid) else {
+    let Some(state) = follow::listed(old_tid) else {
         return 0;
     };
     if old_tid != tid {
@@ -149,23 +149,23 @@ pub fn exec_classic(ctx: TracePointContext) -> u32 {
             }
         }
         // SAFETY: as above.
-        let moved = unsafe { *link };
+        let moved = unsafe { *state };
         follow::unlist(old_tid);
         if !follow::list(tid, &moved) {
             hook::abandon(&moved);
             return 0;
         }
     }
-    if let Some(link) = follow::listed(tid) {
-        hook::rotate(link);
+    if let Some(state) = follow::listed(tid) {
+        hook::rotate(state);
     }
     0
 }
 
 #[tracepoint(category = "sched", name = "sched_process_exit")]
 pub fn exit_classic(_: TracePointContext) -> u32 {
-    if let Some(link) = follow::listed(bpf_get_current_pid_tgid() as u32) {
-        hook::end(link, Program::EXIT, false);
+    if let Some(state) = follow::listed(bpf_get_current_pid_tgid() as u32) {
+        hook::end(state, Program::EXIT, false);
     }
     0
 }
@@ -173,14 +173,14 @@ pub fn exit_classic(_: TracePointContext) -> u32 {
 #[tracepoint(category = "task", name = "task_rename")]
 pub fn rename_classic(ctx: TracePointContext) -> u32 {
     let tid: u32 = field(&ctx, &RENAME_PID);
-    if let Some(link) = follow::listed(tid) {
+    if let Some(state) = follow::listed(tid) {
         // SAFETY: the offset is within the record.
         let comm = unsafe {
             ctx.as_ptr()
                 .cast::<u8>()
                 .add(RENAME_NEWCOMM.load() as usize)
         };
-        hook::rename(link, comm);
+        hook::rename(state, comm);
     }
     0
 }

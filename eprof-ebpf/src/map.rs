@@ -9,11 +9,11 @@ use aya_ebpf::{
     maps::{PerfEventArray, RingBuf},
 };
 use eprof_common::{
-    Cell, Chunk, Control, CpuState, Link, Outcome, Page, Program, Region, Registers, Rule,
-    SampleHeader, Slot,
+    Cell, Chunk, Control, CpuState, Outcome, Page, Program, Region, Registers, Rule, SampleHeader,
+    Slot, TaskState,
     sample::{
-        ANCHORED, Anchor, Anchors, COPY_WORDS, MAX_FRAMES, MAX_OUTER, MAX_PIECES, MAX_USER_FRAMES,
-        PIECE,
+        COPY_WORDS, MAX_FRAMES, MAX_OUTER, MAX_PIECES, MAX_USER_FRAMES, PIECE, ResumeFrame,
+        ResumeFrames, THREADS_KEPT,
     },
     slot::MAX_SLOTS,
     table::MAX_CHUNKS,
@@ -34,7 +34,7 @@ pub static CONTROL: Array<Control, 1, MMAPABLE> = Array::new();
 #[btf_map]
 pub static CPUS: Array<CpuState, 1, MMAPABLE> = Array::new();
 
-/// Incarnations of threads; sized at load.
+/// Task instances; sized at load.
 #[btf_map]
 pub static SLOTS: Array<Slot, { MAX_SLOTS as usize }, MMAPABLE> = Array::new();
 
@@ -49,7 +49,7 @@ pub static FREE: Array<u64, { MAX_SLOTS as usize }, MMAPABLE> = Array::new();
 
 /// Threads of the target by thread id, where there is no task storage.
 #[btf_map]
-pub static LINKS: HashMap<u32, Link, 1, NO_PREALLOC> = HashMap::new();
+pub static TASK_STATES: HashMap<u32, TaskState, 1, NO_PREALLOC> = HashMap::new();
 
 /// Counters by CPU, one map for each kind; the loader gives them as many
 /// entries as there are CPUs.
@@ -115,7 +115,7 @@ pub struct Scratch {
     /// One past its outermost byte, once it was copied.
     pub outer_end: u64,
     /// The frame from which the walk went on beyond a gap.
-    pub anchor: Anchor,
+    pub resumed: ResumeFrame,
     /// The head of the record; all else follows without a gap.
     pub header: SampleHeader,
     /// Both stacks, registers, pieces.
@@ -129,7 +129,7 @@ const _: () = assert!(MAX_PIECES + MAX_OUTER <= PIECE_MASK as usize);
 /// By serial number of the thread. Where two threads take turns in one entry,
 /// or write to it at a time, what is found in it is refused later.
 #[btf_map]
-pub static ANCHORS_OF: Array<Anchors, { ANCHORED as usize }, MMAPABLE> = Array::new();
+pub static RESUME_FRAMES: Array<ResumeFrames, { THREADS_KEPT as usize }, MMAPABLE> = Array::new();
 
 /// One per CPU, for sampling programs do not nest; sized at load. (The values
 /// of an array per CPU would be limited to 32 KiB.)
@@ -142,10 +142,10 @@ pub static PIECES: Global<u32> = Global::new(16);
 /// Number of slots minus one; the number is a power of two.
 #[unsafe(no_mangle)]
 pub static SLOT_MASK: Global<u32> = Global::new(MAX_SLOTS - 1);
-/// Number of zones.
+/// Number of CPU groups.
 #[unsafe(no_mangle)]
-pub static ZONES: Global<u32> = Global::new(1);
-/// One where threads are found by task storage, zero where by `LINKS`.
+pub static GROUPS: Global<u32> = Global::new(1);
+/// One where threads are found by task storage, zero where by `TASK_STATES`.
 #[unsafe(no_mangle)]
 pub static STORAGE: Global<u32> = Global::new(1);
 /// The counters that are in use, one bit each.

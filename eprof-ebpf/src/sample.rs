@@ -16,8 +16,8 @@ use aya_ebpf::{
 };
 use core::{ffi::c_void, ptr::read_volatile};
 use eprof_common::{
-    COUNTERS, Link, Outcome, Program, SampleHeader, WalkEnd,
-    sample::{Anchor, MAX_FRAMES, PIECE},
+    COUNTERS, Outcome, Program, SampleHeader, TaskState, WalkEnd,
+    sample::{MAX_FRAMES, PIECE, ResumeFrame},
 };
 
 use crate::{
@@ -37,10 +37,10 @@ pub fn sample_tables(ctx: PerfEventContext) -> u32 {
     let Some(sample) = begin(&ctx) else { return 0 };
     let scratch = sample.scratch;
     // SAFETY: `scratch` belongs to this CPU, and sampling programs do not
-    // nest; the link lives as long as its task, which is running.
+    // nest; the state lives as long as its task, which is running.
     unsafe {
         let (end, gap) = if user::registers(&ctx, scratch) {
-            let space = match task_instance::slot_of(&*sample.link) {
+            let space = match task_instance::slot_of(&*sample.state) {
                 Some(slot) => read_volatile(&raw const (*slot).space),
                 None => 0,
             };
@@ -115,7 +115,7 @@ pub fn sample_pointers(ctx: PerfEventContext) -> u32 {
 /// A sample that is being taken.
 struct Begun {
     scratch: *mut Scratch,
-    link: *mut Link,
+    state: *mut TaskState,
 }
 
 /// Fills in everything but the user stack.
@@ -123,14 +123,14 @@ struct Begun {
 fn begin(ctx: &PerfEventContext) -> Option<Begun> {
     let here = map::here()?;
     map::ran(here.cpu, Program::SAMPLE);
-    let Some(link) = follow::current_link() else {
+    let Some(state) = follow::current_state() else {
         map::lost(Outcome::NOT_TARGET);
         return None;
     };
     let scratch = map::SCRATCH.get_ptr_mut(here.number)?;
     let identity = bpf_get_current_pid_tgid();
-    let Stretch { at, spent, counts } = stretch(here);
-    // SAFETY: `scratch` belongs to this CPU; the link lives as long as its
+    let Span { at, spent, counts } = span(here);
+    // SAFETY: `scratch` belongs to this CPU; the state lives as long as its
     // task.
     unsafe {
         let kernel = stack(ctx, (&raw mut (*scratch).words).cast(), 0);
@@ -143,11 +143,11 @@ fn begin(ctx: &PerfEventContext) -> Option<Begun> {
         (*scratch).wanted = map::near();
         (*scratch).outer = 0;
         (*scratch).outer_end = 0;
-        (*scratch).anchor = Anchor::default();
+        (*scratch).resumed = ResumeFrame::default();
         (*scratch).extra = 0;
         (*scratch).header = SampleHeader {
             at,
-            serial: (*link).serial,
+            serial: (*state).serial,
             tid: identity as u32,
             tgid: (identity >> 32) as u32,
             cpu: here.number,
@@ -160,15 +160,15 @@ fn begin(ctx: &PerfEventContext) -> Option<Begun> {
             counts,
         };
     }
-    Some(Begun { scratch, link })
+    Some(Begun { scratch, state })
 }
 
-/// Hands the sample over; if it is urgent, eprof is woken up.
+/// Hands the sample over; `wake` wakes eprof up.
 ///
 /// # Safety
 /// `scratch` belongs to this CPU.
 #[inline(always)]
-unsafe fn finish(scratch: *mut Scratch, end: WalkEnd, urgent: bool) {
+unsafe fn finish(scratch: *mut Scratch, end: WalkEnd, wake: bool) {
     // SAFETY: by the caller; the lengths have bounds that the verifier sees.
     unsafe {
         let frames = (*scratch).frames;
@@ -182,7 +182,7 @@ unsafe fn finish(scratch: *mut Scratch, end: WalkEnd, urgent: bool) {
             (&raw const map::SAMPLES).cast_mut().cast(),
             (&raw mut (*scratch).header).cast(),
             u64::from(HEADER) + words * 8 + pieces * PIECE as u64,
-            u64::from(if urgent {
+            u64::from(if wake {
                 BPF_RB_FORCE_WAKEUP
             } else {
                 BPF_RB_NO_WAKEUP
@@ -195,7 +195,7 @@ unsafe fn finish(scratch: *mut Scratch, end: WalkEnd, urgent: bool) {
 }
 
 /// What a sample stands for.
-struct Stretch {
+struct Span {
     at: u64,
     spent: u64,
     counts: [u64; COUNTERS],
@@ -204,10 +204,10 @@ struct Stretch {
 /// What happened on this CPU since the last sample of the running thread, or
 /// since it was switched in.
 #[inline(always)]
-fn stretch(here: Here) -> Stretch {
+fn span(here: Here) -> Span {
     let at = account::now();
     let cpu = here.cpu;
-    let mut stretch = Stretch {
+    let mut span = Span {
         at,
         spent: 0,
         counts: [0; COUNTERS],
@@ -216,7 +216,7 @@ fn stretch(here: Here) -> Stretch {
     unsafe {
         // A slice is being closed by the very thread that is interrupted.
         if read_volatile(&raw const (*cpu).busy) != 0 {
-            return stretch;
+            return span;
         }
         let counts = counter::read(cpu);
         let (since, before) = if (*cpu).sampled_at == 0 {
@@ -225,13 +225,13 @@ fn stretch(here: Here) -> Stretch {
             ((*cpu).sampled_at, (*cpu).sampled)
         };
         if since != 0 {
-            stretch.spent = at.saturating_sub(since);
-            stretch.counts = counter::events(&before, &counts);
+            span.spent = at.saturating_sub(since);
+            span.counts = counter::events(&before, &counts);
         }
         (*cpu).sampled = counts;
         (*cpu).sampled_at = at;
     }
-    stretch
+    span
 }
 
 /// A stack that the kernel walks: its length in bytes, or an error number.

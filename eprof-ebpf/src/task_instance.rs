@@ -1,14 +1,14 @@
-//! Slots: taking one, filling it, ending it.
+//! Task instances: a slot is taken, filled, and ended.
 
 use aya_ebpf::helpers::{bpf_get_current_comm, generated::bpf_probe_read_kernel_str};
 use core::ptr::{read_volatile, write_volatile};
-use eprof_common::{Control, Link, Outcome, Slot, slot::EMPTY};
+use eprof_common::{Control, Outcome, Slot, TaskState, slot::EMPTY};
 
 use crate::{account, map};
 
-/// What is known of a new incarnation.
-pub struct Birth {
-    /// Serial of the incarnation it comes from; zero for the root.
+/// What is known of a new task instance.
+pub struct Creation {
+    /// Serial of the task instance it comes from; zero for the root.
     pub parent: u64,
     /// When the thread was forked; zero for now.
     pub started: u64,
@@ -22,10 +22,10 @@ pub struct Birth {
     pub space: u64,
 }
 
-/// The link of a thread that got no slot.
-const NONE: Link = Link {
+/// The task state of a thread that got no slot.
+const NONE: TaskState = TaskState {
     serial: 0,
-    slot: Link::NO_SLOT,
+    slot: TaskState::NO_SLOT,
     cpu: 0,
 };
 
@@ -69,7 +69,7 @@ unsafe fn exchange(at: *mut u64, value: u64) -> u64 {
 /// Takes the next free slot and fills it; its name is the current task's (a
 /// child inherits its parent's).
 #[inline(always)]
-pub fn begin(control: *mut Control, birth: Birth) -> Link {
+pub fn begin(control: *mut Control, creation: Creation) -> TaskState {
     // SAFETY: `control` is the entry of CONTROL.
     let ticket = unsafe { fetch_add(&raw mut (*control).ticket, 1) };
     let Some(entry) = map::FREE.get_ptr_mut(ticket as u32 & map::SLOT_MASK.load()) else {
@@ -91,48 +91,47 @@ pub fn begin(control: *mut Control, birth: Birth) -> Link {
     // SAFETY: `slot` is an element of SLOTS, and by taking its number out of
     // the ring this program became its only writer.
     unsafe {
-        (*slot).parent = birth.parent;
-        (*slot).started = if birth.started == 0 {
+        (*slot).parent = creation.parent;
+        (*slot).started = if creation.started == 0 {
             now
         } else {
-            birth.started
+            creation.started
         };
-        (*slot).born = now;
+        (*slot).created = now;
         (*slot).gone = 0;
         (*slot).freed = 0;
         (*slot).renamed = 0;
-        (*slot).tid = birth.tid;
-        (*slot).tgid = birth.tgid;
-        (*slot).generation = birth.generation;
+        (*slot).tid = creation.tid;
+        (*slot).tgid = creation.tgid;
+        (*slot).generation = creation.generation;
         (*slot).version = 0;
-        write_volatile(&raw mut (*slot).space, birth.space);
+        write_volatile(&raw mut (*slot).space, creation.space);
         (*slot).comm = bpf_get_current_comm().unwrap_or_default();
         exchange(&raw mut (*slot).serial, serial);
     }
-    Link {
+    TaskState {
         serial,
         slot: index as u32,
         cpu: 0,
     }
 }
 
-/// The slot of a link.
+/// The slot that a task state names.
 #[inline(always)]
-pub fn slot_of(link: &Link) -> Option<*mut Slot> {
-    map::SLOTS.get_ptr_mut(link.slot)
+pub fn slot_of(state: &TaskState) -> Option<*mut Slot> {
+    map::SLOTS.get_ptr_mut(state.slot)
 }
 
-/// What is mapped in the process of a link's thread.
+/// What is mapped in the process of the thread that has this task state.
 #[inline(always)]
-pub fn space_of(link: Option<*mut Link>) -> u64 {
-    // SAFETY: the link lives as long as its task, which is running.
-    let slot = link.and_then(|link| slot_of(unsafe { &*link }));
+pub fn space_of(state: Option<*mut TaskState>) -> u64 {
+    // SAFETY: the state lives as long as its task, which is running.
+    let slot = state.and_then(|state| slot_of(unsafe { &*state }));
     // SAFETY: `slot` is an element of SLOTS.
     slot.map_or(0, |slot| unsafe { read_volatile(&raw const (*slot).space) })
 }
 
-/// Notes that an incarnation has ended; `freed` says that it will never run
-/// again.
+/// Notes that a task instance has ended; `freed` says that it will never run again.
 #[inline(always)]
 pub fn end(slot: *mut Slot, freed: bool) {
     let now = account::now();
@@ -165,7 +164,7 @@ pub fn rename(slot: *mut Slot, comm: *const u8) {
 }
 
 /// Takes the last renaming back: an exec renames the thread just before the
-/// exec hook runs, and that name belongs to the next incarnation.
+/// exec hook runs, and that name belongs to the next task instance.
 #[inline(always)]
 pub fn unrename(slot: *mut Slot) {
     // SAFETY: `slot` is an element of SLOTS.

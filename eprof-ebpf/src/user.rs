@@ -11,7 +11,7 @@ use aya_ebpf::{
 use core::ffi::c_void;
 use eprof_common::{
     Registers, WalkEnd,
-    sample::{Anchor, COPY_WORDS, MAX_OUTER, MAX_PIECES, PIECE},
+    sample::{COPY_WORDS, MAX_OUTER, MAX_PIECES, PIECE, ResumeFrame},
 };
 
 use crate::{
@@ -172,11 +172,11 @@ pub unsafe fn copy(scratch: *mut Scratch) -> WalkEnd {
             lr,
             flags,
         } = (*scratch).registers;
-        let Anchor {
-            pc: anchor_pc,
-            sp: anchor_sp,
-            fp: anchor_fp,
-        } = (*scratch).anchor;
+        let ResumeFrame {
+            pc: resumed_pc,
+            sp: resumed_sp,
+            fp: resumed_fp,
+        } = (*scratch).resumed;
         let has_room = map::has_room();
         let wanted = if has_room {
             (*scratch).wanted
@@ -199,9 +199,9 @@ pub unsafe fn copy(scratch: *mut Scratch) -> WalkEnd {
             fp,
             lr,
             flags,
-            anchor_pc,
-            anchor_sp,
-            anchor_fp,
+            resumed_pc,
+            resumed_sp,
+            resumed_fp,
             u64::from((*scratch).before),
             u64::from(wanted),
             u64::from(outer),

@@ -4,7 +4,7 @@ use aya_ebpf::{Global, helpers::generated::bpf_loop};
 use core::{ffi::c_void, ptr::read_volatile};
 use eprof_common::{
     Page, Region, Rule, Space, WalkEnd, rule,
-    sample::{Anchor, INTERRUPTED, MAX_OUTER, MAX_USER_FRAMES},
+    sample::{INTERRUPTED, MAX_OUTER, MAX_USER_FRAMES, ResumeFrame},
     table::{CHUNK_ROWS, PAGE_BITS, REGION_STEPS},
 };
 
@@ -47,22 +47,22 @@ pub unsafe fn up(scratch: *mut Scratch) -> (WalkEnd, bool) {
             // Most often what is known begins near by, and a short copy will do.
             let (near, far) = (map::near(), map::PIECES.load());
             (*scratch).wanted = near;
-            if resume::resume(0, near) > 0 {
+            if resume::from_last_walk(0, near) > 0 {
                 end = run(scratch);
                 (*scratch).registers = registers;
             }
             if !matches!(end, WalkEnd::ROOT | WalkEnd::DEEP) {
                 (*scratch).wanted = far;
                 (*scratch).frames = before;
-                (*scratch).anchor = Anchor::default();
+                (*scratch).resumed = ResumeFrame::default();
                 end = WalkEnd::PENDING;
-                if resume::resume(near, far) > 0 {
+                if resume::from_last_walk(near, far) > 0 {
                     end = run(scratch);
                     (*scratch).registers = registers;
                 }
                 if end == WalkEnd::PENDING {
                     (*scratch).frames = before;
-                    (*scratch).anchor = Anchor::default();
+                    (*scratch).resumed = ResumeFrame::default();
                     (*scratch).outer = MAX_OUTER as u32;
                 }
             }

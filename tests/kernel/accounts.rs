@@ -17,7 +17,7 @@ pub fn conserved(measured: &Measured) {
     let late = measured
         .caveats
         .iter()
-        .any(|caveat| caveat.code == "border-late");
+        .any(|caveat| caveat.code == "boundary-late");
     for pair in measured.intervals.windows(2) {
         assert_eq!(pair[0].end, pair[1].begin);
     }
@@ -29,7 +29,7 @@ pub fn conserved(measured: &Measured) {
         let length = interval.end.since(interval.begin);
         for cpu in &interval.cpus {
             let busy = cpu.busy();
-            // Time of a slice that ended while a late border was not known yet
+            // Time of a slice that ended while a late boundary was not known yet
             // is on the wrong side of it; said by the caveat from 50 µs.
             assert!(
                 late || busy.0 <= length.0 + 50_000,
@@ -56,7 +56,7 @@ fn a_busy_process_is_charged_what_the_system_says() {
 }
 
 /// A thread of real-time priority with a CPU to itself is not switched out;
-/// its time must be charged at each border, up to it and no further.
+/// its time must be charged at each boundary, up to it and no further.
 #[test]
 fn a_thread_that_never_switches_is_charged_each_interval() {
     let Some(_turn) = turn() else { return };
@@ -76,7 +76,7 @@ fn a_thread_that_never_switches_is_charged_each_interval() {
         if measured
             .caveats
             .iter()
-            .any(|caveat| caveat.code == "border-late")
+            .any(|caveat| caveat.code == "boundary-late")
         {
             crate::skip::absent(&format!("{:?}", measured.caveats));
             continue;
@@ -88,7 +88,7 @@ fn a_thread_that_never_switches_is_charged_each_interval() {
             if still(0) && still(1) && still(2) {
                 let length = three[1].end.since(three[1].begin);
                 let charged = three[1].threads[0].signals.on_cpu;
-                // Both ends are split at the border itself.
+                // Both ends are split at the boundary itself.
                 assert_eq!(charged, length, "an interval without a switch");
                 whole += 1;
             }

@@ -112,9 +112,9 @@ fn idle_cpus_are_not_woken() {
             "{runs} runs, {expected} expected"
         );
         // Nor are idle CPUs asked to close slices that they do not have.
-        let borders = measured.intervals.len() as u64 + 1;
+        let boundaries = measured.intervals.len() as u64 + 1;
         let cpus = measured.intervals[0].cpus.len() as u64;
-        assert!(measured.runs("flush") <= borders * cpus);
+        assert!(measured.runs("flush") <= boundaries * cpus);
     }
 }
 

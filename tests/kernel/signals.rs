@@ -152,7 +152,7 @@ fn crowded_by_law(measured: &Measured, cpus: [u32; 2]) -> (Nanos, Nanos) {
         "crowded {} and {} of {} and {} in {length} ns",
         one.smt_shared.0, other.smt_shared.0, one.on_cpu.0, other.on_cpu.0
     );
-    // A slice that straddles a border is cut by time alone: how crowded its
+    // A slice that straddles a boundary is cut by time alone: how crowded its
     // halves were is not known. Most runs agree to the nanosecond, but where a
     // hypervisor takes a CPU away, up to 25 ms were seen on one side only.
     let slack = 1_000_000 + length / 10;

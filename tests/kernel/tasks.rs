@@ -69,7 +69,7 @@ fn five_thousand_threads_at_once_lose_nothing() {
 }
 
 #[test]
-fn each_exec_begins_a_new_incarnation_of_the_same_thread() {
+fn each_exec_begins_a_new_instance_of_the_same_thread() {
     let Some(_turn) = turn() else { return };
     let dir = tempfile::tempdir().unwrap();
     let mut arguments = vec!["exec".to_owned()];

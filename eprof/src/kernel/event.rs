@@ -64,7 +64,8 @@ pub struct Mapping {
     pub inode: Option<Inode>,
     /// Whether this is the first mapping since an exec, so that everything
     /// that was mapped before is gone. A new image is mapped before the
-    /// kernel reports the exec itself: `Task::born` comes too late for this.
+    /// kernel reports the exec itself: [`KernelEvent::Created`] comes too late for
+    /// this.
     pub fresh: bool,
 }
 
@@ -72,7 +73,7 @@ pub struct Mapping {
 /// one process.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum KernelEvent {
-    /// A thread came into being, or exec'ed.
+    /// A thread was created, or exec'ed.
     Created(Task),
     /// A thread changed its name.
     Renamed {
@@ -83,7 +84,7 @@ pub enum KernelEvent {
         /// The new name.
         comm: String,
     },
-    /// A thread ended (or exec'ed; the next incarnation is already born).
+    /// A thread ended (or exec'ed: the next task instance is created already).
     Gone {
         /// Which.
         task: TaskId,
@@ -96,7 +97,7 @@ pub enum KernelEvent {
     Mapped(Mapping),
 }
 
-/// Sorts a batch of events by time. At the same time, what comes into being
+/// Sorts a batch of events by time. Of those at the same time, the creation of a task
 /// goes before what happens to it.
 pub fn in_order(events: &mut [KernelEvent]) {
     events.sort_by_key(|event| match event {

@@ -1,13 +1,13 @@
 //! Being run soon after waking up.
 //!
-//! A late wake-up makes a border's energy less sure, and eprof's few
-//! microseconds are the same whenever they are spent. So it asks for the
-//! highest priority among ordinary threads: the scheduler then lets it in at
-//! once beside busy ones, which still cannot starve.
+//! A late wake-up makes the energy at a boundary less certain. eprof's few microseconds
+//! are the same whenever they are spent. So it asks for the highest priority among
+//! ordinary threads: the scheduler then runs it at once beside busy ones, which still
+//! cannot starve.
 #![expect(unsafe_code, reason = "setpriority(2) has no safe form")]
 
-/// The calling thread is urgent as long as this lives, if the kernel allows
-/// (CAP_SYS_NICE).
+/// The calling thread has the highest priority as long as this lives, if the kernel
+/// allows it (CAP_SYS_NICE).
 #[derive(Debug)]
 pub struct Priority {
     /// The nice value before; `None` where it was left as it was.
@@ -15,8 +15,8 @@ pub struct Priority {
 }
 
 impl Priority {
-    /// Makes the calling thread urgent. Threads and processes that it begins
-    /// meanwhile are so too.
+    /// Raises the priority of the calling thread. Threads and processes that it starts
+    /// meanwhile inherit it.
     pub fn raise() -> Self {
         // SAFETY: takes numbers only. The value −1 may also be an error, in
         // which case it is restored too high by one at most.

@@ -39,9 +39,9 @@ pub struct Probe {
     linked: Linked,
     control: Shared<Control>,
     cpus: Shared<CpuState>,
-    roster: TaskTable,
+    tasks: TaskTable,
     ring: Ring,
-    doorbell: Option<RingWakeup>,
+    wakeup: Option<RingWakeup>,
     online: Vec<u32>,
     frequency_hz: u32,
     unwinding: Unwinding,
@@ -56,7 +56,7 @@ pub struct Probe {
     armed: Option<boundary::Armed>,
     /// The worst lateness of a boundary.
     late: Nanos,
-    /// Borders at which some CPU did not close its slice.
+    /// Boundaries at which some CPU did not close its slice.
     unflushed: u64,
     malformed: u64,
     caveats: Vec<Caveat>,
@@ -85,14 +85,14 @@ impl Probe {
         caveats.extend(pmu::caveat(&absent, &counters.present()));
 
         let slots = settings.slot_count() as usize;
-        let zones = settings.zone_count();
+        let groups = settings.group_count();
         let control = shared::<Control>(&linked, "CONTROL", 1)?;
         let cpus = shared::<CpuState>(&linked, "CPUS", possible)?;
-        let roster = TaskTable::new(
+        let tasks = TaskTable::new(
             shared(&linked, "SLOTS", slots)?,
-            shared(&linked, "CELLS", slots * zones * 2)?,
+            shared(&linked, "CELLS", slots * groups * 2)?,
             shared(&linked, "FREE", slots)?,
-            zones,
+            groups,
         );
         let regions = (unwinding == Unwinding::Tables)
             .then(|| shared::<Region>(&linked, "REGIONS", MAX_REGIONS).map(Regions::new))
@@ -103,8 +103,8 @@ impl Probe {
             linked,
             control,
             cpus,
-            roster,
-            doorbell: RingWakeup::of(ring.fd()),
+            tasks,
+            wakeup: RingWakeup::of(ring.fd()),
             ring,
             online,
             frequency_hz: settings.frequency_hz,
@@ -175,10 +175,10 @@ impl Probe {
         Ok(fd.map_err(|error| refusal(name, &error))?.as_raw_fd())
     }
 
-    /// Sets the next border in advance, the beginning of the first interval or
+    /// Sets the next boundary in advance, the beginning of the first interval or
     /// the end of the current one: at `at`, or now where that has passed. One
     /// that is set already is moved to an earlier time, never to a later one.
-    /// Gives the border.
+    /// Gives the boundary.
     pub fn arm(&mut self, at: Timestamp) -> Timestamp {
         let armed = match &mut self.armed {
             Some(armed) => {
@@ -192,15 +192,15 @@ impl Probe {
         armed.at
     }
 
-    /// Begins the first interval, at the border that was set or now, and gives
+    /// Begins the first interval, at the boundary that was set or now, and gives
     /// its beginning. Whatever was accounted before is dropped.
     pub fn start(&mut self) -> Result<Timestamp> {
         self.cross(true)?;
         Ok(self.begin)
     }
 
-    /// Ends the interval, at the border that was set if that has passed, else
-    /// now, and begins the next one. `end` is the border; where it was not set
+    /// Ends the interval, at the boundary that was set if that has passed, else
+    /// now, and begins the next one. `end` is the boundary; where it was not set
     /// before, a few microseconds after the call: the moment to which readings
     /// taken just before belong. [`Self::drain`] is to be called before the
     /// accounts are used, for it reports the tasks they name.
@@ -212,26 +212,26 @@ impl Probe {
         self.arm(Timestamp::default());
         let flush = self.linked.program("flush")?;
         let Some(armed) = self.armed.take() else {
-            return Err(Error::new(ErrorKind::Internal, "no border was set"));
+            return Err(Error::new(ErrorKind::Internal, "no boundary was set"));
         };
         let epoch = armed.epoch;
-        let border = boundary::cross(&self.cpus, &self.online, flush, armed, everyone);
-        let begin = std::mem::replace(&mut self.begin, border.at);
+        let crossed = boundary::cross(&self.cpus, &self.online, flush, armed, everyone);
+        let begin = std::mem::replace(&mut self.begin, crossed.at);
         self.epoch = epoch;
-        self.late = self.late.max(border.late);
-        self.unflushed += u64::from(border.unflushed > 0);
-        self.roster.discover(&self.control);
+        self.late = self.late.max(crossed.late);
+        self.unflushed += u64::from(crossed.unflushed > 0);
+        self.tasks.discover(&self.control);
         let parity = usize::from(!epoch.is_multiple_of(2)) ^ 1;
         let accounts = IntervalAccounts {
             begin,
-            end: border.at,
+            end: crossed.at,
             cpus: self
                 .online
                 .iter()
                 .filter(|cpu| (**cpu as usize) < self.cpus.len())
                 .map(|cpu| boundary::collect(&self.cpus, *cpu, parity))
                 .collect(),
-            threads: self.roster.collect(parity),
+            threads: self.tasks.collect(parity),
         };
         self.counters.watch(&accounts.cpus);
         self.run_times.at(epoch);
@@ -242,35 +242,35 @@ impl Probe {
     /// so that each is known before anything names it, then samples, then
     /// new names and ends.
     pub fn drain(&mut self, take: &mut impl FnMut(KernelEvent)) {
-        self.roster.discover(&self.control);
-        self.roster.events.drain(..).for_each(&mut *take);
+        self.tasks.discover(&self.control);
+        self.tasks.events.drain(..).for_each(&mut *take);
         while let Some(record) = self.ring.next() {
             let Some((serial, mut sample)) = decode::decode(record) else {
                 self.malformed += 1;
                 continue;
             };
-            sample.task = self.roster.task(serial);
+            sample.task = self.tasks.task(serial);
             if sample.task.is_none() && serial != 0 {
-                self.roster.discover(&self.control);
-                self.roster.events.drain(..).for_each(&mut *take);
-                sample.task = self.roster.task(serial);
+                self.tasks.discover(&self.control);
+                self.tasks.events.drain(..).for_each(&mut *take);
+                sample.task = self.tasks.task(serial);
             }
             take(KernelEvent::Sample(sample));
         }
-        self.roster.review(&self.control, self.epoch);
-        self.roster.events.drain(..).for_each(&mut *take);
+        self.tasks.review(&self.control, self.epoch);
+        self.tasks.events.drain(..).for_each(&mut *take);
     }
 
     /// Becomes readable when there is a sample whose stack is not walked to its
     /// end, though the kernel could have.
     pub fn copies(&self) -> Option<BorrowedFd<'_>> {
-        self.doorbell.as_ref().map(RingWakeup::descriptor)
+        self.wakeup.as_ref().map(RingWakeup::descriptor)
     }
 
     /// Makes that unreadable, until the next such sample; tells whether there
     /// was one.
     pub fn take_wakeup(&self) -> bool {
-        self.doorbell.as_ref().is_some_and(RingWakeup::answer)
+        self.wakeup.as_ref().is_some_and(RingWakeup::take)
     }
 
     /// The maps for unwind tables; `None` where the kernel does not walk by
@@ -305,7 +305,7 @@ impl Probe {
         let Some(regions) = &mut self.regions else {
             return;
         };
-        let used = self.roster.spaces();
+        let used = self.tasks.spaces();
         spaces.retain(|space| {
             let free = !used.contains(&space.0);
             if free {
@@ -317,7 +317,7 @@ impl Probe {
 
     /// Tells the sampling program what is mapped in a thread's process.
     pub fn set_space(&self, task: TaskId, space: Space) {
-        self.roster.set_space(task, space);
+        self.tasks.set_space(task, space);
     }
 
     /// The CPUs that are online, ascending.
@@ -362,9 +362,9 @@ impl Probe {
         if self.late > Nanos(50_000) {
             let micros = self.late.0 / 1000;
             caveats.push(Caveat::new(
-                "border-late",
+                "boundary-late",
                 format!(
-                    "an interval's border became known up to {micros} µs late; as much CPU \
+                    "an interval's boundary became known up to {micros} µs late; as much CPU \
                      time may be charged to the interval before"
                 ),
             ));
@@ -373,7 +373,7 @@ impl Probe {
             caveats.push(Caveat::new(
                 "slice-open",
                 format!(
-                    "at {} borders a CPU did not close its slice; the time is charged one \
+                    "at {} boundaries a CPU did not close its slice; the time is charged one \
                      interval late",
                     self.unflushed
                 ),

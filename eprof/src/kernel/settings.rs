@@ -39,9 +39,9 @@ impl Unwinding {
 pub struct Settings {
     /// Stack samples per second of CPU time; zero for none.
     pub frequency_hz: u32,
-    /// The zones in which time is accounted, `id` = position. CPUs in none of
-    /// them are accounted in the first. Empty for one zone of all CPUs.
-    pub zones: Vec<CpuGroup>,
+    /// The CPU groups by which time is accounted, `id` = position. CPUs in none of
+    /// them are accounted in the first. Empty for one group of all CPUs.
+    pub groups: Vec<CpuGroup>,
     /// What is counted besides time; one counter of each kind.
     pub counters: Vec<Counting>,
     /// The PMU of each kind of cores; empty where all are alike.
@@ -61,8 +61,8 @@ pub struct Settings {
     /// Bytes of the ring for samples; a power of two and a multiple of the
     /// page size.
     pub ring_bytes: u32,
-    /// At most so many incarnations of threads at a time; rounded up to a
-    /// power of two. Fewer where there are many zones.
+    /// At most so many task instances at a time; rounded up to a power of two.
+    /// Fewer where there are many CPU groups.
     pub slots: u32,
 }
 
@@ -70,7 +70,7 @@ impl Default for Settings {
     fn default() -> Self {
         Self {
             frequency_hz: 997,
-            zones: Vec::new(),
+            groups: Vec::new(),
             counters: Vec::new(),
             core_pmus: Vec::new(),
             siblings: Vec::new(),
@@ -92,8 +92,8 @@ fn ring_bytes() -> u32 {
     u32::try_from(wanted.next_power_of_two()).unwrap_or(32 << 20)
 }
 
-/// How many incarnations there is room for on this machine, if those that have
-/// ended are collected so often. Beside threads that stay, room for processes
+/// How many task instances there is room for on this machine, if those that have ended
+/// are collected so often. Beside threads that stay, room for processes
 /// that come and go: a CPU that does nothing else starts some 10,000 a second,
 /// and there is room for twice as many.
 fn slots(collected: Nanos) -> u32 {
@@ -112,12 +112,12 @@ fn cpus() -> usize {
 const CELL_BYTES: usize = 64 << 20;
 
 impl Settings {
-    /// Settings for the machine that `root` describes, where `zones` are told
+    /// Settings for the machine that `root` describes, where CPU `groups` are told
     /// apart, to count `counters` (where it has them), and intervals are closed
     /// every `interval`.
-    pub fn of(root: &SysRoot, zones: &[CpuGroup], counters: &[Counter], interval: Nanos) -> Self {
+    pub fn of(root: &SysRoot, groups: &[CpuGroup], counters: &[Counter], interval: Nanos) -> Self {
         Self {
-            zones: zones.to_vec(),
+            groups: groups.to_vec(),
             counters: counters.iter().copied().map(Counting::hardware).collect(),
             core_pmus: cores::pmus(root),
             siblings: cores::siblings(root),
@@ -127,9 +127,9 @@ impl Settings {
         }
     }
 
-    /// Number of zones, at least one.
-    pub(super) fn zone_count(&self) -> usize {
-        self.zones.len().max(1)
+    /// Number of CPU groups, at least one.
+    pub(super) fn group_count(&self) -> usize {
+        self.groups.len().max(1)
     }
 
     /// Number of slots: a power of two, at least 1024.
@@ -138,7 +138,7 @@ impl Settings {
             .slots
             .clamp(1024, eprof_common::slot::MAX_SLOTS)
             .next_power_of_two();
-        let bytes = 2 * size_of::<eprof_common::Cell>() * self.zone_count();
+        let bytes = 2 * size_of::<eprof_common::Cell>() * self.group_count();
         let affordable = (CELL_BYTES / bytes).max(1024);
         let affordable = u32::try_from(affordable).unwrap_or(u32::MAX);
         // Rounded down to a power of two.
@@ -161,9 +161,9 @@ mod tests {
     }
 
     #[test]
-    fn many_zones_leave_fewer_slots() {
-        let zones = |n: u16| Settings {
-            zones: (0..n)
+    fn many_cpu_groups_leave_fewer_slots() {
+        let groups = |n: u16| Settings {
+            groups: (0..n)
                 .map(|id| CpuGroup {
                     core: String::new(),
                     id: CpuGroupId(id),
@@ -172,13 +172,13 @@ mod tests {
                 .collect(),
             ..Settings::default()
         };
-        assert_eq!(zones(0).slot_count(), 65_536);
-        assert_eq!(zones(2).slot_count(), 65_536);
-        assert_eq!(zones(16).slot_count(), 32_768);
-        assert_eq!(zones(128).slot_count(), 4_096);
-        assert_eq!(zones(10_000).slot_count(), 1_024);
+        assert_eq!(groups(0).slot_count(), 65_536);
+        assert_eq!(groups(2).slot_count(), 65_536);
+        assert_eq!(groups(16).slot_count(), 32_768);
+        assert_eq!(groups(128).slot_count(), 4_096);
+        assert_eq!(groups(10_000).slot_count(), 1_024);
         for n in [1, 3, 100, 1000] {
-            assert!(zones(n).slot_count().is_power_of_two());
+            assert!(groups(n).slot_count().is_power_of_two());
         }
     }
 }

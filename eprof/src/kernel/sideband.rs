@@ -5,7 +5,7 @@
 //! ids (kernel/events/core.c, `perf_event_mmap_event`). It also carries
 //! `PERF_RECORD_COMM` with the exec flag: `begin_new_exec` (fs/exec.c) writes
 //! that record after the old image is gone and before the new one is mapped,
-//! which makes it the exact border between two images. The tracepoint
+//! which makes it the exact boundary between two images. The tracepoint
 //! `sched_process_exec` fires only after the new image is mapped.
 
 use std::collections::HashSet;

@@ -1,6 +1,6 @@
 //! Stacks: how they end, and copies of those that the kernel could not walk.
 
-use eprof_common::sample::Anchor;
+use eprof_common::sample::ResumeFrame;
 use eprof_common::{Registers, WalkEnd};
 
 /// A copy of the upper end of a stack, and where the walk through it begins.
@@ -8,7 +8,7 @@ use eprof_common::{Registers, WalkEnd};
 pub struct StackCopy {
     /// The number of the process, in the initial PID namespace.
     pub process: u32,
-    /// The serial number of the thread's incarnation; zero without a slot.
+    /// The serial number of the task instance; zero without a slot.
     pub thread: u64,
     /// The registers of the first frame that was not walked yet.
     pub registers: Registers,
@@ -32,12 +32,12 @@ impl StackCopy {
     }
 }
 
-/// A walk that left a gap: it is that of this stack only if the walk through
-/// the copy comes to its first frame.
+/// A walk that left a gap. It belongs to this stack only if the walk through the copy
+/// comes to its first frame.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Beyond {
     /// The first frame.
-    pub anchor: Anchor,
+    pub first: ResumeFrame,
     /// The frames from there on, leaf first, with `INTERRUPTED` where they are.
     pub frames: Vec<u64>,
     /// How the walk ended.

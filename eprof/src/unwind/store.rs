@@ -5,7 +5,7 @@
 use std::collections::HashMap;
 use std::sync::Arc;
 
-use eprof_common::sample::Anchor;
+use eprof_common::sample::ResumeFrame;
 use eprof_common::table::{CHUNK_ROWS, MAX_CHUNKS, MAX_PAGES, MAX_RULES, PAGE_BITS};
 use eprof_common::{Page, Rule};
 
@@ -177,9 +177,9 @@ impl Store {
     }
 
     /// Tells the kernel which frames a thread's stack has.
-    pub fn tell(&self, thread: u64, frames: &[Anchor]) {
+    pub fn tell(&self, thread: u64, frames: &[ResumeFrame]) {
         if let Some(kernel) = self.kernel.as_ref().filter(|_| thread != 0) {
-            kernel.set_anchors(thread, frames);
+            kernel.keep_frames(thread, frames);
         }
     }
 

@@ -1,6 +1,6 @@
 //! Walking up a stack that was copied when the sample was taken.
 
-use eprof_common::sample::{Anchor, MAX_USER_FRAMES};
+use eprof_common::sample::{MAX_USER_FRAMES, ResumeFrame};
 use eprof_common::{Registers, Rule, WalkEnd, rule};
 
 use crate::kernel::StackCopy;
@@ -12,12 +12,12 @@ pub struct Step {
     pub address: u64,
     /// Whether it was interrupted there, so that it is no return address.
     pub exact: bool,
-    /// Where a walk could go on from here, if it could.
-    pub anchor: Option<Anchor>,
+    /// Where a walk could resume from here, if it could.
+    pub resume: Option<ResumeFrame>,
 }
 
 /// Continues a walk from `at`. Appends the frames, leaf first, and tells how it
-/// ended; `at` is then where it did: [`WalkEnd::ON`] where it came to `anchor`,
+/// ended; `at` is then where it did: [`WalkEnd::ON`] where it came to `until`,
 /// whose frame is not appended. `code` gives the rule at an address of
 /// code, `None` where there is no code; `read` the word at an address of the
 /// stack. `mask` has the bits that an address of code can have.
@@ -26,20 +26,20 @@ pub fn walk(
     mask: u64,
     mut code: impl FnMut(u64) -> Option<Rule>,
     read: impl Fn(u64) -> Result<u64, WalkEnd>,
-    anchor: Option<&Anchor>,
+    until: Option<&ResumeFrame>,
     frames: &mut Vec<Step>,
 ) -> WalkEnd {
     while frames.len() < MAX_USER_FRAMES {
         let Some(rule) = code(at.place()) else {
             return WalkEnd::LEFT_CODE;
         };
-        if anchor.is_some_and(|anchor| is_at(at, &rule, anchor)) {
+        if until.is_some_and(|until| is_at(at, &rule, until)) {
             return WalkEnd::ON;
         }
         frames.push(Step {
             address: at.pc,
             exact: at.is_exact(),
-            anchor: (at.flags == 0).then_some(Anchor {
+            resume: (at.flags == 0).then_some(ResumeFrame {
                 pc: at.pc,
                 sp: at.sp,
                 fp: at.fp,
@@ -54,14 +54,14 @@ pub fn walk(
     WalkEnd::DEEP
 }
 
-/// Whether a walk from `anchor` on finds what one from `at` on does, where
+/// Whether a walk from `frame` on finds what one from `at` on does, where
 /// `rule` holds.
-fn is_at(at: &Registers, rule: &Rule, anchor: &Anchor) -> bool {
+fn is_at(at: &Registers, rule: &Rule, frame: &ResumeFrame) -> bool {
     // Where the function keeps something else in it, it has saved the frame
     // pointer before.
     let restored = matches!(rule.cfa, Rule::CFA_SP | Rule::CFA_AT_SP)
         && matches!(rule.fp, Rule::FP_AT_CFA | Rule::FP_IS_CFA | Rule::FP_LOST);
-    (at.pc, at.sp, at.flags) == (anchor.pc, anchor.sp, 0) && (restored || at.fp == anchor.fp)
+    (at.pc, at.sp, at.flags) == (frame.pc, frame.sp, 0) && (restored || at.fp == frame.fp)
 }
 
 /// The word at an address of a copy.

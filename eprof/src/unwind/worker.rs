@@ -7,7 +7,7 @@ use std::fs::File;
 use std::sync::Arc;
 use std::sync::mpsc::{Receiver, Sender, channel};
 
-use eprof_common::sample::{ANCHORS, Anchor, INTERRUPTED};
+use eprof_common::sample::{FRAMES_KEPT, INTERRUPTED, ResumeFrame};
 use eprof_common::{Registers, Rule, WalkEnd};
 
 use super::bytes::Unchanged;
@@ -192,7 +192,7 @@ impl Bench {
             self.mask,
             |address| self.code(job, address, leaf.replace(false)),
             |address| walk::word(&job.copy, address),
-            beyond.map(|beyond| &beyond.anchor),
+            beyond.map(|beyond| &beyond.first),
             &mut steps,
         );
         match beyond {
@@ -200,7 +200,7 @@ impl Bench {
                 steps.extend(beyond.frames.iter().map(|frame| Step {
                     address: frame & !INTERRUPTED,
                     exact: frame & INTERRUPTED != 0,
-                    anchor: None,
+                    resume: None,
                 }));
                 end = beyond.end;
             }
@@ -232,8 +232,8 @@ impl Bench {
             let code = |address| self.code(job, address, false);
             walk::walk(&mut at, mask, code, word, None, &mut rest);
         }
-        let frames = steps.iter().chain(&rest).filter_map(|step| step.anchor);
-        let frames: Vec<Anchor> = frames.take(ANCHORS).collect();
+        let frames = steps.iter().chain(&rest).filter_map(|step| step.resume);
+        let frames: Vec<ResumeFrame> = frames.take(FRAMES_KEPT).collect();
         self.store.tell(job.copy.thread, &frames);
     }
 

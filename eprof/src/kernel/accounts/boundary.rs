@@ -1,4 +1,4 @@
-//! The border between two intervals, see [`eprof_common::Control`].
+//! The boundary between two intervals, see [`eprof_common::Control`].
 
 use std::mem::offset_of;
 use std::sync::atomic::Ordering::{Acquire, SeqCst};
@@ -20,10 +20,10 @@ const AHEAD: Nanos = Nanos(2_000);
 /// hook is at it, for less than a microsecond.
 const ATTEMPTS: u32 = 1000;
 
-/// What happened at one border.
+/// What happened at one boundary.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub(in crate::kernel) struct Boundary {
-    /// The boundary.
+    /// When it is.
     pub(in crate::kernel) at: Timestamp,
     /// How late it became known: time by which slices that ended meanwhile
     /// may be charged to the wrong interval.
@@ -32,18 +32,18 @@ pub(in crate::kernel) struct Boundary {
     pub(in crate::kernel) unflushed: u32,
 }
 
-/// A border that was set, and may still lie in the future.
+/// A boundary that was set, and may still lie in the future.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(in crate::kernel) struct Armed {
     /// The number of the interval that begins there.
     pub(in crate::kernel) epoch: u64,
-    /// The boundary.
+    /// When it is.
     pub(in crate::kernel) at: Timestamp,
     /// How late it became known.
     pub(in crate::kernel) late: Nanos,
 }
 
-/// Sets the border at which interval `epoch` begins, at `at` or, where that
+/// Sets the boundary at which interval `epoch` begins, at `at` or, where that
 /// has passed or almost so, now. The interval before must have begun, and the
 /// one before that must have been collected.
 ///
@@ -53,7 +53,7 @@ pub(in crate::kernel) struct Armed {
 /// two stores become visible, as long as that is before `at`.
 pub(in crate::kernel) fn arm(control: &Shared<Control>, epoch: u64, at: Timestamp) -> Armed {
     let at = at.max(clock::now() + AHEAD);
-    control.u64(0, boundary(epoch)).store(at.0, SeqCst);
+    control.u64(0, offset(epoch)).store(at.0, SeqCst);
     control
         .u64(0, offset_of!(Control, epoch))
         .store(epoch, SeqCst);
@@ -61,8 +61,8 @@ pub(in crate::kernel) fn arm(control: &Shared<Control>, epoch: u64, at: Timestam
     Armed { epoch, at, late }
 }
 
-/// Moves a border that is still in the future to an earlier time, at the
-/// earliest now. A later `at`, or a border that has passed, changes nothing.
+/// Moves a boundary that is still in the future to an earlier time, at the earliest
+/// now. A later `at`, or a boundary that has passed, changes nothing.
 ///
 /// Safe for the same reason: a program that read the old boundary had read its
 /// clock before, so before the store, so before both boundaries; with either
@@ -71,17 +71,18 @@ pub(in crate::kernel) fn arm(control: &Shared<Control>, epoch: u64, at: Timestam
 pub(in crate::kernel) fn advance(control: &Shared<Control>, armed: &mut Armed, at: Timestamp) {
     let at = at.max(clock::now() + AHEAD);
     if at < armed.at {
-        control.u64(0, boundary(armed.epoch)).store(at.0, SeqCst);
+        control.u64(0, offset(armed.epoch)).store(at.0, SeqCst);
         armed.late = clock::now().since(at);
         armed.at = at;
     }
 }
 
-fn boundary(epoch: u64) -> usize {
+/// Where the boundary at which `epoch` begins is in [`Control`].
+fn offset(epoch: u64) -> usize {
     offset_of!(Control, boundary) + if epoch.is_multiple_of(2) { 0 } else { 8 }
 }
 
-/// Waits until the border has passed and every CPU has closed the slice that
+/// Waits until the boundary has passed and every CPU has closed the slice that
 /// straddles it. Idle CPUs have none, and are not woken unless `everyone` is
 /// asked.
 pub(in crate::kernel) fn cross(
@@ -92,14 +93,14 @@ pub(in crate::kernel) fn cross(
     everyone: bool,
 ) -> Boundary {
     let Armed { epoch, at, late } = armed;
-    // A border that was set long before has passed; else this takes as long
-    // as AHEAD.
+    // A boundary that was set long before has passed; else this takes as long as
+    // AHEAD.
     while clock::now() <= at {
         std::hint::spin_loop();
     }
     // The epoch is visible before anyone's `running` is read.
     fence(SeqCst);
-    let mut border = Boundary {
+    let mut crossed = Boundary {
         at,
         late,
         unflushed: 0,
@@ -107,15 +108,15 @@ pub(in crate::kernel) fn cross(
     for &number in online {
         let index = number as usize;
         if index >= cpus.len() {
-            border.unflushed += 1;
+            crossed.unflushed += 1;
             continue;
         }
         let running = cpus.u32(index, offset_of!(CpuState, running));
         if (everyone || running.load(Acquire) != 0) && !flush_one(cpus, flush, number, epoch) {
-            border.unflushed += 1;
+            crossed.unflushed += 1;
         }
     }
-    border
+    crossed
 }
 
 fn flush_one(cpus: &Shared<CpuState>, flush: &Program, number: u32, epoch: u64) -> bool {

@@ -1,9 +1,8 @@
-//! Who is in the target: the slots of the kernel side, as tasks.
+//! The task table: the slots of the kernel side, as tasks of the target.
 //!
 //! Slots are handed out in the order of tickets, from a ring of free slots
-//! that this side fills. So a new incarnation is found by looking at the
-//! tickets taken since the last look: no event can be lost, and nothing
-//! needs to be searched.
+//! that this side fills. So the tickets taken since the last look tell the new task
+//! instances: no event can be lost, and nothing needs to be searched.
 
 use std::collections::{HashMap, HashSet, VecDeque};
 use std::mem::offset_of;
@@ -17,7 +16,7 @@ use crate::kernel::event::KernelEvent;
 use crate::measurement::{CpuGroupId, Task, TaskId, ThreadAccount};
 use crate::unit::Timestamp;
 
-/// An incarnation whose slot is in use.
+/// A task instance whose slot is in use.
 struct Live {
     slot: usize,
     serial: u64,
@@ -30,12 +29,12 @@ struct Live {
     freed_in: Option<u64>,
 }
 
-/// All incarnations, by slot and serial.
+/// All task instances, by slot and serial.
 pub(in crate::kernel) struct TaskTable {
     slots: Shared<Slot>,
     cells: Shared<Cell>,
     free: Shared<u64>,
-    zones: usize,
+    groups: usize,
     /// What this side put into each entry of the ring, and for which ticket.
     filled: Vec<(u64, u64)>,
     /// Tickets looked at.
@@ -52,13 +51,12 @@ pub(in crate::kernel) struct TaskTable {
 }
 
 impl TaskTable {
-    /// A roster whose slots are all free. The number of slots is a power of
-    /// two.
+    /// A table whose slots are all free. The number of slots is a power of two.
     pub(in crate::kernel) fn new(
         slots: Shared<Slot>,
         cells: Shared<Cell>,
         free: Shared<u64>,
-        zones: usize,
+        groups: usize,
     ) -> Self {
         let filled: Vec<_> = (0..slots.len() as u64).map(|slot| (slot, slot)).collect();
         for (slot, _) in &filled {
@@ -68,7 +66,7 @@ impl TaskTable {
             slots,
             cells,
             free,
-            zones,
+            groups,
             filled,
             seen: 0,
             pending: Vec::new(),
@@ -109,7 +107,7 @@ impl TaskTable {
         self.live.iter().map(space).collect()
     }
 
-    /// Finds incarnations that began since the last look.
+    /// Finds task instances that were created since the last look.
     pub(in crate::kernel) fn discover(&mut self, control: &Shared<Control>) {
         let tickets = control.u64(0, offset_of!(Control, ticket)).load(Acquire);
         let mut waiting = std::mem::take(&mut self.pending);
@@ -125,15 +123,15 @@ impl TaskTable {
             if slot == EMPTY || due > ticket {
                 continue;
             }
-            if !self.born(slot as usize, ticket) {
+            if !self.created(slot as usize, ticket) {
                 self.pending.push(ticket);
             }
         }
     }
 
-    /// Reports the incarnation that `ticket` began in `slot`; `false` while
-    /// its program is still filling the slot.
-    fn born(&mut self, slot: usize, ticket: u64) -> bool {
+    /// Reports the task instance that took `slot` with `ticket`; `false` while its
+    /// program is still filling the slot.
+    fn created(&mut self, slot: usize, ticket: u64) -> bool {
         let serial = ticket + 1;
         if self.slots.u64(slot, offset_of!(Slot, serial)).load(Acquire) != serial {
             return false;
@@ -153,7 +151,7 @@ impl TaskTable {
             tid: word(offset_of!(Slot, tid)),
             pid: word(offset_of!(Slot, tgid)),
             start: time(offset_of!(Slot, started)),
-            began: time(offset_of!(Slot, born)),
+            began: time(offset_of!(Slot, created)),
             generation: word(offset_of!(Slot, generation)),
             parent: self.task(parent),
             comm,
@@ -200,13 +198,13 @@ impl TaskTable {
     pub(in crate::kernel) fn collect(&self, parity: usize) -> Vec<ThreadAccount> {
         let mut accounts = Vec::new();
         for live in &self.live {
-            for zone in 0..self.zones {
-                let index = (live.slot * self.zones + zone) * 2 + parity;
+            for group in 0..self.groups {
+                let index = (live.slot * self.groups + group) * 2 + parity;
                 let signals = cell::take(&self.cells, index, 0);
                 if !signals.is_empty() {
                     accounts.push(ThreadAccount {
                         task: live.task,
-                        group: CpuGroupId(u16::try_from(zone).unwrap_or(u16::MAX)),
+                        group: CpuGroupId(u16::try_from(group).unwrap_or(u16::MAX)),
                         signals,
                     });
                 }
@@ -230,7 +228,7 @@ impl TaskTable {
             {
                 let (version, comm) = self.name(live.slot);
                 live.version = version;
-                // An exec renames its old incarnation and takes it back.
+                // An exec renames its old task instance and takes that back.
                 if comm != live.comm {
                     live.comm.clone_from(&comm);
                     let at = self.slots.u64(live.slot, offset_of!(Slot, renamed));

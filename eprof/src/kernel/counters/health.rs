@@ -1,4 +1,4 @@
-//! Whether what a counter says can be trusted.
+//! The health of counters: whether what they say can be used.
 
 use std::collections::{BTreeMap, BTreeSet};
 
@@ -39,7 +39,7 @@ pub fn classify(enabled: u64, running: u64) -> CounterState {
 /// How long a CPU can be busy before a counter that says nothing has stalled.
 /// Cycles and instructions pass at any time; a small program may well live in
 /// the caches for a while.
-const fn patience(counter: Counter) -> Nanos {
+const fn longest_silence(counter: Counter) -> Nanos {
     match counter {
         Counter::Cycles | Counter::ReferenceCycles | Counter::Instructions => Nanos(10_000_000),
         Counter::CacheMisses => Nanos(1_000_000_000),
@@ -69,7 +69,7 @@ impl Pulse {
             return;
         }
         *silent += busy;
-        if *silent >= patience(counter) {
+        if *silent >= longest_silence(counter) {
             self.stalled.insert((cpu, counter));
         }
     }
@@ -80,7 +80,7 @@ impl Pulse {
     }
 }
 
-/// The caveats for counters that cannot be trusted on all CPUs, one for each
+/// The caveats for counters that are not healthy on all CPUs, one for each
 /// reason; each counter is told once, for the worst.
 pub(in crate::kernel) fn caveats(states: &[(u32, Counter, CounterState)]) -> Vec<Caveat> {
     let worst = |counter: Counter| {
@@ -185,7 +185,7 @@ mod tests {
 
     proptest! {
         #[test]
-        fn what_ran_half_the_time_is_never_trusted(enabled in 2u64.., part in 0.0..0.5) {
+        fn what_ran_half_the_time_is_never_live(enabled in 2u64.., part in 0.0..0.5) {
             let running = (enabled as f64 * part) as u64;
             prop_assert!(classify(enabled, running) != CounterState::Live);
         }

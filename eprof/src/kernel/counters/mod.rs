@@ -1,4 +1,4 @@
-//! Hardware counters: which there are, and which can be trusted.
+//! Hardware counters: which there are, and which are healthy.
 
 pub mod counting;
 pub mod health;

@@ -14,7 +14,7 @@ const PATH: &str = "/sys/kernel/btf/vmlinux";
 /// to, which is called `btf_trace_` and the tracepoint's name
 /// (include/trace/bpf_probe.h).
 const HOOKS: [(&str, &str); 6] = [
-    ("born_btf", "btf_trace_task_newtask"),
+    ("created_btf", "btf_trace_task_newtask"),
     ("exec_btf", "btf_trace_sched_process_exec"),
     ("exit_btf", "btf_trace_sched_process_exit"),
     ("free_btf", "btf_trace_sched_process_free"),

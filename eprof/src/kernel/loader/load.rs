@@ -29,7 +29,7 @@ struct Classic {
 
 const CLASSIC_HOOKS: [Classic; 5] = [
     Classic {
-        program: "born_classic",
+        program: "created_classic",
         category: "task",
         tracepoint: "task_newtask",
         fields: &[
@@ -206,14 +206,14 @@ fn create(
     constants: &HashMap<&'static str, u32>,
 ) -> Result<Linked> {
     let slots = settings.slot_count();
-    let zones = u32::try_from(settings.zone_count()).unwrap_or(u32::MAX);
-    let cells = slots.saturating_mul(zones).saturating_mul(2);
+    let groups = u32::try_from(settings.group_count()).unwrap_or(u32::MAX);
+    let cells = slots.saturating_mul(groups).saturating_mul(2);
     let mask = slots - 1;
     let counted = counters.mask();
     let siblings = u32::from(!settings.siblings.is_empty());
-    // A thread that exits keeps its link for a moment; twice the slots is
+    // A thread that exits keeps its task state for a moment; twice the slots is
     // plenty. With task storage the hash is not used.
-    let links = if constants.get("STORAGE") == Some(&0) {
+    let states = if constants.get("STORAGE") == Some(&0) {
         slots * 2
     } else {
         1
@@ -232,7 +232,7 @@ fn create(
         ("PIECES", mode::PIECES),
         ("ARCHITECTURE", ARCHITECTURE),
         ("SLOT_MASK", mask),
-        ("ZONES", zones),
+        ("GROUPS", groups),
         ("COUNTED", counted),
         ("SIBLINGS", siblings),
     ] {
@@ -245,7 +245,7 @@ fn create(
         ("SLOTS", slots),
         ("FREE", slots),
         ("CELLS", cells),
-        ("LINKS", links),
+        ("TASK_STATES", states),
         ("SAMPLES", settings.ring_bytes),
         ("SCRATCH", cpus),
         ("REGIONS", regions),
@@ -262,8 +262,8 @@ fn create(
     Ok(linked)
 }
 
-/// Tells the programs, before the first hook is attached, of each CPU's zone,
-/// sibling and counters.
+/// Tells the programs, before the first hook is attached, each CPU's group, sibling and
+/// counters.
 fn describe(linked: &Linked, settings: &Settings, cpus: u32, counters: &Counters) -> Result<()> {
     for counter in counters.present() {
         let map = linked.map(&format!("COUNTER_{}", counter as usize))?;
@@ -278,9 +278,9 @@ fn describe(linked: &Linked, settings: &Settings, cpus: u32, counters: &Counters
             states.u32(cpu as usize, offset).store(value, Relaxed);
         }
     };
-    for (zone, members) in (0..).zip(&settings.zones) {
-        for &cpu in &members.cpus {
-            store(cpu, offset_of!(CpuState, zone), zone);
+    for (number, group) in (0..).zip(&settings.groups) {
+        for &cpu in &group.cpus {
+            store(cpu, offset_of!(CpuState, group), number);
         }
     }
     for &(cpu, sibling) in settings.siblings.iter().filter(|pair| pair.1 < cpus) {

@@ -1,6 +1,6 @@
 //! Decoding stack samples. Total: no bytes make it panic.
 
-use eprof_common::sample::{Anchor, COPY_WORDS, INTERRUPTED, MAX_FRAMES, PIECE};
+use eprof_common::sample::{COPY_WORDS, INTERRUPTED, MAX_FRAMES, PIECE, ResumeFrame};
 use eprof_common::{COUNTERS, Registers, SampleHeader, WalkEnd};
 use std::mem::offset_of;
 
@@ -120,21 +120,17 @@ fn copy(bytes: &[u8], skipped: u32, copied: usize) -> Option<StackCopy> {
 /// as `end` says. `None` where that does not fit.
 fn beyond(bytes: &[u8], user: &mut Vec<u64>, end: WalkEnd) -> Option<Option<Beyond>> {
     let (_, tail) = bytes.split_at_checked(size_of::<Registers>())?;
-    let anchor = Anchor {
-        pc: u64_at(tail, offset_of!(Anchor, pc))?,
-        sp: u64_at(tail, offset_of!(Anchor, sp))?,
-        fp: u64_at(tail, offset_of!(Anchor, fp))?,
+    let first = ResumeFrame {
+        pc: u64_at(tail, offset_of!(ResumeFrame, pc))?,
+        sp: u64_at(tail, offset_of!(ResumeFrame, sp))?,
+        fp: u64_at(tail, offset_of!(ResumeFrame, fp))?,
     };
-    if anchor == Anchor::default() {
+    if first == ResumeFrame::default() {
         return Some(None);
     }
-    let before = usize::try_from(u64_at(tail, size_of::<Anchor>())?).ok()?;
+    let before = usize::try_from(u64_at(tail, size_of::<ResumeFrame>())?).ok()?;
     let frames = (before <= user.len()).then(|| user.split_off(before))?;
-    Some(Some(Beyond {
-        anchor,
-        frames,
-        end,
-    }))
+    Some(Some(Beyond { first, frames, end }))
 }
 
 fn bytes_at<const N: usize>(data: &[u8], offset: usize) -> Option<[u8; N]> {
@@ -314,7 +310,7 @@ mod tests {
         let sample = decoded(1).unwrap();
         assert_eq!((sample.user, sample.interrupted), (vec![1], vec![]));
         let beyond = Beyond {
-            anchor: Anchor {
+            first: ResumeFrame {
                 pc: 0x41_0000,
                 sp: 0x7fff_0510,
                 fp: 7,

@@ -1,4 +1,4 @@
-//! Being told of a sample that the kernel could not walk.
+//! The wakeup by the ring, when there is a sample that the kernel could not walk.
 
 use std::os::fd::{AsFd as _, BorrowedFd};
 
@@ -14,8 +14,8 @@ impl RingWakeup {
     /// wait.
     pub(in crate::kernel) fn of(ring: BorrowedFd<'_>) -> Option<Self> {
         let epoll = Epoll::new(EpollCreateFlags::EPOLL_CLOEXEC).ok()?;
-        let edges = EpollFlags::EPOLLIN | EpollFlags::EPOLLET;
-        epoll.add(ring, EpollEvent::new(edges, 0)).ok()?;
+        let flags = EpollFlags::EPOLLIN | EpollFlags::EPOLLET;
+        epoll.add(ring, EpollEvent::new(flags, 0)).ok()?;
         Some(Self(epoll))
     }
 
@@ -25,8 +25,8 @@ impl RingWakeup {
     }
 
     /// Makes it unreadable, until the next time; tells whether it was readable.
-    pub(in crate::kernel) fn answer(&self) -> bool {
-        let rung = self.0.wait(&mut [EpollEvent::empty()], EpollTimeout::ZERO);
-        rung.is_ok_and(|events| events > 0)
+    pub(in crate::kernel) fn take(&self) -> bool {
+        let woken = self.0.wait(&mut [EpollEvent::empty()], EpollTimeout::ZERO);
+        woken.is_ok_and(|events| events > 0)
     }
 }

@@ -7,7 +7,7 @@ use std::sync::Arc;
 use std::sync::atomic::Ordering::{Relaxed, Release};
 use std::thread::JoinHandle;
 
-use eprof_common::sample::{ANCHORED, ANCHORS, Anchor, Anchors};
+use eprof_common::sample::{FRAMES_KEPT, ResumeFrame, ResumeFrames, THREADS_KEPT};
 use eprof_common::table::{MAX_CHUNKS, MAX_PAGES, MAX_RULES};
 use eprof_common::{Chunk, Page, Rule};
 
@@ -25,7 +25,7 @@ use crate::kernel::refusal::refusal;
 pub struct KernelTables {
     pages: Shared<Page>,
     rules: Shared<Rule>,
-    anchors: Shared<Anchors>,
+    kept: Shared<ResumeFrames>,
     chunks: Arc<Chunks>,
 }
 
@@ -51,8 +51,8 @@ impl KernelTables {
                 .map_err(|error| refused("map PAGES", &error))?,
             rules: Shared::map(map("RULES")?, MAX_RULES)
                 .map_err(|error| refused("map RULES", &error))?,
-            anchors: Shared::map(map("ANCHORS_OF")?, ANCHORED)
-                .map_err(|error| refused("map ANCHORS_OF", &error))?,
+            kept: Shared::map(map("RESUME_FRAMES")?, THREADS_KEPT)
+                .map_err(|error| refused("map RESUME_FRAMES", &error))?,
             chunks: Arc::new(Chunks {
                 map: map("CHUNKS")?
                     .try_clone_to_owned()
@@ -88,36 +88,36 @@ impl KernelTables {
     /// it to walk on from them: innermost first. What it knew of frames farther
     /// out stays. It may be telling itself at the same time; what is wrong then
     /// does no harm.
-    pub fn set_anchors(&self, thread: u64, frames: &[Anchor]) {
+    pub fn keep_frames(&self, thread: u64, frames: &[ResumeFrame]) {
         let Some(last) = frames.last() else { return };
-        let index = thread as usize & (ANCHORED - 1);
-        let word = |offset| self.anchors.u32(index, offset);
-        let list = word(offset_of!(Anchors, list)).load(Relaxed);
-        let first = (list as usize & 1) * ANCHORS;
+        let index = thread as usize & (THREADS_KEPT - 1);
+        let word = |offset| self.kept.u32(index, offset);
+        let list = word(offset_of!(ResumeFrames, list)).load(Relaxed);
+        let first = (list as usize & 1) * FRAMES_KEPT;
         let frame = |number: usize, offset| {
-            let at = offset_of!(Anchors, lists) + (first + number) * size_of::<Anchor>();
-            self.anchors.u64(index, at + offset)
+            let at = offset_of!(ResumeFrames, lists) + (first + number) * size_of::<ResumeFrame>();
+            self.kept.u64(index, at + offset)
         };
-        let owner = self.anchors.u64(index, offset_of!(Anchors, thread));
-        let known = word(offset_of!(Anchors, known));
+        let owner = self.kept.u64(index, offset_of!(ResumeFrames, thread));
+        let known = word(offset_of!(ResumeFrames, known));
         let before = match owner.load(Relaxed) == thread {
-            true => ANCHORS.min(known.load(Relaxed) as usize),
+            true => FRAMES_KEPT.min(known.load(Relaxed) as usize),
             false => 0,
         };
-        let outer: Vec<Anchor> = (0..before)
-            .map(|number| Anchor {
-                pc: frame(number, offset_of!(Anchor, pc)).load(Relaxed),
-                sp: frame(number, offset_of!(Anchor, sp)).load(Relaxed),
-                fp: frame(number, offset_of!(Anchor, fp)).load(Relaxed),
+        let outer: Vec<ResumeFrame> = (0..before)
+            .map(|number| ResumeFrame {
+                pc: frame(number, offset_of!(ResumeFrame, pc)).load(Relaxed),
+                sp: frame(number, offset_of!(ResumeFrame, sp)).load(Relaxed),
+                fp: frame(number, offset_of!(ResumeFrame, fp)).load(Relaxed),
             })
             .filter(|frame| frame.sp > last.sp)
             .collect();
-        let all = frames.iter().chain(&outer).take(ANCHORS);
+        let all = frames.iter().chain(&outer).take(FRAMES_KEPT);
         let mut count = 0;
-        for (number, anchor) in all.enumerate() {
-            frame(number, offset_of!(Anchor, pc)).store(anchor.pc, Relaxed);
-            frame(number, offset_of!(Anchor, sp)).store(anchor.sp, Relaxed);
-            frame(number, offset_of!(Anchor, fp)).store(anchor.fp, Relaxed);
+        for (number, from) in all.enumerate() {
+            frame(number, offset_of!(ResumeFrame, pc)).store(from.pc, Relaxed);
+            frame(number, offset_of!(ResumeFrame, sp)).store(from.sp, Relaxed);
+            frame(number, offset_of!(ResumeFrame, fp)).store(from.fp, Relaxed);
             count += 1;
         }
         known.store(count, Relaxed);
@@ -134,7 +134,7 @@ impl KernelTables {
     pub fn begin_chunk(&self, index: usize) -> io::Result<Coming> {
         let chunks = Arc::clone(&self.chunks);
         let add = move || {
-            let _urgent = Priority::raise();
+            let _raised = Priority::raise();
             chunks.add(index)
         };
         let thread = std::thread::Builder::new().name("eprof-chunk".to_owned());

@@ -1,4 +1,4 @@
-//! Borders that are set in advance, moved, and overtaken.
+//! Boundaries that are set in advance, moved, and overtaken.
 
 use std::time::Duration;
 
@@ -26,7 +26,7 @@ enum Expected {
 }
 
 #[test]
-fn a_border_is_where_it_was_set_and_no_time_is_lost_there() {
+fn a_boundary_is_where_it_was_set_and_no_time_is_lost_there() {
     let Some(_turn) = turn() else { return };
     for settings in both(&Settings::default()) {
         let mut expected = Vec::new();
