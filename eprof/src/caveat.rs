@@ -38,13 +38,13 @@ impl Caveat {
 #[derive(Clone, Debug, Default)]
 pub struct Tally {
     runs: usize,
-    told: Vec<Told>,
+    kinds: Vec<Kind>,
 }
 
 #[derive(Clone, Debug)]
-struct Told {
+struct Kind {
     caveat: Caveat,
-    /// As the how-manieth of its code in a run.
+    /// How many of the same code came before it in a run.
     ordinal: usize,
     /// In how many runs.
     runs: usize,
@@ -57,10 +57,10 @@ impl Tally {
         for (at, caveat) in caveats.iter().enumerate() {
             let alike = |of: &Caveat| of.code == caveat.code;
             let ordinal = caveats.iter().take(at).filter(|of| alike(of)).count();
-            let mut told = self.told.iter_mut();
-            match told.find(|told| told.ordinal == ordinal && alike(&told.caveat)) {
-                Some(told) => told.runs += 1,
-                None => self.told.push(Told {
+            let mut kinds = self.kinds.iter_mut();
+            match kinds.find(|kind| kind.ordinal == ordinal && alike(&kind.caveat)) {
+                Some(kind) => kind.runs += 1,
+                None => self.kinds.push(Kind {
                     caveat: caveat.clone(),
                     ordinal,
                     runs: 1,
@@ -69,17 +69,21 @@ impl Tally {
         }
     }
 
-    /// All of them. The words are those of the first run that said so.
+    /// All of them. The sentence is that of the first run that has it.
     pub fn finish(self) -> Vec<Caveat> {
         let all = self.runs;
-        let told = self.told.into_iter();
-        told.map(|Told { caveat, runs, .. }| match runs {
-            runs if runs == all => caveat,
-            runs => Caveat {
-                sentence: format!("{} (so or alike in {runs} of {all} runs)", caveat.sentence),
-                ..caveat
-            },
-        })
-        .collect()
+        let kinds = self.kinds.into_iter();
+        kinds
+            .map(|Kind { caveat, runs, .. }| match runs {
+                runs if runs == all => caveat,
+                runs => Caveat {
+                    sentence: format!(
+                        "{} (this or similar in {runs} of {all} runs)",
+                        caveat.sentence
+                    ),
+                    ..caveat
+                },
+            })
+            .collect()
     }
 }

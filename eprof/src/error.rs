@@ -1,5 +1,5 @@
-//! What can go wrong, in one clear sentence plus the remedy, and the exit
-//! codes that tell scripts what it was.
+//! What can go wrong, in one clear sentence plus a hint, and the exit codes
+//! that tell scripts what it was.
 
 use std::fmt;
 
@@ -20,7 +20,7 @@ pub enum ErrorKind {
     Unavailable,
     /// An error inside eprof, or an unexpected answer of the kernel (exit 70).
     Internal,
-    /// Permission is missing; the remedy says which (exit 77).
+    /// Permission is missing; the hint says which (exit 77).
     Permission,
     /// The target could not be run (exit 126).
     CannotRun,
@@ -49,25 +49,25 @@ impl ErrorKind {
 pub struct Error {
     kind: ErrorKind,
     sentence: String,
-    remedy: Option<String>,
+    hint: Option<String>,
 }
 
 /// The result of anything that can fail.
 pub type Result<T, E = Error> = std::result::Result<T, E>;
 
 impl Error {
-    /// An error of `kind`, told in one sentence without a final full stop.
+    /// An error of `kind`, in one sentence without a final full stop.
     pub fn new(kind: ErrorKind, sentence: impl Into<String>) -> Self {
         Self {
             kind,
             sentence: sentence.into(),
-            remedy: None,
+            hint: None,
         }
     }
 
-    /// Adds the remedy: the exact line to type, or what to change.
-    pub fn hint(mut self, remedy: impl Into<String>) -> Self {
-        self.remedy = Some(remedy.into());
+    /// Adds what to do about it: the exact line to type, or what to change.
+    pub fn hint(mut self, hint: impl Into<String>) -> Self {
+        self.hint = Some(hint.into());
         self
     }
 
@@ -84,7 +84,7 @@ impl Error {
 
     /// What to do about it, where eprof knows.
     pub fn given_hint(&self) -> Option<&str> {
-        self.remedy.as_deref()
+        self.hint.as_deref()
     }
 
     /// An I/O error on `path`, with the class that fits its cause.

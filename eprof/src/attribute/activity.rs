@@ -35,7 +35,7 @@ impl Consumer {
     }
 }
 
-/// What somebody did, or what was done on a CPU.
+/// What a consumer did, or what was done on a CPU.
 #[derive(Clone, Copy, Debug, Default, PartialEq)]
 pub(super) struct Work {
     /// Nanoseconds on a CPU.
@@ -81,7 +81,7 @@ impl Work {
 pub(super) struct Activity {
     /// Threads in ascending order, then the accounts.
     pub(super) consumers: Vec<(Consumer, Work)>,
-    /// CPU time in which nobody ran.
+    /// CPU time in which nothing ran.
     pub(super) idle: u64,
     /// Length of the span.
     pub(super) length: Nanos,
@@ -228,7 +228,7 @@ impl Activity {
         found.is_ok()
     }
 
-    /// The signals of everybody together.
+    /// The signals of all consumers together.
     pub(super) fn whole(&self) -> Row {
         let mut whole = Work::default();
         for (_, work) in &self.consumers {

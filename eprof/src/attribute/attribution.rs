@@ -307,7 +307,7 @@ impl Attribution {
             }
         });
         let processes = processes.collect();
-        let everybody: Vec<TaskId> = self.threads.keys().copied().collect();
+        let all_threads: Vec<TaskId> = self.threads.keys().copied().collect();
         let mut caveats = std::mem::take(&mut self.caveats);
         caveats.extend(timeline);
         caveats.extend(caveats::after(&self.meters, self.weighed));
@@ -315,7 +315,7 @@ impl Attribution {
         let meters = meters.map(|accounts| {
             let meter = accounts.meter().id;
             accounts.close(|account, energy| match account {
-                Account::Target => self.spread(meter, &everybody),
+                Account::Target => self.spread(meter, &all_threads),
                 account => self.spread_of(meter, account, energy),
             })
         });

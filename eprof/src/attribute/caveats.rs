@@ -28,7 +28,7 @@ pub(super) fn before(header: &Header) -> Vec<Caveat> {
     vec![Caveat::new(
         "cpus-unmetered",
         format!(
-            "no meter answers for CPU {}; what ran there is charged nothing",
+            "no meter covers CPU {}, so what ran there is charged nothing",
             blind.join(", ")
         ),
     )]
@@ -47,7 +47,7 @@ pub(super) fn after(meters: &[MeterAccounts], (weighed, by_time): (u64, u64)) ->
             Caveat::new(
                 "idle-unknown",
                 format!(
-                    "the idle power of {} is unknown: whoever ran is charged with all of it, and the marginal energy equals the full one",
+                    "the idle power of {} is unknown, so whatever ran is charged with all energy, and energy above idle equals energy with idle share",
                     unknown.join(", ")
                 ),
             )
@@ -60,7 +60,7 @@ pub(super) fn after(meters: &[MeterAccounts], (weighed, by_time): (u64, u64)) ->
                 Caveat::new(
                     "idle-too-high",
                     format!(
-                        "{} often used less than the idle power of {:.2} W, so that cannot be right",
+                        "{} often used less than its idle power of {:.2} W, so this idle power is too high",
                         accounts.meter().name,
                         idle.power().0
                     ),
@@ -73,8 +73,8 @@ pub(super) fn after(meters: &[MeterAccounts], (weighed, by_time): (u64, u64)) ->
         caveats.push(Caveat::new(
             "weights-mixed",
             format!(
-                "in {by_time} of {} spans something was not counted for everyone who ran; \
-                 their energy is shared by time",
+                "in {by_time} of {} spans, a signal was not counted for every thread that ran; \
+                 CPU time divides the energy of these spans",
                 weighed.saturating_add(by_time)
             ),
         ));
@@ -87,7 +87,7 @@ pub(super) fn nameless(time: Nanos) -> Caveat {
     Caveat::new(
         "threads-unnamed",
         format!(
-            "{:.3} s of the target's CPU time belong to threads that could not be followed; they are charged together as [unnamed]",
+            "threads that could not be followed used {:.3} s of the target's CPU time; they are charged together as [unnamed]",
             time.seconds()
         ),
     )

@@ -8,7 +8,7 @@ use crate::recording::Header;
 /// types of cores, and there are seven signals besides.
 pub(super) const WIDTH: usize = 12;
 
-/// What was measured of somebody, by column.
+/// What was measured of a consumer, by column.
 pub(super) type Row = [f64; WIDTH];
 
 /// Which column holds what.

@@ -39,7 +39,7 @@ pub(super) struct Shares {
     pub(super) consumers: Vec<Share>,
     /// The idle account.
     pub(super) idle: Energy,
-    /// Nobody.
+    /// What no consumer can be charged with.
     pub(super) unattributed: Energy,
 }
 
@@ -107,10 +107,10 @@ impl MeterAccounts {
     }
 
     /// Charges the `energy` of a span to `activity.consumers`, whose weights are
-    /// `weights`, to the idle account, and, where nothing ran, to nobody.
+    /// `weights`, to the idle account, and, where nothing ran, to `unattributed`.
     ///
     /// The dynamic part is split by weight, the baseline by CPU time, where
-    /// the time in which nobody ran goes to `idle`.
+    /// the time in which nothing ran goes to `idle`.
     pub(super) fn charge(
         &mut self,
         energy: Microjoules,

@@ -39,7 +39,7 @@ impl Settings {
     /// model of one without counters and without a saved model.
     pub(super) fn check(&self, header: &Header) -> Result<()> {
         let missing = match self.weights {
-            Weights::Cycles if !header.counts(Counter::Cycles) => "cycles to share energy by",
+            Weights::Cycles if !header.counts(Counter::Cycles) => "cycles to divide energy by",
             Weights::Model if header.counters.is_empty() && header.models.is_empty() => {
                 "counters to fit a power model to"
             }

@@ -3,7 +3,7 @@
 //! Four causes, kept apart because they are independent.
 //!
 //! **Timing.** At each boundary between two spans of a meter, some energy
-//! ([`Border`], of mean m and standard deviation σ) is booked on the later
+//! ([`BoundaryError`], of mean m and standard deviation σ) is booked on the later
 //! side that belongs to the earlier one. A row that has the share `s` of the
 //! earlier and `t` of the later span gets `(t − s)` of it too much. So over
 //! all boundaries, with a share of zero before the first and after the last

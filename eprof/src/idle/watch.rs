@@ -18,7 +18,7 @@ use crate::statistics::median_and_deviation;
 use crate::timeline::mean_power;
 use crate::unit::Watts;
 
-/// Below this much observed time, nothing is said.
+/// Less observed time than this yields no idle power.
 pub const SHORTEST: Duration = Duration::from_millis(500);
 
 /// The CPUs may be this busy, as a part of all CPU time, and still be idle.
@@ -28,17 +28,17 @@ pub const BUSY_LIMIT: f64 = 0.10;
 /// register and the reader then makes about 1 % of each window.
 const WINDOW: Duration = Duration::from_millis(50);
 
-/// Fewer windows say nothing.
+/// Fewer windows than this yield no idle power.
 pub(crate) const FEWEST: usize = 3;
 
 /// What is known of the idle machine.
 #[derive(Clone, Debug, Default, PartialEq)]
 pub struct Idling {
-    /// Idle power of the meters for which it could be said.
+    /// Idle power of the meters for which it is known.
     pub baselines: Vec<Baseline>,
     /// Saved power models of the meters.
     pub models: Vec<PowerModel>,
-    /// Why it could not be said for the others.
+    /// Why it is not known for the others.
     pub caveats: Vec<Caveat>,
 }
 
@@ -74,7 +74,7 @@ pub fn before_run(
 
 /// Baselines from rounds of readings taken while the CPUs were busy for the
 /// part `busy` of their time. Where that is unknown (`None`), so is whether
-/// the machine was idle, and nothing is said.
+/// the machine was idle, and no meter gets a baseline.
 pub fn baselines(meters: &[Meter], rounds: &[Vec<Reading>], busy: Option<f64>) -> Idling {
     let mut idling = Idling::default();
     let mut by_meter: BTreeMap<MeterId, Vec<Reading>> = BTreeMap::new();
@@ -83,7 +83,7 @@ pub fn baselines(meters: &[Meter], rounds: &[Vec<Reading>], busy: Option<f64>) -
     }
     let idle = busy.is_some_and(|busy| busy <= BUSY_LIMIT);
     let measured = |meter: &Meter| !matches!(meter.quantity, Quantity::Model { .. });
-    let mut unsaid = Vec::new();
+    let mut unknown = Vec::new();
     for meter in meters {
         if let Quantity::Model { .. } = meter.quantity {
             idling.baselines.extend(of_model(meter));
@@ -95,7 +95,7 @@ pub fn baselines(meters: &[Meter], rounds: &[Vec<Reading>], busy: Option<f64>) -
         let readings = by_meter.get(&meter.id).map_or(&[][..], Vec::as_slice);
         match of_windows(meter, readings) {
             Some(baseline) => idling.baselines.push(baseline),
-            None => unsaid.push(meter.name.as_str()),
+            None => unknown.push(meter.name.as_str()),
         }
     }
     if !idle && meters.iter().any(measured) {
@@ -105,20 +105,20 @@ pub fn baselines(meters: &[Meter], rounds: &[Vec<Reading>], busy: Option<f64>) -
                 busy * 100.0,
                 BUSY_LIMIT * 100.0
             ),
-            None => "how busy the CPUs were before the run cannot be told".to_owned(),
+            None => "the load of the CPUs before the run is unknown".to_owned(),
         };
         idling.caveats.push(
             Caveat::new("baseline-not-idle", format!("idle power is unknown: {why}"))
                 .hint("give it with --idle-power, or start when the machine is idle"),
         );
     }
-    if !unsaid.is_empty() {
+    if !unknown.is_empty() {
         idling.caveats.push(
             Caveat::new(
                 "baseline-unknown",
                 format!(
                     "idle power is unknown for {}: too few good readings before the run",
-                    unsaid.join(", ")
+                    unknown.join(", ")
                 ),
             )
             .hint("give it with --idle-power"),

@@ -1,5 +1,5 @@
 //! What all rooms speak of: meters and their readings, tasks and what they did,
-//! code and stacks. Data only: nobody here measures, and nobody here reckons.
+//! code and stacks. Data only: nothing here measures or calculates.
 
 mod baseline;
 mod code;

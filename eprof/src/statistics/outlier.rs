@@ -9,7 +9,7 @@
 
 use super::moments::{MAD_TO_SD, median, moments};
 
-/// Of fewer values, nobody can say which ones are usual.
+/// Of fewer values, none is usual enough to call another an outlier.
 pub const FEWEST: usize = 5;
 
 /// The mean distance from the median of normal values, in standard

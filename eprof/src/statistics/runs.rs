@@ -8,7 +8,7 @@ use super::student;
 /// unless asked otherwise.
 pub const USUAL_POWER: f64 = 0.9;
 
-/// Nobody makes more runs than this.
+/// More runs than this are not practical.
 pub const MOST_RUNS: usize = 100_000;
 
 impl Contrast {

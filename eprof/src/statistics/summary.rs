@@ -14,7 +14,7 @@ pub struct Summary {
     /// Their mean.
     pub mean: f64,
     /// What holds the mean of all runs that might be made, by Student's t;
-    /// `None` for a single run, of which nobody knows.
+    /// `None` for a single run, which has no spread.
     pub interval: Option<Interval>,
     /// The confidence of the interval.
     pub confidence: Confidence,

@@ -142,7 +142,7 @@ impl Ruler {
             (None, _) => return Step::Refused(Refusal::Backwards),
         };
         // Between two readings a register may wrap once at most; where twice
-        // would be as plausible, nobody can tell.
+        // would be as plausible, the energy is unknown.
         match modulus {
             Some(modulus)
                 if self.plausible(delta, before.begin, now)

@@ -35,8 +35,8 @@ pub(super) struct Point {
 
 impl Point {
     /// What `reading`, of the record `record`, says of a meter with the
-    /// nominal time `update_period` between updates. A date that cannot be true is
-    /// none.
+    /// nominal time `update_period` between updates. A date that cannot be true
+    /// is ignored.
     pub(super) fn new(
         reading: &Reading,
         record: &IntervalRecord,
@@ -116,8 +116,8 @@ impl Held {
                 let total = self.point.total_uj as f64 + time * power;
                 (total.round().max(0.0) as u64, next.total_uj)
             }
-            // Read late, it holds what was used after the last boundary, which is
-            // nobody's.
+            // Read late, it holds what was used after the last boundary, which
+            // belongs to no span.
             None if -time > LATE as f64 => {
                 let total = self.point.total_uj as f64 + time * power;
                 (total.round().max(0.0) as u64, self.point.total_uj)

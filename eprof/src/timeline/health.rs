@@ -1,4 +1,4 @@
-//! What went wrong with one meter, counted, and told in one sentence per kind.
+//! What went wrong with one meter, counted, with one caveat per kind.
 
 use std::collections::BTreeMap;
 
@@ -70,25 +70,25 @@ impl Health {
                 Refusal::Backwards => ("counter-backwards", "went backwards"),
                 Refusal::Implausible => (
                     "counter-implausible",
-                    "claimed a physically impossible power",
+                    "showed a physically impossible power",
                 ),
                 Refusal::Ambiguous => (
                     "counter-ambiguous",
-                    "was silent for so long that it may have wrapped more than once, and this",
+                    "stood still for so long that it may have wrapped more than once",
                 ),
             };
-            self.tell(code, what, tally, "is unknown and not counted")
+            self.caveat(code, what, tally, "is unknown and not counted")
         });
         let missing = (self.missing.times > 0).then(|| {
-            self.tell(
+            self.caveat(
                 "reading-missing",
                 "could not be read",
                 &self.missing,
-                "was told by the next good reading, if there was one",
+                "is in the next good reading, if there was one",
             )
         });
         let paused = (self.paused.times > 0).then(|| {
-            self.tell(
+            self.caveat(
                 "counter-paused",
                 "stood still while CPUs were busy",
                 &self.paused,
@@ -98,7 +98,7 @@ impl Health {
         refused.chain(missing).chain(paused)
     }
 
-    fn tell(&self, code: &str, what: &str, tally: &Tally, so: &str) -> Caveat {
+    fn caveat(&self, code: &str, what: &str, tally: &Tally, so: &str) -> Caveat {
         let Tally { times, first, lost } = *tally;
         let often = match times {
             1 => "once".to_owned(),
@@ -157,7 +157,7 @@ impl Health {
         Caveat::new(
             "meter-senseless",
             format!(
-                "{} has a unit that is no unit; its energy is unknown",
+                "the unit of {} is not a positive number; its energy is unknown",
                 self.name
             ),
         )

@@ -1,7 +1,16 @@
-//! The timeline: raw readings become energies of intervals.
+//! The timeline: raw readings become energies of spans of time.
 //!
-//! Pure. This is where a wrapped, stalled, missing or backwards counter and an
-//! impossible power are recognised; none of them ever becomes joules.
+//! The room is pure. It recognises a counter that wrapped, stood still, went
+//! backwards or was not read, and an impossible power; none of them ever
+//! becomes joules.
+//!
+//! ```text
+//!   IntervalRecord ─► Timeline ─► Track (one per meter) ─► Interval
+//!                                   ├─ counter: what two readings mean
+//!                                   ├─ dated:   energy at a boundary, where updates are dated
+//!                                   ├─ span:    what ran since the last good reading
+//!                                   └─ health:  what went wrong
+//! ```
 
 mod counter;
 mod dated;

@@ -32,13 +32,14 @@ pub(super) struct Track {
     means: Means,
     coverage: Coverage,
     health: Health,
-    /// The last good reading: the next difference is taken from it.
+    /// The last good reading, or the refused one from which it starts anew: the
+    /// next difference is taken from it.
     last_good: Option<Reading>,
     /// When the value was last seen.
     seen: Timestamp,
     /// Time and accounts since then.
     pending: Option<PendingSpan>,
-    /// What it says of energy.
+    /// Cumulative energy at that reading.
     point: Option<Point>,
     /// Power before it, and the running mean of the squares of its changes,
     /// (µJ/ns)².
@@ -207,7 +208,7 @@ impl Track {
         Some(held.interval)
     }
 
-    /// What is left when the recording ends, and what has to be said.
+    /// What is left when the recording ends, and the caveats.
     pub(super) fn finish(mut self) -> (Vec<Interval>, Vec<Caveat>) {
         let mut caveats: Vec<_> = self.health.caveats().collect();
         if matches!(self.means, Means::None) {
@@ -257,7 +258,7 @@ impl Track {
             begin: span.begin,
             end: span.end,
             energy: energy.map(Microjoules),
-            boundary: boundary,
+            boundary,
             cpus: span.cpus,
             threads: span.threads,
             samples: span.samples,
@@ -268,8 +269,8 @@ impl Track {
     /// span, where the update is not dated. Three independent causes:
     ///
     /// * the register shows the state of its last update, which is uniformly
-    ///   between zero and one update period old: on average P × T / 2 is missing, with
-    ///   a deviation of P × T / √12, where T is the update period;
+    ///   between zero and one update period old: on average P × T / 2 is
+    ///   missing, with a deviation of P × T / √12 (T: the update period);
     /// * the value was taken somewhere between the stamps of the read, which
     ///   may lie beside the boundary itself;
     /// * the register counts in steps (or, for a power sensor, nothing is

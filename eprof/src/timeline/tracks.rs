@@ -38,8 +38,8 @@ impl Timeline {
         tracks.flat_map(|track| track.push(record)).collect()
     }
 
-    /// The spans that no reading completed, with unknown energy (a meter that never moved
-    /// among it), and the caveats about the meters.
+    /// The spans that no reading completed, with unknown energy (those of a
+    /// meter that never moved among them), and the caveats about the meters.
     pub fn finish(self) -> (Vec<Interval>, Caveats) {
         let mut left = Vec::new();
         let mut caveats = Caveats::new();

@@ -22,7 +22,7 @@ pub(super) struct Factors {
     /// Standard deviation of factors about which nothing is known.
     pub(super) usual: f64,
     /// How much likelier the blocks are with these factors than if the rule
-    /// were right for everybody; logarithm.
+    /// were right for all consumers; logarithm.
     pub(super) gain: f64,
 }
 
