@@ -1,6 +1,6 @@
 //! CPUs and where they sit.
 
-use eprof::host::cores;
+use eprof::host::{cores, cpus};
 use eprof::source::selection::cpu_groups::cpu_groups;
 
 use crate::*;
@@ -110,7 +110,7 @@ fn siblings_are_the_threads_of_a_core() {
             let base = format!("/sys/devices/system/cpu/cpu{cpu}/topology");
             tree.write(&format!("{base}/thread_siblings_list"), list);
         }
-        cores::siblings(&tree.root())
+        cpus::siblings(&tree.root())
     };
     assert_eq!(siblings(&["0", "1"]), []);
     assert_eq!(

@@ -2,7 +2,7 @@
 
 use std::path::{Path, PathBuf};
 
-use eprof::launch::mountinfo::{CgroupMount, cgroup_mounts, own_cgroup};
+use eprof::host::mountinfo::{CgroupMount, cgroup_mounts, own_cgroup};
 use proptest::prelude::*;
 
 /// Where `own` is, by the first mount that shows it.

@@ -4,9 +4,10 @@ use std::os::unix::process::CommandExt as _;
 use std::path::{Path, PathBuf};
 use std::process::Command;
 
+use eprof::host::mountinfo::cgroup_mounts;
+use eprof::host::own_cgroup;
 use eprof::launch::Follow;
-use eprof::launch::follow::{follow_below, own_directory};
-use eprof::launch::mountinfo::cgroup_mounts;
+use eprof::launch::follow::follow_below;
 
 use crate::bench::{cgroup, copy_executable, open_directory, root, skip};
 use crate::driver::Drive;
@@ -14,7 +15,7 @@ use crate::driver::Drive;
 /// Where cgroup v2 is mounted here.
 fn mount_point() -> PathBuf {
     let mountinfo = std::fs::read("/proc/self/mountinfo").unwrap();
-    let own = own_directory().unwrap();
+    let own = own_cgroup::directory().unwrap();
     let mounts = cgroup_mounts(&mountinfo).into_iter();
     let mut points = mounts.map(|mount| mount.point);
     points.find(|point| own.starts_with(point)).unwrap()

@@ -1,4 +1,5 @@
-//! The online CPUs and where they sit: package, die, core.
+//! The online CPUs and where they sit: package, die, core, and which of them
+//! share a core.
 
 use std::collections::BTreeSet;
 
@@ -9,7 +10,7 @@ use super::cpulist;
 use super::root::SysRoot;
 use crate::measurement::Scope;
 
-pub(super) const CPU_DIRECTORY: &str = "/sys/devices/system/cpu";
+const CPU_DIRECTORY: &str = "/sys/devices/system/cpu";
 
 /// One online logical CPU.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize)]
@@ -48,15 +49,15 @@ impl Cpus {
             return found;
         }
         Self {
-            online: (0..configured()).map(|cpu| place(root, cpu)).collect(),
+            online: (0..configured()).map(|cpu| locate(root, cpu)).collect(),
         }
     }
 
     fn below(root: &SysRoot) -> Option<Self> {
         let list = root.read(format!("{CPU_DIRECTORY}/online")).ok()?;
         let numbers = cpulist::parse(&list).filter(|numbers| !numbers.is_empty())?;
-        let mut online: Vec<Cpu> = numbers.iter().map(|&cpu| place(root, cpu)).collect();
-        cores::set_kinds(root, &mut online);
+        let mut online: Vec<Cpu> = numbers.iter().map(|&cpu| locate(root, cpu)).collect();
+        set_kinds(root, &mut online);
         Some(Self { online })
     }
 
@@ -102,7 +103,7 @@ fn configured() -> u32 {
     std::thread::available_parallelism().map_or(1, |n| u32::try_from(n.get()).unwrap_or(1))
 }
 
-fn place(root: &SysRoot, cpu: u32) -> Cpu {
+fn locate(root: &SysRoot, cpu: u32) -> Cpu {
     // Some ARM kernels write -1 where firmware gives no number.
     let id = |name: &str| -> Option<u32> {
         let text = root
@@ -117,4 +118,64 @@ fn place(root: &SysRoot, cpu: u32) -> Cpu {
         core: id("core_id").unwrap_or(cpu),
         kind: None,
     }
+}
+
+/// Sets the kinds of the cores, where there are several.
+fn set_kinds(root: &SysRoot, online: &mut [Cpu]) {
+    let pmus = cores::pmus(root);
+    if !pmus.is_empty() {
+        for cpu in online.iter_mut() {
+            let pmu = pmus
+                .iter()
+                .find(|pmu| pmu.cpus.binary_search(&cpu.cpu).is_ok());
+            cpu.kind = pmu.map(|pmu| pmu.kind);
+        }
+        return;
+    }
+
+    // ARM (big.LITTLE): relative capacities, 1024 for the fastest
+    // (Documentation/scheduler/sched-capacity.rst).
+    let capacity = |cpu: &Cpu| -> Option<u32> {
+        let path = format!("{CPU_DIRECTORY}/cpu{}/cpu_capacity", cpu.cpu);
+        root.read(path).ok()?.trim().parse().ok()
+    };
+    let capacities: Vec<Option<u32>> = online.iter().map(capacity).collect();
+    let different: BTreeSet<_> = capacities.iter().flatten().collect();
+    if different.len() > 1 {
+        for (cpu, capacity) in online.iter_mut().zip(&capacities) {
+            cpu.kind = capacity.map(CoreType::Capacity);
+        }
+    }
+}
+
+/// The CPUs that are hardware threads of one core, each with the one whose
+/// activity counts as shared: `(CPU, sibling)`. Where a core has more than two,
+/// they are taken in pairs, and an odd one is paired with the first.
+///
+/// Where the root has no CPU directory, the machine's own CPUs are taken, as
+/// in [`Cpus::read`].
+pub fn siblings(root: &SysRoot) -> Vec<(u32, u32)> {
+    let machine = SysRoot::machine();
+    let root = if root.path(CPU_DIRECTORY).is_dir() {
+        root
+    } else {
+        &machine
+    };
+    let list = |path: String| {
+        root.read(path)
+            .ok()
+            .and_then(|text| cpulist::parse(&text))
+            .unwrap_or_default()
+    };
+    list(format!("{CPU_DIRECTORY}/online"))
+        .into_iter()
+        .filter_map(|cpu| {
+            let threads = list(format!(
+                "{CPU_DIRECTORY}/cpu{cpu}/topology/thread_siblings_list"
+            ));
+            let position = threads.binary_search(&cpu).ok()?;
+            let partner = threads.get(position ^ 1).or(threads.first())?;
+            (*partner != cpu).then_some((cpu, *partner))
+        })
+        .collect()
 }

@@ -11,6 +11,8 @@ pub mod cpus;
 pub mod energy_filter;
 pub mod kernel;
 pub mod load;
+pub mod mountinfo;
+pub mod own_cgroup;
 pub mod processor;
 pub mod rank;
 pub mod root;

@@ -4,7 +4,7 @@ use std::path::PathBuf;
 
 use super::counters::counting::Counting;
 use super::verifier_log::VerifierLog;
-use crate::host::{CorePmu, SysRoot, cores};
+use crate::host::{CorePmu, SysRoot, cores, cpus};
 use crate::measurement::{Counter, CpuGroup};
 use crate::unit::Nanos;
 
@@ -120,7 +120,7 @@ impl Settings {
             groups: groups.to_vec(),
             counters: counters.iter().copied().map(Counting::hardware).collect(),
             core_pmus: cores::pmus(root),
-            siblings: cores::siblings(root),
+            siblings: cpus::siblings(root),
             ring_bytes: ring_bytes(),
             slots: slots(interval),
             ..Self::default()

@@ -1,15 +1,15 @@
 //! How the target's process tree is followed: by a cgroup of its own, or,
 //! where none can be made, by fork events.
 
-use std::path::{Path, PathBuf};
-use std::{fs, io};
+use std::io;
+use std::path::Path;
 
 use nix::errno::Errno;
 
 use super::cgroup::Cgroup;
-use super::mountinfo::{cgroup_mounts, own_cgroup};
 use super::sweep::sweep;
 use crate::caveat::Caveat;
+use crate::host::own_cgroup;
 
 /// How the process tree of the target is told from the rest.
 #[derive(Debug)]
@@ -36,7 +36,7 @@ impl Follow {
 /// Makes a cgroup for the target below the caller's own, after clearing what
 /// dead runs left there. That there can be none is no failure.
 pub fn follow() -> Follow {
-    match own_directory() {
+    match own_cgroup::directory() {
         Ok(own) => follow_below(&own),
         Err(sentence) => Follow::Fork(obstacle(
             sentence,
@@ -53,38 +53,6 @@ pub fn follow_below(own: &Path) -> Follow {
         Ok(cgroup) => Follow::Cgroup(cgroup.with_swept(swept)),
         Err(error) => Follow::Fork(refusal(own, &error)),
     }
-}
-
-/// The directory of the caller's own cgroup; checked by finding ourselves in
-/// its list, since namespaces and bind mounts can make names lie.
-///
-/// # Errors
-///
-/// One sentence that says why there is none.
-pub fn own_directory() -> Result<PathBuf, String> {
-    let read = |path: &str| fs::read(path).map_err(|error| format!("cannot read {path}: {error}"));
-    let mounts = cgroup_mounts(&read("/proc/self/mountinfo")?);
-    if mounts.is_empty() {
-        return Err("cgroup v2 is not mounted".to_owned());
-    }
-    let own = own_cgroup(&read("/proc/self/cgroup")?)
-        .ok_or("the kernel names no cgroup v2 for this process")?;
-    mounts
-        .iter()
-        .filter_map(|mount| mount.directory(&own))
-        .find(|directory| contains_us(directory))
-        .ok_or_else(|| {
-            format!(
-                "the cgroup {} of this process is not visible below any cgroup v2 mount",
-                own.display()
-            )
-        })
-}
-
-fn contains_us(directory: &Path) -> bool {
-    let us = std::process::id().to_string();
-    fs::read_to_string(directory.join("cgroup.procs"))
-        .is_ok_and(|list| list.lines().any(|pid| pid == us))
 }
 
 /// Why no cgroup could be made below `own`, and what helps.

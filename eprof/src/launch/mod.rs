@@ -27,7 +27,6 @@ pub mod command;
 mod credentials;
 pub(super) mod exec_image;
 pub mod follow;
-pub mod mountinfo;
 pub mod output_directory;
 pub mod output_file;
 pub mod signal;

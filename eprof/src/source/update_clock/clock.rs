@@ -37,9 +37,9 @@ const WANDER: f64 = 3_000.0;
 /// slewed by up to 500 ppm, which is 0.5 µs per period.
 const DRIFT: f64 = 5.0;
 /// An observation that is less probable than this is not believed.
-pub(super) const SURPRISE: f64 = 0.003;
+const SURPRISE: f64 = 0.003;
 /// So many of them in a row, and the lock is lost.
-pub(super) const SURPRISES: u32 = 4;
+const SURPRISES: u32 = 4;
 /// So many observations in a row on one side are no chance (1 in 32)…
 const SUSPICIOUS: u32 = 6;
 /// … and so many are not even a wrong period (1 in 8192).
@@ -252,9 +252,9 @@ impl Lock {
         }
         let steps = self.steps((from + to) / 2.0);
         let (mean, variance) = self.predict(steps);
-        let sd = variance.sqrt();
+        let between = |from, to| Truncated::new(mean, variance.sqrt(), (from, to), SURPRISE);
         let seen = if window.changed {
-            Truncated::new(mean, sd, from, to)
+            between(from, to)
         } else {
             // It was not between the end of one read and the begin of the next.
             let (from, to) = (
@@ -264,8 +264,8 @@ impl Lock {
             if from > to {
                 return;
             }
-            let before = Truncated::new(mean, sd, f64::NEG_INFINITY, from);
-            let after = Truncated::new(mean, sd, to, f64::INFINITY);
+            let before = between(f64::NEG_INFINITY, from);
+            let after = between(to, f64::INFINITY);
             // Only where one of the two is out of the question; and an update
             // may be missing (a period twice as long, a domain that used less
             // than one unit), which is more probable than one far too early.

@@ -1,8 +1,6 @@
 //! What is left of a normal distribution when its value is known to lie
 //! between two others.
 
-use super::clock::SURPRISE;
-
 /// A normal distribution, cut off on both sides.
 pub(super) struct Truncated {
     /// Its part of the whole.
@@ -12,10 +10,12 @@ pub(super) struct Truncated {
 }
 
 impl Truncated {
-    pub(super) fn new(mean: f64, sd: f64, from: f64, to: f64) -> Self {
+    /// The part between `from` and `to`. Where it is less than `least` of the
+    /// whole, its moments are those of the whole.
+    pub(super) fn new(mean: f64, sd: f64, (from, to): (f64, f64), least: f64) -> Self {
         let (a, b) = ((from - mean) / sd, (to - mean) / sd);
         let weight = normal(b) - normal(a);
-        if weight < SURPRISE {
+        if weight < least {
             return Self {
                 weight,
                 mean,
