@@ -86,7 +86,7 @@ proptest! {
     }
 
     #[test]
-    fn zones_are_a_partition_that_separates_all_meters(
+    fn cpu_groups_are_a_partition_that_separates_all_meters(
         packages in 1u32..4,
         dies in 1u32..3,
         cores in 1u32..4,
@@ -112,13 +112,13 @@ proptest! {
         let quick = Probe { longest: PATIENT.longest, step: Duration::ZERO };
         let finder = Finder::new(tree.root()).probe(quick).opener(Box::new(fake));
         let selected = finder.select(Choice::Auto).unwrap();
-        let mut all: Vec<u32> = selected.cpu_groups.iter().flat_map(|zone| zone.cpus.clone()).collect();
+        let mut all: Vec<u32> = selected.cpu_groups.iter().flat_map(|group| group.cpus.clone()).collect();
         all.sort_unstable();
         prop_assert_eq!(&all, &Cpus::read(&tree.root()).numbers());
         for meter in selected.source.meters() {
-            for zone in &selected.cpu_groups {
-                let inside = zone.cpus.iter().filter(|cpu| meter.cpus.contains(cpu)).count();
-                prop_assert!(inside == 0 || inside == zone.cpus.len());
+            for group in &selected.cpu_groups {
+                let inside = group.cpus.iter().filter(|cpu| meter.cpus.contains(cpu)).count();
+                prop_assert!(inside == 0 || inside == group.cpus.len());
             }
         }
         let expected = if per_core { packages * dies * cores } else { packages * dies };

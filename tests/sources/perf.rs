@@ -139,12 +139,12 @@ fn amd_has_a_package_and_every_core() {
         }
     );
     assert_eq!((core.cpus.as_slice(), core.nested), (&[4, 5][..], true));
-    let zones: Vec<_> = selected
+    let groups: Vec<_> = selected
         .cpu_groups
         .iter()
-        .map(|zone| zone.cpus.clone())
+        .map(|group| group.cpus.clone())
         .collect();
-    assert_eq!(zones, [vec![0, 1], vec![2, 3], vec![4, 5], vec![6, 7]]);
+    assert_eq!(groups, [vec![0, 1], vec![2, 3], vec![4, 5], vec![6, 7]]);
 }
 
 #[test]

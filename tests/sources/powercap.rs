@@ -100,7 +100,7 @@ fn every_domain_has_its_own_modulus() {
 }
 
 #[test]
-fn two_sockets_are_two_zones_and_all_their_meters_add() {
+fn two_sockets_are_two_groups_and_all_their_meters_add() {
     let tree = Tree::server();
     let _moving = tree.moving(&[
         ("intel-rapl:0", 50.0),
@@ -112,12 +112,12 @@ fn two_sockets_are_two_zones_and_all_their_meters_add() {
     assert!(selected.source.meters().iter().all(|meter| !meter.nested));
     assert_eq!(meter(&selected, "intel-rapl:1:0").scope, Scope::Package(1));
     assert_eq!(meter(&selected, "intel-rapl:1").cpus, [4, 5, 6, 7]);
-    let zones: Vec<_> = selected
+    let groups: Vec<_> = selected
         .cpu_groups
         .iter()
-        .map(|zone| zone.cpus.clone())
+        .map(|group| group.cpus.clone())
         .collect();
-    assert_eq!(zones, [vec![0, 1, 2, 3], vec![4, 5, 6, 7]]);
+    assert_eq!(groups, [vec![0, 1, 2, 3], vec![4, 5, 6, 7]]);
 }
 
 #[test]

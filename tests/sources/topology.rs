@@ -43,7 +43,7 @@ fn offline_cpus_and_missing_topology_are_survived() {
 }
 
 #[test]
-fn unlike_cores_are_unlike_zones() {
+fn unlike_cores_are_unlike_groups() {
     let tree = Tree::new();
     tree.cpus(1, 1, 6, 1)
         .write("/sys/devices/cpu_core/cpus", "0-1")
@@ -54,7 +54,7 @@ fn unlike_cores_are_unlike_zones() {
     let groups = cpu_groups(&[], &Cpus::read(&tree.root()));
     let named: Vec<(&str, &[u32])> = groups
         .iter()
-        .map(|zone| (zone.core.as_str(), zone.cpus.as_slice()))
+        .map(|group| (group.core.as_str(), group.cpus.as_slice()))
         .collect();
     assert_eq!(
         named,

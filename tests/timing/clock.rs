@@ -139,8 +139,8 @@ fn a_late_read_says_when_it_is_doubtful() {
     assert!(contained(late).sd < Nanos(80_000));
     assert!(contained(early).at < Timestamp(early));
     assert!(contained(edge.at.0).sd > Nanos(400_000));
-    assert!(lock.settles(Timestamp(late)).is_none());
-    assert!(lock.settles(edge.at).unwrap() > edge.at);
+    assert!(lock.certain_from(Timestamp(late)).is_none());
+    assert!(lock.certain_from(edge.at).unwrap() > edge.at);
 }
 
 fn any_window() -> impl Strategy<Value = Window> {

@@ -144,7 +144,7 @@ impl<'a> Session<'a> {
             self.edges.resume(&rounds);
         }
         let mut readings = self.once();
-        if let Some(certain) = self.edges.settles(readings[0].end) {
+        if let Some(certain) = self.edges.certain_from(readings[0].end) {
             self.now = self.now.max(certain.0 as f64) + latency(&mut self.dice);
             readings = self.once();
         }

@@ -112,11 +112,11 @@ impl Table {
             .map_err(|error| bad(&name, &error))?
             .clone();
         let (target, signals) = columns.resolve(&header, &name)?;
-        let place = |column: &str| header.iter().position(|one| one == column).unwrap_or(0);
-        let power = place(&target);
-        let places: Vec<(usize, f64)> = signals
+        let position = |column: &str| header.iter().position(|one| one == column).unwrap_or(0);
+        let power = position(&target);
+        let positions: Vec<(usize, f64)> = signals
             .iter()
-            .map(|(signal, column)| (place(column), unit(signal, column) / columns.row_seconds))
+            .map(|(signal, column)| (position(column), unit(signal, column) / columns.row_seconds))
             .collect();
         let mut rows = Vec::new();
         for record in reader.records() {
@@ -130,7 +130,7 @@ impl Table {
                 Ok(count * scale)
             };
             rows.push(Row {
-                x: places.iter().map(rate).collect::<Result<_>>()?,
+                x: positions.iter().map(rate).collect::<Result<_>>()?,
                 y: value(power)?,
                 weight: 1.0,
                 fold: 0,

@@ -11,8 +11,8 @@ const PERCENT: [u8; 4] = [100, 25, 75, 50];
 /// Less time than this for all loads says nothing.
 pub const SHORTEST: Duration = Duration::from_secs(5);
 
-/// What a rung does before it is measured: threads begin, caches fill.
-const SETTLE: f64 = 0.15;
+/// The part of a rung before it is measured: threads begin, caches fill.
+const WARM_UP: f64 = 0.15;
 
 /// Blocks of measurement on a rung.
 const BLOCKS: u32 = 4;
@@ -33,8 +33,8 @@ pub struct Rung {
 pub struct Ladder {
     /// In the order in which they are done.
     pub rungs: Vec<Rung>,
-    /// Before a rung is measured.
-    pub settle: Duration,
+    /// Time before a rung is measured.
+    pub warm_up: Duration,
     /// Length of a block of measurement.
     pub block: Duration,
     /// Blocks per rung.
@@ -63,10 +63,10 @@ impl Ladder {
             }
         }
         let each = time.div_f64(rungs.len().max(1) as f64);
-        let settle = each.mul_f64(SETTLE);
+        let warm_up = each.mul_f64(WARM_UP);
         Self {
-            settle,
-            block: (each - settle) / BLOCKS,
+            warm_up,
+            block: (each - warm_up) / BLOCKS,
             blocks: BLOCKS,
             rungs,
         }
@@ -94,7 +94,7 @@ mod tests {
         widths.sort_unstable();
         widths.dedup();
         assert_eq!(widths, [1, 4, 8]);
-        let rung = ladder.settle + ladder.block * ladder.blocks;
+        let rung = ladder.warm_up + ladder.block * ladder.blocks;
         let time = rung * 72;
         assert!(time <= Duration::from_secs(50) && time > Duration::from_secs(49));
     }

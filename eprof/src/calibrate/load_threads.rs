@@ -29,19 +29,19 @@ impl LoadThreads {
     /// # Errors
     /// Where no thread can be made.
     pub fn start(rung: &Rung, store: &Arc<Store>) -> Result<Self> {
-        let mut crew = Self {
+        let mut started = Self {
             stop: Arc::new(AtomicBool::new(false)),
             threads: Vec::new(),
         };
         for (number, &cpu) in rung.cpus.iter().enumerate() {
-            let (stop, store) = (Arc::clone(&crew.stop), Arc::clone(store));
+            let (stop, store) = (Arc::clone(&started.stop), Arc::clone(store));
             let (load, part) = (rung.load, f64::from(rung.percent) / 100.0);
             let thread = std::thread::Builder::new()
                 .name(load.name().to_owned())
                 .spawn(move || {
                     stay_on(cpu);
                     let mut worker = Worker::new(load, &store, number);
-                    toil(&mut worker, part, &stop);
+                    work_and_rest(&mut worker, part, &stop);
                 })
                 .map_err(|error| {
                     Error::new(
@@ -49,9 +49,9 @@ impl LoadThreads {
                         format!("cannot make a thread: {error}"),
                     )
                 })?;
-            crew.threads.push(thread);
+            started.threads.push(thread);
         }
-        Ok(crew)
+        Ok(started)
     }
 }
 
@@ -75,7 +75,7 @@ fn stay_on(cpu: u32) {
 }
 
 /// Works for `part` of each period and sleeps for the rest of it.
-fn toil(worker: &mut Worker<'_>, part: f64, stop: &AtomicBool) {
+fn work_and_rest(worker: &mut Worker<'_>, part: f64, stop: &AtomicBool) {
     let mut begin = Instant::now();
     while !stop.load(Ordering::Relaxed) {
         while begin.elapsed() < PERIOD.mul_f64(part) {

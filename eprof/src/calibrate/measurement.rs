@@ -1,4 +1,4 @@
-//! The bench: meters and signals of all that runs, block by block.
+//! The measurement: meters and signals of all that runs, block by block.
 
 use std::collections::BTreeMap;
 
@@ -12,7 +12,7 @@ use crate::power::Signal;
 use crate::source::EnergySource;
 use crate::timeline::mean_power;
 
-/// What is measured with.
+/// Meters and counters that are read block by block.
 pub struct Measurement {
     source: Box<dyn EnergySource + Send>,
     meters: Vec<Meter>,
@@ -23,7 +23,7 @@ pub struct Measurement {
     last: BTreeMap<MeterId, Reading>,
 }
 
-/// A stretch of time in which all was measured.
+/// A span of time in which all was measured.
 #[derive(Clone, Debug, Default, PartialEq)]
 pub struct Block {
     /// The readings at its end.
@@ -37,30 +37,30 @@ pub struct Block {
 }
 
 impl Measurement {
-    /// A bench that measures from now on.
+    /// A measurement that begins now.
     ///
     /// # Errors
     /// Where the meters or the kernel side fail.
     pub fn new(
         source: Box<dyn EnergySource + Send>,
         probe: Option<Probe>,
-        zones: &[CpuGroup],
+        cpu_groups: &[CpuGroup],
     ) -> Result<Self> {
-        let mut bench = Self {
+        let mut measurement = Self {
             meters: source.meters().to_vec(),
             source,
             probe,
-            cores: zones
+            cores: cpu_groups
                 .iter()
-                .flat_map(|zone| zone.cpus.iter().map(|cpu| (*cpu, zone.core.clone())))
+                .flat_map(|group| group.cpus.iter().map(|cpu| (*cpu, group.core.clone())))
                 .collect(),
             last: BTreeMap::new(),
         };
-        if let Some(probe) = &mut bench.probe {
+        if let Some(probe) = &mut measurement.probe {
             probe.start()?;
         }
-        bench.block()?;
-        Ok(bench)
+        measurement.block()?;
+        Ok(measurement)
     }
 
     /// The meters.
@@ -73,7 +73,7 @@ impl Measurement {
     /// # Errors
     /// Where the meters or the kernel side fail.
     pub fn block(&mut self) -> Result<Block> {
-        // As the recorder does: the border follows the readings at once.
+        // As the recorder does: the boundary follows the readings at once.
         let readings = self.source.read()?;
         let accounts = match &mut self.probe {
             Some(probe) => {
@@ -146,7 +146,7 @@ impl Measurement {
 }
 
 impl Block {
-    /// The rate of `signal` at the meter in place `meter`, per second.
+    /// The rate of `signal` at the meter in position `meter`, per second.
     pub fn rate(&self, meter: usize, signal: &Signal) -> f64 {
         let by_core = self.signals.get(meter).into_iter().flatten();
         let sum: u64 = by_core

@@ -1,9 +1,9 @@
 //! Calibration: idle power and a power model of this machine, measured once.
 //!
 //! ```text
-//!   idle windows ────────────────► idle power ─┐ (less what ran, by the fit)
-//!   ladder ─► crew (loads) ─► bench ─► rows ─► power::fit ─► findings ─► calibration.json
-//!   CSV of others ──────────────────► rows ─┘
+//!   idle windows ────────────────────► idle power ─┐ (less what ran, by the fit)
+//!   ladder ─► load threads ─► measurement ─► rows ─► power::fit ─► findings ─► calibration.json
+//!   CSV of others ─────────────────────────► rows ─┘
 //! ```
 
 pub mod csv;

@@ -1,4 +1,4 @@
-//! Whether the machine is quiet, and who disturbs it.
+//! The quiet check: whether nothing else loads the machine, and who does.
 
 use std::collections::BTreeMap;
 use std::fs;
@@ -17,7 +17,7 @@ pub struct Disturbance {
     /// that cannot be told.
     pub busy: Option<f64>,
     /// The processes that ran most: name, process id, CPU seconds.
-    pub culprits: Vec<(String, u32, f64)>,
+    pub processes: Vec<(String, u32, f64)>,
 }
 
 impl Disturbance {
@@ -36,34 +36,32 @@ impl Disturbance {
             busy * 100.0,
             LIMIT * 100.0
         );
-        let culprits: Vec<String> = self
-            .culprits
-            .iter()
-            .map(|(name, pid, seconds)| format!("{name} ({pid}) {seconds:.1} s"))
-            .collect();
-        if !culprits.is_empty() {
+        let named =
+            |(name, pid, seconds): &(String, u32, f64)| format!("{name} ({pid}) {seconds:.1} s");
+        let others: Vec<String> = self.processes.iter().map(named).collect();
+        if !others.is_empty() {
             text.push_str("; CPU time of others: ");
-            text.push_str(&culprits.join(", "));
+            text.push_str(&others.join(", "));
         }
         text
     }
 }
 
-/// A look at who has used how much CPU time.
+/// How much CPU time everybody has used so far.
 #[derive(Debug)]
 pub struct QuietCheck {
     all: Option<CpuTimes>,
     processes: BTreeMap<u32, (String, u64)>,
 }
 
-/// How many culprits are named.
+/// So many processes are named.
 const NAMED: usize = 3;
 
 /// Less CPU time than this, in clock ticks (10 ms), disturbs nobody.
 const NOTABLE: u64 = 5;
 
 impl QuietCheck {
-    /// Looks now.
+    /// Reads the times of now.
     pub fn now(root: &SysRoot) -> Self {
         Self {
             all: CpuTimes::read(root),
@@ -92,7 +90,7 @@ impl QuietCheck {
                 .all
                 .zip(self.all)
                 .and_then(|(now, before)| now.busy_since(before)),
-            culprits: used
+            processes: used
                 .into_iter()
                 .map(|(ticks, name, pid)| (name, pid, ticks as f64 / 100.0))
                 .collect(),
@@ -144,7 +142,7 @@ mod tests {
         assert!(!Disturbance::default().is_quiet());
         let busy = |part| Disturbance {
             busy: Some(part),
-            culprits: vec![("make".into(), 7, 1.5)],
+            processes: vec![("make".into(), 7, 1.5)],
         };
         assert!(busy(0.01).is_quiet());
         assert!(!busy(0.5).is_quiet());

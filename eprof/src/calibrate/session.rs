@@ -60,14 +60,14 @@ pub enum Step<'a> {
     Fit,
 }
 
-/// Measures, and fits a model per meter. `watch` is told what is going on and
+/// Measures, and fits a model per meter. `progress` is told what is going on and
 /// which part of it is done, from 0 to 1.
 ///
 /// # Errors
 /// [`ErrorKind::Unavailable`] where there is no meter, and where the machine
-/// is not quiet but has to be; what [`Probe::load`] says; where the meters
+/// is not quiet although it has to be; what [`Probe::load`] says; where the meters
 /// fail.
-pub fn calibrate(plan: &Plan, watch: &mut dyn FnMut(&Step<'_>, f64)) -> Result<Findings> {
+pub fn calibrate(plan: &Plan, progress: &mut dyn FnMut(&Step<'_>, f64)) -> Result<Findings> {
     let mut selected = source::select(&plan.root, plan.source, None)?;
     let mut caveats = std::mem::take(&mut selected.caveats);
     if selected.kind == SourceKind::Model {
@@ -76,7 +76,7 @@ pub fn calibrate(plan: &Plan, watch: &mut dyn FnMut(&Step<'_>, f64)) -> Result<F
             "there is no energy meter here to calibrate against",
         )
         .hint(
-            "eprof list says what was looked for; measurements of another machine can be \
+            "eprof list says which meters there are; measurements of another machine can be \
              fitted with eprof calibrate --from FILE.csv",
         ));
     }
@@ -98,47 +98,53 @@ pub fn calibrate(plan: &Plan, watch: &mut dyn FnMut(&Step<'_>, f64)) -> Result<F
     let store = plan
         .loads
         .map(|_| Arc::new(Store::beyond_caches(&plan.root)));
-    let mut bench = Measurement::new(selected.source, probe, &selected.cpu_groups)?;
+    let mut measurement = Measurement::new(selected.source, probe, &selected.cpu_groups)?;
     let total = plan.idle + plan.loads.unwrap_or_default();
     let part = |done: Duration| done.as_secs_f64() / total.as_secs_f64().max(1e-9);
 
-    let lookout = QuietCheck::now(&plan.root);
+    let quiet_check = QuietCheck::now(&plan.root);
     let begin = Instant::now();
-    let mut still = Vec::new();
+    let mut idle_blocks = Vec::new();
     while begin.elapsed() < plan.idle.max(watch::SHORTEST) {
-        watch(&Step::Idle, part(begin.elapsed()));
+        progress(&Step::Idle, part(begin.elapsed()));
         std::thread::sleep(WINDOW);
-        still.push(bench.block()?);
+        idle_blocks.push(measurement.block()?);
     }
-    let disturbance = lookout.since(&plan.root);
+    let disturbance = quiet_check.since(&plan.root);
     if plan.strict && !disturbance.is_quiet() {
         return Err(Error::new(ErrorKind::Unavailable, disturbance.sentence())
             .hint("stop what runs, or calibrate without --strict"));
     }
 
-    let mut loaded = Vec::new();
+    let mut load_blocks = Vec::new();
     if let (Some(time), Some(store)) = (plan.loads, &store) {
         let cpus: Vec<u32> = selected
             .cpu_groups
             .iter()
-            .flat_map(|zone| zone.cpus.clone())
+            .flat_map(|group| group.cpus.clone())
             .collect();
         let ladder = Ladder::new(&cpus, time);
         for rung in &ladder.rungs {
-            watch(&Step::Rung(rung), part(begin.elapsed()));
-            let crew = LoadThreads::start(rung, store)?;
-            std::thread::sleep(ladder.settle);
-            bench.block()?;
+            progress(&Step::Rung(rung), part(begin.elapsed()));
+            let threads = LoadThreads::start(rung, store)?;
+            std::thread::sleep(ladder.warm_up);
+            measurement.block()?;
             for _ in 0..ladder.blocks {
                 std::thread::sleep(ladder.block);
-                loaded.push((rung.load, bench.block()?));
+                load_blocks.push((rung.load, measurement.block()?));
             }
-            drop(crew);
+            drop(threads);
         }
-        watch(&Step::Fit, 1.0);
+        progress(&Step::Fit, 1.0);
     }
-    let mut findings = conclude(plan, &mut bench, disturbance, &still, &loaded)?;
-    caveats.extend(bench.caveats());
+    let mut findings = conclude(
+        plan,
+        &mut measurement,
+        disturbance,
+        &idle_blocks,
+        &load_blocks,
+    )?;
+    caveats.extend(measurement.caveats());
     caveats.append(&mut findings.caveats);
     Ok(Findings {
         caveats,
@@ -148,20 +154,23 @@ pub fn calibrate(plan: &Plan, watch: &mut dyn FnMut(&Step<'_>, f64)) -> Result<F
 
 fn conclude(
     plan: &Plan,
-    bench: &mut Measurement,
+    measurement: &mut Measurement,
     disturbance: Disturbance,
-    still: &[Block],
-    loaded: &[(Load, Block)],
+    idle_blocks: &[Block],
+    load_blocks: &[(Load, Block)],
 ) -> Result<Findings> {
-    let here = bench.signal_names();
+    let here = measurement.signal_names();
     if let Some(signals) = &plan.signals {
         check(signals, &here)?;
     }
-    let meters = bench.meters();
-    let rounds: Vec<_> = still.iter().map(|block| block.readings.clone()).collect();
+    let meters = measurement.meters();
+    let rounds: Vec<_> = idle_blocks
+        .iter()
+        .map(|block| block.readings.clone())
+        .collect();
     // Whether the machine is quiet is said beside the result.
     let idling = watch::baselines(meters, &rounds, Some(0.0));
-    let one = |(place, meter): (usize, &Meter)| {
+    let one = |(position, meter): (usize, &Meter)| {
         let baseline = idling.baselines.iter().find(|one| one.meter == meter.id);
         let mut found = MeterFindings {
             name: meter.name.clone(),
@@ -172,9 +181,18 @@ fn conclude(
             refused: None,
         };
         if plan.loads.is_some() {
-            fit(&mut found, plan, &here, place, meter, still, loaded);
+            fit(
+                &mut found,
+                plan,
+                &here,
+                position,
+                meter,
+                idle_blocks,
+                load_blocks,
+            );
             let sound = found.model.as_ref().filter(|_| found.refused.is_none());
-            let power = sound.and_then(|model| undisturbed::power(still, place, meter, model));
+            let power =
+                sound.and_then(|model| undisturbed::power(idle_blocks, position, meter, model));
             // Where the windows said nothing, this says no more.
             found.idle = found.idle.map(|found| power.unwrap_or(found));
         }
@@ -206,17 +224,20 @@ fn check(signals: &[Signal], here: &[Signal]) -> Result<()> {
         ErrorKind::Unavailable,
         format!("the signal {absent} cannot be measured here"),
     )
-    .hint(format!("what can: --signals {},wakeups", names.join(","))))
+    .hint(format!(
+        "these can be: --signals {},wakeups",
+        names.join(",")
+    )))
 }
 
 fn fit(
     found: &mut MeterFindings,
     plan: &Plan,
     here: &[Signal],
-    place: usize,
+    position: usize,
     meter: &Meter,
-    still: &[Block],
-    loaded: &[(Load, Block)],
+    idle_blocks: &[Block],
+    load_blocks: &[(Load, Block)],
 ) {
     let refuse = |why: String, hint: &str| {
         Some(Refusal {
@@ -226,7 +247,7 @@ fn fit(
     };
     // A register that is updated a few times in a block says when it was
     // updated, and not what was used.
-    let block = loaded.first().map_or(0.0, |(_, block)| block.seconds);
+    let block = load_blocks.first().map_or(0.0, |(_, block)| block.seconds);
     if meter.update_period > Nanos(0) && meter.update_period.seconds() * 10.0 > block {
         found.refused = refuse(
             format!(
@@ -243,20 +264,20 @@ fn fit(
         Some(Row {
             x: signals
                 .iter()
-                .map(|signal| block.rate(place, signal))
+                .map(|signal| block.rate(position, signal))
                 .collect(),
-            y: (*block.watts.get(place)?)?,
+            y: (*block.watts.get(position)?)?,
             weight: block.seconds,
             fold,
         })
     };
     // Idle windows are no workload of their own: each fold has some.
     let folds = Load::ALL.len();
-    let idle = still
+    let idle = idle_blocks
         .iter()
         .enumerate()
         .filter_map(|(at, block)| row(block, at % folds));
-    let loads = loaded
+    let loads = load_blocks
         .iter()
         .filter_map(|(load, block)| row(block, *load as usize));
     let rows: Vec<Row> = idle.chain(loads).collect();

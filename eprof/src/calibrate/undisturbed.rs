@@ -11,18 +11,23 @@ use crate::statistics::median_and_deviation;
 /// more of the updates than of the power.
 const UPDATES: f64 = 8.0;
 
-/// Idle power of `meter`, in place `place` of the blocks, and its standard
+/// Idle power of `meter`, in position `position` of the blocks, and its standard
 /// deviation, in watts: the median and the spread of the windows' powers less
 /// what the model asks for what ran in them. `None` where the windows are too
 /// few or too short.
-pub fn power(windows: &[Block], place: usize, meter: &Meter, model: &Model) -> Option<(f64, f64)> {
+pub fn power(
+    windows: &[Block],
+    position: usize,
+    meter: &Meter,
+    model: &Model,
+) -> Option<(f64, f64)> {
     let mut powers = Vec::with_capacity(windows.len());
     let mut observed = 0.0;
     for block in windows {
-        if let Some(Some(watts)) = block.watts.get(place)
+        if let Some(Some(watts)) = block.watts.get(position)
             && meter.update_period.seconds() * UPDATES <= block.seconds
         {
-            powers.push(watts - model.active(|signal| block.rate(place, signal)));
+            powers.push(watts - model.active(|signal| block.rate(position, signal)));
             observed += block.seconds;
         }
     }

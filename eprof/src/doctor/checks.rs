@@ -71,7 +71,7 @@ pub struct Diagnosis {
 }
 
 /// Examines the machine: the files below `root`, the running kernel by trying
-/// things out, and the meters by watching them.
+/// things out, and the meters by reading them.
 pub fn diagnose(root: &SysRoot) -> Diagnosis {
     let cpus = crate::host::Cpus::read(root);
     let cpu = cpus.online.first().map_or(0, |cpu| cpu.cpu);

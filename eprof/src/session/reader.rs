@@ -43,7 +43,7 @@ impl Reader {
     pub fn acquire(&mut self) -> Result<()> {
         let mut tries = TRIES;
         while tries > 0
-            && UpdateClocks::worth_while(self.source.meters())
+            && UpdateClocks::can_be_found(self.source.meters())
             && self.edges.main().is_none()
         {
             let rounds = self.poll(ACQUISITION)?;
@@ -92,7 +92,7 @@ impl Reader {
             readings = self.once()?;
         }
         let read = readings.first().map(|reading| reading.end);
-        if let Some(certain) = read.and_then(|at| self.edges.settles(at)) {
+        if let Some(certain) = read.and_then(|at| self.edges.certain_from(at)) {
             sleep_until(certain);
             readings = self.once()?;
         }

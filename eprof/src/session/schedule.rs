@@ -89,7 +89,7 @@ impl Schedule {
             self.wanted = self.wanted + self.interval;
         }
         self.drain = now + DRAIN;
-        let Some((edge, main)) = edges.border(self.wanted, now + NOTICE).zip(edges.main()) else {
+        let Some((edge, main)) = edges.boundary(self.wanted, now + NOTICE).zip(edges.main()) else {
             self.looks.clear();
             self.border = self.wanted;
             return None;

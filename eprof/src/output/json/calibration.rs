@@ -75,7 +75,7 @@ struct RefusalDocument<'a> {
 /// The findings as a document to be written as JSON.
 pub fn document<'a>(findings: &'a Findings, saved: Option<&'a Path>) -> Document<'a> {
     let disturbance = &findings.disturbance;
-    let processes = disturbance.culprits.iter();
+    let processes = disturbance.processes.iter();
     Document {
         schema: "eprof-calibrate/1",
         machine: &findings.machine,

@@ -14,7 +14,7 @@ use crate::power::{Errors, FittedTerm, Shape, Signal};
 /// Half widths are those of 90 % intervals.
 const NINETY: f64 = 1.645;
 
-/// The findings for people, with the place they are saved in.
+/// The findings for people, with the path they are saved in.
 pub fn table(findings: &Findings, saved: Option<&Path>, style: Style) -> String {
     let mut text = String::new();
     let mut grid = Grid::new(vec![

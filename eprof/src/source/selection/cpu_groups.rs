@@ -1,4 +1,4 @@
-//! Zones: the grain at which CPU time must be accounted.
+//! CPU groups: the grain at which CPU time must be accounted.
 
 use std::collections::BTreeMap;
 
@@ -6,9 +6,9 @@ use crate::host::{CoreType, Cpus};
 use crate::measurement::{CpuGroup, CpuGroupId, Meter};
 
 /// The coarsest partition of the online CPUs in which every meter's scope is a
-/// union of parts, and all cores of a part are alike: two CPUs share a zone
-/// exactly when the same meters answer for both, and a second has the same
-/// price on both. Zones are in the order of their first CPU.
+/// union of parts, and all cores of a part are alike: two CPUs are in
+/// one group exactly when the same meters answer for both, and their cores are
+/// of one type. Groups are in the order of their first CPU.
 pub fn cpu_groups(meters: &[Meter], cpus: &Cpus) -> Vec<CpuGroup> {
     let mut parts: BTreeMap<(Vec<bool>, Option<CoreType>), Vec<u32>> = BTreeMap::new();
     for cpu in &cpus.online {

@@ -56,7 +56,7 @@ fn drop_without_cpus(outcomes: &mut [Result<Meter, String>]) {
     }
 }
 
-/// The same zone by MSR and by MMIO: the first of the list stays.
+/// The same powercap zone by MSR and by MMIO: the first of the list stays.
 fn drop_second_paths(outcomes: &mut [Result<Meter, String>]) {
     let mut seen: Vec<(Domain, Scope, String)> = Vec::new();
     for slot in outcomes {

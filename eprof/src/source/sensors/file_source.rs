@@ -153,7 +153,7 @@ impl EnergySource for FileSource {
             let kind = self.meters.first().map_or("source", |m| m.kind.name());
             return Err(EprofError::new(
                 ErrorKind::Unavailable,
-                format!("all {kind} meters disappeared"),
+                format!("all {kind} meters have disappeared"),
             ));
         }
         Ok(readings)

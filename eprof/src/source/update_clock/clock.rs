@@ -38,7 +38,7 @@ const WANDER: f64 = 3_000.0;
 const DRIFT: f64 = 5.0;
 /// An observation that is less probable than this is not believed.
 const SURPRISE: f64 = 0.003;
-/// So many of them in a row, and the lock is lost.
+/// After so many of them in a row the lock is lost.
 const SURPRISES: u32 = 4;
 /// So many observations in a row on one side are no chance (1 in 32)…
 const SUSPICIOUS: u32 = 6;
@@ -192,13 +192,13 @@ impl Lock {
 
     /// The update expected nearest to `at`.
     pub fn nearest(&self, at: Timestamp) -> UpdateTime {
-        self.edge(self.steps(self.relative(at)))
+        self.update(self.steps(self.relative(at)))
     }
 
     /// The first update expected after `at`.
     pub fn next(&self, at: Timestamp) -> UpdateTime {
         let steps = ((self.relative(at) - self.phase) / self.period).floor();
-        self.edge(steps as i64 + 1)
+        self.update(steps as i64 + 1)
     }
 
     /// The last update contained in a value that was read between `begin` and
@@ -217,9 +217,9 @@ impl Lock {
         self.dated(mean, variance + doubt)
     }
 
-    /// When the value no longer depends on whether the update nearest to `at`
-    /// came early or late; `None` where it does not at `at`.
-    pub fn settles(&self, at: Timestamp) -> Option<Timestamp> {
+    /// When a value read no longer depends on whether the update nearest to `at`
+    /// came early or late; `None` where it does not depend on that at `at`.
+    pub fn certain_from(&self, at: Timestamp) -> Option<Timestamp> {
         let at = self.relative(at);
         let (mean, variance) = self.predict(self.steps(at));
         let margin = 2.5 * variance.sqrt();
@@ -228,13 +228,13 @@ impl Lock {
 
     /// How long after an update's expected time it has certainly come (but for
     /// one in 700).
-    pub fn margin(&self, edge: &UpdateTime) -> Nanos {
-        Nanos(edge.sd.0.saturating_mul(3).min(self.period().0 / 2))
+    pub fn margin(&self, update: &UpdateTime) -> Nanos {
+        Nanos(update.sd.0.saturating_mul(3).min(self.period().0 / 2))
     }
 
     /// When the clock will be known so badly that an update should be observed.
     pub fn stale(&self) -> Timestamp {
-        // As much as the jitter itself: an edge's deviation is then 1.4 times
+        // As much as the jitter itself: an update's deviation is then 1.4 times
         // that, and an observation every 40 periods will do.
         let enough = (1.1 * self.jitter).max(15_000f64.powi(2));
         let mut steps = 1;
@@ -375,7 +375,7 @@ impl Lock {
         }
     }
 
-    fn edge(&self, steps: i64) -> UpdateTime {
+    fn update(&self, steps: i64) -> UpdateTime {
         let (mean, variance) = self.predict(steps);
         self.dated(mean, variance)
     }

@@ -17,7 +17,7 @@ const TOGETHER: f64 = 0.8;
 const OFTEN: f64 = 0.5;
 /// More clocks than this are not followed (a PMU with one meter per core).
 const CLOCKS: usize = 4;
-/// So many losses of a lock, and it is given up.
+/// After so many losses a lock is given up.
 const CHANCES: u32 = 8;
 
 /// Meters that are updated by one clock.
@@ -44,9 +44,9 @@ pub struct UpdateClocks {
 }
 
 impl UpdateClocks {
-    /// Whether it is worth while to look for clocks: whether any of `meters`
-    /// is a counter that is updated often.
-    pub fn worth_while(meters: &[Meter]) -> bool {
+    /// Whether clocks can be found: whether any of `meters` is a counter that is
+    /// updated often.
+    pub fn can_be_found(meters: &[Meter]) -> bool {
         meters.iter().any(is_eligible)
     }
 
@@ -55,21 +55,21 @@ impl UpdateClocks {
     pub fn acquire(meters: &[Meter], rounds: &[Vec<Reading>]) -> Self {
         let mut order: Vec<&Meter> = meters.iter().filter(|meter| is_eligible(meter)).collect();
         order.sort_by_key(|meter| (meter.nested, meter.domain, meter.id));
-        let mut edges = Self::default();
+        let mut clocks = Self::default();
         let mut known: Vec<Vec<Window>> = Vec::new();
         for meter in order {
             let windows = windows(rounds, &[meter.id]);
-            let joined = edges
+            let joined = clocks
                 .groups
                 .iter_mut()
                 .zip(&known)
                 .find(|(_, of)| together(of, &windows));
             if let Some((group, _)) = joined {
                 group.meters.push(meter.id);
-            } else if edges.groups.len() < CLOCKS
+            } else if clocks.groups.len() < CLOCKS
                 && let Some(lock) = Lock::acquire(&windows)
             {
-                edges.groups.push(Group {
+                clocks.groups.push(Group {
                     lock,
                     meters: vec![meter.id],
                     last: None,
@@ -78,7 +78,7 @@ impl UpdateClocks {
                 known.push(windows);
             }
         }
-        edges
+        clocks
     }
 
     /// Dates the readings of one round, and learns from it.
@@ -92,15 +92,15 @@ impl UpdateClocks {
                 group.lock.observe(&window);
                 group.losses += u32::from(!was_lost && group.lock.is_lost());
             }
-            // Not wrong, but unknown: eprof could not look for a long time.
+            // Not wrong, but unknown: the registers were not read for a long time.
             if group.lock.is_vague(round.end) {
                 group.lock.lose();
             }
             if !group.lock.is_lost() {
-                let edge = group.lock.contained(round.begin, round.end);
+                let update = group.lock.contained(round.begin, round.end);
                 for reading in readings.iter_mut() {
                     if group.meters.contains(&reading.meter) {
-                        reading.updated = Some(edge);
+                        reading.updated = Some(update);
                     }
                 }
             }
@@ -108,7 +108,7 @@ impl UpdateClocks {
         }
     }
 
-    /// The clock that borders are set by, where it is known.
+    /// The clock by which boundaries are set, where it is known.
     pub fn main(&self) -> Option<&Lock> {
         let first = self.groups.first()?;
         (!first.lock.is_lost()).then_some(&first.lock)
@@ -147,9 +147,9 @@ impl UpdateClocks {
 
     /// When it is no longer doubtful which update a value read contains;
     /// `None` where it is certain at `at`.
-    pub fn settles(&self, at: Timestamp) -> Option<Timestamp> {
+    pub fn certain_from(&self, at: Timestamp) -> Option<Timestamp> {
         let locks = self.main().into_iter().chain(self.others());
-        locks.filter_map(|lock| lock.settles(at)).max()
+        locks.filter_map(|lock| lock.certain_from(at)).max()
     }
 
     /// Whether some of `readings` took so long that they may hold one update
@@ -162,13 +162,13 @@ impl UpdateClocks {
         })
     }
 
-    /// Where to set a border near `wanted`, after `earliest`: at the update of
+    /// Where to set a boundary near `wanted`, after `earliest`: at an update of
     /// the main clock.
-    pub fn border(&self, wanted: Timestamp, earliest: Timestamp) -> Option<UpdateTime> {
+    pub fn boundary(&self, wanted: Timestamp, earliest: Timestamp) -> Option<UpdateTime> {
         let lock = self.main()?;
-        let edge = lock.nearest(wanted);
-        Some(if edge.at > earliest {
-            edge
+        let update = lock.nearest(wanted);
+        Some(if update.at > earliest {
+            update
         } else {
             lock.next(earliest)
         })
