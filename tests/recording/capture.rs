@@ -219,7 +219,7 @@ fn what_was_never_announced_is_counted_and_spoils_nothing() {
     capture.gone(TaskId(7), Timestamp(9)).unwrap();
     let thread = |task, zone| ThreadAccount {
         task: TaskId(task),
-        group: CpuGroupId(zone),
+        group: CpuGroupId(group),
         signals: Signals::of_time(Nanos(1)),
     };
     let cpu = |cpu| CpuAccount {
@@ -250,9 +250,9 @@ fn what_was_never_announced_is_counted_and_spoils_nothing() {
     let mut losses = sample::end().losses;
     for (reason, count) in [
         ("sample-of-unknown-task", 1),
-        ("sample-outside-zones", 2),
+        ("sample-outside-groups", 2),
         ("event-of-unknown-task", 1),
-        ("cpu-outside-zones", 1),
+        ("cpu-outside-groups", 1),
         ("account-of-unknown-task", 2),
         ("sample-after-last-interval", 2),
     ] {

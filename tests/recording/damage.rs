@@ -6,12 +6,12 @@ use eprof::recording::{IntervalRecord, Record, Recording};
 
 use super::sample::{self, Shared};
 
-/// A recording, the whole of it and where its frames begin.
+/// A recording, the whole of it and where its blocks begin.
 fn recorded() -> (Vec<u8>, Recording, Vec<usize>) {
     let out: Shared = sample::write(&sample::records());
     let bytes = out.bytes();
     let recording = load(&bytes).unwrap();
-    // The first write is what precedes the frames.
+    // The first write is what precedes the blocks.
     (bytes, recording, out.writes().split_off(1))
 }
 
@@ -19,24 +19,24 @@ fn load(bytes: &[u8]) -> eprof::error::Result<Recording> {
     Recording::load(bytes, Some(bytes.len() as u64))
 }
 
-/// How many intervals are in the frames before number `frame`. (The first
-/// three frames hold one each, the last none.)
-fn before(intervals: &[IntervalRecord], frame: usize) -> &[IntervalRecord] {
-    &intervals[..frame.min(intervals.len())]
+/// How many intervals are in the blocks before number `block`. (The first
+/// three blocks hold one each, the last none.)
+fn before(intervals: &[IntervalRecord], block: usize) -> &[IntervalRecord] {
+    &intervals[..block.min(intervals.len())]
 }
 
-/// Asserts that `bytes`, damaged in frame number `frame`, give all before it,
-/// with a caveat that names `frame`'s offset and the `lost` bytes.
-fn assert_shortened(bytes: &[u8], frame: usize, whole: &Recording, frames: &[usize]) {
-    let lost = bytes.len() - frames[frame];
+/// Asserts that `bytes`, damaged in block number `block`, give all before it,
+/// with a caveat that names `block`'s offset and the `lost` bytes.
+fn assert_shortened(bytes: &[u8], block: usize, whole: &Recording, blocks: &[usize]) {
+    let lost = bytes.len() - blocks[block];
     let loaded = load(bytes);
-    if frame == 0 {
+    if block == 0 {
         assert_eq!(loaded.unwrap_err().kind(), ErrorKind::Data);
         return;
     }
     let loaded = loaded.unwrap();
     assert_eq!(loaded.catalog.header, whole.catalog.header);
-    assert_eq!(loaded.intervals, before(&whole.intervals, frame));
+    assert_eq!(loaded.intervals, before(&whole.intervals, block));
     assert_eq!(loaded.catalog.end, None);
     let codes: Vec<&str> = loaded
         .catalog
@@ -51,7 +51,7 @@ fn assert_shortened(bytes: &[u8], frame: usize, whole: &Recording, frames: &[usi
     assert_eq!(codes, ["recording-damaged", "recording-unfinished"]);
     let sentence = &loaded.catalog.caveats[0].sentence;
     assert!(
-        sentence.contains(&format!(" byte {};", frames[frame])),
+        sentence.contains(&format!(" byte {};", blocks[block])),
         "{sentence}"
     );
     assert!(sentence.contains(&format!(" {lost} bytes ")), "{sentence}");
@@ -59,23 +59,23 @@ fn assert_shortened(bytes: &[u8], frame: usize, whole: &Recording, frames: &[usi
 
 #[test]
 fn a_recording_cut_off_anywhere_keeps_what_precedes_the_cut() {
-    let (bytes, whole, frames) = recorded();
-    assert_eq!(frames.len(), 4);
+    let (bytes, whole, blocks) = recorded();
+    assert_eq!(blocks.len(), 4);
     for length in 0..bytes.len() {
         let cut = &bytes[..length];
         if length < PROLOGUE as usize {
             assert_eq!(load(cut).unwrap_err().kind(), ErrorKind::Data);
             continue;
         }
-        let frame = frames.iter().rposition(|&begin| begin <= length).unwrap();
-        assert_shortened(cut, frame, &whole, &frames);
+        let block = blocks.iter().rposition(|&begin| begin <= length).unwrap();
+        assert_shortened(cut, block, &whole, &blocks);
     }
     assert_eq!(whole.catalog.caveats, []);
 }
 
 #[test]
 fn any_flipped_bit_is_noticed_and_costs_only_what_follows() {
-    let (bytes, whole, frames) = recorded();
+    let (bytes, whole, blocks) = recorded();
     for index in 0..bytes.len() {
         for bit in 0..8 {
             let mut flipped = bytes.clone();
@@ -84,18 +84,18 @@ fn any_flipped_bit_is_noticed_and_costs_only_what_follows() {
                 assert_eq!(load(&flipped).unwrap_err().kind(), ErrorKind::Data);
                 continue;
             }
-            let frame = frames.iter().rposition(|&begin| begin <= index).unwrap();
+            let block = blocks.iter().rposition(|&begin| begin <= index).unwrap();
             let loaded = load(&flipped);
             // A flipped length may reach beyond the end: cut off, then.
-            if frame == 0 {
+            if block == 0 {
                 assert_eq!(loaded.unwrap_err().kind(), ErrorKind::Data);
                 continue;
             }
             let loaded = loaded.unwrap();
-            assert_eq!(loaded.intervals, before(&whole.intervals, frame));
+            assert_eq!(loaded.intervals, before(&whole.intervals, block));
             let sentence = &loaded.catalog.caveats[0].sentence;
             assert!(
-                sentence.contains(&format!(" byte {};", frames[frame])),
+                sentence.contains(&format!(" byte {};", blocks[block])),
                 "{sentence}"
             );
         }
@@ -103,11 +103,11 @@ fn any_flipped_bit_is_noticed_and_costs_only_what_follows() {
 }
 
 #[test]
-fn nothing_follows_a_lost_frame() {
-    let (bytes, whole, frames) = recorded();
-    // Without the third frame, the fourth would be sound by itself.
-    let without = [&bytes[..frames[2]], &bytes[frames[2] + 1..]].concat();
-    assert_shortened(&without, 2, &whole, &frames);
+fn nothing_follows_a_lost_block() {
+    let (bytes, whole, blocks) = recorded();
+    // Without the third block, the fourth would be sound by itself.
+    let without = [&bytes[..blocks[2]], &bytes[blocks[2] + 1..]].concat();
+    assert_shortened(&without, 2, &whole, &blocks);
 }
 
 #[test]
@@ -145,13 +145,13 @@ fn a_file_that_cannot_be_read_any_further_keeps_what_was_read() {
             Err(Error::from_raw_os_error(5))
         }
     }
-    let (bytes, whole, frames) = recorded();
-    for at in [frames[2], frames[2] + 3, frames[2] + 40] {
+    let (bytes, whole, blocks) = recorded();
+    for at in [blocks[2], blocks[2] + 3, blocks[2] + 40] {
         let loaded = Recording::load((&bytes[..at]).chain(Fails), None).unwrap();
         assert_eq!(loaded.intervals, before(&whole.intervals, 2));
         let sentence = &loaded.catalog.caveats[0].sentence;
         assert!(
-            sentence.contains(&format!("from byte {} on", frames[2])),
+            sentence.contains(&format!("from byte {} on", blocks[2])),
             "{sentence}"
         );
     }

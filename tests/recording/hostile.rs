@@ -4,7 +4,7 @@
 use std::alloc::{GlobalAlloc, Layout, System};
 use std::cell::Cell;
 
-use eprof::recording::format::{FrameHead, MAGIC, MAX_FRAME, MAX_SAMPLES, Part, VERSION};
+use eprof::recording::format::{BlockHead, MAGIC, MAX_BLOCK, MAX_SAMPLES, Part, VERSION};
 use eprof::recording::{Reader, Record, Recording, SampleCount, Writer};
 
 use super::sample;
@@ -55,44 +55,44 @@ fn pack(bytes: &[u8]) -> Vec<u8> {
     zstd::bulk::compress(bytes, 1).unwrap()
 }
 
-/// A frame whose CRC is right, whatever else is wrong: its packed parts, and
+/// A block whose CRC is right, whatever else is wrong: its packed parts, and
 /// how long they are said to be.
-fn frame_of(records: (&[u8], u32), samples: (&[u8], u32)) -> Vec<u8> {
+fn block_of(records: (&[u8], u32), samples: (&[u8], u32)) -> Vec<u8> {
     let part = |(packed, plain): (&[u8], u32)| Part {
-        packed: packed.len() as u32,
+        compressed: packed.len() as u32,
         plain,
     };
     let parts = [records.0, samples.0].concat();
-    let head = FrameHead::encode(part(records), part(samples), &parts);
+    let head = BlockHead::encode(part(records), part(samples), &parts);
     [head.as_slice(), &parts].concat()
 }
 
 /// The same without samples.
-fn frame(records: &[u8], plain: u32) -> Vec<u8> {
-    frame_of((records, plain), (&[], 0))
+fn block(records: &[u8], plain: u32) -> Vec<u8> {
+    block_of((records, plain), (&[], 0))
 }
 
-/// A recording that has these frames.
-pub(crate) fn file(frames: &[Vec<u8>]) -> Vec<u8> {
+/// A recording that has these blocks.
+pub(crate) fn file(blocks: &[Vec<u8>]) -> Vec<u8> {
     let mut bytes = MAGIC.to_vec();
     bytes.extend_from_slice(&VERSION.to_le_bytes());
-    bytes.extend(frames.concat());
+    bytes.extend(blocks.concat());
     bytes
 }
 
-/// A recording that has one frame of these records, encoded, and no samples.
+/// A recording that has one block of these records, encoded, and no samples.
 fn forge_records(records: &[u8]) -> Vec<u8> {
-    file(&[frame(&pack(records), records.len() as u32)])
+    file(&[block(&pack(records), records.len() as u32)])
 }
 
-/// A recording that has one frame of these records and samples, encoded.
+/// A recording that has one block of these records and samples, encoded.
 fn forge_parts((records, samples): &(Vec<u8>, Vec<u8>)) -> Vec<u8> {
     if samples.is_empty() {
         return forge_records(records);
     }
     let packed = (pack(records), pack(samples));
     let (of_records, of_samples) = (records.len() as u32, samples.len() as u32);
-    file(&[frame_of((&packed.0, of_records), (&packed.1, of_samples))])
+    file(&[block_of((&packed.0, of_records), (&packed.1, of_samples))])
 }
 
 /// A varint.
@@ -100,7 +100,7 @@ fn varint(value: u64) -> Vec<u8> {
     postcard::to_stdvec(&value).unwrap()
 }
 
-/// Records and samples as they may be in a frame, each sample a group of its
+/// Records and samples as they may be in a block, each sample a group of its
 /// own, and each value by itself.
 fn parts(records: &[Record]) -> (Vec<u8>, Vec<u8>) {
     let (mut bytes, mut columns) = (Vec::new(), Vec::new());
@@ -139,7 +139,7 @@ fn parts(records: &[Record]) -> (Vec<u8>, Vec<u8>) {
     (bytes, columns)
 }
 
-/// A recording that has one frame of these records.
+/// A recording that has one block of these records.
 pub(crate) fn forge(records: &[Record]) -> Vec<u8> {
     forge_parts(&parts(records))
 }
@@ -271,7 +271,7 @@ fn garbage_is_refused() {
         let length = rng.next() % 300;
         let garbage: Vec<u8> = (0..length).map(|_| rng.next() as u8).collect();
         assert!(load(&garbage).is_err());
-        // Garbage in place of frames, and in place of records.
+        // Garbage in place of blocks, and in place of records.
         assert!(load(&file(std::slice::from_ref(&garbage))).is_err());
         assert_sound(&forge_records(&garbage));
         let header = encoded(&sample::records()[..1]);
@@ -287,9 +287,9 @@ fn a_length_alone_allocates_nothing() {
         claims.extend_from_slice(&(64_u32 << 20).to_le_bytes());
     }
     claims.extend_from_slice(&[0; 4]);
-    let (result, block) = largest(|| load(&claims).map(drop));
+    let (result, largest_block) = largest(|| load(&claims).map(drop));
     assert!(result.is_err());
-    assert!(block < 1 << 20, "{block}");
+    assert!(largest_block < 1 << 20, "{largest_block}");
 
     // A record that announces 2^60 arguments, strings, samples.
     for prefix in [
@@ -298,9 +298,9 @@ fn a_length_alone_allocates_nothing() {
     ] {
         let huge = [0x80, 0x80, 0x80, 0x80, 0x80, 0x80, 0x80, 0x80, 0x10];
         let forged = forge_records(&[prefix, huge.to_vec()].concat());
-        let (result, block) = largest(|| load(&forged).map(drop));
+        let (result, largest_block) = largest(|| load(&forged).map(drop));
         assert!(result.is_err());
-        assert!(block < 4 << 20, "{block}");
+        assert!(largest_block < 4 << 20, "{largest_block}");
     }
 }
 
@@ -318,10 +318,10 @@ fn columns_of_equal_values_are_bounded() {
         columns.extend([0, 1, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0]);
         let bytes = forge_parts(&(records, columns));
         assert!(bytes.len() < 1 << 20);
-        let (result, block) = largest(|| load(&bytes).map(drop));
+        let (result, largest_block) = largest(|| load(&bytes).map(drop));
         let error = result.unwrap_err().to_string();
         assert_eq!(error.contains("stack 0"), sound, "{error}");
-        assert!(block < 300 << 20, "{block}");
+        assert!(largest_block < 300 << 20, "{largest_block}");
     }
 }
 
@@ -339,20 +339,23 @@ fn samples_of_no_interval_are_refused() {
 
 #[test]
 fn a_bomb_does_not_go_off() {
-    // A thousandfold: 64 KB of payload, a byte more than a frame may hold.
-    let payload = pack(&vec![0; MAX_FRAME + 1]);
+    // A thousandfold: 64 KB of payload, a byte more than a block may hold.
+    let payload = pack(&vec![0; MAX_BLOCK + 1]);
     assert!(payload.len() < 1 << 20);
-    let header = frame(
+    let header = block(
         &pack(&encoded(&sample::records()[..1])),
         encoded(&sample::records()[..1]).len() as u32,
     );
-    for inflated in [1, 1 << 10, MAX_FRAME as u32, MAX_FRAME as u32 + 1, u32::MAX] {
-        let bytes = file(&[header.clone(), frame(&payload, inflated)]);
-        let (result, block) = largest(|| load(&bytes));
+    for inflated in [1, 1 << 10, MAX_BLOCK as u32, MAX_BLOCK as u32 + 1, u32::MAX] {
+        let bytes = file(&[header.clone(), block(&payload, inflated)]);
+        let (result, largest_block) = largest(|| load(&bytes));
         assert_eq!(result.unwrap().catalog.caveats[0].code, "recording-damaged");
-        assert!(block <= 2 * MAX_FRAME, "{inflated}: {block}");
+        assert!(
+            largest_block <= 2 * MAX_BLOCK,
+            "{inflated}: {largest_block}"
+        );
         if inflated <= 1 << 10 {
-            assert!(block < 4 << 20, "{inflated}: {block}");
+            assert!(largest_block < 4 << 20, "{inflated}: {largest_block}");
         }
     }
 }
@@ -371,16 +374,16 @@ fn lists_of_empty_strings_are_bounded() {
     forged.extend_from_slice(&header[argv + 1..]);
     let bytes = forge_records(&forged);
     assert!(bytes.len() < 1 << 20);
-    let (result, block) = largest(|| load(&bytes).map(drop));
+    let (result, largest_block) = largest(|| load(&bytes).map(drop));
     assert!(result.is_err());
-    assert!(block < 512 << 20, "{block}");
+    assert!(largest_block < 512 << 20, "{largest_block}");
 }
 
 #[test]
-fn a_frame_of_nothing_is_damage() {
+fn a_block_of_nothing_is_damage() {
     let header = encoded(&sample::records()[..1]);
-    let header = frame(&pack(&header), header.len() as u32);
-    for empty in [frame(&pack(b""), 0), frame(b"", 0), frame(b"", 1)] {
+    let header = block(&pack(&header), header.len() as u32);
+    for empty in [block(&pack(b""), 0), block(b"", 0), block(b"", 1)] {
         let loaded = load(&file(&[header.clone(), empty])).unwrap();
         assert_eq!(loaded.catalog.caveats[0].code, "recording-damaged");
     }
@@ -389,14 +392,14 @@ fn a_frame_of_nothing_is_damage() {
 #[test]
 fn a_payload_that_goes_on_after_its_stream_is_damage() {
     let header = encoded(&sample::records()[..1]);
-    let header = frame(&pack(&header), header.len() as u32);
+    let header = block(&pack(&header), header.len() as u32);
     // One without samples.
     let interval = encoded(&sample::records()[1..2]);
     let mut payload = pack(&interval);
-    let sound = file(&[header.clone(), frame(&payload, interval.len() as u32)]);
+    let sound = file(&[header.clone(), block(&payload, interval.len() as u32)]);
     assert_eq!(load(&sound).unwrap().intervals.len(), 1);
     payload.push(0);
-    let loaded = load(&file(&[header, frame(&payload, interval.len() as u32)])).unwrap();
+    let loaded = load(&file(&[header, block(&payload, interval.len() as u32)])).unwrap();
     assert_eq!(loaded.catalog.caveats[0].code, "recording-damaged");
     assert!(loaded.intervals.is_empty());
 }

@@ -1,5 +1,5 @@
 //! Every rule: a recording that breaks it is refused with the offset of the
-//! frame, and the writer does not write it in the first place.
+//! block, and the writer does not write it in the first place.
 
 use eprof::error::ErrorKind;
 use eprof::measurement::{
@@ -88,9 +88,9 @@ fn tasks_are_numbered_and_known() {
         &Record::Task(sample::task(2, Some(2))),
         "uses task 2",
     );
-    let mut unborn = sample::task(2, None);
+    let mut early = sample::task(2, None);
     unborn.began = Timestamp(START - 1);
-    refuses(&begun(), &Record::Task(unborn), "before its start");
+    refuses(&begun(), &Record::Task(early), "before its start");
     let (task, at) = (TaskId(2), Timestamp(0));
     refuses(
         &begun(),
@@ -262,11 +262,11 @@ fn meters_make_sense() {
 }
 
 #[test]
-fn zones_make_sense() {
-    bad_header("zone 1 where zone 0", |header| {
+fn cpu_groups_make_sense() {
+    bad_header("CPU group 1 where CPU group 0", |header| {
         header.cpu_groups.remove(0);
     });
-    bad_header("two zones", |header| {
+    bad_header("two CPU groups", |header| {
         header.cpu_groups[1].cpus = vec![1, 300]
     });
     bad_header("without CPUs", |header| header.cpu_groups[1].cpus.clear());
@@ -325,10 +325,12 @@ fn intervals_use_what_is_defined() {
         cpu,
         ..Default::default()
     };
-    bad_interval("CPU 2, which is in no zone", |interval| {
+    bad_interval("CPU 2, which is in no CPU group", |interval| {
         interval.cpus = vec![cpu(2)]
     });
-    bad_interval("no zone", |interval| interval.cpus = vec![cpu(u32::MAX)]);
+    bad_interval("no CPU group", |interval| {
+        interval.cpus = vec![cpu(u32::MAX)]
+    });
     bad_interval("CPU 300 twice", |interval| {
         interval.cpus = vec![cpu(300), cpu(0), cpu(300)]
     });
@@ -336,23 +338,23 @@ fn intervals_use_what_is_defined() {
         interval.cpus = vec![cpu(0)];
         interval.cpus[0].target = Signals::of_time(Nanos(u64::MAX));
     });
-    let thread = |task, zone, on_cpu| ThreadAccount {
+    let thread = |task, group, on_cpu| ThreadAccount {
         task: TaskId(task),
-        group: CpuGroupId(zone),
+        group: CpuGroupId(group),
         signals: Signals::of_time(Nanos(on_cpu)),
     };
     bad_interval("uses task 2", |interval| {
         interval.threads = vec![thread(2, 0, 1)]
     });
-    bad_interval("uses zone 2", |interval| {
+    bad_interval("uses CPU group 2", |interval| {
         interval.threads = vec![thread(0, 2, 1)]
     });
     bad_interval("time", |interval| {
         interval.threads = vec![thread(0, 0, u64::MAX)]
     });
-    let sample = |task, zone, stack, count| SampleCount {
+    let sample = |task, group, stack, count| SampleCount {
         task: TaskId(task),
-        group: CpuGroupId(zone),
+        group: CpuGroupId(group),
         stack: StackId(stack),
         count,
         spent: Nanos(0),
@@ -361,7 +363,7 @@ fn intervals_use_what_is_defined() {
     bad_interval("uses task 2", |interval| {
         interval.samples = vec![sample(2, 0, 0, 1)]
     });
-    bad_interval("uses zone 2", |interval| {
+    bad_interval("uses CPU group 2", |interval| {
         interval.samples = vec![sample(0, 2, 0, 1)]
     });
     bad_interval("uses stack 5", |interval| {

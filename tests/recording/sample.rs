@@ -219,9 +219,9 @@ pub(crate) fn records() -> Vec<Record> {
             frame: FrameId(frame),
         })
     };
-    let sample = |task, zone, stack, count| SampleCount {
+    let sample = |task, group, stack, count| SampleCount {
         task: TaskId(task),
-        group: CpuGroupId(zone),
+        group: CpuGroupId(group),
         stack: StackId(stack),
         count,
         spent: Nanos(u64::from(count) * 1_003_009),
@@ -235,9 +235,9 @@ pub(crate) fn records() -> Vec<Record> {
         wakeups: 11,
         migrations: 2,
     };
-    let account = |task, zone, on_cpu| ThreadAccount {
+    let account = |task, group, on_cpu| ThreadAccount {
         task: TaskId(task),
-        group: CpuGroupId(zone),
+        group: CpuGroupId(group),
         signals: signals(on_cpu),
     };
     let cpu = |cpu, target| CpuAccount {
@@ -357,7 +357,7 @@ impl Shared {
         self.0.borrow().0.clone()
     }
 
-    /// Where each write began: the start of the file, then each frame.
+    /// Where each write began: the start of the file, then each block.
     pub(crate) fn writes(&self) -> Vec<usize> {
         self.0.borrow().1.clone()
     }
@@ -377,7 +377,7 @@ impl Write for Shared {
     }
 }
 
-/// Writes records, one frame per interval.
+/// Writes records, one block per interval.
 pub(crate) fn write(records: &[Record]) -> Shared {
     let out = Shared::default();
     let mut writer = Writer::new(out.clone()).unwrap();

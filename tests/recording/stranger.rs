@@ -1,4 +1,4 @@
-//! A second reader, written from the text of `recording::format` alone: no
+//! A second reader, written from `docs/recording-format.md` alone: no
 //! serde, no postcard, its own CRC. It must see what eprof wrote.
 
 use std::collections::BTreeMap;

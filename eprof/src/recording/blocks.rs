@@ -1,44 +1,44 @@
-//! Reading frames: bytes of the file become bytes of records, or damage.
+//! Reading blocks: bytes of the file become bytes of records, or damage.
 
 use std::io::{ErrorKind as Io, Read};
 
 use crate::error::{Error, ErrorKind, Result};
 
 use super::compress::Decompression;
-use super::format::{self, FRAME_HEAD, FrameHead, MAGIC, PROLOGUE, VERSION};
-use super::merged;
+use super::format::{self, BLOCK_HEAD, BlockHead, MAGIC, PROLOGUE, VERSION};
+use super::merged_head;
 
 /// Why a recording cannot be read any further.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub(super) enum Damage {
-    /// It ends inside a frame.
+    /// It ends inside a block.
     Cut,
-    /// A frame's lengths, CRC or compression are wrong.
+    /// A block's lengths, CRC or compression are wrong.
     Corrupt,
     /// The file cannot be read there.
     Unreadable(String),
 }
 
-/// The frames of a recording.
+/// The blocks of a recording.
 #[derive(Debug)]
-pub(super) struct Frames<R> {
+pub(super) struct Blocks<R> {
     input: R,
-    /// Where the next frame begins, in bytes from the start of the recording.
+    /// Where the next block begins, in bytes from the start of the recording.
     pub(super) offset: u64,
-    /// The parts of the frame, packed.
+    /// The parts of the block, compressed.
     parts: Vec<u8>,
-    unpacker: Decompression,
+    decompression: Decompression,
 }
 
-impl<R: Read> Frames<R> {
-    /// Reads what precedes the first frame.
+impl<R: Read> Blocks<R> {
+    /// Reads what precedes the first block.
     pub(super) fn new(mut input: R) -> Result<Self> {
         let mut prologue = Vec::with_capacity(PROLOGUE as usize);
         (&mut input)
             .take(PROLOGUE)
             .read_to_end(&mut prologue)
             .map_err(|error| Error::new(ErrorKind::Input, format!("cannot be read: {error}")))?;
-        if prologue.starts_with(&merged::MAGIC) {
+        if prologue.starts_with(&merged_head::MAGIC) {
             return Err(Error::new(
                 ErrorKind::Data,
                 "holds several recordings, which have no common time line",
@@ -71,33 +71,33 @@ impl<R: Read> Frames<R> {
             input,
             offset: PROLOGUE,
             parts: Vec::new(),
-            unpacker: Decompression::default(),
+            decompression: Decompression::default(),
         })
     }
 
-    /// Unpacks the next frame into `records` and `samples` (if these are
+    /// Decompresses the next block into `records` and `samples` (if these are
     /// wanted) and answers whether there was one. After damage there are no
-    /// more frames to be asked for.
+    /// more blocks to be asked for.
     pub(super) fn next(
         &mut self,
         records: &mut Vec<u8>,
         samples: Option<&mut Vec<u8>>,
     ) -> Result<bool, Damage> {
         records.clear();
-        let mut bytes = [0; FRAME_HEAD];
+        let mut bytes = [0; BLOCK_HEAD];
         match fill(&mut self.input, &mut bytes)? {
             0 => return Ok(false),
-            FRAME_HEAD => {}
+            BLOCK_HEAD => {}
             _ => return Err(Damage::Cut),
         }
-        let head = FrameHead::decode(&bytes);
+        let head = BlockHead::decode(&bytes);
         if !head.within_limits() {
             return Err(Damage::Corrupt);
         }
         // The vector grows with what is really there, not with what the
         // lengths promise.
         self.parts.clear();
-        let length = u64::from(head.records.packed) + u64::from(head.samples.packed);
+        let length = u64::from(head.records.compressed) + u64::from(head.samples.compressed);
         (&mut self.input)
             .take(length)
             .read_to_end(&mut self.parts)
@@ -108,13 +108,13 @@ impl<R: Read> Frames<R> {
         if format::checksum(&bytes, &self.parts) != head.crc {
             return Err(Damage::Corrupt);
         }
-        let (first, second) = self.parts.split_at(head.records.packed as usize);
-        let mut unpacked = self.unpacker.decompress(first, head.records, records);
+        let (first, second) = self.parts.split_at(head.records.compressed as usize);
+        let mut decompressed = self.decompression.decompress(first, head.records, records);
         if let Some(samples) = samples {
-            unpacked =
-                unpacked.and_then(|()| self.unpacker.decompress(second, head.samples, samples));
+            decompressed = decompressed
+                .and_then(|()| self.decompression.decompress(second, head.samples, samples));
         }
-        unpacked.ok_or(Damage::Corrupt)?;
+        decompressed.ok_or(Damage::Corrupt)?;
         self.offset += bytes.len() as u64 + length;
         Ok(true)
     }

@@ -1,5 +1,5 @@
 //! A recording while it is made: interns what repeats, counts samples, and
-//! writes a frame per interval.
+//! writes a block per interval.
 
 use std::collections::{BTreeMap, HashMap};
 use std::io::Write;
@@ -13,6 +13,7 @@ use crate::unit::Timestamp;
 
 use super::catalog::Catalog;
 use super::check::{MAX_SEGMENTS, MAX_STRING};
+use super::format::MAX_RECORD;
 use super::record::{End, Header, IntervalRecord, Record, SampleCount};
 use super::stack::{StackTable, number};
 use super::write::Writer;
@@ -23,9 +24,13 @@ const MAX_COMMAND: usize = MAX_STRING;
 /// Longest function name that is kept, in bytes: C++ templates have no limit.
 const MAX_FUNCTION: usize = 16 << 10;
 
+/// Longest names of the functions of one frame that are kept, in bytes. A
+/// record holds them all.
+const MAX_FUNCTIONS: usize = MAX_RECORD / 2;
+
 /// Builds a recording and writes it to `W`.
 ///
-/// What refers to a task, CPU or zone that was never announced is left out
+/// What refers to a task, CPU or CPU group that was never announced is left out
 /// and counted in [`losses`](Self::losses): one slip must not make a whole
 /// recording unreadable. Nor does a full disk end the measurement: the first
 /// failure to write is kept ([`failure`](Self::failure)), nothing is written
@@ -35,8 +40,8 @@ pub struct Capture<W: Write> {
     writer: Writer<W>,
     catalog: Catalog,
     stacks: StackTable,
-    /// Zone by CPU.
-    zones: Vec<Option<CpuGroupId>>,
+    /// CPU group by CPU.
+    groups: Vec<Option<CpuGroupId>>,
     /// The samples of the open interval.
     samples: HashMap<(TaskId, CpuGroupId, StackId), SampleCount>,
     losses: Loss,
@@ -62,21 +67,21 @@ impl<W: Write> Capture<W> {
     /// If `out` cannot be written, or the header contradicts itself.
     pub fn new(out: W, mut header: Header) -> Result<Self> {
         shorten_command(&mut header.command.argv);
-        let mut zones = Vec::new();
-        for zone in &header.cpu_groups {
-            for &cpu in &zone.cpus {
+        let mut groups = Vec::new();
+        for group in &header.cpu_groups {
+            for &cpu in &group.cpus {
                 let cpu = cpu as usize;
-                if zones.len() <= cpu {
-                    zones.resize(cpu + 1, None);
+                if groups.len() <= cpu {
+                    groups.resize(cpu + 1, None);
                 }
-                zones[cpu] = Some(zone.id);
+                groups[cpu] = Some(group.id);
             }
         }
         let mut capture = Self {
             writer: Writer::new(out)?,
             catalog: Catalog::new(header.clone()),
             stacks: StackTable::new(),
-            zones,
+            groups,
             samples: HashMap::new(),
             losses: Loss::default(),
             failure: None,
@@ -156,21 +161,21 @@ impl<W: Write> Capture<W> {
             self.losses.count("sample-of-unknown-task", 1);
             return;
         }
-        let Some(zone) = self.zone(slice.cpu) else {
-            self.losses.count("sample-outside-zones", 1);
+        let Some(group) = self.group(slice.cpu) else {
+            self.losses.count("sample-outside-groups", 1);
             return;
         };
         let stack = self.stacks.intern(stack);
         let one = SampleCount {
             task,
-            group: zone,
+            group,
             stack,
             count: 1,
             spent: slice.spent,
             counts: slice.counts,
         };
         self.samples
-            .entry((task, zone, stack))
+            .entry((task, group, stack))
             .and_modify(|sum| sum.add(&one))
             .or_insert(one);
     }
@@ -196,13 +201,13 @@ impl<W: Write> Capture<W> {
             mut threads,
         } = accounts;
         let (had_cpus, had_threads) = (cpus.len(), threads.len());
-        cpus.retain(|account| self.zone(account.cpu).is_some());
+        cpus.retain(|account| self.group(account.cpu).is_some());
         threads.retain(|account| {
             self.knows(account.task)
                 && usize::from(account.group.0) < self.catalog.header.cpu_groups.len()
         });
         let (lost_cpus, lost_threads) = (had_cpus - cpus.len(), had_threads - threads.len());
-        self.losses.count("cpu-outside-zones", lost_cpus as u64);
+        self.losses.count("cpu-outside-groups", lost_cpus as u64);
         self.losses
             .count("account-of-unknown-task", lost_threads as u64);
 
@@ -221,7 +226,7 @@ impl<W: Write> Capture<W> {
         let record = Record::Interval(interval);
         self.write(&record)?;
         let flushed = self.writer.flush();
-        self.settle(flushed)?;
+        self.keep_failure(flushed)?;
         Ok(self.catalog.take(record).unwrap_or_default())
     }
 
@@ -232,8 +237,9 @@ impl<W: Write> Capture<W> {
     ///
     /// `Internal` if the frame is unknown or has no function.
     pub fn symbol(&mut self, mut symbol: Symbol) -> Result<()> {
+        let limit = share(symbol.functions.len());
         for name in &mut symbol.functions {
-            shorten(name, MAX_FUNCTION);
+            shorten(name, limit);
         }
         self.push(Record::Symbol(symbol))
     }
@@ -245,8 +251,9 @@ impl<W: Write> Capture<W> {
     ///
     /// `Internal` if the frame is unknown or has too many lines.
     pub fn lines(&mut self, mut lines: Lines) -> Result<()> {
+        let limit = share(lines.lines.len());
         for line in lines.lines.iter_mut().flatten() {
-            shorten(&mut line.file, MAX_FUNCTION);
+            shorten(&mut line.file, limit);
         }
         self.push(Record::Lines(lines))
     }
@@ -310,11 +317,11 @@ impl<W: Write> Capture<W> {
     /// Writes a record.
     fn write(&mut self, record: &Record) -> Result<()> {
         let written = self.writer.push(record);
-        self.settle(written)
+        self.keep_failure(written)
     }
 
     /// Keeps a failure of the file to itself.
-    fn settle(&mut self, written: Result<()>) -> Result<()> {
+    fn keep_failure(&mut self, written: Result<()>) -> Result<()> {
         match written {
             Err(error) if error.kind() != ErrorKind::Internal => {
                 self.failure.get_or_insert(error);
@@ -344,9 +351,9 @@ impl<W: Write> Capture<W> {
         (task.0 as usize) < self.catalog.tasks.len()
     }
 
-    /// The zone of a CPU.
-    fn zone(&self, cpu: u32) -> Option<CpuGroupId> {
-        self.zones.get(cpu as usize).copied().flatten()
+    /// The CPU group of a CPU.
+    fn group(&self, cpu: u32) -> Option<CpuGroupId> {
+        self.groups.get(cpu as usize).copied().flatten()
     }
 }
 
@@ -369,7 +376,12 @@ fn shorten_command(argv: &mut Vec<String>) {
     }
 }
 
-/// Shortens a text to at most `limit` bytes, at the border of a character,
+/// Longest name of each of so many functions that is kept, in bytes.
+fn share(functions: usize) -> usize {
+    MAX_FUNCTION.min(MAX_FUNCTIONS / functions.max(1))
+}
+
+/// Shortens a text to at most `limit` bytes, at the boundary of a character,
 /// and shows that it was.
 fn shorten(text: &mut String, limit: usize) {
     if text.len() > limit {

@@ -4,7 +4,7 @@ use std::collections::BTreeMap;
 use std::io::Read;
 
 use crate::caveat::Caveat;
-use crate::error::{Error, ErrorKind, Result};
+use crate::error::Result;
 use crate::measurement::{Task, TaskId};
 use crate::unit::Timestamp;
 
@@ -123,15 +123,7 @@ impl Catalog {
         // The first record is a header, or the reader refuses it.
         let mut catalog = match reader.next().transpose()? {
             Some(Record::Header(header)) => Self::new(*header),
-            _ => {
-                return Err(Error::new(
-                    ErrorKind::Data,
-                    format!(
-                        "is a recording of which nothing can be read (cut off or damaged at byte {})",
-                        reader.accepted()
-                    ),
-                ));
-            }
+            _ => return Err(reader.nothing()),
         };
         for record in reader.by_ref() {
             if let Some(one) = catalog.take(record?) {

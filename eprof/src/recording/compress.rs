@@ -1,4 +1,4 @@
-//! Parts of frames become smaller, and what they were: Zstandard.
+//! Parts of blocks become smaller, and what they were: Zstandard.
 
 use std::fmt;
 use std::io;
@@ -10,12 +10,12 @@ use super::format::Part;
 /// How hard Zstandard tries: little, as that is done beside the target.
 const LEVEL: i32 = 1;
 
-/// Packs parts of frames.
+/// Compresses parts of blocks.
 pub(super) struct Compression(Compressor<'static>);
 
 impl fmt::Debug for Compression {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.write_str("Packer")
+        f.write_str("Compression")
     }
 }
 
@@ -24,32 +24,32 @@ impl Compression {
         Compressor::new(LEVEL).map(Self)
     }
 
-    /// Packs `plain` and adds it to the end of `out`; of nothing, nothing.
+    /// Compresses `plain` and adds it to the end of `out`; of nothing, nothing.
     pub(super) fn compress(&mut self, plain: &[u8], out: &mut Vec<u8>) -> io::Result<Part> {
         if plain.is_empty() {
             return Ok(Part::default());
         }
-        let packed = self.0.compress(plain)?;
-        out.extend_from_slice(&packed);
-        Ok(Part::new(&packed, plain))
+        let compressed = self.0.compress(plain)?;
+        out.extend_from_slice(&compressed);
+        Ok(Part::new(&compressed, plain))
     }
 }
 
-/// Unpacks them.
+/// Decompresses them.
 #[derive(Default)]
 pub(super) struct Decompression(Decompressor<'static>);
 
 impl fmt::Debug for Decompression {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.write_str("Unpacker")
+        f.write_str("Decompression")
     }
 }
 
 impl Decompression {
-    /// Unpacks what is `part` into `plain`; `None` if it is not that.
+    /// Decompresses what is `part` into `plain`; `None` if it is not that.
     pub(super) fn decompress(
         &mut self,
-        packed: &[u8],
+        compressed: &[u8],
         part: Part,
         plain: &mut Vec<u8>,
     ) -> Option<()> {
@@ -59,7 +59,7 @@ impl Decompression {
         }
         // More than that is never written.
         plain.reserve(part.plain as usize);
-        let length = self.0.decompress_to_buffer(packed, plain).ok()?;
+        let length = self.0.decompress_to_buffer(compressed, plain).ok()?;
         (length == part.plain as usize).then_some(())
     }
 }

@@ -6,6 +6,7 @@ use std::os::unix::fs::FileExt;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
+use crate::caveat::Caveat;
 use crate::error::{Error, ErrorKind, Result};
 
 use super::catalog::Catalog;
@@ -52,22 +53,8 @@ impl RecordingFile {
     /// The same for a recording that is `length` bytes of the file, from
     /// `begin` on (fewer, where the file ends before).
     pub(super) fn open_part(path: &Path, begin: u64, length: u64) -> Result<Self> {
-        let failed = |error: io::Error| Error::io("read", path, &error);
-        // Asked before opening, which would wait for the writer of a FIFO.
-        let metadata = path.metadata().map_err(failed)?;
-        if !metadata.is_file() {
-            return Err(Error::new(
-                ErrorKind::Input,
-                format!("{} is not a regular file", path.display()),
-            ));
-        }
-        let file = Arc::new(File::open(path).map_err(failed)?);
-        let there = file.metadata().map_err(failed)?.len().saturating_sub(begin);
-        let limit = begin.saturating_add(length);
-        let input = Positioned::new(&file, begin, limit);
-        let mut reader = Reader::new(input, Some(there.min(length)))
-            .map_err(|error| name(path, error))?
-            .without_samples();
+        let (file, reader) = reader(path, begin, length)?;
+        let mut reader = reader.without_samples();
         let catalog = Catalog::read(&mut reader, drop).map_err(|error| name(path, error))?;
         let accepted = reader.accepted();
         drop(reader);
@@ -112,6 +99,73 @@ impl RecordingFile {
     }
 }
 
+/// Opens a recording that is `length` bytes of the file at `path`, from `begin`
+/// on (fewer, where the file ends before).
+fn reader(path: &Path, begin: u64, length: u64) -> Result<(Arc<File>, FileReader)> {
+    let failed = |error: io::Error| Error::io("read", path, &error);
+    // Asked before opening, which would wait for the writer of a FIFO.
+    let metadata = path.metadata().map_err(failed)?;
+    if !metadata.is_file() {
+        return Err(Error::new(
+            ErrorKind::Input,
+            format!("{} is not a regular file", path.display()),
+        ));
+    }
+    let file = Arc::new(File::open(path).map_err(failed)?);
+    let there = file.metadata().map_err(failed)?.len().saturating_sub(begin);
+    let limit = begin.saturating_add(length);
+    let input = Positioned::new(&file, begin, limit);
+    let reader = Reader::new(input, Some(there.min(length))).map_err(|error| name(path, error))?;
+    Ok((file, reader))
+}
+
+/// Reads a recording in a file.
+type FileReader = Reader<BufReader<Positioned>>;
+
+/// The records of a recording in a file, read once.
+#[derive(Debug)]
+pub(super) struct Records {
+    reader: FileReader,
+    path: PathBuf,
+    begun: bool,
+}
+
+impl Records {
+    /// Those of a recording that is `length` bytes of the file at `path`, from
+    /// `begin` on (fewer, where the file ends before).
+    ///
+    /// # Errors
+    ///
+    /// As [`RecordingFile::open`], but nothing is read that follows the first
+    /// bytes.
+    pub(super) fn open(path: &Path, begin: u64, length: u64) -> Result<Self> {
+        let (_, reader) = reader(path, begin, length)?;
+        Ok(Self {
+            reader,
+            path: path.to_owned(),
+            begun: false,
+        })
+    }
+
+    /// What is missing, once the iteration has ended.
+    pub(super) fn caveats(&self) -> Vec<Caveat> {
+        self.reader.caveats()
+    }
+}
+
+impl Iterator for Records {
+    type Item = Result<Record>;
+
+    fn next(&mut self) -> Option<Self::Item> {
+        let record = match self.reader.next() {
+            None if !self.begun => Some(Err(self.reader.nothing())),
+            record => record,
+        };
+        self.begun = true;
+        record.map(|record| record.map_err(|error| name(&self.path, error)))
+    }
+}
+
 /// Puts the file's name before a sentence that begins with a verb.
 fn name(path: &Path, error: Error) -> Error {
     let named = Error::new(error.kind(), format!("{} {error}", path.display()));
@@ -149,7 +203,7 @@ impl Iterator for Intervals {
 /// The intervals, as the thread that reads them finds them.
 #[derive(Debug)]
 struct Stream {
-    reader: Reader<BufReader<Positioned>>,
+    reader: FileReader,
     /// What the file was when it was opened.
     header: Header,
     path: PathBuf,

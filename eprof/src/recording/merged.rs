@@ -1,73 +1,22 @@
 //! Several recordings in one file, `eprof merge`: each as it was written, with
 //! labels.
 //!
-//! # File
-//!
-//! All integers are little-endian.
-//!
-//! | offset | bytes | what                                                   |
-//! |-------:|------:|--------------------------------------------------------|
-//! |      0 |     8 | magic: `45 50 52 4F 46 03 0D 0A` (`EPROF`, 3, CR, LF)   |
-//! |      8 |     4 | version of this format, a `u32`: 1                     |
-//! |     12 |     4 | number of members, a `u32`                             |
-//! |     16 |     – | members, one after the other                           |
-//!
-//! # Member
-//!
-//! | offset | bytes | what                                                   |
-//! |-------:|------:|--------------------------------------------------------|
-//! |      0 |     4 | `u32` L, length of the labels                          |
-//! |      4 |     8 | `u64` N, length of the recording                       |
-//! |     12 |     4 | `u32` CRC-32 of the twelve bytes before and the labels |
-//! |     16 |     L | labels: `{string: string}`, encoded as in a recording  |
-//! | 16 + L |     N | the recording, from its magic on ([`super::format`])   |
-//!
 //! Nothing of a recording is lost or interpreted anew, and a member is found
 //! without reading those before it. A file that was cut off ends with the last
-//! member that is there; that is said.
+//! member that is there; that is said. `docs/recording-format.md` tells the
+//! layout.
 
-use std::collections::BTreeMap;
 use std::fs::File;
-use std::io::{self, Read, Seek as _, SeekFrom, Write};
+use std::io::{self, Read, Seek, SeekFrom, Write};
 use std::os::unix::fs::FileExt as _;
 use std::path::{Path, PathBuf};
 
 use crate::caveat::Caveat;
 use crate::error::{Error, ErrorKind, Result};
 
-use super::file::RecordingFile;
-
-/// The first eight bytes. Two bits differ from those of a recording.
-pub const MAGIC: [u8; 8] = *b"EPROF\x03\r\n";
-
-/// The version of the format.
-pub const VERSION: u32 = 1;
-
-/// Length of what precedes the first member, in bytes.
-const PROLOGUE: u64 = 16;
-
-/// Length of what precedes the labels of a member, in bytes.
-const HEAD: u64 = 16;
-
-/// Longest labels of a member, in bytes.
-const MAX_LABELS: u32 = 1 << 20;
-
-/// Most members of a file.
-pub const MAX_MEMBERS: u32 = 1 << 20;
-
-/// What a member is told from others by: `host`, `rank`, `file`.
-pub type Labels = BTreeMap<String, String>;
-
-/// Where a member is.
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub struct Member {
-    /// What it is told from others by.
-    pub labels: Labels,
-    /// Where its recording begins in the file, in bytes.
-    pub begin: u64,
-    /// How long its recording is, in bytes.
-    pub length: u64,
-}
+use super::file::{RecordingFile, Records};
+use super::merged_head::{self, MAGIC, PROLOGUE, VERSION};
+pub use super::merged_head::{Labels, MAX_MEMBERS, Member};
 
 /// A file of several recordings.
 #[derive(Debug)]
@@ -124,7 +73,7 @@ impl Merged {
         };
         let mut at = PROLOGUE;
         for _ in 0..promised.min(MAX_MEMBERS) {
-            let Some(member) = head(&file, at, length).map_err(failed)? else {
+            let Some(member) = merged_head::decode(&file, at, length).map_err(failed)? else {
                 break;
             };
             at = member.begin.saturating_add(member.length);
@@ -169,38 +118,15 @@ impl Merged {
     pub fn recording(&self, member: &Member) -> Result<RecordingFile> {
         RecordingFile::open_part(&self.path, member.begin, member.length)
     }
-}
 
-/// The member whose head is at `at`; `None` where there is none that is whole
-/// (its recording may be cut off).
-fn head(file: &File, at: u64, length: u64) -> io::Result<Option<Member>> {
-    let mut head = [0; HEAD as usize];
-    if at.saturating_add(HEAD) > length {
-        return Ok(None);
+    /// The records of a member, read once.
+    ///
+    /// # Errors
+    ///
+    /// As [`RecordingFile::open`].
+    pub(super) fn records(&self, member: &Member) -> Result<Records> {
+        Records::open(&self.path, member.begin, member.length)
     }
-    file.read_exact_at(&mut head, at)?;
-    let [a, b, c, d, long @ .., e, f, g, h] = head;
-    let labels = u32::from_le_bytes([a, b, c, d]);
-    let begin = at.saturating_add(HEAD).saturating_add(u64::from(labels));
-    if labels > MAX_LABELS || begin > length {
-        return Ok(None);
-    }
-    let mut bytes = vec![0; labels as usize];
-    file.read_exact_at(&mut bytes, at + HEAD)?;
-    let mut crc = crc32fast::Hasher::new();
-    crc.update(&head[..12]);
-    crc.update(&bytes);
-    if crc.finalize() != u32::from_le_bytes([e, f, g, h]) {
-        return Ok(None);
-    }
-    let Ok(labels) = postcard::from_bytes::<Labels>(&bytes) else {
-        return Ok(None);
-    };
-    Ok(Some(Member {
-        labels,
-        begin,
-        length: u64::from_le_bytes(long),
-    }))
 }
 
 /// Writes several recordings as one file. Holds none of them in memory.
@@ -216,9 +142,7 @@ impl<W: Write> MergedWriter<W> {
     ///
     /// What `out` said.
     pub fn new(mut out: W, members: u32) -> io::Result<Self> {
-        out.write_all(&MAGIC)?;
-        out.write_all(&VERSION.to_le_bytes())?;
-        out.write_all(&members.to_le_bytes())?;
+        out.write_all(&merged_head::prologue(members))?;
         Ok(Self { out })
     }
 
@@ -234,25 +158,18 @@ impl<W: Write> MergedWriter<W> {
         mut file: &File,
         (begin, length): (u64, u64),
     ) -> io::Result<()> {
-        let labels = postcard::to_stdvec(labels).map_err(io::Error::other)?;
-        let short = u32::try_from(labels.len()).ok();
-        let short = short.filter(|length| *length <= MAX_LABELS);
-        let short = short.ok_or_else(|| io::Error::other("labels of more than a megabyte"))?;
-        let mut head = Vec::with_capacity(HEAD as usize);
-        head.extend_from_slice(&short.to_le_bytes());
-        head.extend_from_slice(&length.to_le_bytes());
-        let mut crc = crc32fast::Hasher::new();
-        crc.update(&head);
-        crc.update(&labels);
-        head.extend_from_slice(&crc.finalize().to_le_bytes());
-        self.out.write_all(&head)?;
-        self.out.write_all(&labels)?;
+        self.out.write_all(&merged_head::encode(labels, length)?)?;
         file.seek(SeekFrom::Start(begin))?;
         let copied = io::copy(&mut file.take(length), &mut self.out)?;
         if copied < length {
             return Err(io::Error::from(io::ErrorKind::UnexpectedEof));
         }
         Ok(())
+    }
+
+    /// Where the recordings go.
+    pub(super) fn out(&mut self) -> &mut W {
+        &mut self.out
     }
 
     /// Ends the file.
@@ -263,5 +180,48 @@ impl<W: Write> MergedWriter<W> {
     pub fn finish(mut self) -> io::Result<W> {
         self.out.flush()?;
         Ok(self.out)
+    }
+}
+
+/// Recordings that are written here, not copied: how long one is, and how many
+/// there are, is known behind them.
+impl<W: Write + Seek> MergedWriter<W> {
+    /// Begins the next recording, which is to be written to [`out`](Self::out).
+    /// Answers where.
+    ///
+    /// # Errors
+    ///
+    /// What `out` said; that `labels` are absurdly long.
+    pub(super) fn begin(&mut self, labels: &Labels) -> io::Result<u64> {
+        let head = merged_head::encode(labels, 0)?;
+        let begin = self.out.stream_position()?;
+        self.out.write_all(&head)?;
+        Ok(begin)
+    }
+
+    /// Ends the recording that began at `begin` with these labels.
+    ///
+    /// # Errors
+    ///
+    /// What `out` said.
+    pub(super) fn end(&mut self, labels: &Labels, begin: u64) -> io::Result<()> {
+        let end = self.out.stream_position()?;
+        let length = merged_head::encode(labels, 0)?.len() as u64;
+        let head = merged_head::encode(labels, end.saturating_sub(begin + length))?;
+        self.out.seek(SeekFrom::Start(begin))?;
+        self.out.write_all(&head)?;
+        self.out.seek(SeekFrom::Start(end)).map(drop)
+    }
+
+    /// Ends the file, which has so many recordings.
+    ///
+    /// # Errors
+    ///
+    /// What `out` said.
+    pub(super) fn count(mut self, members: u32) -> io::Result<()> {
+        self.out.rewind()?;
+        self.out.write_all(&merged_head::prologue(members))?;
+        self.out.seek(SeekFrom::End(0))?;
+        self.out.flush()
     }
 }

@@ -1,6 +1,6 @@
 //! The recording, `eprof.data`: everything measured, nothing interpreted.
 //!
-//! It streams: one frame per interval, so that a crash loses at most the last
+//! It streams: one block per interval, so that a crash loses at most the last
 //! one. `eprof run` and `eprof report` attribute from the same records.
 //!
 //! ```text
@@ -20,6 +20,7 @@ pub mod format;
 mod interval_header;
 pub mod load;
 pub mod merged;
+mod merged_head;
 mod prefetch;
 pub mod read;
 pub mod record;

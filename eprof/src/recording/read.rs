@@ -1,20 +1,16 @@
-//! Reading a recording: frames become records, each checked.
+//! Reading a recording: blocks become records, each checked.
 
 use std::io::Read;
 
 use crate::caveat::Caveat;
 use crate::error::{Error, ErrorKind, Result};
 
-use super::blocks::{Damage, Frames};
+use super::blocks::{Blocks, Damage};
 use super::check::Checker;
-use super::format::PROLOGUE;
+use super::format::{MAX_RECORD, PROLOGUE};
 use super::interval_header::{INTERVAL, IntervalHeader};
 use super::record::Record;
 use super::{interval_header, samples};
-
-/// Longest record, in bytes, of the kinds that are small by nature; the lists
-/// of strings in them take at most two dozen times as much in memory.
-const MAX_SMALL: usize = 8 << 20;
 
 /// A stream of checked records.
 ///
@@ -23,26 +19,26 @@ const MAX_SMALL: usize = 8 << 20;
 /// the records break a rule of the format; nothing comes after it.
 #[derive(Debug)]
 pub struct Reader<R: Read> {
-    frames: Frames<R>,
+    blocks: Blocks<R>,
     /// Length of the whole recording in bytes, where known.
     length: Option<u64>,
     checker: Checker,
-    /// The records of the current frame.
+    /// The records of the current block.
     records: Vec<u8>,
     /// Where the next one is.
     next: usize,
-    /// The samples of the current frame, where they are wanted.
+    /// The samples of the current block, where they are wanted.
     samples: Vec<u8>,
     /// Where those of the next interval are.
     next_samples: usize,
-    /// Where the current frame begins in the file.
+    /// Where the current block begins in the file.
     begin: u64,
-    /// How many bytes of the file were accepted: whole, sound frames.
+    /// How many bytes of the file were accepted: whole, sound blocks.
     accepted: u64,
     damage: Option<Damage>,
     done: bool,
-    /// Whether the samples of intervals are stepped over.
-    brief: bool,
+    /// Whether intervals come without their samples.
+    skip_samples: bool,
 }
 
 impl<R: Read> Reader<R> {
@@ -55,7 +51,7 @@ impl<R: Read> Reader<R> {
     /// sentences begin with a verb, so that the file's name can precede them.
     pub fn new(input: R, length: Option<u64>) -> Result<Self> {
         Ok(Self {
-            frames: Frames::new(input)?,
+            blocks: Blocks::new(input)?,
             length,
             checker: Checker::new(),
             records: Vec::new(),
@@ -66,14 +62,14 @@ impl<R: Read> Reader<R> {
             accepted: PROLOGUE,
             damage: None,
             done: false,
-            brief: false,
+            skip_samples: false,
         })
     }
 
     /// Leaves all intervals without samples, which are not looked at then.
     pub fn without_samples(self) -> Self {
         Self {
-            brief: true,
+            skip_samples: true,
             ..self
         }
     }
@@ -83,14 +79,23 @@ impl<R: Read> Reader<R> {
         self.accepted
     }
 
+    /// The error for a recording without even a header.
+    pub(super) fn nothing(&self) -> Error {
+        let at = self.accepted;
+        let sentence = format!(
+            "is a recording of which nothing can be read (cut off or damaged at byte {at})"
+        );
+        Error::new(ErrorKind::Data, sentence)
+    }
+
     /// What is missing, once the iteration has ended.
     pub fn caveats(&self) -> Vec<Caveat> {
         let mut caveats = Vec::new();
         if let Some(damage) = &self.damage {
             let at = self.accepted;
             let how = match damage {
-                Damage::Cut => format!("is cut off inside the frame at byte {at}"),
-                Damage::Corrupt => format!("is damaged in the frame at byte {at}"),
+                Damage::Cut => format!("is cut off inside the block at byte {at}"),
+                Damage::Corrupt => format!("is damaged in the block at byte {at}"),
                 Damage::Unreadable(error) => format!("cannot be read from byte {at} on ({error})"),
             };
             let lost = match self.length {
@@ -111,14 +116,7 @@ impl<R: Read> Reader<R> {
             ));
         }
         if !self.checker.ended() {
-            caveats.push(
-                Caveat::new(
-                    "recording-unfinished",
-                    "the recording has no end: its last interval, the target's exit code, \
-                     function names and losses may be missing",
-                )
-                .hint("eprof was killed or could not write; record again if the end matters"),
-            );
+            caveats.push(unfinished());
         }
         caveats
     }
@@ -129,15 +127,15 @@ impl<R: Read> Reader<R> {
             if self.next_samples < self.samples.len() {
                 return Err(self.refuse("has samples of no interval"));
             }
-            self.begin = self.frames.offset;
+            self.begin = self.blocks.offset;
             if self.checker.ended() {
                 return Ok(None);
             }
             self.next = 0;
             self.next_samples = 0;
-            let samples = (!self.brief).then_some(&mut self.samples);
-            match self.frames.next(&mut self.records, samples) {
-                Ok(true) => self.accepted = self.frames.offset,
+            let samples = (!self.skip_samples).then_some(&mut self.samples);
+            match self.blocks.next(&mut self.records, samples) {
+                Ok(true) => self.accepted = self.blocks.offset,
                 Ok(false) => return Ok(None),
                 Err(damage) => {
                     self.records.clear();
@@ -148,10 +146,10 @@ impl<R: Read> Reader<R> {
             }
         }
         let rest = self.records.get(self.next..).unwrap_or_default();
-        // The length of an interval is bounded by the frame alone.
+        // The length of an interval is bounded by the block alone.
         let limit = match rest.first() {
             Some(&INTERVAL) => rest.len(),
-            _ => rest.len().min(MAX_SMALL),
+            _ => rest.len().min(MAX_RECORD),
         };
         let decoded = match rest {
             [INTERVAL, interval @ ..] => interval_header::decode(interval),
@@ -165,15 +163,16 @@ impl<R: Read> Reader<R> {
             mut record,
             samples,
             rest: left,
-        } = decoded.map_err(|error| self.refuse(format!("has a record that is none ({error})")))?;
+        } = decoded
+            .map_err(|error| self.refuse(format!("contains an invalid record ({error})")))?;
         self.next += limit - left.len();
         if let Record::Interval(interval) = &mut record
             && samples > 0
-            && !self.brief
+            && !self.skip_samples
         {
             let mut columns = self.samples.get(self.next_samples..).unwrap_or_default();
             interval.samples = samples::decode(&mut columns, samples)
-                .ok_or_else(|| self.refuse("has samples that are none"))?;
+                .ok_or_else(|| self.refuse("contains invalid samples"))?;
             self.next_samples = self.samples.len() - columns.len();
         }
         self.checker
@@ -187,10 +186,20 @@ impl<R: Read> Reader<R> {
         let begin = self.begin;
         Error::new(
             ErrorKind::Data,
-            format!("{rule} (in the frame at byte {begin})"),
+            format!("{rule} (in the block at byte {begin})"),
         )
         .hint("this eprof did not write it; record again")
     }
+}
+
+/// What is missing of a recording without an end.
+pub(super) fn unfinished() -> Caveat {
+    Caveat::new(
+        "recording-unfinished",
+        "the recording has no end: its last interval, the target's exit code, function names and \
+         losses may be missing",
+    )
+    .hint("eprof was killed or could not write; record again if the end matters")
 }
 
 impl<R: Read> Iterator for Reader<R> {

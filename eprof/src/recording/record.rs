@@ -52,7 +52,7 @@ pub struct Header {
     pub follow: String,
     /// The meters in use, `id` = position.
     pub meters: Vec<Meter>,
-    /// The zones, `id` = position.
+    /// The CPU groups, `id` = position.
     pub cpu_groups: Vec<CpuGroup>,
     /// Idle power per meter, where known.
     pub baselines: Vec<Baseline>,
@@ -74,7 +74,7 @@ impl Header {
 pub struct SampleCount {
     /// Which thread.
     pub task: TaskId,
-    /// In which zone.
+    /// In which CPU group.
     pub group: CpuGroupId,
     /// With which stack.
     pub stack: StackId,
@@ -88,7 +88,7 @@ pub struct SampleCount {
 }
 
 impl SampleCount {
-    /// Adds samples of the same thread, zone and stack.
+    /// Adds samples of the same thread, CPU group and stack.
     pub fn add(&mut self, other: &Self) {
         self.count = self.count.saturating_add(other.count);
         self.spent += other.spent;

@@ -99,7 +99,7 @@ impl StackTable {
     }
 }
 
-/// The next id. (Four milliards of frames do not fit into memory.)
+/// The next id. (Four billion frames do not fit into memory.)
 pub(super) fn number(len: usize) -> u32 {
     u32::try_from(len).unwrap_or(u32::MAX)
 }

@@ -1,5 +1,5 @@
 //! Writing a recording: records pile up, and an interval's end makes them a
-//! frame.
+//! block.
 
 use std::io::{self, Write};
 
@@ -7,30 +7,32 @@ use crate::error::{Error, ErrorKind, Result};
 
 use super::check::Checker;
 use super::compress::Compression;
-use super::format::{FULL_FRAME, FrameHead, MAGIC, MAX_FRAME, MAX_SAMPLES, Part, VERSION};
+use super::format::{
+    BlockHead, FULL_BLOCK, MAGIC, MAX_BLOCK, MAX_RECORD, MAX_SAMPLES, Part, VERSION,
+};
 use super::record::Record;
 use super::{interval_header, samples};
 
-/// Writes a recording, one frame per [`flush`](Self::flush).
+/// Writes a recording, one block per [`flush`](Self::flush).
 ///
-/// Each frame is one `write` to `out`, so no buffer is needed in between.
+/// Each block is one `write` to `out`, so no buffer is needed in between.
 #[derive(Debug)]
 pub struct Writer<W: Write> {
     out: W,
     checker: Checker,
     /// What is not yet written, encoded.
     pending: Pending,
-    packer: Compression,
-    /// The parts of a frame, packed; kept for its capacity, as the frame is.
+    compression: Compression,
+    /// The parts of a block, compressed; kept for its capacity, as the block is.
     parts: Vec<u8>,
-    /// A frame as it goes into the file.
-    frame: Vec<u8>,
+    /// A block as it goes into the file.
+    block: Vec<u8>,
     /// Whether a write failed. What is in the file by then may end in half a
-    /// frame, after which nothing could be read.
+    /// block, after which nothing could be read.
     failed: bool,
 }
 
-/// The parts of a frame.
+/// The parts of a block.
 #[derive(Debug, Default)]
 struct Pending {
     records: Vec<u8>,
@@ -46,6 +48,11 @@ impl Pending {
         interval_header::encode(interval, &mut self.records)
     }
 
+    /// How long the parts are, in bytes.
+    fn lengths(&self) -> [usize; 2] {
+        [self.records.len(), self.samples.len()]
+    }
+
     /// The length of the longer part, in bytes.
     fn longer(&self) -> usize {
         self.records.len().max(self.samples.len())
@@ -57,11 +64,28 @@ impl Pending {
     }
 
     /// Takes all from these lengths on.
-    fn split_off(&mut self, records: usize, samples: usize) -> Self {
+    fn split_off(&mut self, [records, samples]: [usize; 2]) -> Self {
         Self {
             records: self.records.split_off(records),
             samples: self.samples.split_off(samples),
         }
+    }
+}
+
+/// Why a record is not written.
+#[derive(Debug)]
+pub(super) enum Refused {
+    /// It breaks a rule: the second half of a sentence.
+    Rule(String),
+    /// It is an interval of so much.
+    TooMuch(String),
+    /// It cannot be written.
+    Failed(Error),
+}
+
+impl From<Error> for Refused {
+    fn from(error: Error) -> Self {
+        Self::Failed(error)
     }
 }
 
@@ -76,15 +100,18 @@ impl<W: Write> Writer<W> {
             out,
             checker: Checker::new(),
             pending: Pending::default(),
-            packer: Compression::new().map_err(|error| {
-                Error::new(ErrorKind::Internal, format!("cannot pack records: {error}"))
+            compression: Compression::new().map_err(|error| {
+                Error::new(
+                    ErrorKind::Internal,
+                    format!("cannot compress records: {error}"),
+                )
             })?,
             parts: Vec::new(),
-            frame: Vec::new(),
+            block: Vec::new(),
             failed: false,
         };
-        writer.frame.extend_from_slice(&MAGIC);
-        writer.frame.extend_from_slice(&VERSION.to_le_bytes());
+        writer.block.extend_from_slice(&MAGIC);
+        writer.block.extend_from_slice(&VERSION.to_le_bytes());
         writer.write()?;
         Ok(writer)
     }
@@ -98,45 +125,71 @@ impl<W: Write> Writer<W> {
     /// would refuse it; it is left out then, and the recording goes on.
     /// Otherwise, if `out` cannot be written.
     pub fn push(&mut self, record: &Record) -> Result<()> {
+        self.offer(record).map_err(|refused| match refused {
+            Refused::Rule(rule) => Error::new(ErrorKind::Internal, format!("the recording {rule}")),
+            Refused::TooMuch(size) => too_much(&size),
+            Refused::Failed(error) => error,
+        })
+    }
+
+    /// The same, which tells why a record is left out.
+    pub(super) fn offer(&mut self, record: &Record) -> Result<(), Refused> {
         if let Record::Interval(interval) = record
             && interval.samples.len() > MAX_SAMPLES
         {
-            return Err(too_much(&format!("{} samples", interval.samples.len())));
+            let size = format!("{} samples", interval.samples.len());
+            return Err(Refused::TooMuch(size));
         }
-        self.checker
-            .check(record)
-            .map_err(|rule| Error::new(ErrorKind::Internal, format!("the recording {rule}")))?;
-        let (records, samples) = (self.pending.records.len(), self.pending.samples.len());
-        if let Err(error) = self.pending.add(record) {
-            self.pending.split_off(records, samples);
-            return Err(Error::new(
-                ErrorKind::Internal,
-                format!("cannot encode a record: {error}"),
-            ));
+        let before = self.pending.lengths();
+        let accepted = self.accept(record, before);
+        if accepted.is_err() {
+            self.pending.split_off(before);
+            return accepted;
         }
-        if self.pending.longer() > MAX_FRAME {
-            let record = self.pending.split_off(records, samples);
-            self.write_frame()?;
-            if record.longer() > MAX_FRAME {
-                let size = format!("{} MiB", record.longer() >> 20);
-                return Err(too_much(&size));
-            }
+        if self.pending.longer() > MAX_BLOCK {
+            let record = self.pending.split_off(before);
+            self.write_block()?;
             self.pending = record;
         }
-        if self.pending.longer() >= FULL_FRAME {
-            self.write_frame()?;
+        if self.pending.longer() >= FULL_BLOCK {
+            self.write_block()?;
         }
         Ok(())
     }
 
-    /// Writes all that was pushed, as a frame. Nothing is written if nothing
+    /// Encodes a record behind what is pending, of these lengths, and checks it.
+    fn accept(&mut self, record: &Record, before: [usize; 2]) -> Result<(), Refused> {
+        let is_interval = matches!(record, Record::Interval(_));
+        self.pending.add(record).map_err(|error| {
+            let sentence = format!("cannot encode a record: {error}");
+            Error::new(ErrorKind::Internal, sentence)
+        })?;
+        let [records, samples] = self.pending.lengths();
+        let size = (records - before[0]).max(samples - before[1]);
+        if is_interval && size > MAX_BLOCK {
+            return Err(Refused::TooMuch(format!("{} MiB", size >> 20)));
+        }
+        if !is_interval && size > MAX_RECORD {
+            let most = MAX_RECORD >> 20;
+            let rule = format!("has a record of {size} bytes, and {most} MiB is the most");
+            return Err(Refused::Rule(rule));
+        }
+        self.checker.check(record).map_err(Refused::Rule)
+    }
+
+    /// What was written so far, checked.
+    pub(super) fn checker(&self) -> &Checker {
+        &self.checker
+    }
+
+    /// Writes all that was pushed, as a block. Nothing is written if nothing
     /// was pushed.
     ///
     /// # Errors
     ///
     /// If `out` cannot be written.
     pub fn flush(&mut self) -> Result<()> {
-        self.write_frame()?;
+        self.write_block()?;
         self.out.flush().map_err(|error| self.fail(&error))
     }
 
@@ -145,20 +198,25 @@ impl<W: Write> Writer<W> {
     /// # Errors
     ///
     /// If `out` cannot be written, or the last record is not an End.
-    pub fn finish(mut self) -> Result<W> {
-        self.flush()?;
+    pub fn finish(self) -> Result<W> {
         if !self.checker.ended() {
             return Err(Error::new(
                 ErrorKind::Internal,
                 "the recording was finished without its end",
             ));
         }
+        self.leave()
+    }
+
+    /// The same, whether or not there was an End.
+    pub(super) fn leave(mut self) -> Result<W> {
+        self.flush()?;
         Ok(self.out)
     }
 
-    /// Makes the pending records a frame and writes it. After a failure,
+    /// Makes the pending records a block and writes it. After a failure,
     /// nothing is written any more.
-    fn write_frame(&mut self) -> Result<()> {
+    fn write_block(&mut self) -> Result<()> {
         if self.failed {
             return Err(Error::new(
                 ErrorKind::Input,
@@ -168,31 +226,31 @@ impl<W: Write> Writer<W> {
         if self.pending.records.is_empty() {
             return Ok(());
         }
-        let packed = self.pack();
+        let compressed = self.compress();
         self.pending.clear();
-        let (records, samples) = packed.map_err(|error| self.fail(&error))?;
-        let head = FrameHead::encode(records, samples, &self.parts);
-        self.frame.extend_from_slice(&head);
-        self.frame.extend_from_slice(&self.parts);
+        let (records, samples) = compressed.map_err(|error| self.fail(&error))?;
+        let head = BlockHead::encode(records, samples, &self.parts);
+        self.block.extend_from_slice(&head);
+        self.block.extend_from_slice(&self.parts);
         self.write()
     }
 
-    /// Packs the pending records and their samples into `parts`.
-    fn pack(&mut self) -> io::Result<(Part, Part)> {
+    /// Compresses the pending records and their samples into `parts`.
+    fn compress(&mut self) -> io::Result<(Part, Part)> {
         self.parts.clear();
         let records = self
-            .packer
+            .compression
             .compress(&self.pending.records, &mut self.parts)?;
         let samples = self
-            .packer
+            .compression
             .compress(&self.pending.samples, &mut self.parts)?;
         Ok((records, samples))
     }
 
-    /// Writes `frame` and empties it.
+    /// Writes `block` and empties it.
     fn write(&mut self) -> Result<()> {
-        let written = self.out.write_all(&self.frame);
-        self.frame.clear();
+        let written = self.out.write_all(&self.block);
+        self.block.clear();
         written.map_err(|error| self.fail(&error))
     }
 
@@ -206,7 +264,7 @@ impl<W: Write> Writer<W> {
     }
 }
 
-/// The error for an interval that does not fit into a frame.
+/// The error for an interval that does not fit into a block.
 fn too_much(size: &str) -> Error {
     let sentence = format!("one interval takes {size}, more than the recording's format holds");
     Error::new(ErrorKind::Input, sentence).hint("choose a shorter --interval")

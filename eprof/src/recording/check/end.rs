@@ -1,9 +1,6 @@
-//! The rules of an end, and of the caveats it shares with the header.
+//! The rules of an end.
 
-use crate::caveat::Caveat;
-use crate::measurement::Counter;
-
-use super::checker::{Broken, amount, length, string, time};
+use super::rules::{Broken, amount, caveats, counters, length, string, time};
 use crate::recording::record::End;
 
 /// Checks an end.
@@ -17,22 +14,4 @@ pub(super) fn end(end: &End) -> Result<(), Broken> {
         amount(mean.unwrap_or(0.0), "a mean cost")?;
     }
     caveats(&end.caveats)
-}
-
-/// Refuses a list of counters that does not ascend.
-pub(super) fn counters(counters: &[Counter]) -> Result<(), Broken> {
-    if counters.is_sorted_by(|a, b| a < b) {
-        return Ok(());
-    }
-    Err("has a list of counters that does not ascend".into())
-}
-
-/// Checks caveats.
-pub(super) fn caveats(caveats: &[Caveat]) -> Result<(), Broken> {
-    for caveat in caveats {
-        string(&caveat.code)?;
-        string(&caveat.sentence)?;
-        string(caveat.hint.as_deref().unwrap_or_default())?;
-    }
-    Ok(())
 }

@@ -1,10 +1,11 @@
 //! The rules of a header.
 
-use crate::measurement::{Meter, Quantity};
+use crate::measurement::{CpuGroup, Meter, Quantity};
 use crate::power::{self, PowerModel, Signal};
 
-use super::checker::{Broken, MAX_CPUS, amount, known, length, next, string, time};
-use crate::measurement::CpuGroup;
+use super::rules::{
+    Broken, MAX_CPUS, amount, caveats, counters, known, length, next, string, time,
+};
 use crate::recording::record::Header;
 
 /// Most terms of a power model.
@@ -14,9 +15,9 @@ const MAX_TERMS: usize = 64;
 #[derive(Debug, Default)]
 pub(super) struct Shape {
     pub(super) meters: u32,
-    pub(super) zones: u32,
-    /// Whether a CPU is in a zone, by CPU.
-    pub(super) zoned: Vec<bool>,
+    pub(super) groups: u32,
+    /// Whether a CPU is in a CPU group, by CPU.
+    pub(super) grouped: Vec<bool>,
 }
 
 /// Checks a header.
@@ -33,7 +34,7 @@ pub(super) fn header(header: &Header) -> Result<Shape, Broken> {
         string(text)?;
     }
     header.command.argv.iter().try_for_each(|arg| string(arg))?;
-    super::end::caveats(&header.caveats)?;
+    caveats(&header.caveats)?;
     time(header.started)?;
     length(header.interval)?;
 
@@ -43,10 +44,10 @@ pub(super) fn header(header: &Header) -> Result<Shape, Broken> {
         meter(one)?;
         shape.meters += 1;
     }
-    for zone in &header.cpu_groups {
-        next(u32::from(zone.id.0), shape.zones, "zone")?;
-        self::zone(zone, &mut shape.zoned)?;
-        shape.zones += 1;
+    for group in &header.cpu_groups {
+        next(u32::from(group.id.0), shape.groups, "CPU group")?;
+        cpu_group(group, &mut shape.grouped)?;
+        shape.groups += 1;
     }
     let mut based = vec![false; header.meters.len()];
     for baseline in &header.baselines {
@@ -59,7 +60,7 @@ pub(super) fn header(header: &Header) -> Result<Shape, Broken> {
         amount(baseline.sd.0, "an idle power's deviation")?;
         string(&baseline.origin)?;
     }
-    super::end::counters(&header.counters)?;
+    counters(&header.counters)?;
     let mut modelled = vec![false; header.meters.len()];
     for model in &header.models {
         let meter = u32::from(model.meter.0);
@@ -139,20 +140,20 @@ fn unit(unit: f64) -> Result<(), Broken> {
     Err(format!("has a unit of {unit}"))
 }
 
-/// Checks a zone, and that no CPU is in two.
-fn zone(zone: &CpuGroup, zoned: &mut Vec<bool>) -> Result<(), Broken> {
-    cpus(&zone.cpus)?;
-    string(&zone.core)?;
-    if zone.cpus.is_empty() {
-        return Err(format!("has a zone {} without CPUs", zone.id.0));
+/// Checks a CPU group, and that no CPU is in two.
+fn cpu_group(group: &CpuGroup, grouped: &mut Vec<bool>) -> Result<(), Broken> {
+    cpus(&group.cpus)?;
+    string(&group.core)?;
+    if group.cpus.is_empty() {
+        return Err(format!("has a CPU group {} without CPUs", group.id.0));
     }
-    for &cpu in &zone.cpus {
+    for &cpu in &group.cpus {
         let cpu = cpu as usize;
-        if zoned.len() <= cpu {
-            zoned.resize(cpu + 1, false);
+        if grouped.len() <= cpu {
+            grouped.resize(cpu + 1, false);
         }
-        if std::mem::replace(&mut zoned[cpu], true) {
-            return Err(format!("has CPU {cpu} in two zones"));
+        if std::mem::replace(&mut grouped[cpu], true) {
+            return Err(format!("has CPU {cpu} in two CPU groups"));
         }
     }
     Ok(())

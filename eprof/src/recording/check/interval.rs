@@ -1,11 +1,68 @@
 //! The rules of an interval.
 
-use crate::measurement::{CpuAccount, Reading, Signals};
+use super::header::Shape;
+use super::rules::{Broken, known, length, time};
+use crate::measurement::{CpuAccount, Reading, Signals, ThreadAccount};
+use crate::recording::record::{IntervalRecord, SampleCount};
 use crate::unit::Timestamp;
 
-use super::checker::{Broken, Checker, known, length, time};
-use super::header::Shape;
-use crate::recording::record::IntervalRecord;
+/// What an interval may refer to.
+pub(super) struct Defined<'a> {
+    shape: &'a Shape,
+    tasks: u32,
+    stacks: u32,
+}
+
+impl<'a> Defined<'a> {
+    /// So many tasks and stacks, and what the header says.
+    pub(super) fn new(shape: Option<&'a Shape>, tasks: u32, stacks: u32) -> Result<Self, Broken> {
+        Ok(Self {
+            shape: shape.ok_or("does not begin with a header")?,
+            tasks,
+            stacks,
+        })
+    }
+
+    /// Checks a CPU's account by itself.
+    pub(super) fn cpu(&self, account: &CpuAccount) -> Result<(), Broken> {
+        let &CpuAccount {
+            cpu,
+            kernel,
+            other,
+            eprof,
+            target,
+        } = account;
+        if !self
+            .shape
+            .grouped
+            .get(cpu as usize)
+            .copied()
+            .unwrap_or(false)
+        {
+            return Err(format!("uses CPU {cpu}, which is in no CPU group"));
+        }
+        [kernel, other, eprof, target].iter().try_for_each(signals)
+    }
+
+    /// Checks a thread's account.
+    pub(super) fn thread(&self, account: &ThreadAccount) -> Result<(), Broken> {
+        known(account.task.0, self.tasks, "task")?;
+        known(account.group.0.into(), self.shape.groups, "CPU group")?;
+        signals(&account.signals)
+    }
+
+    /// Checks a sample.
+    pub(super) fn sample(&self, sample: &SampleCount) -> Result<(), Broken> {
+        known(sample.task.0, self.tasks, "task")?;
+        known(sample.group.0.into(), self.shape.groups, "CPU group")?;
+        known(sample.stack.0, self.stacks, "stack")?;
+        length(sample.spent)?;
+        if sample.count == 0 {
+            return Err("has a sample that was never taken".into());
+        }
+        Ok(())
+    }
+}
 
 /// What must not go backwards, and what must not come twice.
 #[derive(Debug, Default)]
@@ -21,71 +78,46 @@ pub(super) struct Clock {
     cpus: Vec<u64>,
 }
 
-impl Checker {
+impl Clock {
     /// Checks an interval and takes note of its times.
-    pub(super) fn interval(&mut self, interval: &IntervalRecord) -> Result<(), Broken> {
-        let (tasks, stacks) = (self.tasks, self.stacks());
-        let Some(shape) = &self.shape else {
-            return Err("does not begin with a header".into());
-        };
+    pub(super) fn interval(
+        &mut self,
+        interval: &IntervalRecord,
+        defined: &Defined<'_>,
+    ) -> Result<(), Broken> {
         time(interval.end)?;
         if interval.begin > interval.end {
             return Err("has an interval that ends before it begins".into());
         }
-        if self.clock.intervals > 0 && interval.begin < self.clock.end {
+        if self.intervals > 0 && interval.begin < self.end {
             return Err("has an interval that begins before the last one ends".into());
         }
-        for thread in &interval.threads {
-            known(thread.task.0, tasks, "task")?;
-            known(u32::from(thread.group.0), shape.zones, "zone")?;
-            signals(&thread.signals)?;
-        }
-        for sample in &interval.samples {
-            known(sample.task.0, tasks, "task")?;
-            known(u32::from(sample.group.0), shape.zones, "zone")?;
-            known(sample.stack.0, stacks, "stack")?;
-            length(sample.spent)?;
-            if sample.count == 0 {
-                return Err("has a sample that was never taken".into());
-            }
-        }
+        let mut threads = interval.threads.iter();
+        threads.try_for_each(|account| defined.thread(account))?;
+        let mut samples = interval.samples.iter();
+        samples.try_for_each(|sample| defined.sample(sample))?;
         // Only notes of this interval are made below; another one is not
         // mistaken for it even if this one is refused.
-        self.clock.intervals += 1;
-        for cpu in &interval.cpus {
-            self.clock.cpu(cpu, shape)?;
+        self.intervals += 1;
+        for account in &interval.cpus {
+            defined.cpu(account)?;
+            self.cpu(account.cpu as usize, defined.shape)?;
         }
         for reading in &interval.readings {
-            self.clock.reading(reading, shape)?;
+            self.reading(reading, defined.shape)?;
         }
         for reading in &interval.readings {
-            self.clock.read[usize::from(reading.meter.0)] = reading.end;
+            self.read[usize::from(reading.meter.0)] = reading.end;
         }
-        self.clock.end = interval.end;
+        self.end = interval.end;
         Ok(())
     }
-}
 
-/// Checks the times of what was measured. The time beside a busy sibling may
-/// be a little longer than the whole, as it is taken from another CPU's books.
-fn signals(signals: &Signals) -> Result<(), Broken> {
-    length(signals.on_cpu)?;
-    length(signals.smt_shared)
-}
-
-impl Clock {
-    /// Checks a CPU's account.
-    fn cpu(&mut self, account: &CpuAccount, shape: &Shape) -> Result<(), Broken> {
-        let cpu = account.cpu as usize;
-        if !shape.zoned.get(cpu).copied().unwrap_or(false) {
-            return Err(format!("uses CPU {cpu}, which is in no zone"));
-        }
-        self.cpus.resize(shape.zoned.len(), 0);
+    /// Refuses a CPU that the interval has already.
+    fn cpu(&mut self, cpu: usize, shape: &Shape) -> Result<(), Broken> {
+        self.cpus.resize(shape.grouped.len(), 0);
         if std::mem::replace(&mut self.cpus[cpu], self.intervals) == self.intervals {
             return Err(format!("has CPU {cpu} twice in an interval"));
-        }
-        for class in [account.kernel, account.other, account.eprof, account.target] {
-            signals(&class)?;
         }
         Ok(())
     }
@@ -101,13 +133,20 @@ impl Clock {
             return Err(format!("has meter {meter} twice in an interval"));
         }
         time(reading.end)?;
-        if let Some(edge) = reading.updated {
-            time(edge.at)?;
-            length(edge.sd)?;
+        if let Some(update) = reading.updated {
+            time(update.at)?;
+            length(update.sd)?;
         }
         if reading.begin > reading.end || reading.begin < self.read[index] {
             return Err(format!("has readings of meter {meter} out of order"));
         }
         Ok(())
     }
+}
+
+/// Checks the times of what was measured. The time beside a busy sibling may
+/// be a little longer than the whole, as it is taken from another CPU's account.
+fn signals(signals: &Signals) -> Result<(), Broken> {
+    length(signals.on_cpu)?;
+    length(signals.smt_shared)
 }

@@ -7,5 +7,9 @@ mod checker;
 mod end;
 mod header;
 mod interval;
+mod rules;
 
-pub use checker::*;
+pub use checker::Checker;
+pub use rules::{
+    MAX_BUILD_ID, MAX_CPUS, MAX_DEPTH, MAX_INLINED, MAX_LABELS, MAX_SEGMENTS, MAX_STRING, MAX_TIME,
+};
