@@ -25,11 +25,13 @@ pub struct Object {
     /// The path as the target saw it, `[kernel]`, `[vdso]`, ….
     pub path: String,
     /// GNU build id, where known.
+    #[serde(default, with = "super::readable::hex")]
     pub build_id: Option<Vec<u8>>,
 }
 
 /// One code address, or what stands for one.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
+#[serde(rename_all = "kebab-case")]
 pub enum Frame {
     /// An address in a mapped file.
     User {

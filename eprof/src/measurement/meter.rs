@@ -196,6 +196,8 @@ pub struct Meter {
     /// Nominal time between two updates of the hardware register.
     pub update_period: Nanos,
     /// More than this is not believed (a guard, not a limit of the hardware).
+    /// Infinite for no limit.
+    #[serde(with = "super::readable::unlimited")]
     pub plausible: Watts,
 }
 

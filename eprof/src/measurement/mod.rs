@@ -7,6 +7,7 @@ mod cpu_group;
 mod idle_power;
 mod loss;
 mod meter;
+mod readable;
 mod signals;
 mod slice;
 mod stack_end;

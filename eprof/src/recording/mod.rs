@@ -26,6 +26,7 @@ pub mod read;
 pub mod record;
 mod samples;
 pub mod stack;
+pub mod text;
 pub mod write;
 
 pub use capture::{Capture, Finished};
