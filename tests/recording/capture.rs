@@ -217,7 +217,7 @@ fn what_was_never_announced_is_counted_and_spoils_nothing() {
     capture.sample(TaskId(0), &on(2), &stack);
     capture.sample(TaskId(0), &on(u32::MAX), &stack);
     capture.gone(TaskId(7), Timestamp(9)).unwrap();
-    let thread = |task, zone| ThreadAccount {
+    let thread = |task, group| ThreadAccount {
         task: TaskId(task),
         group: CpuGroupId(group),
         signals: Signals::of_time(Nanos(1)),

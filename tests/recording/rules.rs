@@ -89,7 +89,7 @@ fn tasks_are_numbered_and_known() {
         "uses task 2",
     );
     let mut early = sample::task(2, None);
-    unborn.began = Timestamp(START - 1);
+    early.began = Timestamp(START - 1);
     refuses(&begun(), &Record::Task(early), "before its start");
     let (task, at) = (TaskId(2), Timestamp(0));
     refuses(
