@@ -5,7 +5,8 @@ use std::fs;
 use std::path::{Path, PathBuf};
 use std::process::{Child, Command, Stdio};
 
-use eprof::launch::sweep::{RunName, Swept, sweep};
+use eprof::launch::run_name::RunName;
+use eprof::launch::sweep::{Swept, sweep};
 use eprof::launch::{Cgroup, Identity, prepare};
 use nix::fcntl::{Flock, FlockArg};
 use nix::sys::signal::{Signal, kill};

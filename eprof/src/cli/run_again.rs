@@ -10,8 +10,7 @@ use super::stat::{Line, ended_by, rendered, report_failure};
 use crate::error::Result;
 use crate::launch::{Identity, output_file};
 use crate::output::{self, Progress, Style};
-use crate::repeat::session::Keep;
-use crate::repeat::{self, Plan, Results, Subject};
+use crate::repeat::{self, Keep, Plan, Results, Subject};
 use crate::{pipeline, session};
 
 pub(super) fn execute(args: &RunArgs, base: session::Plan, files: Files) -> Result<u8> {

@@ -5,15 +5,17 @@ use std::collections::BTreeSet;
 use std::fs::{self, File, OpenOptions};
 use std::io::{self, ErrorKind, Write as _};
 use std::os::fd::{AsFd, BorrowedFd};
-use std::os::unix::fs::{MetadataExt as _, OpenOptionsExt as _};
+use std::os::unix::fs::MetadataExt as _;
 use std::path::{Path, PathBuf};
 
-use nix::fcntl::{Flock, FlockArg};
+use nix::fcntl::Flock;
 use nix::sys::signal::{Signal, kill};
 use nix::unistd::Pid;
 
 use super::clear::{Cleared, PATIENCE, clear, is_populated, processes_below, wait_for_change};
-use super::sweep::{RunName, Swept};
+use super::lock::try_lock;
+use super::run_name::RunName;
+use super::sweep::Swept;
 use crate::clock::now;
 use crate::unit::Nanos;
 
@@ -234,23 +236,5 @@ impl Drop for Cgroup {
         if !self.removed {
             let _ = self.take_away();
         }
-    }
-}
-
-/// Opens and locks a cgroup's directory; `None` where it is gone or somebody
-/// else holds it.
-pub(super) fn try_lock(path: &Path) -> io::Result<Option<Flock<File>>> {
-    let opened = OpenOptions::new()
-        .read(true)
-        .custom_flags(libc::O_DIRECTORY | libc::O_NOFOLLOW)
-        .open(path);
-    let file = match opened {
-        Err(error) if error.kind() == ErrorKind::NotFound => return Ok(None),
-        other => other?,
-    };
-    match Flock::lock(file, FlockArg::LockExclusiveNonblock) {
-        Ok(lock) => Ok(Some(lock)),
-        Err((_, nix::errno::Errno::EWOULDBLOCK)) => Ok(None),
-        Err((_, errno)) => Err(errno.into()),
     }
 }

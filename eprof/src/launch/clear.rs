@@ -10,7 +10,7 @@ use std::time::Duration;
 use nix::errno::Errno;
 use nix::poll::{PollFd, PollFlags, PollTimeout, poll};
 
-use super::sweep::{RunName, is_live};
+use super::run_name::{RunName, is_live};
 use crate::clock::now;
 use crate::unit::Nanos;
 

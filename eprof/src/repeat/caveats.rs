@@ -6,7 +6,7 @@ use std::collections::BTreeSet;
 use crate::caveat::{Caveat, Tally};
 use crate::statistics::Summary;
 
-use super::results::Measure;
+use super::measure::Measure;
 use super::run::Run;
 
 /// Fewer updates of a meter in a run make its energy coarse: each end of the

@@ -12,7 +12,9 @@
 pub mod caveats;
 pub mod command;
 pub mod conditions;
+pub mod measure;
 pub mod order;
+pub mod plan;
 pub mod results;
 pub mod run;
 mod runner;
@@ -20,6 +22,8 @@ pub mod session;
 
 pub use command::Subject;
 pub use conditions::Conditions;
-pub use results::{Measure, Results};
+pub use measure::Measure;
+pub use plan::{Failed, Keep, News, Plan, Repeated};
+pub use results::Results;
 pub use run::Run;
-pub use session::{Failed, News, Plan, Repeated, repeat};
+pub use session::repeat;

@@ -24,7 +24,7 @@ use super::command::Subject;
 use super::conditions::{Files, Watcher};
 use super::order;
 use super::run::{Run, Turn};
-use super::session::{Failed, Keep, News, Plan, Repeated};
+use super::plan::{Failed, Keep, News, Plan, Repeated};
 
 /// How much of a failed command's standard error is shown, in bytes.
 const STDERR_TAIL: u64 = 2048;
