@@ -5,7 +5,7 @@ use std::time::Duration;
 
 use clap::Args;
 
-use super::ShortFormat;
+use super::shared::ShortFormat;
 use crate::cli::duration;
 use crate::source::Choice;
 

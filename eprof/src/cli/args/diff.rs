@@ -4,7 +4,7 @@ use std::path::PathBuf;
 
 use clap::Args;
 
-use super::{AttributionArgs, SymbolArgs};
+use super::shared::{AttributionArgs, SymbolArgs};
 use crate::diff::{By, MetricChoice};
 use crate::error::{Error, ErrorKind};
 use crate::output::diff::DiffFormat;

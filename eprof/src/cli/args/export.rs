@@ -4,7 +4,7 @@ use std::path::PathBuf;
 
 use clap::{Args, ValueEnum};
 
-use super::{AttributionArgs, SymbolArgs};
+use super::shared::{AttributionArgs, SymbolArgs};
 
 pub(super) const EXAMPLES: &str = "\
 Examples:

@@ -4,7 +4,7 @@ use std::time::Duration;
 
 use clap::Args;
 
-use super::AttributionArgs;
+use super::shared::AttributionArgs;
 use crate::cli::counters::{self, CounterChoice};
 use crate::cli::duration;
 use crate::source::Choice;

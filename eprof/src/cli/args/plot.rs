@@ -4,7 +4,7 @@ use std::path::PathBuf;
 
 use clap::Args;
 
-use super::AttributionArgs;
+use super::shared::AttributionArgs;
 use crate::output::plot::MOST_CONSUMERS;
 use crate::profile::Group;
 

@@ -6,7 +6,8 @@ use std::time::Duration;
 
 use clap::Args;
 
-use super::{MeasuringArgs, ShortFormat, SymbolArgs};
+use super::measuring::MeasuringArgs;
+use super::shared::{ShortFormat, SymbolArgs};
 use crate::cli::duration;
 
 pub(super) const EXAMPLES: &str = "\

@@ -5,7 +5,8 @@ use std::path::PathBuf;
 
 use clap::Args;
 
-use super::{MeasuringArgs, ShortFormat};
+use super::measuring::MeasuringArgs;
+use super::shared::ShortFormat;
 
 pub(super) const EXAMPLES: &str = "\
 Examples:

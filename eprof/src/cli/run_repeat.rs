@@ -5,7 +5,7 @@ use std::path::PathBuf;
 
 use super::args::{RunArgs, ShortFormat};
 use super::attribution;
-use super::run::{Files, draw, names};
+use super::run_files::{Files, draw, names};
 use super::stat::{Line, ended_by, rendered, report_failure};
 use crate::error::Result;
 use crate::launch::{Identity, output_file};
