@@ -8,7 +8,7 @@ use std::process::{Child, ChildStderr, Command, Stdio};
 
 use eprof::clock::now;
 use eprof::launch::{
-    Action, Event, Follow, Identity, RunAs, SignalSet, Stop, Waiter, follow, prepare, strike,
+    Action, Event, Follow, Identity, RunAs, SignalSet, Stop, Waiter, enforce, follow, prepare,
 };
 use eprof::unit::Nanos;
 use nix::sys::signal::SigSet;
@@ -82,7 +82,7 @@ fn run(script: &str) -> eprof::error::Result<u8> {
         if action != Action::Nothing {
             say!("action {action:?}");
         }
-        strike(action, &child, way.cgroup())?;
+        enforce(action, &child, way.cgroup())?;
     }
     let status = child.reap()?;
     if let Follow::Cgroup(cgroup) = way {

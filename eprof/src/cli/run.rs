@@ -28,7 +28,7 @@ pub(super) fn execute(args: &RunArgs, root: SysRoot) -> Result<u8> {
     let signals = SignalSet::block()?;
     let search = args.symbols.search();
     let recorded = pipeline::record(&plan, &signals, &search, &mut |news| match news {
-        News::Moment(moment) => progress.show(moment.at, moment),
+        News::Interval(status) => progress.show(status.at, status),
         News::Naming(so_far) => watch.show(&mut progress, so_far),
     })?;
     // From here on they may end eprof: the recording is there.

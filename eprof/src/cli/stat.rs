@@ -172,7 +172,7 @@ impl Line {
                 self.what.clone_from(&subject.name);
                 (self.done, self.all) = (done, all);
             }
-            News::Moment(_) => {}
+            News::Interval(_) => {}
             News::Ended(_) => self.done += 1,
         }
         progress.say(now, || self.text(now));

@@ -3,7 +3,7 @@
 //! ```text
 //!   user ─ Identity ─┐
 //!   cgroup ─ Follow ─┼─► spawn ─ Prepared ─ Child ─► wait ─ Event ─► stop ─ Action
-//!   command ─ Command┘                       signal ─┘
+//!   command ─ Command┘                       signal ─┘      └──► supervise
 //! ```
 //!
 //! A run goes like this:
@@ -15,8 +15,8 @@
 //! 4. [`prepare`], then [`Prepared::spawn`]: the child exists, inside the
 //!    cgroup, but has not yet run anything of the target;
 //! 5. [`Child::release`] lets it exec;
-//! 6. [`Waiter::next`] until the root process has ended, with [`Stop`] to
-//!    decide about signals and [`strike`] to carry that out;
+//! 6. [`Supervisor::next`] until the root process has ended: it waits by a
+//!    [`Waiter`], lets [`Stop`] decide about signals, and carries that out;
 //! 7. [`Child::reap`], then [`Cgroup::remove`].
 
 pub mod cgroup;
@@ -34,6 +34,7 @@ pub mod run_name;
 pub mod signal;
 pub mod spawn;
 pub mod stop;
+pub mod supervise;
 pub mod sweep;
 mod tree;
 pub mod user;
@@ -45,6 +46,7 @@ pub use follow::{Follow, follow};
 pub use output_file::OutputFile;
 pub use signal::{Origin, Received, SignalSet};
 pub use spawn::{Child, ExitStatus, Prepared, prepare};
-pub use stop::{Action, Stop, strike};
+pub use stop::{Action, Stop, enforce};
+pub use supervise::{Supervised, Supervisor, Wakeup};
 pub use user::{Identity, RunAs, UserId};
 pub use wait::{Event, Waiter};

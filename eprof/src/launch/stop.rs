@@ -119,7 +119,7 @@ impl Stop {
 /// # Errors
 ///
 /// Where the target became somebody whom eprof may not signal.
-pub fn strike(action: Action, child: &Child, cgroup: Option<&Cgroup>) -> Result<()> {
+pub fn enforce(action: Action, child: &Child, cgroup: Option<&Cgroup>) -> Result<()> {
     let refused = |error: &dyn std::fmt::Display| {
         Error::new(
             ErrorKind::Permission,

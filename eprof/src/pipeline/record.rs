@@ -15,11 +15,12 @@ use crate::launch::{
     UserId,
 };
 use crate::measurement::Counter;
-use crate::recording::Capture;
+use crate::recording::{Capture, IntervalRecord};
 use crate::session::{Plan, Recorder, header};
 use crate::source::Selected;
 use crate::symbol::{self, Search};
 use crate::timeline::LiveStatus;
+use crate::timeline::live::LiveTimeline;
 use crate::unit::Nanos;
 use crate::{clock, launch, source};
 
@@ -47,7 +48,7 @@ pub struct Recorded {
 #[derive(Clone, Copy, Debug)]
 pub enum News<'a> {
     /// An interval has ended.
-    Moment(&'a LiveStatus),
+    Interval(&'a LiveStatus),
     /// The target has ended, and names are looked for.
     Naming(symbol::Progress),
 }
@@ -97,19 +98,24 @@ pub fn record(
     let prepared = launch::prepare(command, follow.cgroup(), &identity)?;
     let file = OutputFile::create(&plan.output, identity.files.as_ref())?;
     let header = header::describe(plan, &selected, idle, &probe, &follow, caveats);
+    let mut timeline = LiveTimeline::new(&header);
     let mut capture = Capture::new(file.file(), header)?;
     if let Some(rank) = plan.rank {
         capture.labels([("rank".to_owned(), rank.to_string())].into())?;
     }
 
-    // The hooks see the target's birth, and so everything after it.
+    // The hooks see the target being cloned, and so everything after it.
     let mut child = probe.adopting(|| prepared.spawn())??;
     let mut caveats = Vec::new();
     let sideband = watch_target(&mut probe, &follow, &child, &mut caveats)?;
     let mut recorder = Recorder::new(probe, selected.source, sideband, capture, caveats);
-    let mut moments = |moment: &LiveStatus| watch(News::Moment(moment));
+    let mut live = |interval: &IntervalRecord, threads: u64| {
+        if let Some(status) = timeline.advance(interval, threads) {
+            watch(News::Interval(&status));
+        }
+    };
     let cgroup = follow.cgroup();
-    let followed = recorder.follow(plan, &mut child, signals, cgroup, &mut moments);
+    let followed = recorder.follow(plan, &mut child, signals, cgroup, &mut live);
     if let Err(error) = followed {
         let released = recorder.released();
         drop(recorder);

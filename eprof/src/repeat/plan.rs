@@ -61,7 +61,7 @@ pub enum News<'a> {
         all: usize,
     },
     /// The run goes on.
-    Moment(&'a LiveStatus),
+    Interval(&'a LiveStatus),
     /// A run is over.
     Ended(&'a Run),
 }

@@ -8,8 +8,8 @@ use crate::statistics::{Confidence, Contrast, Interval, Summary, USUAL_POWER, Ve
 use super::caveats;
 use super::command::Subject;
 use super::measure::Measure;
-use super::run::Run;
 use super::plan::Repeated;
+use super::run::Run;
 
 /// How sure a verdict is, over all commands together.
 pub const VERDICTS: Confidence = Confidence::NINETY_NINE;

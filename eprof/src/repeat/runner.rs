@@ -12,19 +12,18 @@ use crate::caveat::Caveat;
 use crate::error::{Error, ErrorKind, Result};
 use crate::launch::output_directory::Scratch;
 use crate::launch::{
-    Action, Command, Event, ExitStatus, Identity, SignalSet, Stop, Streams, Waiter,
-    output_directory, stop, strike,
+    Command, ExitStatus, Identity, SignalSet, Streams, Supervised, Supervisor, output_directory,
 };
 use crate::pipeline::{self, Names};
 use crate::recording::Header;
 use crate::symbol::Search;
-use crate::{clock, launch, session};
+use crate::{launch, session};
 
 use super::command::Subject;
 use super::conditions::{Files, Watcher};
 use super::order;
-use super::run::{Run, Turn};
 use super::plan::{Failed, Keep, News, Plan, Repeated};
+use super::run::{Run, Turn};
 
 /// How much of a failed command's standard error is shown, in bytes.
 const STDERR_TAIL: u64 = 2048;
@@ -199,25 +198,16 @@ impl<'a> Runner<'a> {
             .signal_mask(self.signals.original_mask())
             .streams(self.streams()?);
         let mut child = launch::prepare(command, None, &self.identity)?.spawn()?;
+        let mut supervisor = Supervisor::new(None)?;
         child.release()?;
-        let mut waiter = Waiter::new()?;
-        let mut stop = Stop::new(stop::GRACE, None);
-        let mut cut = None;
-        loop {
-            waiter.set_deadline(stop.deadline())?;
-            let action = match waiter.next(&child, &self.signals, &[])? {
-                Event::Exited => break,
-                Event::Signal(received) => {
-                    cut = Some(received.signal);
-                    stop.on_signal(received, clock::now())
-                }
-                Event::Deadline => stop.on_time(clock::now()),
-                Event::Alarm | Event::Ready(_) => Action::Nothing,
-            };
-            strike(action, &child, None)?;
-        }
+        supervisor.until_exit(Supervised {
+            child: &child,
+            signals: &self.signals,
+            cgroup: None,
+        })?;
         let exit = child.reap()?;
-        Ok(cut.map(Cut::Interrupted).map_or(Ok(exit), Err))
+        let cut = supervisor.interrupted().map(Cut::Interrupted);
+        Ok(cut.map_or(Ok(exit), Err))
     }
 
     /// Where the streams of a command lead.
@@ -257,8 +247,8 @@ impl<'a> Runner<'a> {
         };
         let watcher = Watcher::start(&self.files);
         let recorded = pipeline::record(&plan, &self.signals, self.search, &mut |news| {
-            if let pipeline::News::Moment(moment) = news {
-                watch(News::Moment(moment));
+            if let pipeline::News::Interval(status) = news {
+                watch(News::Interval(status));
             }
         });
         let climate = watcher.map(Watcher::stop).unwrap_or_default();

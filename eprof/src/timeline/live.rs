@@ -26,22 +26,22 @@ pub struct LiveStatus {
     pub samples: u64,
 }
 
-/// Keeps the moment up to date; a look ahead at what the analysis will do.
+/// Keeps the status up to date, ahead of the analysis.
 #[derive(Debug)]
 pub(crate) struct LiveTimeline {
     timeline: Timeline,
     disjoint: Vec<MeterId>,
-    began: Timestamp,
-    moment: LiveStatus,
+    began: Option<Timestamp>,
+    status: LiveStatus,
 }
 
 impl LiveTimeline {
-    pub(crate) fn new(header: &Header, began: Timestamp) -> Self {
+    pub(crate) fn new(header: &Header) -> Self {
         let disjoint = header.meters.iter().filter(|meter| !meter.nested);
         Self {
             timeline: Timeline::new(header),
-            began,
-            moment: LiveStatus {
+            began: None,
+            status: LiveStatus {
                 estimated: disjoint
                     .clone()
                     .any(|meter| meter.provenance == Provenance::Estimated),
@@ -51,35 +51,35 @@ impl LiveTimeline {
         }
     }
 
-    /// When the measurement began.
-    pub(crate) fn began(&self) -> Timestamp {
-        self.began
-    }
-
-    /// Takes in a closed interval.
-    pub(crate) fn advance(&mut self, record: &IntervalRecord, threads: u64) -> LiveStatus {
-        let stretches = self.timeline.push(record);
+    /// Takes in a closed interval; `None` for the first one, which has no
+    /// length: the measurement begins with it.
+    pub(crate) fn advance(&mut self, record: &IntervalRecord, threads: u64) -> Option<LiveStatus> {
+        let spans = self.timeline.push(record);
+        let Some(began) = self.began else {
+            self.began = Some(record.end);
+            return None;
+        };
         let mut power = None;
         for meter in &self.disjoint {
-            let of = || stretches.iter().filter(|of| of.meter == *meter);
-            for energy in of().filter_map(|stretch| stretch.energy) {
-                let before = self.moment.energy.unwrap_or_default();
-                self.moment.energy = Some(before + energy);
+            let of = || spans.iter().filter(|of| of.meter == *meter);
+            for energy in of().filter_map(|span| span.energy) {
+                let before = self.status.energy.unwrap_or_default();
+                self.status.energy = Some(before + energy);
             }
-            // Where one push settles several stretches, the last is now.
-            if let Some(stretch) = of().next_back()
-                && let Some(energy) = stretch.energy
-                && let Some(Watts(watts)) = energy.over(stretch.end.since(stretch.begin))
+            // Where one push completes several spans, the last is now.
+            if let Some(span) = of().next_back()
+                && let Some(energy) = span.energy
+                && let Some(Watts(watts)) = energy.over(span.end.since(span.begin))
             {
                 power = Some(Watts(watts + power.map_or(0.0, |Watts(sum)| sum)));
             }
         }
         let samples = record.samples.iter().map(|sample| u64::from(sample.count));
-        self.moment.samples += samples.sum::<u64>();
-        self.moment.power = power;
-        self.moment.at = record.end;
-        self.moment.elapsed = record.end.since(self.began);
-        self.moment.threads = threads;
-        self.moment
+        self.status.samples += samples.sum::<u64>();
+        self.status.power = power;
+        self.status.at = record.end;
+        self.status.elapsed = record.end.since(began);
+        self.status.threads = threads;
+        Some(self.status)
     }
 }

@@ -2,27 +2,24 @@
 
 use std::io::Write;
 
-use super::Recorder;
+use super::{Observer, Recorder};
 use crate::error::Result;
 use crate::kernel::{KernelEvent, Sample, in_order};
 use crate::session::backlog::Taken;
-use crate::timeline::LiveStatus;
 
 impl<W: Write> Recorder<W> {
     /// Writes down the intervals whose samples are complete; all of them with
     /// `now`.
-    pub(super) fn write_down(&mut self, now: bool) -> Result<Vec<LiveStatus>> {
-        let mut moments = Vec::new();
+    pub(super) fn write_down(&mut self, now: bool, observer: &mut Observer<'_>) -> Result<()> {
         while let Some(ended) = self.backlog.next(now) {
             for taken in ended.samples {
                 let slice = &taken.sample.slice;
                 self.capture.sample(taken.task, slice, taken.frames());
             }
             let record = self.capture.close(ended.accounts, ended.readings)?;
-            let clockwork = self.clockwork.as_mut();
-            moments.extend(clockwork.map(|clock| clock.advance(&record, self.threads)));
+            observer(&record, self.threads);
         }
-        Ok(moments)
+        Ok(())
     }
 
     /// Takes in what happened since the last time.

@@ -12,17 +12,15 @@ use super::backlog::Backlog;
 use super::reader::{Reader, sleep_until};
 use super::schedule::{Due, Schedule};
 use super::usage::own_cpu_time;
-use crate::timeline::LiveStatus;
-use crate::timeline::live::LiveTimeline;
 use nix::sys::signal::Signal;
 
 use crate::caveat::Caveat;
 use crate::clock;
 use crate::error::Result;
 use crate::kernel::{Priority, Probe, Sideband};
-use crate::launch::{Cgroup, Child, Event, SignalSet, Stop, Waiter, stop, strike};
+use crate::launch::{Cgroup, Child, SignalSet, Supervised, Supervisor, Wakeup};
 use crate::measurement::{IntervalAccounts, Reading, UpdateTime};
-use crate::recording::Capture;
+use crate::recording::{Capture, IntervalRecord};
 use crate::source::EnergySource;
 use crate::symbol::ProcessMaps;
 use crate::unit::{Nanos, Timestamp};
@@ -49,6 +47,10 @@ const BEGINNINGS: u32 = 16;
 /// that they had been updated once more.
 const ENDINGS: u32 = 16;
 
+/// Is handed each interval as it is written down, with the number of threads
+/// that were seen until then. The first has no length: it is the beginning.
+pub type Observer<'a> = dyn FnMut(&IntervalRecord, u64) + 'a;
+
 /// A run that is being recorded.
 pub struct Recorder<W: Write> {
     probe: Probe,
@@ -57,8 +59,8 @@ pub struct Recorder<W: Write> {
     atlas: ProcessMaps,
     unwinder: Unwinder,
     capture: Capture<W>,
-    /// `None` while the measurement is delayed.
-    clockwork: Option<LiveTimeline>,
+    /// When the measurement began; `None` while it is delayed.
+    began: Option<Timestamp>,
     rhythm: Schedule,
     /// The border that was set in advance.
     border: Option<Timestamp>,
@@ -107,7 +109,7 @@ impl<W: Write> Recorder<W> {
             atlas: ProcessMaps::default(),
             unwinder,
             capture,
-            clockwork: None,
+            began: None,
             rhythm: Schedule::new(Nanos::ZERO, Timestamp::default()),
             border: None,
             overrun: false,
@@ -150,8 +152,7 @@ impl<W: Write> Recorder<W> {
     /// How long the target was measured: from when it was let go, or the
     /// measurement began, to its end.
     pub fn ran(&self) -> Option<Nanos> {
-        let began = self.clockwork.as_ref()?.began();
-        let from = self.released_at?.max(began);
+        let from = self.released_at?.max(self.began?);
         Some(self.exited_at?.since(from))
     }
 
@@ -166,48 +167,44 @@ impl<W: Write> Recorder<W> {
         child: &mut Child,
         signals: &SignalSet,
         cgroup: Option<&Cgroup>,
-        watch: &mut dyn FnMut(&LiveStatus),
+        observer: &mut Observer<'_>,
     ) -> Result<()> {
         // Until the target has ended; what comes then has time.
         let _urgent = Priority::raise();
-        let mut waiter = Waiter::new()?;
         self.reader.acquire()?;
         self.rhythm = Schedule::new(plan.interval, clock::now());
         let mut begin = plan.delay.map(|delay| clock::now() + delay);
         if begin.is_none() {
-            self.begin()?;
+            self.begin(observer)?;
         }
         let now = clock::now();
-        child.release()?;
-        self.released = true;
-        self.released_at = Some(now);
         let end = plan
             .duration
             .map(|duration| begin.unwrap_or(now) + duration);
-        let mut stop = Stop::new(stop::GRACE, end);
+        let mut supervisor = Supervisor::new(end)?;
+        child.release()?;
+        self.released = true;
+        self.released_at = Some(now);
+        let target = Supervised {
+            child,
+            signals,
+            cgroup,
+        };
         loop {
-            waiter.set_deadline(begin.into_iter().chain(stop.deadline()).min())?;
-            waiter.set_alarm((!self.broken).then(|| self.rhythm.next()))?;
-            match waiter.next(child, signals, &self.readable())? {
-                Event::Exited => {
+            let due = (!self.broken).then(|| self.rhythm.next());
+            let alarm = begin.into_iter().chain(due).min();
+            match supervisor.next(target, alarm, &self.readable())? {
+                Wakeup::Exited => {
                     self.exited_at = Some(clock::now());
                     break;
                 }
-                Event::Signal(received) => {
-                    self.interrupted = Some(received.signal);
-                    strike(stop.on_signal(received, clock::now()), child, cgroup)?;
+                Wakeup::Alarm if begin.is_some_and(|begin| begin <= clock::now()) => {
+                    begin = None;
+                    let begun = self.begin(observer);
+                    self.outlive(begun);
                 }
-                Event::Deadline => {
-                    let now = clock::now();
-                    if begin.is_some_and(|begin| begin <= now) {
-                        begin = None;
-                        let begun = self.begin();
-                        self.outlive(begun);
-                    }
-                    strike(stop.on_time(now), child, cgroup)?;
-                }
-                Event::Alarm => self.wake(watch),
-                Event::Ready(_) => {
+                Wakeup::Alarm => self.wake(observer),
+                Wakeup::Ready(_) => {
                     let soon = if self.probe.take_wakeup() {
                         SOON
                     } else {
@@ -217,9 +214,10 @@ impl<W: Write> Recorder<W> {
                 }
             }
         }
+        self.interrupted = supervisor.interrupted();
         // The target ended before the measurement was to begin.
-        if self.clockwork.is_none() && !self.broken {
-            let begun = self.begin();
+        if self.began.is_none() && !self.broken {
+            let begun = self.begin(observer);
             self.outlive(begun);
             self.caveats.push(
                 Caveat::new(
@@ -229,7 +227,7 @@ impl<W: Write> Recorder<W> {
                 .hint("choose a shorter --delay"),
             );
         }
-        self.end(watch);
+        self.end(observer);
         Ok(())
     }
 
@@ -245,12 +243,12 @@ impl<W: Write> Recorder<W> {
     }
 
     /// Does what is due.
-    fn wake(&mut self, watch: &mut dyn FnMut(&LiveStatus)) {
+    fn wake(&mut self, observer: &mut Observer<'_>) {
         let alarm = self.rhythm.next();
         match self.rhythm.due(clock::now()) {
             Some(Due::Border) => {
-                self.tick(watch);
-                if self.clockwork.is_none() {
+                self.tick(observer);
+                if self.began.is_none() {
                     // The measurement has not begun.
                     self.rhythm.plan(self.reader.edges(), clock::now());
                 }
@@ -278,30 +276,28 @@ impl<W: Write> Recorder<W> {
     /// Ends the last interval: at the next update of the main meter, which is
     /// waited for, so that the last reading has the energy up to the border
     /// and no other.
-    fn end(&mut self, watch: &mut dyn FnMut(&LiveStatus)) {
+    fn end(&mut self, observer: &mut Observer<'_>) {
         if self.border.is_some_and(|border| border <= clock::now()) {
-            self.tick(watch);
+            self.tick(observer);
         }
         for _ in 0..ENDINGS {
             self.align();
-            self.tick(watch);
+            self.tick(observer);
             if self.broken || !self.overrun {
                 break;
             }
         }
-        let settled = self.settle();
-        for moment in self.outlive(settled).unwrap_or_default() {
-            watch(&moment);
-        }
+        let written = self.write_all(observer);
+        self.outlive(written);
     }
 
     /// Waits for the stacks that are still being walked, and writes down the
     /// last intervals.
-    fn settle(&mut self) -> Result<Vec<LiveStatus>> {
+    fn write_all(&mut self, observer: &mut Observer<'_>) -> Result<()> {
         while self.backlog.is_waiting() && self.unwinder.is_busy() {
             self.backlog.complete(self.unwinder.take_in(true));
         }
-        self.write_down(true)
+        self.write_down(true, observer)
     }
 
     /// Whether `readings` hold another update of the main meter than the one
@@ -330,14 +326,12 @@ impl<W: Write> Recorder<W> {
     }
 
     /// Closes an interval and tells of it.
-    fn tick(&mut self, watch: &mut dyn FnMut(&LiveStatus)) {
+    fn tick(&mut self, observer: &mut Observer<'_>) {
         if self.broken {
             return;
         }
-        let closed = self.close();
-        for moment in self.outlive(closed).unwrap_or_default() {
-            watch(&moment);
-        }
+        let closed = self.close(observer);
+        self.outlive(closed);
     }
 
     /// A failure of the measurement ends the measurement, not the target; what
@@ -355,7 +349,7 @@ impl<W: Write> Recorder<W> {
     }
 
     /// Begins to measure: the first readings, and the first border.
-    fn begin(&mut self) -> Result<()> {
+    fn begin(&mut self, observer: &mut Observer<'_>) -> Result<()> {
         self.cpu_before = own_cpu_time();
         let mut attempts = 0;
         let (readings, border) = loop {
@@ -382,20 +376,19 @@ impl<W: Write> Recorder<W> {
             ..IntervalAccounts::default()
         };
         let record = self.capture.close(nothing_yet, readings)?;
-        let mut clockwork = LiveTimeline::new(&self.capture.catalog().header, border);
-        clockwork.advance(&record, self.threads);
-        self.clockwork = Some(clockwork);
+        observer(&record, self.threads);
+        self.began = Some(border);
         self.rhythm = self.rhythm.anew(border);
         self.ahead();
         Ok(())
     }
 
     /// Closes an interval, if the measurement has begun.
-    fn close(&mut self) -> Result<Vec<LiveStatus>> {
-        if self.clockwork.is_none() {
+    fn close(&mut self, observer: &mut Observer<'_>) -> Result<()> {
+        if self.began.is_none() {
             self.drain()?;
             self.backlog.forget(clock::now());
-            return Ok(Vec::new());
+            return Ok(());
         }
         // A border that was not set in advance follows the readings at once:
         // what runs between the two is charged to the wrong interval.
@@ -419,6 +412,6 @@ impl<W: Write> Recorder<W> {
         self.ahead();
         self.drain()?;
         self.backlog.end(accounts, readings);
-        self.write_down(false)
+        self.write_down(false, observer)
     }
 }

@@ -1,0 +1,103 @@
+//! Waiting for a child, and ending it when that is asked for.
+
+use std::os::fd::BorrowedFd;
+
+use nix::sys::signal::Signal;
+
+use super::cgroup::Cgroup;
+use super::signal::SignalSet;
+use super::spawn::Child;
+use super::stop::{self, Stop, enforce};
+use super::wait::{Event, Waiter};
+use crate::clock;
+use crate::error::Result;
+use crate::unit::Timestamp;
+
+/// A child that was released, and what belongs to it.
+#[derive(Clone, Copy, Debug)]
+pub struct Supervised<'a> {
+    /// The root process.
+    pub child: &'a Child,
+    /// The signals that ask for its end.
+    pub signals: &'a SignalSet,
+    /// The cgroup of all its processes, where it has one.
+    pub cgroup: Option<&'a Cgroup>,
+}
+
+/// Why [`Supervisor::next`] returns.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Wakeup {
+    /// The child has ended; from now on it is always this.
+    Exited,
+    /// The alarm's time has come; told once.
+    Alarm,
+    /// The descriptor at this position of the list is readable.
+    Ready(usize),
+}
+
+/// Waits for a child, and stops it as [`Stop`] decides.
+#[derive(Debug)]
+pub struct Supervisor {
+    waiter: Waiter,
+    stop: Stop,
+    interrupted: Option<Signal>,
+}
+
+impl Supervisor {
+    /// Of a child that may run until `end`, or as long as it likes. To be made
+    /// before the child is released, since it can fail.
+    ///
+    /// # Errors
+    ///
+    /// No file descriptor left.
+    pub fn new(end: Option<Timestamp>) -> Result<Self> {
+        Ok(Self {
+            waiter: Waiter::new()?,
+            stop: Stop::new(stop::GRACE, end),
+            interrupted: None,
+        })
+    }
+
+    /// Waits for the next thing that the caller does something about.
+    ///
+    /// # Errors
+    ///
+    /// Where the child became somebody whom eprof may not signal.
+    pub fn next(
+        &mut self,
+        of: Supervised<'_>,
+        alarm: Option<Timestamp>,
+        readable: &[BorrowedFd<'_>],
+    ) -> Result<Wakeup> {
+        self.waiter.set_alarm(alarm)?;
+        loop {
+            self.waiter.set_deadline(self.stop.deadline())?;
+            let action = match self.waiter.next(of.child, of.signals, readable)? {
+                Event::Exited => return Ok(Wakeup::Exited),
+                Event::Alarm => return Ok(Wakeup::Alarm),
+                Event::Ready(at) => return Ok(Wakeup::Ready(at)),
+                Event::Signal(received) => {
+                    self.interrupted = Some(received.signal);
+                    self.stop.on_signal(received, clock::now())
+                }
+                Event::Deadline => self.stop.on_time(clock::now()),
+            };
+            enforce(action, of.child, of.cgroup)?;
+        }
+    }
+
+    /// Waits until the child has ended.
+    ///
+    /// # Errors
+    ///
+    /// As [`Self::next`].
+    pub fn until_exit(&mut self, of: Supervised<'_>) -> Result<()> {
+        while self.next(of, None, &[])? != Wakeup::Exited {}
+        Ok(())
+    }
+
+    /// The last signal that asked for an end, if any did.
+    pub fn interrupted(&self) -> Option<Signal> {
+        self.interrupted
+    }
+}
