@@ -132,7 +132,7 @@ fn a_recording_comes_on_standard_input_and_output_goes_to_standard_output() {
         &["report", "--format", "json"],
         &["flamegraph", "--folded"],
         &["flamegraph", "-o", "-"],
-        &["export", "--format", "csv"],
+        &["export", "--format", "timeseries-csv"],
         &["plot", "-o", "-"],
     ] {
         let of_file = run(&[arguments, &[name]].concat());

@@ -177,7 +177,7 @@ fn metrics_add_up_as_the_report_does() {
 fn rows_of_intervals_add_up_to_the_ledger() {
     for name in RECORDINGS {
         let report = report(name);
-        let bytes = export("csv", name);
+        let bytes = export("timeseries-csv", name);
         let mut reader = csv::Reader::from_reader(&bytes[..]);
         let head = reader.headers().unwrap().clone();
         let at = |column: &str| head.iter().position(|of| of == column).unwrap();

@@ -12,8 +12,7 @@
 use std::collections::BTreeMap;
 use std::path::{Path, PathBuf};
 
-use eprof::attribute::Settings;
-use eprof::pipeline;
+use eprof::pipeline::Analysis;
 use eprof::profile::Profile;
 use serde_json::Value;
 
@@ -30,7 +29,7 @@ fn golden(file: &str) -> PathBuf {
 
 fn twin(name: &str) -> Twin {
     let data = golden(&format!("{name}.data"));
-    let profile = pipeline::analyse(&data, |_| Ok(Settings::default())).unwrap();
+    let profile = Analysis::new(&data).profile().unwrap();
     let text = std::fs::read(golden(&format!("{name}.json"))).unwrap();
     Twin {
         profile,

@@ -177,7 +177,7 @@ fn every_format_adds_up() {
         assert_eq!(sum, target, "{family}");
     }
 
-    let series = run(&["export", "--format", "csv"], &[&all]).stdout;
+    let series = run(&["export", "--format", "timeseries-csv"], &[&all]).stdout;
     let mut series = csv::Reader::from_reader(&series[..]);
     let head = series.headers().unwrap().clone();
     let column = |name: &str| head.iter().position(|column| column == name).unwrap();
@@ -280,7 +280,7 @@ fn garbage_is_an_error_or_a_caveat_and_never_a_panic() {
             _ => bytes[next(120)] = next(256) as u8,
         }
         std::fs::write(&damaged, &bytes).unwrap();
-        if let Ok(profile) = eprof::pipeline::analyse(&damaged, |_| Ok(Default::default())) {
+        if let Ok(profile) = eprof::pipeline::Analysis::new(&damaged).profile() {
             let target = profile.ledger.account(eprof::attribute::Account::Target);
             let threads: u64 = profile
                 .threads

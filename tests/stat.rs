@@ -147,7 +147,7 @@ fn twice_the_work_is_twice_the_energy() {
             let path = directory
                 .path()
                 .join(format!("kept/{name}/{round:03}.data"));
-            let profile = eprof::pipeline::analyse(&path, |_| Ok(Default::default())).unwrap();
+            let profile = eprof::pipeline::Analysis::new(&path).profile().unwrap();
             let target = profile.ledger.account(eprof::attribute::Account::Target);
             let run = &report["commands"][at]["runs"][round - 1];
             assert_eq!(run["uj"], target.with_idle.0, "{}", path.display());
@@ -404,7 +404,7 @@ fn a_run_that_is_repeated_keeps_all_recordings_and_draws_their_sum() {
     let mut recorded = 0;
     for number in 1..=3 {
         let path = directory.path().join(format!("base/{number:03}.data"));
-        let profile = eprof::pipeline::analyse(&path, |_| Ok(Default::default())).unwrap();
+        let profile = eprof::pipeline::Analysis::new(&path).profile().unwrap();
         recorded += profile
             .ledger
             .account(eprof::attribute::Account::Target)

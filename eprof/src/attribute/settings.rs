@@ -1,12 +1,14 @@
 //! What may be chosen when a recording is attributed (again).
 
+use clap::ValueEnum;
+
 use crate::error::{Error, ErrorKind, Result};
 use crate::measurement::{Baseline, Counter, IdlePower, Meter, Quantity};
 use crate::recording::Header;
 use crate::unit::Watts;
 
 /// What makes one nanosecond on a CPU heavier than another.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, ValueEnum)]
 pub enum Weights {
     /// A power model where one can be fitted and predicts better than time
     /// does, else cycles where they were counted, else time.

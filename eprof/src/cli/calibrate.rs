@@ -4,7 +4,7 @@ use std::io::{self, Write};
 use std::path::{Path, PathBuf};
 use std::time::{SystemTime, UNIX_EPOCH};
 
-use super::args::{CalibrateArgs, ShortFormat};
+use super::args::CalibrateArgs;
 use super::verifier_log;
 use crate::calibrate::csv::{Columns, Table};
 use crate::calibrate::session::{Plan, Step, calibrate};
@@ -15,7 +15,7 @@ use crate::clock;
 use crate::error::{Error, ErrorKind, Result};
 use crate::host::SysRoot;
 use crate::launch::output_file;
-use crate::output::{self, Progress, Style};
+use crate::output::{self, Progress, Style, TableFormat};
 use crate::power::Signal;
 
 /// Something that was wanted could not be had; the rest is saved.
@@ -160,10 +160,10 @@ fn save(findings: &Findings, path: &Path) -> Result<()> {
 fn show(args: &CalibrateArgs, findings: &Findings, saved: Option<&Path>) -> Result<()> {
     let stdout = io::stdout();
     let text = match args.format {
-        ShortFormat::Table => {
+        TableFormat::Table => {
             output::text::calibration::table(findings, saved, Style::of_stdout(&stdout))
         }
-        ShortFormat::Json => {
+        TableFormat::Json => {
             let document = output::json::calibration::document(findings, saved);
             let text = serde_json::to_string_pretty(&document).map_err(|error| {
                 Error::new(ErrorKind::Internal, format!("cannot write JSON: {error}"))
@@ -172,7 +172,7 @@ fn show(args: &CalibrateArgs, findings: &Findings, saved: Option<&Path>) -> Resu
         }
     };
     output::ignore_broken_pipe(stdout.lock().write_all(text.as_bytes()))?;
-    if args.format == ShortFormat::Json {
+    if args.format == TableFormat::Json {
         let refused = |meter: &MeterFindings| {
             if let Some(refused) = &meter.refused {
                 eprintln!(

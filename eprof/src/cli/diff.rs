@@ -6,7 +6,6 @@ use std::io::{self, BufReader, Write as _};
 use std::path::{Path, PathBuf};
 
 use super::args::DiffArgs;
-use super::attribution;
 use super::deliver::deliver;
 use crate::clock;
 use crate::diff::{Difference, Question, Side};
@@ -163,8 +162,8 @@ impl<'a> Reading<'a> {
                 self.progress
                     .say(now, || format!("read {done} of {all} recordings"));
             }
-            let profile = attribution::profile(file, &self.args.attribution, &self.names);
-            let profile = profile?;
+            let mut analysis = self.args.attribution.analysis(file, self.names.clone());
+            let profile = analysis.profile()?;
             let counts = profile.summary.header.counts(Counter::Instructions);
             let instructions = match counts {
                 true => pipeline::counted(file, Counter::Instructions)?,

@@ -3,13 +3,15 @@
 use std::path::Path;
 
 use super::args::FlamegraphArgs;
-use super::attribution;
 use super::deliver::deliver;
 use crate::error::Result;
 use crate::output;
 
 pub(super) fn execute(args: &FlamegraphArgs) -> Result<u8> {
-    let profile = attribution::profile(&args.file, &args.attribution, &args.symbols.names())?;
+    let profile = args
+        .attribution
+        .analysis(&args.file, args.symbols.names())
+        .profile()?;
     let mut bytes = Vec::new();
     let written = if args.folded {
         output::folded::write(&profile, &mut bytes)

@@ -4,16 +4,17 @@ use std::io::{self, Write};
 
 use serde::Serialize;
 
-use super::args::{ListArgs, ShortFormat};
+use super::args::ListArgs;
 use crate::error::{Error, ErrorKind, Result};
 use crate::host::SysRoot;
-use crate::{doctor, output, source};
+use crate::output::{self, TableFormat};
+use crate::{doctor, source};
 
 pub(super) fn list(args: &ListArgs, root: &SysRoot) -> Result<u8> {
     let candidates = source::candidates(root);
     match args.format {
-        ShortFormat::Table => print(&output::text::meters::render(&candidates))?,
-        ShortFormat::Json => print_json(&output::json::list::document(&candidates))?,
+        TableFormat::Table => print(&output::text::meters::render(&candidates))?,
+        TableFormat::Json => print_json(&output::json::list::document(&candidates))?,
     }
     Ok(0)
 }
@@ -21,8 +22,8 @@ pub(super) fn list(args: &ListArgs, root: &SysRoot) -> Result<u8> {
 pub(super) fn doctor(args: &ListArgs, root: &SysRoot) -> Result<u8> {
     let diagnosis = doctor::diagnose(root);
     match args.format {
-        ShortFormat::Table => print(&output::text::doctor::render(&diagnosis))?,
-        ShortFormat::Json => print_json(&output::json::doctor::document(&diagnosis))?,
+        TableFormat::Table => print(&output::text::doctor::render(&diagnosis))?,
+        TableFormat::Json => print_json(&output::json::doctor::document(&diagnosis))?,
     }
     Ok(diagnosis.verdict.exit_code())
 }

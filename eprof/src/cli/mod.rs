@@ -26,7 +26,6 @@ mod run_files;
 mod run_repeat;
 mod stat;
 mod stdin;
-mod translate;
 mod verifier_log;
 
 use crate::error::Result;

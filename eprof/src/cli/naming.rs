@@ -1,5 +1,7 @@
 //! What code is called, and how far the search for names has come.
 
+use std::sync::Arc;
+
 use super::args::SymbolArgs;
 use crate::clock;
 use crate::output::Progress;
@@ -29,7 +31,7 @@ impl SymbolArgs {
     pub(super) fn names(&self) -> Names {
         Names {
             detail: self.detail(),
-            search: Some(self.search()),
+            search: Some(Arc::new(self.search())),
         }
     }
 }

@@ -4,8 +4,9 @@ use std::ffi::OsString;
 use std::path::Path;
 use std::time::Duration;
 
-use super::args::{MeasuringArgs, Weights};
+use super::args::MeasuringArgs;
 use super::verifier_log;
+use crate::attribute::Weights;
 use crate::calibration::file;
 use crate::error::{Error, ErrorKind, Result};
 use crate::host::{SysRoot, rank};
@@ -42,11 +43,10 @@ pub(super) fn plan(asked: &Asked<'_>, root: SysRoot) -> Result<Plan> {
         (None, true) => RunAs::Root,
         (None, false) => RunAs::Caller,
     };
-    let idle_power = measuring.attribution.idle_power.as_deref();
     Ok(Plan {
         root,
         source: measuring.source,
-        idle_power: idle_power.map(str::parse).transpose()?,
+        idle_power: measuring.attribution.idle_power.clone(),
         known_idle: None,
         calibration: file::path(
             std::env::var("XDG_CONFIG_HOME").ok().as_deref(),

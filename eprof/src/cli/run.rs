@@ -7,7 +7,7 @@ use super::args::RunArgs;
 use super::naming::Watch;
 use super::plan::{self, Asked};
 use super::run_files::{Files, draw, names};
-use super::{attribution, run_repeat};
+use super::run_repeat;
 use crate::error::Result;
 use crate::host::SysRoot;
 use crate::launch::{SignalSet, UserId, output_file};
@@ -38,7 +38,8 @@ pub(super) fn execute(args: &RunArgs, root: SysRoot) -> Result<u8> {
         eprintln!("warning: the recording is not whole: {failure}");
     }
 
-    let profile = attribution::profile(first, &args.measuring.attribution, &names(args))?;
+    let mut analysis = args.measuring.attribution.analysis(first, names(args));
+    let profile = analysis.profile()?;
     let owner = recorded.owner.as_ref();
     let picture = files.picture.as_deref();
     // A picture that cannot be written is no reason to keep the numbers back.
@@ -58,7 +59,7 @@ fn report(
     picture: Option<&Path>,
 ) -> Result<()> {
     let view = View::default();
-    let format = args.format.into();
+    let format = args.format;
     if let Some(path) = &files.report {
         let mut bytes = Vec::new();
         output::report(profile, &view, format, Style::PLAIN, &mut bytes)?;

@@ -3,19 +3,19 @@
 use std::io::{self, Write as _};
 use std::path::PathBuf;
 
-use super::args::{RunArgs, ShortFormat};
-use super::attribution;
+use super::args::RunArgs;
 use super::run_files::{Files, draw, names};
 use super::stat::{Line, ended_by, rendered, report_failure};
-use crate::error::Result;
+use crate::error::{Error, ErrorKind, Result};
 use crate::launch::{Identity, output_file};
-use crate::output::{self, Progress, Style};
+use crate::output::{self, Format, Progress, Style, TableFormat};
+use crate::pipeline::{self, Analysis};
 use crate::repeat::{self, Keep, Plan, Results, Subject};
-use crate::{pipeline, session};
+use crate::session;
 
 pub(super) fn execute(args: &RunArgs, base: session::Plan, files: Files) -> Result<u8> {
+    let format = format(args)?;
     let owner = Identity::resolve(&base.run_as)?.files;
-    let names = names(args);
     let plan = Plan {
         base,
         subjects: vec![Subject::new(&args.target)],
@@ -25,16 +25,13 @@ pub(super) fn execute(args: &RunArgs, base: session::Plan, files: Files) -> Resu
         ignore_failure: false,
         attached: true,
         keep: Some(Keep::Files(files.recordings.clone())),
+        settings: args.measuring.attribution.settings(),
+        names: names(args),
+        search: args.symbols.search(),
     };
     let mut progress = Progress::stderr(args.quiet);
     let mut line = Line::default();
-    let repeated = repeat::repeat(
-        &plan,
-        &args.symbols.search(),
-        &names,
-        &|_| attribution::settings(&args.measuring.attribution),
-        &mut |news| line.show(&mut progress, news),
-    );
+    let repeated = repeat::repeat(&plan, &mut |news| line.show(&mut progress, news));
     progress.clear();
     drop(progress);
     let mut repeated = repeated?;
@@ -50,10 +47,12 @@ pub(super) fn execute(args: &RunArgs, base: session::Plan, files: Files) -> Resu
     if !made.is_empty() {
         if let Some(picture) = &files.picture {
             // No reason to keep the numbers back, should it not be possible.
-            drawn = pipeline::analyse_all(&made, &names, |_| {
-                attribution::settings(&args.measuring.attribution)
-            })
-            .and_then(|sum| draw(picture, &sum, owner.as_ref()));
+            let each = made.iter().map(|path| {
+                Analysis::new(path)
+                    .names(plan.names.clone())
+                    .settings(plan.settings.clone())
+            });
+            drawn = pipeline::sum(each).and_then(|sum| draw(picture, &sum, owner.as_ref()));
         }
         let mut results = Results::of(&plan.subjects, plan.rounds, plan.seed, repeated);
         results
@@ -64,13 +63,13 @@ pub(super) fn execute(args: &RunArgs, base: session::Plan, files: Files) -> Resu
             Some(_) => Style::PLAIN,
             None => Style::of_stderr(&stderr),
         };
-        let bytes = rendered(args.format, &results, look)?;
+        let bytes = rendered(format, &results, look)?;
         match &files.report {
             Some(report) => output_file::replace(report, owner.as_ref(), &bytes)?,
             None if args.quiet => {}
             None => {
                 output::ignore_broken_pipe(stderr.lock().write_all(&bytes))?;
-                if args.format == ShortFormat::Table {
+                if format == TableFormat::Table {
                     told(&made, &files, drawn.is_ok());
                 }
             }
@@ -82,6 +81,18 @@ pub(super) fn execute(args: &RunArgs, base: session::Plan, files: Files) -> Resu
     }
     drawn?;
     Ok(ended_by(interrupted))
+}
+
+/// The format of several runs, which have no rows as CSV.
+fn format(args: &RunArgs) -> Result<TableFormat> {
+    match args.format {
+        Format::Table => Ok(TableFormat::Table),
+        Format::Json => Ok(TableFormat::Json),
+        Format::Csv => Err(
+            Error::new(ErrorKind::Usage, "several runs are not written as CSV")
+                .hint("choose --format table or json; eprof report writes each run as CSV"),
+        ),
+    }
 }
 
 /// Says where the files are.

@@ -5,14 +5,13 @@ use std::path::Path;
 
 use nix::sys::signal::Signal;
 
-use super::args::{ShortFormat, StatArgs};
-use super::attribution;
+use super::args::StatArgs;
 use super::deliver::deliver;
 use super::plan::{self, Asked};
 use crate::error::Result;
 use crate::host::SysRoot;
 use crate::launch::ExitStatus;
-use crate::output::{self, Progress, Style};
+use crate::output::{self, Progress, Style, TableFormat};
 use crate::pipeline::Names;
 use crate::repeat::{Failed, Keep, News, Plan, Results, Subject, command};
 use crate::symbol::Search;
@@ -37,16 +36,13 @@ pub(super) fn execute(args: &StatArgs, root: SysRoot) -> Result<u8> {
         ignore_failure: args.ignore_failure,
         attached: args.show_output,
         keep: keep(args),
+        settings: args.measuring.attribution.settings(),
+        names: Names::default(),
+        search: Search::of_environment(&[]),
     };
     let mut progress = Progress::stderr(args.quiet);
     let mut line = Line::default();
-    let repeated = repeat::repeat(
-        &plan,
-        &Search::of_environment(&[]),
-        &Names::default(),
-        &|_| attribution::settings(&args.measuring.attribution),
-        &mut |news| line.show(&mut progress, news),
-    );
+    let repeated = repeat::repeat(&plan, &mut |news| line.show(&mut progress, news));
     progress.clear();
     drop(progress);
     let mut repeated = repeated?;
@@ -110,11 +106,11 @@ fn write(args: &StatArgs, results: &Results) -> Result<()> {
 }
 
 /// The results as they are shown.
-pub(super) fn rendered(format: ShortFormat, results: &Results, look: Style) -> Result<Vec<u8>> {
+pub(super) fn rendered(format: TableFormat, results: &Results, look: Style) -> Result<Vec<u8>> {
     let mut bytes = Vec::new();
     output::ignore_broken_pipe(match format {
-        ShortFormat::Table => output::stat::table(results, look, &mut bytes),
-        ShortFormat::Json => output::stat::json(results, &mut bytes),
+        TableFormat::Table => output::stat::table(results, look, &mut bytes),
+        TableFormat::Json => output::stat::json(results, &mut bytes),
     })?;
     Ok(bytes)
 }

@@ -3,7 +3,7 @@
 use std::fs::File;
 use std::io;
 use std::os::fd::AsRawFd as _;
-use std::path::{Path, PathBuf};
+use std::path::Path;
 
 use nix::sys::memfd::{MFdFlags, memfd_create};
 
@@ -21,16 +21,8 @@ pub(super) struct Kept(#[expect(dead_code, reason = "open as long as it is named
 /// # Errors
 /// If `-` is there twice, or standard input cannot be read.
 pub(super) fn keep(command: &mut Command) -> Result<Kept> {
-    let files: Vec<&mut PathBuf> = match command {
-        Command::Report(args) => vec![&mut args.file],
-        Command::Flamegraph(args) => vec![&mut args.file],
-        Command::Export(args) => vec![&mut args.file],
-        Command::Plot(args) => vec![&mut args.file],
-        Command::Diff(args) => vec![&mut args.base, &mut args.new],
-        Command::Merge(args) => args.files.iter_mut().collect(),
-        _ => Vec::new(),
-    };
-    let mut named = files.into_iter().filter(|path| **path == Path::new("-"));
+    let files = command.recordings().into_iter();
+    let mut named = files.filter(|path| **path == Path::new("-"));
     let Some(path) = named.next() else {
         return Ok(Kept(None));
     };

@@ -39,5 +39,5 @@ pub use format::sanitize::harmless;
 pub use report::report;
 pub use text::progress::Progress;
 pub use text::style::Style;
-pub use view::{By, Format, Sort, View};
+pub use view::{By, Format, Sort, TableFormat, View};
 pub use written::ignore_broken_pipe;

@@ -1,8 +1,10 @@
 //! From a recording to a profile.
 
 use std::path::{Path, PathBuf};
+use std::sync::Arc;
 
 use crate::attribute::{self, Attributed, ChargedSpan, Observer, Processes, Settings};
+use crate::carbon::Carbon;
 use crate::error::{Error, ErrorKind, Result};
 use crate::measurement::Counter;
 use crate::profile::{
@@ -13,76 +15,217 @@ use crate::recording::merged::Labels;
 use crate::recording::{Catalog, Header, Merged, RecordingFile, Samples};
 use crate::symbol::{self, Search};
 
-/// Attributes the energy of a recording, and gives the rows their names. Of a
-/// file of several recordings, the sum of their profiles.
-///
-/// # Errors
-///
-/// A file that is not a recording, settings that do not fit it, or (a defect)
-/// a ledger that does not balance.
-pub fn analyse(path: &Path, settings: impl Fn(&Header) -> Result<Settings>) -> Result<Profile> {
-    analyse_in_detail(path, &Names::default(), settings, &mut |_| {})
-}
-
 /// What the code of a recording is called.
-#[derive(Debug, Default)]
+#[derive(Clone, Debug, Default)]
 pub struct Names {
-    /// How closely code is told apart.
+    /// How closely code is distinguished.
     pub detail: Detail,
     /// Where names are looked for that the recording lacks; `None`: nowhere.
-    pub search: Option<Search>,
+    pub search: Option<Arc<Search>>,
 }
 
-/// The same, with names as `names` says. `naming` is told how the search for
-/// missing names goes.
+/// Is told how far the search for missing names has come.
+pub type NameProgress<'a> = Box<dyn FnMut(symbol::Progress) + 'a>;
+
+/// A recording, or a file of several, and how it is analysed.
 ///
-/// # Errors
-///
-/// As [`analyse`].
-pub fn analyse_in_detail(
-    path: &Path,
-    names: &Names,
-    settings: impl Fn(&Header) -> Result<Settings>,
-    naming: &mut dyn FnMut(symbol::Progress),
-) -> Result<Profile> {
-    let Some(merged) = Merged::open(path)? else {
-        return profile(RecordingFile::open(path)?, names, &settings, naming);
-    };
-    let mut sum = Sum::new();
-    for member in &merged.members {
-        // One recording at a time is in memory.
-        let recording = merged.recording(member)?;
-        let profile = profile(recording, names, &settings, naming)?;
-        sum.add(profile, member.labels.clone());
+/// Every result attributes the energy of the recording, and gives the rows
+/// their names. Errors: a file that is not a recording, settings that do not
+/// fit it, or (a defect) a ledger that does not balance.
+pub struct Analysis<'a> {
+    path: PathBuf,
+    names: Names,
+    settings: Settings,
+    carbon: Option<Carbon>,
+    progress: NameProgress<'a>,
+}
+
+impl<'a> Analysis<'a> {
+    /// Of the recording at `path`: with the names that are in it, attributed
+    /// as it was asked for when it was made.
+    pub fn new(path: impl Into<PathBuf>) -> Self {
+        Self {
+            path: path.into(),
+            names: Names::default(),
+            settings: Settings::default(),
+            carbon: None,
+            progress: Box::new(|_| {}),
+        }
     }
-    sum.finish(merged.caveats).ok_or_else(|| {
-        let sentence = format!("{} holds no recording", path.display());
-        Error::new(ErrorKind::Data, sentence)
-    })
+
+    /// Replaces how code is named.
+    pub fn names(mut self, names: Names) -> Self {
+        self.names = names;
+        self
+    }
+
+    /// Replaces how energy is attributed.
+    pub fn settings(mut self, settings: Settings) -> Self {
+        self.settings = settings;
+        self
+    }
+
+    /// Sets the factor by which energy is also reported as CO₂e.
+    pub fn carbon(mut self, carbon: Option<Carbon>) -> Self {
+        self.carbon = carbon;
+        self
+    }
+
+    /// Replaces what is told how far the search for missing names has come.
+    pub fn progress(mut self, progress: NameProgress<'a>) -> Self {
+        self.progress = progress;
+        self
+    }
+
+    /// The profile; of a file of several recordings, the sum of theirs.
+    ///
+    /// # Errors
+    ///
+    /// See [`Analysis`].
+    pub fn profile(&mut self) -> Result<Profile> {
+        let Some(merged) = Merged::open(&self.path)? else {
+            let recording = self.named(RecordingFile::open(&self.path)?);
+            return self.profile_of(&recording);
+        };
+        let mut sum = Sum::new();
+        for member in &merged.members {
+            // One recording at a time is in memory.
+            let recording = self.named(merged.recording(member)?);
+            sum.add(self.profile_of(&recording)?, member.labels.clone());
+        }
+        sum.finish(merged.caveats)
+            .map(|profile| self.with_carbon(profile))
+            .ok_or_else(|| {
+                let sentence = format!("{} holds no recording", self.path.display());
+                Error::new(ErrorKind::Data, sentence)
+            })
+    }
+
+    /// The profile, and power over time: of the `most` largest consumers,
+    /// grouped as `group` says (`None`: as fits the run). Several recordings
+    /// in one file have no common time, so there is no series of them.
+    ///
+    /// # Errors
+    ///
+    /// See [`Analysis`].
+    pub fn with_power_series(
+        &mut self,
+        group: Option<Group>,
+        most: usize,
+    ) -> Result<(Profile, Option<PowerSeries>)> {
+        if Merged::open(&self.path)?.is_some() {
+            return Ok((self.profile()?, None));
+        }
+        let recording = self.named(RecordingFile::open(&self.path)?);
+        let catalog = &recording.catalog;
+        let mut observer = PowerSeriesObserver::new(&catalog.header);
+        let attributed = self.attributed(&recording, &mut observer)?;
+        let series = observer.finish(catalog, &attributed, group, most);
+        Ok((self.rows(catalog, &attributed), Some(series)))
+    }
+
+    /// The profile, and all samples in time.
+    ///
+    /// # Errors
+    ///
+    /// See [`Analysis`]; `Usage` for several recordings in one file, which
+    /// have no common time.
+    pub fn with_samples(&mut self) -> Result<(Profile, TimedSamples)> {
+        if Merged::open(&self.path)?.is_some() {
+            return Err(no_common_time(&self.path));
+        }
+        let recording = self.named(RecordingFile::open(&self.path)?);
+        let catalog = &recording.catalog;
+        let mut observer = TimedSamplesObserver::default();
+        let attributed = self.attributed(&recording, &mut observer)?;
+        let samples = observer.finish(catalog, &attributed, self.names.detail);
+        Ok((self.rows(catalog, &attributed), samples))
+    }
+
+    /// Tells `observer` of every span of known energy as it is charged, in
+    /// order of time for each meter, with the recording's header and labels.
+    /// Several recordings in one file follow each other.
+    ///
+    /// # Errors
+    ///
+    /// See [`Analysis`].
+    pub fn watch(
+        &mut self,
+        observer: &mut dyn FnMut(&Header, &Labels, &ChargedSpan<'_>),
+    ) -> Result<()> {
+        let mut each = |recording: &RecordingFile, labels: &Labels| {
+            let header = trusted(&recording.catalog);
+            let mut observer = |span: &ChargedSpan<'_>| observer(&header, labels, span);
+            self.attributed(recording, &mut observer).map(drop)
+        };
+        let Some(merged) = Merged::open(&self.path)? else {
+            let recording = RecordingFile::open(&self.path)?;
+            return each(&recording, &recording.catalog.labels);
+        };
+        for member in &merged.members {
+            each(&merged.recording(member)?, &member.labels)?;
+        }
+        Ok(())
+    }
+
+    /// `recording`, with the names that it lacks.
+    fn named(&mut self, mut recording: RecordingFile) -> RecordingFile {
+        if let Some(search) = &self.names.search {
+            let lines = self.names.detail.lines;
+            let found = symbol::late(&recording.catalog, search, lines, &mut self.progress);
+            let catalog = &mut recording.catalog;
+            catalog.symbols.extend(found.symbols);
+            let lines = found.lines.into_iter();
+            catalog.lines.extend(lines.map(|of| (of.frame, of.lines)));
+            catalog.caveats.extend(found.caveats);
+        }
+        recording
+    }
+
+    fn attributed(
+        &self,
+        recording: &RecordingFile,
+        observer: &mut impl Observer,
+    ) -> Result<Attributed> {
+        let catalog = &recording.catalog;
+        let header = trusted(catalog);
+        let intervals = |samples| recording.intervals(samples);
+        attribute::attribute(&header, &catalog.tasks, intervals, &self.settings, observer)
+    }
+
+    fn rows(&self, catalog: &Catalog, attributed: &Attributed) -> Profile {
+        self.with_carbon(Profile::in_detail(catalog, attributed, self.names.detail))
+    }
+
+    fn profile_of(&self, recording: &RecordingFile) -> Result<Profile> {
+        let attributed = self.attributed(recording, &mut ())?;
+        Ok(self.rows(&recording.catalog, &attributed))
+    }
+
+    fn with_carbon(&self, mut profile: Profile) -> Profile {
+        profile.summary.carbon.clone_from(&self.carbon);
+        profile
+    }
 }
 
-/// The sum of the profiles of the recordings at `paths`, each labelled with
-/// its file's name.
+/// The sum of the profiles of several recordings, each labelled with its
+/// file's name.
 ///
 /// # Errors
 ///
-/// As [`analyse`]; `Usage` for no recording.
-pub fn analyse_all(
-    paths: &[PathBuf],
-    names: &Names,
-    settings: impl Fn(&Header) -> Result<Settings>,
-) -> Result<Profile> {
+/// As [`Analysis::profile`]; `Usage` for no recording.
+pub fn sum<'a>(analyses: impl IntoIterator<Item = Analysis<'a>>) -> Result<Profile> {
     let mut sum = Sum::new();
-    for path in paths {
-        let recording = RecordingFile::open(path)?;
-        let labels = labels(&recording.catalog, path);
-        sum.add(profile(recording, names, &settings, &mut |_| {})?, labels);
+    for mut analysis in analyses {
+        let recording = analysis.named(RecordingFile::open(&analysis.path)?);
+        let labels = labels(&recording.catalog, &analysis.path);
+        sum.add(analysis.profile_of(&recording)?, labels);
     }
     let nothing = || Error::new(ErrorKind::Usage, "there is no recording to be added up");
     sum.finish(Vec::new()).ok_or_else(nothing)
 }
 
-/// What the recording at `path` is told from others by.
+/// What distinguishes the recording at `path` from others.
 pub fn labels(catalog: &Catalog, path: &Path) -> Labels {
     let mut labels = catalog.labels.clone();
     labels.insert("host".to_owned(), catalog.header.host.clone());
@@ -91,119 +234,13 @@ pub fn labels(catalog: &Catalog, path: &Path) -> Labels {
     labels
 }
 
-fn profile(
-    mut recording: RecordingFile,
-    names: &Names,
-    settings: &impl Fn(&Header) -> Result<Settings>,
-    naming: &mut dyn FnMut(symbol::Progress),
-) -> Result<Profile> {
-    name(&mut recording, names, naming);
-    let attributed = attributed(&recording, settings, &mut ())?;
-    let catalog = &recording.catalog;
-    Ok(Profile::in_detail(catalog, &attributed, names.detail))
-}
-
-/// The same, with power over time: the `most` largest consumers, grouped as
-/// `group` says (`None`: as fits the run). Several recordings in one file have
-/// no common time.
-///
-/// # Errors
-///
-/// As [`analyse`].
-pub fn analyse_over_time(
-    path: &Path,
-    names: &Names,
-    (group, most): (Option<Group>, usize),
-    settings: impl Fn(&Header) -> Result<Settings>,
-    naming: &mut dyn FnMut(symbol::Progress),
-) -> Result<(Profile, Option<PowerSeries>)> {
-    if Merged::open(path)?.is_some() {
-        let profile = analyse_in_detail(path, names, settings, naming)?;
-        return Ok((profile, None));
-    }
-    let mut recording = RecordingFile::open(path)?;
-    name(&mut recording, names, naming);
-    let catalog = &recording.catalog;
-    let mut watch = PowerSeriesObserver::new(&catalog.header);
-    let attributed = attributed(&recording, settings, &mut watch)?;
-    let course = watch.finish(catalog, &attributed, group, most);
-    let profile = Profile::in_detail(catalog, &attributed, names.detail);
-    Ok((profile, Some(course)))
-}
-
-/// The same, with all samples in time.
-///
-/// # Errors
-///
-/// As [`analyse`]; `Usage` for several recordings in one file, which have no
-/// common time.
-pub fn analyse_samples(
-    path: &Path,
-    names: &Names,
-    settings: impl Fn(&Header) -> Result<Settings>,
-    naming: &mut dyn FnMut(symbol::Progress),
-) -> Result<(Profile, TimedSamples)> {
-    if Merged::open(path)?.is_some() {
-        return Err(several(path));
-    }
-    let mut recording = RecordingFile::open(path)?;
-    name(&mut recording, names, naming);
-    let catalog = &recording.catalog;
-    let mut watch = TimedSamplesObserver::default();
-    let attributed = attributed(&recording, settings, &mut watch)?;
-    let moments = watch.finish(catalog, &attributed, names.detail);
-    let profile = Profile::in_detail(catalog, &attributed, names.detail);
-    Ok((profile, moments))
-}
-
-/// That what was asked for is of one run only.
-pub fn several(path: &Path) -> Error {
+/// Refuses a file of several runs where one run is needed.
+pub fn no_common_time(path: &Path) -> Error {
     let sentence = format!(
         "{} holds several runs, which have no common time",
         path.display()
     );
     Error::new(ErrorKind::Usage, sentence).hint("name the recording of one run")
-}
-
-/// Finds the names that a recording lacks.
-fn name(recording: &mut RecordingFile, names: &Names, naming: &mut dyn FnMut(symbol::Progress)) {
-    if let Some(search) = &names.search {
-        let lines = names.detail.lines;
-        let found = symbol::late(&recording.catalog, search, lines, naming);
-        let catalog = &mut recording.catalog;
-        catalog.symbols.extend(found.symbols);
-        let lines = found.lines.into_iter();
-        catalog.lines.extend(lines.map(|of| (of.frame, of.lines)));
-        catalog.caveats.extend(found.caveats);
-    }
-}
-
-/// Attributes the energy of a recording; `watch` is told of every stretch of
-/// known energy as it is charged, in order of time for each meter, with the
-/// recording's header and labels. Several recordings in one file follow each
-/// other.
-///
-/// # Errors
-///
-/// As [`analyse`].
-pub fn watch(
-    path: &Path,
-    settings: impl Fn(&Header) -> Result<Settings>,
-    watch: &mut dyn FnMut(&Header, &Labels, &ChargedSpan<'_>),
-) -> Result<()> {
-    let mut each = |recording: &RecordingFile, labels: &Labels| {
-        let header = trusted(&recording.catalog);
-        let mut watch = |stretch: &ChargedSpan<'_>| watch(&header, labels, stretch);
-        attributed(recording, &settings, &mut watch).map(drop)
-    };
-    let Some(merged) = Merged::open(path)? else {
-        let recording = RecordingFile::open(path)?;
-        return each(&recording, &recording.catalog.labels);
-    };
-    for member in &merged.members {
-        each(&merged.recording(member)?, &member.labels)?;
-    }
-    Ok(())
 }
 
 /// What the target counted of `counter` in the recording at `path`; `None`
@@ -239,16 +276,4 @@ fn trusted(catalog: &Catalog) -> Header {
             .retain(|counter| !end.distrusted.contains(counter));
     }
     header
-}
-
-fn attributed(
-    recording: &RecordingFile,
-    settings: impl FnOnce(&Header) -> Result<Settings>,
-    watch: &mut impl Observer,
-) -> Result<Attributed> {
-    let catalog = &recording.catalog;
-    let header = trusted(catalog);
-    let settings = settings(&header)?;
-    let intervals = |samples| recording.intervals(samples);
-    attribute::attribute(&header, &catalog.tasks, intervals, &settings, watch)
 }

@@ -16,8 +16,5 @@
 mod analyse;
 mod record;
 
-pub use analyse::{
-    Names, analyse, analyse_all, analyse_in_detail, analyse_over_time, analyse_samples, counted,
-    labels, several, watch,
-};
+pub use analyse::{Analysis, NameProgress, Names, counted, labels, no_common_time, sum};
 pub use record::{News, Recorded, idle_power, record};

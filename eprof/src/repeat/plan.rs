@@ -4,9 +4,12 @@ use std::path::PathBuf;
 
 use nix::sys::signal::Signal;
 
+use crate::attribute::Settings;
 use crate::caveat::Caveat;
 use crate::launch::ExitStatus;
+use crate::pipeline::Names;
 use crate::session;
+use crate::symbol::Search;
 use crate::timeline::LiveStatus;
 
 use super::command::Subject;
@@ -33,6 +36,12 @@ pub struct Plan {
     pub attached: bool,
     /// Where a recording is kept; `None`: nowhere.
     pub keep: Option<Keep>,
+    /// How each run is attributed.
+    pub settings: Settings,
+    /// What code is called.
+    pub names: Names,
+    /// Where names are looked for when a run has ended.
+    pub search: Search,
 }
 
 /// Where recordings are kept.

@@ -7,16 +7,13 @@ use std::sync::Arc;
 
 use nix::sys::signal::Signal;
 
-use crate::attribute::Settings;
 use crate::caveat::Caveat;
 use crate::error::{Error, ErrorKind, Result};
 use crate::launch::output_directory::Scratch;
 use crate::launch::{
     Command, ExitStatus, Identity, SignalSet, Streams, Supervised, Supervisor, output_directory,
 };
-use crate::pipeline::{self, Names};
-use crate::recording::Header;
-use crate::symbol::Search;
+use crate::pipeline::{self, Analysis};
 use crate::{launch, session};
 
 use super::command::Subject;
@@ -40,9 +37,6 @@ pub(super) enum Cut {
 /// What all runs share.
 pub(super) struct Runner<'a> {
     plan: &'a Plan,
-    search: &'a Search,
-    names: &'a Names,
-    settings: &'a dyn Fn(&Header) -> Result<Settings>,
     /// Between two runs they come to eprof alone.
     signals: SignalSet,
     base: session::Plan,
@@ -67,12 +61,7 @@ fn errors_file(scratch: &Scratch) -> Result<Arc<File>> {
 
 impl<'a> Runner<'a> {
     /// Makes all ready for the first run.
-    pub(super) fn set(
-        plan: &'a Plan,
-        search: &'a Search,
-        names: &'a Names,
-        settings: &'a dyn Fn(&Header) -> Result<Settings>,
-    ) -> Result<Self> {
+    pub(super) fn new(plan: &'a Plan) -> Result<Self> {
         let signals = SignalSet::block()?;
         let identity = Identity::resolve(&plan.base.run_as)?;
         let scratch = Scratch::create("eprof-stat", identity.files.as_ref())?;
@@ -81,9 +70,6 @@ impl<'a> Runner<'a> {
         base.known_idle = Some(pipeline::idle_power(&base)?);
         Ok(Self {
             plan,
-            search,
-            names,
-            settings,
             signals,
             files: Files::find(&base.root),
             base,
@@ -246,7 +232,7 @@ impl<'a> Runner<'a> {
             ..self.base.clone()
         };
         let watcher = Watcher::start(&self.files);
-        let recorded = pipeline::record(&plan, &self.signals, self.search, &mut |news| {
+        let recorded = pipeline::record(&plan, &self.signals, &self.plan.search, &mut |news| {
             if let pipeline::News::Interval(status) = news {
                 watch(News::Interval(status));
             }
@@ -266,12 +252,10 @@ impl<'a> Runner<'a> {
                 .caveats
                 .push(Caveat::new("recording-incomplete", sentence));
         }
-        let profile = pipeline::analyse_in_detail(
-            &plan.output,
-            self.names,
-            |header| (self.settings)(header),
-            &mut |_| {},
-        )?;
+        let mut analysis = Analysis::new(&plan.output)
+            .names(self.plan.names.clone())
+            .settings(self.plan.settings.clone());
+        let profile = analysis.profile()?;
         if self.plan.keep.is_none() {
             // What is left goes with the directory.
             let _ = fs::remove_file(&plan.output);

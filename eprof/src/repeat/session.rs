@@ -1,31 +1,20 @@
 //! All runs of all commands, up to what cuts them short.
 
-use crate::attribute::Settings;
 use crate::caveat::Caveat;
 use crate::error::Result;
-use crate::pipeline::Names;
-use crate::recording::Header;
-use crate::symbol::Search;
 
 use super::plan::{News, Plan, Repeated};
 use super::runner::{Cut, Runner};
 
-/// Runs all commands as `plan` says. `settings` attribute each run; `watch` is
-/// told how it goes.
+/// Runs all commands as `plan` says; `watch` is told how it goes.
 ///
 /// # Errors
 ///
 /// Whatever keeps a command from being run or measured.
-pub fn repeat(
-    plan: &Plan,
-    search: &Search,
-    names: &Names,
-    settings: &dyn Fn(&Header) -> Result<Settings>,
-    watch: &mut dyn FnMut(News<'_>),
-) -> Result<Repeated> {
-    let mut stage = Runner::set(plan, search, names, settings)?;
+pub fn repeat(plan: &Plan, watch: &mut dyn FnMut(News<'_>)) -> Result<Repeated> {
+    let mut runner = Runner::new(plan)?;
     let mut repeated = Repeated::default();
-    match stage.run_all(&mut repeated, watch)? {
+    match runner.run_all(&mut repeated, watch)? {
         None => {}
         Some(Cut::Failed(failed)) => repeated.failed = Some(failed),
         Some(Cut::Interrupted(signal)) => {

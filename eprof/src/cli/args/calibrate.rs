@@ -5,8 +5,9 @@ use std::time::Duration;
 
 use clap::Args;
 
-use super::shared::ShortFormat;
+use super::recordings::Recordings;
 use crate::cli::duration;
+use crate::output::TableFormat;
 use crate::source::Choice;
 
 pub(super) const EXAMPLES: &str = "\
@@ -75,5 +76,11 @@ pub struct CalibrateArgs {
 
     /// How the result is written
     #[arg(long, value_enum, default_value_t)]
-    pub format: ShortFormat,
+    pub format: TableFormat,
+}
+
+impl Recordings for CalibrateArgs {
+    fn recordings(&mut self) -> Vec<&mut PathBuf> {
+        Vec::new()
+    }
 }

@@ -4,6 +4,7 @@ use std::path::PathBuf;
 
 use clap::Args;
 
+use super::recordings::Recordings;
 use super::shared::{AttributionArgs, SymbolArgs};
 use crate::diff::{By, MetricChoice};
 use crate::error::{Error, ErrorKind};
@@ -89,6 +90,12 @@ pub struct DiffArgs {
     /// What code is called.
     #[command(flatten)]
     pub symbols: SymbolArgs,
+}
+
+impl Recordings for DiffArgs {
+    fn recordings(&mut self) -> Vec<&mut PathBuf> {
+        vec![&mut self.base, &mut self.new]
+    }
 }
 
 /// `3%`, `3` or `2.5%` as a part: 0.03.

@@ -2,38 +2,20 @@
 
 use std::path::PathBuf;
 
-use clap::{Args, ValueEnum};
+use clap::Args;
 
+use super::recordings::Recordings;
 use super::shared::{AttributionArgs, SymbolArgs};
+use crate::output::export::ExportFormat;
 
 pub(super) const EXAMPLES: &str = "\
 Examples:
   eprof export --format pprof -o energy.pb.gz && go tool pprof -http=: energy.pb.gz
   eprof export --format speedscope -o energy.speedscope.json   # www.speedscope.app
   eprof export --format firefox -o energy.json.gz              # profiler.firefox.com
-  eprof export --format csv > power.csv                        # a row per meter and interval
+  eprof export --format timeseries-csv > power.csv             # a row per meter and interval
   eprof export --format openmetrics > /var/lib/node_exporter/eprof.prom
   eprof export --format folded run.data | inferno-flamegraph > energy.svg";
-
-/// A format of another tool.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, ValueEnum)]
-pub enum ExportFormat {
-    /// pprof (gzipped protocol buffer): energy, CPU time and samples by stack
-    Pprof,
-    /// speedscope (JSON): energy and CPU time by stack
-    Speedscope,
-    /// Firefox Profiler (JSON, gzipped where the file's name ends in .gz):
-    /// samples and power in time
-    Firefox,
-    /// Folded stacks, `process;thread;frame;frame µJ`
-    Folded,
-    /// Energy over time: a row per meter and interval
-    Csv,
-    /// OpenMetrics (Prometheus text): totals of meters, accounts and commands
-    Openmetrics,
-    /// The whole report, as `eprof report --format json`
-    Json,
-}
 
 /// Options of `eprof export`.
 #[derive(Debug, Args)]
@@ -57,4 +39,10 @@ pub struct ExportArgs {
     /// What code is called.
     #[command(flatten)]
     pub symbols: SymbolArgs,
+}
+
+impl Recordings for ExportArgs {
+    fn recordings(&mut self) -> Vec<&mut PathBuf> {
+        vec![&mut self.file]
+    }
 }

@@ -4,6 +4,7 @@ use std::path::PathBuf;
 
 use clap::Args;
 
+use super::recordings::Recordings;
 use super::shared::{AttributionArgs, SymbolArgs};
 
 pub(super) const EXAMPLES: &str = "\
@@ -34,4 +35,10 @@ pub struct FlamegraphArgs {
     /// What code is called.
     #[command(flatten)]
     pub symbols: SymbolArgs,
+}
+
+impl Recordings for FlamegraphArgs {
+    fn recordings(&mut self) -> Vec<&mut PathBuf> {
+        vec![&mut self.file]
+    }
 }

@@ -4,6 +4,8 @@ use std::path::PathBuf;
 
 use clap::Args;
 
+use super::recordings::Recordings;
+
 pub(super) const EXAMPLES: &str = "\
 Examples:
   mpirun eprof run -q -o out.%h.%r.data -- ./app   # a recording per rank
@@ -25,4 +27,10 @@ pub struct MergeArgs {
     /// The file that holds them all; `-` is stdout. An older one is replaced
     #[arg(short, long, value_name = "FILE")]
     pub output: PathBuf,
+}
+
+impl Recordings for MergeArgs {
+    fn recordings(&mut self) -> Vec<&mut PathBuf> {
+        self.files.iter_mut().collect()
+    }
 }

@@ -7,6 +7,7 @@ mod flamegraph;
 mod measuring;
 mod merge;
 mod plot;
+mod recordings;
 mod report;
 mod run;
 mod shared;
@@ -16,16 +17,19 @@ use std::path::PathBuf;
 
 use clap::{Args, Parser, Subcommand};
 
+use crate::output::TableFormat;
+
 pub use calibrate::CalibrateArgs;
 pub use diff::DiffArgs;
-pub use export::{ExportArgs, ExportFormat};
+pub use export::ExportArgs;
 pub use flamegraph::FlamegraphArgs;
 pub use measuring::MeasuringArgs;
 pub use merge::MergeArgs;
 pub use plot::PlotArgs;
+pub use recordings::Recordings;
 pub use report::ReportArgs;
 pub use run::RunArgs;
-pub use shared::{AttributionArgs, ShortFormat, SymbolArgs, Weights};
+pub use shared::{AttributionArgs, SymbolArgs};
 pub use stat::StatArgs;
 
 /// Exit codes and environment, told where people look for them.
@@ -123,12 +127,37 @@ pub enum Command {
     },
 }
 
+impl Command {
+    /// The recordings that the command reads.
+    pub fn recordings(&mut self) -> Vec<&mut PathBuf> {
+        match self {
+            Self::Run(args) => args.recordings(),
+            Self::Stat(args) => args.recordings(),
+            Self::Report(args) => args.recordings(),
+            Self::Flamegraph(args) => args.recordings(),
+            Self::Plot(args) => args.recordings(),
+            Self::Export(args) => args.recordings(),
+            Self::Diff(args) => args.recordings(),
+            Self::Merge(args) => args.recordings(),
+            Self::Calibrate(args) => args.recordings(),
+            Self::List(args) | Self::Doctor(args) => args.recordings(),
+            Self::Completions { .. } | Self::Man { .. } => Vec::new(),
+        }
+    }
+}
+
 /// Options of `eprof list` and `eprof doctor`.
 #[derive(Debug, Args)]
 pub struct ListArgs {
     /// How it is written
     #[arg(long, value_enum, default_value_t)]
-    pub format: ShortFormat,
+    pub format: TableFormat,
+}
+
+impl Recordings for ListArgs {
+    fn recordings(&mut self) -> Vec<&mut PathBuf> {
+        Vec::new()
+    }
 }
 
 #[cfg(test)]

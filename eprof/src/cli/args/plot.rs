@@ -4,6 +4,7 @@ use std::path::PathBuf;
 
 use clap::Args;
 
+use super::recordings::Recordings;
 use super::shared::AttributionArgs;
 use crate::output::plot::MOST_CONSUMERS;
 use crate::profile::Group;
@@ -36,4 +37,10 @@ pub struct PlotArgs {
     /// How energy is attributed.
     #[command(flatten)]
     pub attribution: AttributionArgs,
+}
+
+impl Recordings for PlotArgs {
+    fn recordings(&mut self) -> Vec<&mut PathBuf> {
+        vec![&mut self.file]
+    }
 }

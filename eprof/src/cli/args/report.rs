@@ -4,6 +4,7 @@ use std::path::PathBuf;
 
 use clap::Args;
 
+use super::recordings::Recordings;
 use super::shared::{AttributionArgs, SymbolArgs};
 use crate::output::{By, Format, Sort};
 
@@ -52,4 +53,10 @@ pub struct ReportArgs {
     /// What code is called.
     #[command(flatten)]
     pub symbols: SymbolArgs,
+}
+
+impl Recordings for ReportArgs {
+    fn recordings(&mut self) -> Vec<&mut PathBuf> {
+        vec![&mut self.file]
+    }
 }

@@ -7,8 +7,10 @@ use std::time::Duration;
 use clap::Args;
 
 use super::measuring::MeasuringArgs;
-use super::shared::{ShortFormat, SymbolArgs};
+use super::recordings::Recordings;
+use super::shared::SymbolArgs;
 use crate::cli::duration;
+use crate::output::Format;
 
 pub(super) const EXAMPLES: &str = "\
 Examples:
@@ -71,7 +73,7 @@ pub struct RunArgs {
 
     /// How the report is written
     #[arg(long, value_enum, default_value_t)]
-    pub format: ShortFormat,
+    pub format: Format,
 
     /// Write the report to a file instead of stderr (also with --quiet)
     #[arg(long, value_name = "FILE")]
@@ -85,4 +87,10 @@ pub struct RunArgs {
         value_name = "COMMAND"
     )]
     pub target: Vec<OsString>,
+}
+
+impl Recordings for RunArgs {
+    fn recordings(&mut self) -> Vec<&mut PathBuf> {
+        Vec::new()
+    }
 }

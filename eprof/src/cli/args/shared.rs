@@ -1,34 +1,14 @@
 //! Options that several commands share.
 
 use std::path::PathBuf;
+use std::str::FromStr;
 
-use clap::{Args, ValueEnum};
+use clap::Args;
 
+use crate::attribute::Weights;
 use crate::carbon::Carbon;
-
-/// How `run`, `calibrate`, `list` and `doctor` write.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, ValueEnum)]
-pub enum ShortFormat {
-    /// For people
-    #[default]
-    Table,
-    /// For programs
-    Json,
-}
-
-/// What makes a slice of CPU time heavy.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, ValueEnum)]
-pub enum Weights {
-    /// A power model where one predicts better than time, else cycles or time
-    #[default]
-    Auto,
-    /// Time on a CPU
-    Time,
-    /// CPU cycles
-    Cycles,
-    /// A power model of all counters, however well it predicts
-    Model,
-}
+use crate::error::Error;
+use crate::measurement::IdlePower;
 
 /// Options of everything that shows code.
 #[derive(Clone, Debug, Default, Args)]
@@ -51,8 +31,8 @@ pub struct SymbolArgs {
 #[derive(Clone, Debug, Default, Args)]
 pub struct AttributionArgs {
     /// Idle power: `12.5W`, per domain `package=12W,dram=3W`, or `none`
-    #[arg(long, value_name = "POWER")]
-    pub idle_power: Option<String>,
+    #[arg(long, value_name = "POWER", value_parser = parsed::<IdlePower>)]
+    pub idle_power: Option<IdlePower>,
 
     /// What energy is shared by
     #[arg(long, value_enum, default_value_t, alias = "weights")]
@@ -60,15 +40,14 @@ pub struct AttributionArgs {
 
     /// Tell energy as greenhouse gas, too, by this factor:
     /// `380gCO2e/kWh,source=TEXT`
-    #[arg(long, value_name = "FACTOR", value_parser = carbon)]
+    #[arg(long, value_name = "FACTOR", value_parser = parsed::<Carbon>)]
     pub carbon: Option<Carbon>,
 }
 
-/// A factor, or why it is none.
-fn carbon(text: &str) -> Result<Carbon, String> {
-    text.parse::<Carbon>()
-        .map_err(|error| match error.given_hint() {
-            Some(hint) => format!("{error}; {hint}"),
-            None => error.to_string(),
-        })
+/// A value, or why it is none, with the hint.
+fn parsed<T: FromStr<Err = Error>>(text: &str) -> Result<T, String> {
+    text.parse::<T>().map_err(|error| match error.given_hint() {
+        Some(hint) => format!("{error}; {hint}"),
+        None => error.to_string(),
+    })
 }

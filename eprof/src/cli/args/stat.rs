@@ -6,7 +6,8 @@ use std::path::PathBuf;
 use clap::Args;
 
 use super::measuring::MeasuringArgs;
-use super::shared::ShortFormat;
+use super::recordings::Recordings;
+use crate::output::TableFormat;
 
 pub(super) const EXAMPLES: &str = "\
 Examples:
@@ -75,7 +76,7 @@ pub struct StatArgs {
 
     /// How the result is written
     #[arg(long, value_enum, default_value_t)]
-    pub format: ShortFormat,
+    pub format: TableFormat,
 
     /// Where the result goes [default: stdout, with --show-output stderr]
     #[arg(short, long, value_name = "FILE")]
@@ -89,4 +90,10 @@ pub struct StatArgs {
         value_name = "COMMAND"
     )]
     pub target: Vec<OsString>,
+}
+
+impl Recordings for StatArgs {
+    fn recordings(&mut self) -> Vec<&mut PathBuf> {
+        Vec::new()
+    }
 }
