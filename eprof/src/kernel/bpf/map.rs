@@ -3,7 +3,7 @@
 use std::io;
 use std::os::fd::{AsFd as _, BorrowedFd, FromRawFd as _, OwnedFd};
 
-use super::{MAP_CREATE, MAP_FREEZE, MAP_UPDATE_ELEM, NAME, call, number, short};
+use super::call::{MAP_CREATE, MAP_FREEZE, MAP_UPDATE_ELEM, NAME, call, number, short};
 
 /// `BPF_MAP_TYPE_ARRAY` of `enum bpf_map_type`.
 pub(in crate::kernel) const ARRAY: u32 = 2;

@@ -4,7 +4,7 @@ use std::ffi::CStr;
 use std::io;
 use std::os::fd::{BorrowedFd, FromRawFd as _, OwnedFd};
 
-use super::{
+use super::call::{
     BTF_LOAD, NAME, PROG_LOAD, PROG_TEST_RUN, RAW_TRACEPOINT_OPEN, call, call_mut, number, short,
 };
 
