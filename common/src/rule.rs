@@ -1,10 +1,9 @@
 //! One step of a walk up the stack, the same in the kernel and in user space.
 //!
-//! A rule is what DWARF call frame information (DWARF 5, 6.4) says of one
-//! piece of code, as far as the stack pointer, the frame pointer and the
-//! return address are concerned: x86-64 `rsp`, `rbp` and the word below the
-//! CFA (System V psABI, 3.7), AArch64 `sp`, `x29` and `x30` (DWARF for the Arm
-//! 64-bit Architecture, 4.1).
+//! A rule is what DWARF call frame information (DWARF 5, 6.4) says of one piece of code
+//! about the stack pointer, the frame pointer and the return address. On x86-64 these
+//! are `rsp`, `rbp` and the word below the CFA (System V psABI, 3.7). On AArch64 they
+//! are `sp`, `x29` and `x30` (DWARF for the Arm 64-bit Architecture, 4.1).
 
 /// Registers in the course of a walk.
 #[repr(C)]

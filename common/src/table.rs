@@ -36,10 +36,10 @@ pub const MAX_REGIONS: usize = 1 << 15;
 /// is `1 << REGION_STEPS`, less one.
 pub const REGION_STEPS: u32 = 12;
 
-/// A block of rows. A row is the low half of an address (relative to its
-/// object's code) in its low half, and the number of a rule in its high half;
-/// it holds from its address up to that of the next row. The first row of a
-/// page is at the page's first byte.
+/// A block of rows. A row has the low half of an address (relative to its object's code)
+/// in its low half, and the number of a rule in its high half. The rule holds from this
+/// address up to that of the next row. The first row of a page is at the page's first
+/// byte.
 #[repr(C, align(8))]
 #[derive(Clone, Debug)]
 pub struct Chunk {

@@ -78,7 +78,7 @@ pub static PAGES: Array<Page, 1, MMAPABLE> = Array::new();
 #[btf_map]
 pub static RULES: Array<Rule, 1, MMAPABLE> = Array::new();
 
-/// Rows. User space adds a map of one chunk whenever it needs one more.
+/// Rows. User space adds a map of one chunk whenever it needs another one.
 #[btf_map]
 pub static CHUNKS: ArrayOfMaps<Array<Chunk, 1, MMAPABLE>, MAX_CHUNKS> = ArrayOfMaps::new();
 
@@ -126,8 +126,9 @@ const _: () = assert!(MAX_FRAMES * 2 + 2 < WORDS);
 const _: () = assert!(MAX_FRAMES + MAX_USER_FRAMES + COPY_WORDS < WORDS);
 const _: () = assert!(MAX_PIECES + MAX_OUTER <= PIECE_MASK as usize);
 
-/// By serial number of the thread. Where two threads take turns in one entry,
-/// or write to it at a time, what is found in it is refused later.
+/// The frames at which walks can resume, by the serial number of the thread. Where two
+/// threads take turns in one entry, or write to it at the same time, user space refuses
+/// what is found in it.
 #[btf_map]
 pub static RESUME_FRAMES: Array<ResumeFrames, { THREADS_KEPT as usize }, MMAPABLE> = Array::new();
 
@@ -161,8 +162,8 @@ pub fn near() -> u32 {
     PIECES.load() / 2
 }
 
-/// Whether there is room for large samples: three quarters of the ring are empty. Where eprof
-/// falls behind, large ones would make it worse.
+/// Whether there is room for large samples: three quarters of the ring are empty. If
+/// eprof falls behind, large samples would make that worse.
 #[inline(always)]
 pub fn has_room() -> bool {
     let query = |what| {

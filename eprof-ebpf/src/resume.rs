@@ -97,10 +97,9 @@ pub fn end(thread: u64) {
     }
 }
 
-/// Goes on to the outermost frame of the thread's last walk that may still be
-/// there and lies more than `from`, and at most `to`, pieces above the stack
-/// pointer: one, if there is such a frame. A global function as
-/// `walk::last_region` is one.
+/// Goes on to a frame of the thread's last walk that may still be there: the outermost
+/// that lies more than `from`, and at most `to`, pieces above the stack pointer. One, if
+/// there is such a frame. A global function as `walk::last_region` is one.
 #[unsafe(no_mangle)]
 #[inline(never)]
 pub extern "C" fn from_last_walk(from: u32, to: u32) -> u32 {

@@ -103,11 +103,11 @@ impl TaskPointer {
         at != UNKNOWN && read::<u64>(offset(task.cast(), at)) == 0
     }
 
-    /// Where the running thread's stack begins, the outermost frame of it; zero
-    /// where that cannot be told. That of the `first` thread of a process begins
-    /// where the kernel has put what the program is given (`create_elf_tables`
-    /// in fs/binfmt_elf.c), that of others below what their C library keeps of
-    /// them, which its thread pointer points at (x86-64).
+    /// Where the running thread's stack begins, at its outermost frame; zero where that
+    /// cannot be told. The stack of a process's `first` thread begins where the kernel
+    /// has put the program's arguments (`create_elf_tables` in fs/binfmt_elf.c). That of
+    /// other threads begins below what their C library keeps of them, where the thread
+    /// pointer points (x86-64).
     #[inline(always)]
     pub fn stack_begin(first: bool) -> u64 {
         // SAFETY: takes nothing, has no side effects.
@@ -132,8 +132,8 @@ impl TaskPointer {
         read(offset(thread_pid(self.0), OFFSET_LEVEL.load()))
     }
 
-    /// The thread id and the thread group id as they are called in the PID
-    /// namespace at `level` above the task (zero for the initial one).
+    /// The thread id and the thread group id, as numbers of the PID namespace at `level`
+    /// above the task (zero for the initial one).
     #[inline(always)]
     pub fn ids(self, level: u32) -> (u32, u32) {
         if level == 0 {

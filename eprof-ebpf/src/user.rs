@@ -152,10 +152,9 @@ pub fn word(at: u64) -> Option<u64> {
     (status == 0).then_some(word)
 }
 
-/// Copies the stack from the stack pointer on, as many pieces as are wanted and
-/// can be read, and its outer end if that is wanted, too; puts the registers
-/// before it. Where a thread in the kernel has no stack, its image is being
-/// replaced.
+/// Copies the stack from the stack pointer on: as many pieces as are wanted and can be
+/// read, and its outer end if that is wanted, too. Puts the registers before it. Where a
+/// thread in the kernel has no stack, its image is being replaced.
 ///
 /// # Safety
 /// `scratch` belongs to this CPU.

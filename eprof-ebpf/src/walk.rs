@@ -242,8 +242,8 @@ fn rule(from: u32, rows: u32, relative: u64) -> Option<Rule> {
 #[unsafe(no_mangle)]
 #[inline(never)]
 pub extern "C" fn last_row(from: u32, rows: u32, low_bits: u32) -> u32 {
-    // On the stack: `&0` would be a constant, and of equal constants the
-    // compiler makes one, be it a setting that is zero until it is set at load.
+    // On the stack: `&0` would be a constant, and the compiler merges equal constants,
+    // also with a setting that is zero until it is set at load.
     let only = 0;
     let Some(chunk) = map::CHUNKS.get_value_ptr_mut(from / CHUNK_ROWS as u32, &only) else {
         return 0;

@@ -1,6 +1,6 @@
-//! Names of the kernel's functions, by its own search: the text of
-//! `/proc/kallsyms` has more than 100,000 lines, each of which the kernel puts
-//! together anew, for the few addresses of a run.
+//! Names of the kernel's functions, by its own search. A run has few addresses, but the
+//! text of `/proc/kallsyms` has more than 100,000 lines, which the kernel writes anew
+//! for each reader.
 
 use std::io;
 use std::os::fd::{AsFd as _, AsRawFd as _, BorrowedFd, OwnedFd};

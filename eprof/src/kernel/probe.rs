@@ -175,10 +175,10 @@ impl Probe {
         Ok(fd.map_err(|error| refusal(name, &error))?.as_raw_fd())
     }
 
-    /// Sets the next boundary in advance, the beginning of the first interval or
-    /// the end of the current one: at `at`, or now where that has passed. One
-    /// that is set already is moved to an earlier time, never to a later one.
-    /// Gives the boundary.
+    /// Sets the next boundary in advance: the beginning of the first interval, or the
+    /// end of the current one. It is at `at`, or now where that has passed. One that is
+    /// set already is moved to an earlier time, never to a later one. Gives the
+    /// boundary.
     pub fn arm(&mut self, at: Timestamp) -> Timestamp {
         let armed = match &mut self.armed {
             Some(armed) => {
@@ -199,11 +199,11 @@ impl Probe {
         Ok(self.begin)
     }
 
-    /// Ends the interval, at the boundary that was set if that has passed, else
-    /// now, and begins the next one. `end` is the boundary; where it was not set
-    /// before, a few microseconds after the call: the moment to which readings
-    /// taken just before belong. [`Self::drain`] is to be called before the
-    /// accounts are used, for it reports the tasks they name.
+    /// Ends the interval and begins the next one: at the boundary that was set if that
+    /// has passed, else now. `end` is the boundary. Where none was set, it is a few
+    /// microseconds after the call, the moment to which readings taken just before
+    /// belong. [`Self::drain`] is to be called before the accounts are used, for it
+    /// reports the tasks that they name.
     pub fn close_interval(&mut self) -> Result<IntervalAccounts> {
         self.cross(false)
     }
@@ -261,8 +261,8 @@ impl Probe {
         self.tasks.events.drain(..).for_each(&mut *take);
     }
 
-    /// Becomes readable when there is a sample whose stack is not walked to its
-    /// end, though the kernel could have.
+    /// Becomes readable when there is a sample whose stack the kernel has not walked to
+    /// its end, but could have with more tables.
     pub fn copies(&self) -> Option<BorrowedFd<'_>> {
         self.wakeup.as_ref().map(RingWakeup::descriptor)
     }

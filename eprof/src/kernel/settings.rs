@@ -84,18 +84,18 @@ impl Default for Settings {
     }
 }
 
-/// The size of the ring for this machine. Where all CPUs begin programs, most
-/// samples have a copy of the stack, which is 1.5 MiB for each CPU between two
-/// times that the ring is emptied, if they all run all the time.
+/// The size of the ring for this machine. While programs begin on all CPUs, most samples
+/// have a copy of the stack. If all CPUs are busy, each writes 1.5 MiB between two times
+/// that the ring is emptied.
 fn ring_bytes() -> u32 {
     let wanted = cpus().saturating_mul(2 << 20).clamp(4 << 20, 32 << 20);
     u32::try_from(wanted.next_power_of_two()).unwrap_or(32 << 20)
 }
 
 /// How many task instances there is room for on this machine, if those that have ended
-/// are collected so often. Beside threads that stay, room for processes
-/// that come and go: a CPU that does nothing else starts some 10,000 a second,
-/// and there is room for twice as many.
+/// are collected so often. There is room for threads that stay, and for processes that
+/// come and go: a CPU that does nothing else starts some 10,000 a second, and there is
+/// room for twice as many.
 fn slots(collected: Nanos) -> u32 {
     const STAY: f64 = 4096.0;
     const STARTED_PER_SECOND: f64 = 20_000.0;
@@ -112,8 +112,8 @@ fn cpus() -> usize {
 const CELL_BYTES: usize = 64 << 20;
 
 impl Settings {
-    /// Settings for the machine that `root` describes, where CPU `groups` are told
-    /// apart, to count `counters` (where it has them), and intervals are closed
+    /// Settings for the machine that `root` describes. Time is accounted by CPU
+    /// `groups`, those of `counters` that exist are counted, and intervals are closed
     /// every `interval`.
     pub fn of(root: &SysRoot, groups: &[CpuGroup], counters: &[Counter], interval: Nanos) -> Self {
         Self {

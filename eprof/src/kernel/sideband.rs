@@ -1,12 +1,12 @@
-//! The perf sideband: every executable mapping of the target, told by the
-//! kernel when it is made, so that `/proc` is never polled.
+//! The perf sideband: the kernel reports every executable mapping of the target when it
+//! is made, so that eprof never polls `/proc`.
 //!
 //! One `dummy` software event per CPU carries `PERF_RECORD_MMAP2` with build
 //! ids (kernel/events/core.c, `perf_event_mmap_event`). It also carries
-//! `PERF_RECORD_COMM` with the exec flag: `begin_new_exec` (fs/exec.c) writes
-//! that record after the old image is gone and before the new one is mapped,
-//! which makes it the exact boundary between two images. The tracepoint
-//! `sched_process_exec` fires only after the new image is mapped.
+//! `PERF_RECORD_COMM` with the exec flag. `begin_new_exec` (fs/exec.c) writes that
+//! record after the old image is gone and before the new one is mapped: it is the exact
+//! boundary between two images. The tracepoint `sched_process_exec` fires only after
+//! the new image is mapped.
 
 use std::collections::HashSet;
 use std::fs::File;

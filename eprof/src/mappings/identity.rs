@@ -65,11 +65,10 @@ impl Fingerprint {
     }
 
     /// Whether this is the file of `identity`, mapped at `mapped` since 1970.
-    /// `same_mapping` tells that it was opened through the mapping itself:
-    /// then the inode's number is enough. Otherwise the device must be the
-    /// same too, which on some file systems differs between the kernel's own
-    /// view and `stat`, and the file must not have changed since: inode
-    /// numbers are used again.
+    /// `same_mapping` tells that it was opened through the mapping itself: then the
+    /// inode's number is enough. Otherwise the device must be the same, too, and the
+    /// file must not have changed since, for inode numbers are used again. (On some
+    /// file systems the device that the kernel tells is not that of `stat`.)
     pub(crate) fn is(&self, identity: &Identity, mapped: Duration, same_mapping: bool) -> bool {
         let (device, number, ..) = self.stamp;
         match identity {

@@ -165,8 +165,8 @@ impl Objects {
             Identity::BuildId(id) => Some(id.clone()),
             _ => found.and_then(|file| file.build_id.clone()),
         };
-        // The same file may come with its build id in one record and, where
-        // the kernel could not read it then, with its inode in another.
+        // The same file may come with its build id in one record, and with its inode
+        // in another where the kernel could not read the build id.
         if let Some(id) = build_id.clone().map(Identity::BuildId) {
             let alias = Key {
                 path: key.path.clone(),

@@ -11,10 +11,10 @@ const ALIGNMENT: u64 = 16;
 /// The longest function that is recognised, in bytes.
 pub(super) const LONGEST: usize = 256;
 
-/// Rows for the first function in `bytes`, which are at `begin`, if it is one
-/// that moves the stack pointer once at its beginning and once at its end:
-/// such as the C function `main` that rustc makes, through which all of a
-/// program's stacks pass. `None` ends the rows.
+/// Rows for the first function in `bytes`, which are at `begin`. There are some if it
+/// moves the stack pointer once at its beginning and once at its end. The C function
+/// `main` that rustc makes is such a one, and all of a program's stacks pass through it.
+/// `None` ends the rows.
 pub(super) fn function(machine: Machine, begin: u64, bytes: &[u8]) -> Vec<(u64, Option<Rule>)> {
     let start = begin.next_multiple_of(ALIGNMENT);
     let skipped = usize::try_from(start - begin).unwrap_or(usize::MAX);

@@ -281,9 +281,9 @@ impl Entry {
     }
 }
 
-/// The length of the entry at `address`, without that of the length itself,
-/// and how far before its second word that lies which it has in common with
-/// others; zero for such a one.
+/// The length of the entry at `address` (without the length itself), and how far before
+/// its second word its common entry (CIE) lies. That distance is zero for a common
+/// entry.
 fn head(blocks: &mut Blocks, image: &Image, address: u64) -> Option<(u64, u32)> {
     let mut bytes = Vec::with_capacity(8);
     blocks.read(image.offset(address)?, 8, &mut bytes)?;

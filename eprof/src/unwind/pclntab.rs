@@ -298,9 +298,9 @@ fn words<const N: usize>(bytes: &[u8]) -> Option<[u32; N]> {
     Some(words.map(u32::from_le_bytes))
 }
 
-/// The rules of a function from `begin` to `end`, by a table of how far the stack
-/// pointer is below where it was at the beginning: pairs of a change of this, and
-/// of how many bytes of code that holds for (`step` of runtime/symtab.go).
+/// The rules of a function from `begin` to `end`. The table tells how far the stack
+/// pointer is below where it was at the beginning. It has pairs: by how much this
+/// changes, and for how many bytes of code that holds (`step` of runtime/symtab.go).
 fn frames(table: &[u8], begin: u64, end: u64) -> Vec<(u64, Rule)> {
     let mut bytes = table.iter().copied();
     let (mut at, mut size) = (begin, -1_i32);

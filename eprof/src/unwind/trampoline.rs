@@ -1,8 +1,8 @@
-//! The trampolines that CPython makes at run time for `-X perf`, one for each
-//! Python function, so that a profiler sees a frame of it (Python 3.12 and
-//! 3.13, Python/asm_trampoline.S and Python/perf_trampoline.c). They keep no
-//! frame pointer and have no unwind information. An arena of them has the same
-//! few instructions over and over, so that one table is that of all arenas.
+//! The trampolines that CPython makes at run time for `-X perf`: one for each Python
+//! function, so that a profiler sees a frame of it (Python 3.12 and 3.13,
+//! Python/asm_trampoline.S and Python/perf_trampoline.c). They keep no frame pointer and
+//! have no unwind information. An arena of them repeats the same few instructions, so
+//! one table fits all arenas.
 
 use eprof_common::Rule;
 use eprof_common::table::PAGE_BITS;

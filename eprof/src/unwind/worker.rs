@@ -216,10 +216,10 @@ impl Bench {
         }
     }
 
-    /// Of a stack that goes on elsewhere, or deeper than it was copied, the
-    /// rest is not known. But the next samples will find it again: so it is
-    /// walked as it is by now, to compile the code that it leads through, and
-    /// the kernel is told where its frames lie.
+    /// Of a stack that goes on elsewhere, or deeper than it was copied, the rest is not
+    /// known. But the next samples will find it again. So it is walked as it is by now:
+    /// that compiles the code which it leads through, and the kernel is told where its
+    /// frames lie.
     fn look_ahead(&mut self, job: &Walk, mut at: Registers, steps: &[Step], end: WalkEnd) {
         let mut rest = Vec::new();
         let goes_on = matches!(end, WalkEnd::COPY_ENDS | WalkEnd::FAULT);

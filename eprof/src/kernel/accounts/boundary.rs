@@ -47,10 +47,10 @@ pub(in crate::kernel) struct Armed {
 /// has passed or almost so, now. The interval before must have begun, and the
 /// one before that must have been collected.
 ///
-/// Until `at`, the programs see the new epoch and a boundary in the future,
-/// and charge what ends before it to `epoch - 1`, as they did when they saw
-/// the old epoch and its boundary in the past. So it does not matter when the
-/// two stores become visible, as long as that is before `at`.
+/// Until `at`, the programs see the new epoch and a boundary in the future. They charge
+/// what ends before it to `epoch - 1`, as they did when they saw the old epoch and its
+/// boundary in the past. So it does not matter when the two stores become visible, as
+/// long as that is before `at`.
 pub(in crate::kernel) fn arm(control: &Shared<Control>, epoch: u64, at: Timestamp) -> Armed {
     let at = at.max(clock::now() + AHEAD);
     control.u64(0, offset(epoch)).store(at.0, SeqCst);

@@ -1,10 +1,10 @@
 //! What the kernel's own type information (`/sys/kernel/btf/vmlinux`) says of a
 //! few types: where a field of a structure is, and which number a type has.
 //!
-//! Only what that takes of the format in `Documentation/bpf/btf.rst`. There are
-//! more than 100,000 types and a handful that matters, so the records are gone
-//! through one after the other, and no table is made of them. Every access is
-//! bounds-checked: the file may be from another system.
+//! The reader knows only this part of the format (`Documentation/bpf/btf.rst`). A
+//! handful of more than 100,000 types matters, so it goes through the records one after
+//! the other and makes no table of them. Every access is bounds-checked: the file may
+//! be from another system.
 
 /// Size of `struct btf_header`, the smallest that is valid.
 const HEADER: usize = 24;

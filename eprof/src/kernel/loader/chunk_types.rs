@@ -1,10 +1,9 @@
 //! Type information of a chunk of rows.
 //!
-//! A map that is put into a map of maps has to be like those it was declared
-//! to hold. Up to Linux 6.1 that includes whether the kernel has looked for
-//! timers and locks in its values (kernel/bpf/map_in_map.c,
-//! `bpf_map_meta_equal`), which it does by their types: those in the object
-//! have types, so a chunk needs some, too.
+//! A map that is put into a map of maps has to be like those it was declared to hold.
+//! Up to Linux 6.1 the kernel also compares whether it has looked for timers and locks
+//! in the values (kernel/bpf/map_in_map.c, `bpf_map_meta_equal`). It looks where a map
+//! has types. The maps in the object have types, so a chunk needs some, too.
 
 use std::io;
 use std::os::fd::{AsFd as _, OwnedFd};

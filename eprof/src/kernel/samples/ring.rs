@@ -1,8 +1,8 @@
 //! The ring of samples (`BPF_MAP_TYPE_RINGBUF`), as its reader sees it: a page with
 //! the reader's position, a page with the writers' position, and the data
-//! (kernel/bpf/ringbuf.c). The kernel would map the data twice, one after the
-//! other, so that no record has a gap; here it is mapped once, and counts once as
-//! memory of eprof's, and records are copied out.
+//! (kernel/bpf/ringbuf.c). The kernel would map the data twice, one after the other, so
+//! that no record has a gap. Here it is mapped once, so that it counts once as memory of
+//! eprof's, and records are copied out.
 #![expect(unsafe_code, reason = "memory shared with the kernel programs")]
 
 use std::io;

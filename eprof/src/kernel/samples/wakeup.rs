@@ -4,8 +4,8 @@ use std::os::fd::{AsFd as _, BorrowedFd};
 
 use nix::sys::epoll::{Epoll, EpollCreateFlags, EpollEvent, EpollFlags, EpollTimeout};
 
-/// Becomes readable when the ring's writer asks for it, and not as long as
-/// there is anything in the ring: most samples can wait.
+/// Becomes readable when the ring's writer asks for it, not whenever there is anything
+/// in the ring: most samples can wait.
 #[derive(Debug)]
 pub(in crate::kernel) struct RingWakeup(Epoll);
 

@@ -19,9 +19,9 @@ use crate::kernel::loader::link::Linked;
 use crate::kernel::priority::Priority;
 use crate::kernel::refusal::refusal;
 
-/// Pages, rules and chunks of rows. Rows and rules that were stored once are
-/// never changed, for the sampling program may be reading them; a page is one
-/// word, and becomes known after its rows are.
+/// Pages, rules and chunks of rows. Rows and rules that were stored once are never
+/// changed, for the sampling program may be reading them. A page is one word, which is
+/// stored after its rows.
 pub struct KernelTables {
     pages: Shared<Page>,
     rules: Shared<Rule>,
@@ -84,10 +84,9 @@ impl KernelTables {
         }
     }
 
-    /// Tells the sampling program where the frames of a thread's stack lie, for
-    /// it to walk on from them: innermost first. What it knew of frames farther
-    /// out stays. It may be telling itself at the same time; what is wrong then
-    /// does no harm.
+    /// Tells the sampling program at which frames of a thread's stack a walk can
+    /// resume, innermost first. What it knew of frames farther out stays. The program
+    /// may store frames at the same time; what is wrong then does no harm.
     pub fn keep_frames(&self, thread: u64, frames: &[ResumeFrame]) {
         let Some(last) = frames.last() else { return };
         let index = thread as usize & (THREADS_KEPT - 1);
@@ -124,10 +123,9 @@ impl KernelTables {
         owner.store(thread, Release);
     }
 
-    /// Begins to add chunk number `index`, beside everything else: it takes as
-    /// long as the kernel needs to be sure that nobody uses what was there
-    /// before (tens of milliseconds, or hundreds on a busy machine), although
-    /// nothing was.
+    /// Begins to add chunk number `index`, beside everything else. Nothing was there
+    /// before, but the kernel waits until it is sure that nobody uses that: tens of
+    /// milliseconds, or hundreds on a busy machine.
     ///
     /// # Errors
     /// Where there is no thread to be had.
