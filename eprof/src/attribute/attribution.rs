@@ -54,7 +54,7 @@ pub struct Attribution {
     /// The samples of the span at hand.
     sampled: Sampled,
     cpus: BTreeMap<u32, (Energy, Nanos)>,
-    /// Spans weighed as chosen, and by time for want of something.
+    /// Spans weighed by the chosen rule, and by time where a signal is missing.
     weighed: (u64, u64),
     until: Timestamp,
     caveats: Vec<Caveat>,
@@ -132,7 +132,7 @@ impl Attribution {
         }
     }
 
-    /// Charges what a meter timeline about a span of time, and tells `observer` who
+    /// Charges the energy of a span of one meter, and tells `observer` who
     /// is charged, where the energy is known.
     pub fn charge(&mut self, interval: &Interval, observer: &mut (impl Observer + ?Sized)) {
         let meter = interval.meter;
@@ -173,7 +173,7 @@ impl Attribution {
         let pool = self.pools.get(&meter).copied().unwrap_or(0);
         let split = (pool, meter);
         let during = (interval.begin, interval.end);
-        let mut tell = |charge: &StackCharge| observer.stack(during, charge);
+        let mut report = |charge: &StackCharge| observer.stack(during, charge);
         let mut groups: BTreeMap<TaskId, Share> = BTreeMap::new();
         let mut target = Energy::default();
         for (&(consumer, _), share) in activity.consumers.iter().zip(&shares.consumers) {
@@ -188,7 +188,7 @@ impl Attribution {
                 target += share.energy;
                 let counts = (during, self.sampled.of(task));
                 self.stacks
-                    .charge(task, split, share.energy, counts, &mut tell);
+                    .charge(task, split, share.energy, counts, &mut report);
             }
         }
         // Sampled here, but without time of their own: for what they carry.
@@ -196,7 +196,7 @@ impl Attribution {
             if !activity.has(task) && !self.processes.is_before_exec(task) {
                 let counts = (during, counts);
                 self.stacks
-                    .charge(task, split, Energy::default(), counts, &mut tell);
+                    .charge(task, split, Energy::default(), counts, &mut report);
             }
         }
         for (leader, share) in groups {
@@ -226,7 +226,7 @@ impl Attribution {
     ) {
         let times: Vec<u64> = cpus.iter().map(|(_, work)| work.time).collect();
         if times.iter().all(|&time| time == 0) {
-            // Threads ran, but no CPU says so.
+            // Threads ran, but no CPU has time for it.
             self.cpus.entry(somewhere).or_default().0 += energy;
             return;
         }

@@ -8,9 +8,9 @@ use crate::unit::Microjoules;
 
 use super::ledger::{Account, Attributed, Energy};
 
-/// Checks that everything balances to the microjoule, above idle and with the idle share:
-/// per meter the accounts against the meter and the threads against the
-/// target; and over all disjoint meters the threads, processes, stacks and
+/// Checks that everything balances to the microjoule, above idle and with the
+/// idle share: per meter the accounts against the meter and the threads against
+/// the target; and over all disjoint meters the threads, processes, stacks and
 /// CPUs against the target.
 ///
 /// # Errors
@@ -20,8 +20,8 @@ use super::ledger::{Account, Attributed, Energy};
 pub fn check(attributed: &Attributed) -> Result<()> {
     for meter in &attributed.ledger.meters {
         let sum = sum(meter.accounts.values());
-        let said = (u128::from(meter.total.0), u128::from(meter.total.0));
-        same(&format!("accounts of {}", meter.name), sum, said)?;
+        let counted = (u128::from(meter.total.0), u128::from(meter.total.0));
+        same(&format!("accounts of {}", meter.name), sum, counted)?;
     }
 
     let mut threads: BTreeMap<MeterId, Vec<Energy>> = BTreeMap::new();

@@ -4,7 +4,7 @@ use crate::measurement::{Counter, CpuGroupId, Signals};
 use crate::power::Signal;
 use crate::recording::Header;
 
-/// Most signals that are told apart: hybrid processors have two or three
+/// Most signals that are kept apart: hybrid processors have two or three
 /// types of cores, and there are seven signals besides.
 pub(super) const WIDTH: usize = 12;
 

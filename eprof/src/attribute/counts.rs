@@ -43,7 +43,7 @@ impl Sampled {
     }
 
     /// Takes in the samples of a span in place of the last one's, weighed by
-    /// `weigh`; where that says nothing of one of a thread's stacks, by their
+    /// `weigh`; where that is zero for one of a thread's stacks, by their
     /// number.
     pub(super) fn fill(&mut self, samples: &[SampleCount], weigh: impl Fn(&SampleCount) -> f64) {
         self.clear();

@@ -255,7 +255,7 @@ pub struct ThreadCharge {
     pub on_cpu: Nanos,
     /// Number of samples.
     pub samples: u64,
-    /// Number of equally heavy samples that would tell as much about how the
+    /// Number of equally heavy samples that would say as much about how the
     /// energy divides over the stacks; at most `samples`.
     pub effective: f64,
 }

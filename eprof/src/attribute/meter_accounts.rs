@@ -195,8 +195,8 @@ impl MeterAccounts {
         shares
     }
 
-    /// Closes the accounts. `weighed` tells how wrong an account's energy above idle
-    /// may be by the weights.
+    /// Closes the accounts. `weighed` says how wrong an account's energy above
+    /// idle may be by the weights.
     pub(super) fn close(self, weighed: impl Fn(Account, Microjoules) -> (f64, f64)) -> MeterLedger {
         let sd_w = self.idle_sd_w();
         let widths = self.accounts.iter().map(|(&account, charge)| {

@@ -3,7 +3,7 @@
 //!
 //! The room is pure. It conserves energy in integer microjoules: per meter,
 //! target + other + kernel + eprof + idle + unattributed = what the meter
-//! said, above idle and with the idle share; Σ threads = target; Σ stacks =
+//! counted, above idle and with the idle share; Σ threads = target; Σ stacks =
 //! target.
 //!
 //! ```text

@@ -1,4 +1,4 @@
-//! What is told of every charge.
+//! A callback for every charge.
 
 use crate::recording::IntervalRecord;
 use crate::unit::Timestamp;
@@ -6,8 +6,8 @@ use crate::unit::Timestamp;
 use super::ledger::StackCharge;
 use super::span::ChargedSpan;
 
-/// Is told of each charge, when it is made. The charges add up to the ledger, to
-/// the microjoule.
+/// Is called for each charge, when it is made. The charges add up to the ledger,
+/// to the microjoule.
 pub trait Observer {
     /// A recorded interval, in order of time, before anything in it is charged.
     fn record(&mut self, _record: &IntervalRecord) {}
@@ -17,7 +17,7 @@ pub trait Observer {
 
     /// What one of a thread's stacks is charged with for the span `during`,
     /// in which it was seen so often; by one disjoint meter, so that a sample
-    /// may be told of several times. Energy of a span in which a thread was
+    /// may come several times. Energy of a span in which a thread was
     /// not sampled comes with its next samples.
     fn stack(&mut self, _during: (Timestamp, Timestamp), _charge: &StackCharge) {}
 }

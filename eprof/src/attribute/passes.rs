@@ -13,8 +13,8 @@ use super::ledger::Attributed;
 use super::observer::Observer;
 use super::settings::Settings;
 
-/// Attributes a whole recording. `observer` is told what is charged, as it is
-/// charged; `()` ignores it.
+/// Attributes a whole recording. `observer` is called for each charge, when
+/// it is made; `()` ignores them.
 ///
 /// The intervals are streamed twice, so `records` is asked for them twice. It
 /// may leave samples out where they are skipped.

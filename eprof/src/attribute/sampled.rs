@@ -90,16 +90,17 @@ impl Charges {
         found.places.extend(places);
     }
 
-    /// Splits `energy` over the stacks of a thread, and tells what each is charged with.
+    /// Splits `energy` over the stacks of a thread, and reports what each is
+    /// charged with.
     fn put(
         &mut self,
         task: TaskId,
         energy: Energy,
         (counts, found): (Counts<'_>, &mut Found),
-        mut tell: impl FnMut(&StackCharge),
+        mut report: impl FnMut(&StackCharge),
     ) {
-        let mut tell = |stack, energy, samples| {
-            tell(&StackCharge {
+        let mut report = |stack, energy, samples| {
+            report(&StackCharge {
                 task,
                 stack,
                 energy,
@@ -109,7 +110,7 @@ impl Charges {
         if counts.stacks.is_empty() {
             if energy != Energy::default() {
                 *self.without.entry(task).or_default() += energy;
-                tell(None, energy, 0);
+                report(None, energy, 0);
             }
             return;
         }
@@ -130,7 +131,7 @@ impl Charges {
             if let Some(row) = self.rows.get_mut(place) {
                 row.energy += energy;
             }
-            tell(Some(stack), energy, count);
+            report(Some(stack), energy, count);
         }
     }
 
@@ -164,15 +165,15 @@ impl Stacks {
 
     /// Splits a thread's energy for one span of meter `meter`, in the pool
     /// `pool`, over the stacks with which it was sampled in it. Without
-    /// samples, the energy waits for the thread's next sampled span. `tell`
-    /// is told of what each stack is charged with.
+    /// samples, the energy waits for the thread's next sampled span. `report`
+    /// is called with what each stack is charged with.
     pub(super) fn charge(
         &mut self,
         task: TaskId,
         (pool, meter): (usize, MeterId),
         energy: Energy,
         (during, counts): (During, Counts<'_>),
-        tell: impl FnMut(&StackCharge),
+        report: impl FnMut(&StackCharge),
     ) {
         let thread = self.threads.entry(task).or_default();
         let taken: u64 = counts.counts.iter().sum();
@@ -186,7 +187,7 @@ impl Stacks {
         thread.sampled += energy;
         *thread.squares.entry((pool, meter)).or_default() += energy * energy / taken as f64;
         let found = &mut thread.found;
-        self.charges.put(task, whole, (counts, found), tell);
+        self.charges.put(task, whole, (counts, found), report);
         let (stacks, weights) = &mut thread.last;
         stacks.clear();
         stacks.extend_from_slice(counts.stacks);
@@ -195,7 +196,7 @@ impl Stacks {
         thread.last_at = during;
     }
 
-    /// The number of equally heavy samples that would tell as much about a
+    /// The number of equally heavy samples that would say as much about a
     /// thread as the samples it has: (Σe)² / Σ(e²/n), by Kish (Survey
     /// Sampling, 1965). Meters of the same CPUs (a pool) were split by the
     /// same samples, so their errors add; those of other CPUs are independent.
@@ -223,13 +224,13 @@ impl Stacks {
             let (stacks, weights) = &thread.last;
             let counts = Counts {
                 stacks,
-                // The samples were told of already.
+                // The samples were reported already.
                 counts: &vec![0; stacks.len()],
                 weights,
             };
-            let tell = |charge: &StackCharge| observer.stack(thread.last_at, charge);
+            let report = |charge: &StackCharge| observer.stack(thread.last_at, charge);
             let counts = (counts, &mut thread.found);
-            self.charges.put(task, thread.carried, counts, tell);
+            self.charges.put(task, thread.carried, counts, report);
         }
         self.charges.rows()
     }
@@ -301,7 +302,7 @@ mod tests {
             charge(&mut stacks, 0, energy(100, 0), &[(1, 2)]);
         }
         assert!((stacks.effective(TASK) - 100.0).abs() < 1e-9);
-        // A second meter, split by the same samples, tells nothing new.
+        // A second meter, split by the same samples, adds no information.
         for _ in 0..50 {
             charge(&mut stacks, 1, energy(30, 0), &[(1, 2)]);
         }

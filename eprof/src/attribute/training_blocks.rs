@@ -10,7 +10,7 @@ use super::activity::{Activity, Consumer};
 use super::columns::{Row, WIDTH};
 
 /// Length of a block. Shorter ones would be noise by the register's updates,
-/// longer ones mix what should be told apart (of 20 to 250 ms, 50 ms misplaced
+/// longer ones mix what should stay apart (of 20 to 250 ms, 50 ms misplaced
 /// least in simulations).
 const BLOCK: Nanos = Nanos(50_000_000);
 

@@ -18,8 +18,8 @@
 //! with its sign (the error of P₀ is the same throughout), times the standard
 //! deviation of P₀.
 //!
-//! **Weights.** Threads may take more or less power than what they are weighed
-//! by says. How much of that the run itself rules out is found in
+//! **Weights.** Threads may take more or less power than their weights say. How
+//! much of that the run itself rules out is found in
 //! `super::weigh`.
 //!
 //! **Sampling.** A thread's energy is split by a finite number of samples,

@@ -169,7 +169,7 @@ fn of_windows(meter: &Meter, readings: &[Reading]) -> Option<Baseline> {
         return None;
     }
     // A register that is updated more rarely than it is read gives windows
-    // without energy and windows with too much: only the whole says something.
+    // without energy and windows with too much: only the whole is meaningful.
     let coarse = meter.update_period.0 as f64 > WINDOW.as_nanos() as f64 / 4.0;
     let (power, spread) = if coarse {
         (powers.iter().sum::<f64>() / powers.len() as f64, 0.0)

@@ -101,7 +101,7 @@ pub struct Lines {
     pub frame: FrameId,
     /// For each function of the frame's [`Symbol`], outermost first, the line
     /// that it was at: of the call that was inlined, and of the code itself.
-    /// `None` where the debug information does not tell.
+    /// `None` where the debug information does not say.
     pub lines: Vec<Option<Line>>,
 }
 

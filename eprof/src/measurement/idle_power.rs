@@ -10,7 +10,7 @@ use super::meter::{Domain, Meter};
 
 /// The value of `--idle-power`.
 ///
-/// * `none`: no baseline: no energy is told apart as idle.
+/// * `none`: no baseline: idle power is taken to be unknown.
 /// * `12.5W` (or `12.5`): the machine's packages together (or, without
 ///   package meters, whatever else the disjoint meters count).
 /// * `package=12W,dram=3W`: per domain, all meters of the domain together; a
@@ -74,7 +74,7 @@ fn watts(text: &str) -> Option<Watts> {
 
 impl IdlePower {
     /// The baselines that the option gives `meters`, with a standard deviation
-    /// of zero: what the user says is taken as exact.
+    /// of zero: what the user gives is taken as exact.
     ///
     /// A figure for several meters is shared between them by their number of
     /// CPUs.

@@ -1,4 +1,4 @@
-//! Threads, one task instance at a time.
+//! Task instances: threads between fork or exec and exit or exec.
 
 use serde::{Deserialize, Serialize};
 

@@ -99,8 +99,8 @@ impl Accumulator {
         self.seen
     }
 
-    /// The fit of all rows so far; `None` where they say nothing: too few, or
-    /// no power in them.
+    /// The fit of all rows so far; `None` where nothing follows from them: too
+    /// few, or no power in them.
     pub fn fit(&self) -> Option<Fit> {
         if self.stride == 1 {
             let mut rows = self.kept.clone();

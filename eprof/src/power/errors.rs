@@ -2,7 +2,7 @@
 
 use serde::{Deserialize, Serialize};
 
-/// Errors of predictions for rows that the predicting fit had not seen.
+/// Errors of predictions for held-out rows.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Serialize, Deserialize)]
 pub struct Errors {
     /// Mean absolute error in watts.

@@ -12,11 +12,11 @@ use super::shape::Shape;
 /// Whether the weights are to be used.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Verdict {
-    /// They predict rows that they have not seen better than CPU time does.
+    /// They predict held-out rows better than CPU time does.
     Better,
     /// They do not: share by CPU time.
     TimeShareIsBetter,
-    /// There are too few rows to tell.
+    /// There are too few rows to decide.
     TooFewRows,
 }
 
@@ -91,7 +91,7 @@ pub(super) fn parts(covariance: Option<&DMatrix<f64>>, terms: usize) -> (Vec<f64
 /// residuals, times how much more the errors of a fold agree with each other
 /// than independent errors would (the mean design effect of cluster-robust
 /// errors; Liang and Zeger, 1986). Weights at their bound of zero are taken as
-/// known by the others; of themselves is said what they would be known to
+/// known by the others; they themselves get the variance that they would have
 /// alone.
 pub(super) fn covariance(
     folds: &[Gram],

@@ -1,7 +1,7 @@
-//! The power model: what the signals of a slice say about its power.
+//! The power model: power from the signals of a slice.
 //!
-//! Pure. A model is the power above idle of one meter's domain as a sum of
-//! terms, each a function of the rate of one signal. A term is shared among
+//! The room is pure. A model is the power above idle of one meter's domain as a
+//! sum of terms, each a function of the rate of one signal. A term is shared among
 //! threads in proportion to its signal (for terms of one variable that is the
 //! Aumann–Shapley price), so that every such model attributes additively.
 //!

@@ -35,7 +35,8 @@ pub(super) struct Ridge {
 }
 
 impl Ridge {
-    /// The equations of the rows in `gram`; `None` where they say nothing.
+    /// The equations of the rows in `gram`; `None` where nothing follows from
+    /// them.
     /// The last column is the intercept, where the settings want one.
     pub(super) fn new(gram: &Gram, settings: &Settings) -> Option<Self> {
         let unit = (gram.yy / gram.weight).sqrt();

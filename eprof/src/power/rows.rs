@@ -26,7 +26,7 @@ pub const SHAPED: &[usize] = &[1, 2, 3, 5, 8, 12];
 const WORTH: f64 = 0.02;
 
 /// Where the error is this part of the power (both squared), no meter could
-/// tell a better shape.
+/// distinguish a better shape.
 const PERFECT: f64 = 1e-6;
 
 /// More terms than this make a file that nobody can read.
@@ -35,7 +35,7 @@ const MOST_TERMS: usize = 64;
 /// Fewer rows per term than this make a shape of noise.
 const ROWS_PER_TERM: usize = 5;
 
-/// Fewer rows than this say nothing about how well a fit predicts.
+/// From fewer rows than this, nothing follows about how well a fit predicts.
 const FEWEST: usize = 20;
 
 /// Which columns in which shapes.

@@ -6,8 +6,8 @@ pub struct Prior {
     /// Expected weight of each column.
     pub mean: Vec<f64>,
     /// Standard deviation of each weight, above zero. What matters is how they
-    /// compare with each other: how much the data are believed beside them is
-    /// for cross-validation to say.
+    /// compare with each other: cross-validation decides how
+    /// much the data are believed beside them.
     pub sd: Vec<f64>,
 }
 

@@ -36,14 +36,14 @@ pub enum Design {
     Single,
 }
 
-/// What may be said of the new side, where less is better.
+/// How the new side compares, where less is better.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Verdict {
     /// It takes less.
     Better,
     /// It takes more.
     Worse,
-    /// No difference can be told from chance.
+    /// No difference stands out from chance.
     Undetected,
 }
 

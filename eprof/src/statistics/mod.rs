@@ -1,10 +1,10 @@
-//! Statistics of repeated values, such as those of repeated runs: what can be
-//! said about values that differ each time. Pure: numbers in, numbers out, in
-//! whatever unit the values have.
+//! Statistics of repeated values, such as those of repeated runs: what
+//! follows from values that differ each time. The room is pure: numbers in,
+//! numbers out, in whatever unit the values have.
 //!
 //! - [`Summary`]: mean with its interval, median, extremes, outliers, drift
 //! - [`Contrast`]: two sets of runs, as ratio and difference with intervals,
-//!   independent or blocked; how many runs would tell more
+//!   independent or blocked; how many runs would show more
 //! - [`median`] and [`median_and_deviation`]: what a few outliers do not change
 //! - [`holm`]: at which level each of many rows is tested
 //!

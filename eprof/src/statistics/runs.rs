@@ -1,4 +1,4 @@
-//! How many runs tell how small a difference.
+//! How many runs detect how small a difference.
 
 use super::confidence::Confidence;
 use super::contrast::{Contrast, Design, Scale};
@@ -13,7 +13,7 @@ pub const MOST_RUNS: usize = 100_000;
 
 impl Contrast {
     /// The smallest change of the ratio (0.03: 3 % more) that so many runs
-    /// find with the probability `power`; `None` where no ratio can be told.
+    /// find with the probability `power`; `None` where there is no ratio.
     ///
     /// The usual approximation `(t_{1−α/2} + t_{power})` standard errors, which
     /// is within one run of the exact answer (the non-central t distribution).
@@ -27,7 +27,7 @@ impl Contrast {
 
     /// Runs of each side that would find a change of the ratio by `change`
     /// (0.03: 3 % more; −0.03: 3 % less) with the probability `power`, where
-    /// runs differ as much as these did. `None` where that cannot be told or is
+    /// runs differ as much as these did. `None` where that is unknown or
     /// more than [`MOST_RUNS`].
     pub fn runs_for(&self, change: f64, confidence: Confidence, power: f64) -> Option<usize> {
         if self.scale == Scale::Difference || change <= -1.0 {

@@ -5,8 +5,8 @@ use crate::unit::{Nanos, Timestamp, Watts};
 
 use super::scale::Scale;
 
-/// A meter that does not say what it would not believe is not believed above
-/// this (100 kW is more than a rack).
+/// Where the highest plausible power of a meter is unknown, no more than this
+/// is believed (100 kW is more than a rack).
 const GUARD_W: f64 = 1e5;
 
 /// Added to what is plausible in any time: one step of the coarsest register
@@ -25,7 +25,7 @@ pub(super) enum Refusal {
     Ambiguous,
 }
 
-/// What two readings say.
+/// What two readings mean.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(super) enum Step {
     /// The value did not change.
@@ -71,7 +71,7 @@ impl Ruler {
         })
     }
 
-    /// What `now` says, seen from the reading `before`, which was the last that
+    /// What `now` means, seen from the reading `before`, which was the last that
     /// moved. The value was still the same at `seen`, the latest reading.
     pub(super) fn step(&self, before: &Reading, seen: Timestamp, now: &Reading) -> Step {
         match self.quantity {

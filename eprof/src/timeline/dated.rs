@@ -1,6 +1,6 @@
 //! Energy at a boundary, from readings whose updates are dated.
 //!
-//! A dated reading says how much energy was used up to the time of an update.
+//! A dated reading gives the energy that was used up to the time of an update.
 //! The boundary lies near it, but not there: the update came early or late, or
 //! belongs to another clock than the one that boundaries are set by, or eprof
 //! woke up after the next one. Between update and boundary, power is taken to
@@ -34,7 +34,7 @@ pub(super) struct Point {
 }
 
 impl Point {
-    /// What `reading`, of the record `record`, says of a meter with the
+    /// What `reading`, of the record `record`, means for a meter with the
     /// nominal time `update_period` between updates. A date that cannot be true
     /// is ignored.
     pub(super) fn new(

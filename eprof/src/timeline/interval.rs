@@ -4,7 +4,7 @@ use crate::measurement::{CpuAccount, MeterId, ThreadAccount};
 use crate::recording::SampleCount;
 use crate::unit::{Microjoules, Timestamp};
 
-/// What one meter says about a span of time, with the activity to which
+/// What one meter counted over a span of time, with the activity to which
 /// the energy is to be charged.
 ///
 /// Usually the span is one recorded interval; where a reading was missing

@@ -128,7 +128,8 @@ impl PendingSpan {
         self.end.since(self.begin)
     }
 
-    /// One entry per CPU, per thread and CPU group, per thread, CPU group and stack.
+    /// One entry per CPU, per thread and CPU group, and per thread, CPU group
+    /// and stack.
     pub(super) fn merge(&mut self) {
         if self.intervals > 1 {
             self.cpus.sort_by_key(|of| of.cpu);

@@ -139,8 +139,8 @@ impl Track {
                     None => Err(Refusal::Implausible),
                 }
             }
-            // The register was not updated since. Its next value will tell
-            // the energy of this time too, so no span ends yet; and a
+            // The register was not updated since. Its next value will
+            // hold the energy of this time, too, so no span ends yet; and a
             // register that never moves never becomes zero joules.
             Step::Still => {
                 self.still = true;

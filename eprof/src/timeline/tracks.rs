@@ -30,7 +30,7 @@ impl Timeline {
     /// order of the meters, those of one meter in the order of time.
     ///
     /// A meter whose reading is missing, or shows that the register was not
-    /// updated, completes nothing: its next good reading will tell the energy
+    /// updated, completes nothing: its next good reading will give the energy
     /// of the longer span. A dated reading completes the span before the one
     /// that it ends.
     pub fn push(&mut self, record: &IntervalRecord) -> Vec<Interval> {

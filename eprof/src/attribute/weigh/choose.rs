@@ -55,7 +55,7 @@ struct Chosen {
     weighing: Weighing,
 }
 
-/// Chooses the rule for `meter`, of whose energy `blocks` tell.
+/// Chooses the rule for `meter`, whose energy is in `blocks`.
 pub(in crate::attribute) fn choose(
     meter: &Meter,
     blocks: &[Block],

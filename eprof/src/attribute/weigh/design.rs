@@ -25,7 +25,7 @@ pub(super) fn saved(model: &PowerModel, columns: &Columns) -> Option<Vec<Term>> 
 }
 
 /// One straight term for each signal that takes energy all the time. What a
-/// wakeup or a migration costs is too little to be told from noise by a run;
+/// wakeup or a migration costs is too little for a run to tell it from noise;
 /// only a calibration knows it.
 pub(super) fn linear(columns: &Columns) -> Vec<Term> {
     let steady = |signal: &Signal| !matches!(signal, Signal::Wakeups | Signal::Migrations);

@@ -7,8 +7,8 @@ use nalgebra::{DMatrix, DVector};
 use super::super::activity::Consumer;
 
 /// Factors of consumers: the power they really have, divided by the rule's, as
-/// far as the run tells. What it does not tell stays at one, give or take
-/// what is usual.
+/// far as the run shows. Where it shows nothing, a factor stays at one, give or
+/// take what is usual.
 #[derive(Clone, Debug, Default)]
 pub(super) struct Factors {
     /// Which of the factors below is whose; the others share the last.
@@ -38,7 +38,7 @@ impl Factors {
     }
 
     /// Error to be expected of the sum of `parts` and its variance; `applied`
-    /// says that the parts were shared by these factors.
+    /// says that the parts were divided by these factors.
     pub(super) fn spread(&self, parts: &[(Consumer, f64)], applied: bool) -> (f64, f64) {
         let mut by_place = DVector::zeros(self.mean.len());
         let (mut bias, mut alone) = (0.0, 0.0);

@@ -1,7 +1,8 @@
-//! Weights: why a nanosecond of one thread takes more energy than one of another.
+//! Weights: why a nanosecond of one thread takes more energy than one of
+//! another.
 //!
 //! ```text
-//!   TrainingBlocks ─► choose (which rule, with which coefficients) ─► resolve (how far
+//!   TrainingBlocks ─► choose (which rule, which coefficients) ─► resolve (how far
 //!   each consumer's power differs from the rule) ─► Weigher
 //! ```
 //!

@@ -9,7 +9,7 @@
 //! consumer's energy by coefficient; Σ: their covariance). The posterior is
 //! normal again (e.g. Rasmussen and Williams, Gaussian Processes for Machine
 //! Learning, 2.1); the variance of ε is estimated along with it. Consumers that
-//! always run together cannot be told apart by a meter, and keep a wide and
+//! always run together cannot be distinguished by a meter, and keep a wide and
 //! opposite error.
 
 use std::collections::BTreeMap;
@@ -27,8 +27,8 @@ const MOST: usize = 63;
 const RANGE: (f64, f64) = (0.2, 5.0);
 
 /// Multiples of the usual deviation that are tried: the run itself may show
-/// that consumers differ more than usual (empirical Bayes). Not less: the rule was
-/// fitted to the same blocks, so that they always seem to agree with it.
+/// that consumers differ more than usual (empirical Bayes). Not less: the rule
+/// was fitted to the same blocks, so that they always seem to agree with it.
 const BELIEFS: [f64; 4] = [1.0, 1.4, 2.0, 2.8];
 
 /// How sure the usual deviation is: standard deviation of its logarithm.
@@ -69,7 +69,7 @@ pub(super) struct Belief {
     pub(super) fitted_here: bool,
 }
 
-/// The factors that `blocks` tell of; `None` where they tell nothing.
+/// The factors that follow from `blocks`; `None` where nothing follows.
 pub(super) fn resolve(blocks: &[Expected], belief: &Belief) -> Option<Factors> {
     let mut totals: BTreeMap<Consumer, f64> = BTreeMap::new();
     for (consumer, share) in blocks.iter().flat_map(|block| &block.shares) {
@@ -125,7 +125,7 @@ pub(super) fn resolve(blocks: &[Expected], belief: &Belief) -> Option<Factors> {
     } = posterior;
     let mut covariance = covariance * CLUSTERS * if belief.fitted_here { 1.5 } else { 1.0 };
     let mut gain = evidence - alike.evidence;
-    // A few blocks may say what no others do: threads that run side by side
+    // A few blocks may show what no others do: threads that run side by side
     // but for a moment. What rests on those alone is no evidence.
     for part in 0..PARTS {
         let rest = blocks.without(part, PARTS);

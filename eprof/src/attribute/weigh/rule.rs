@@ -51,8 +51,8 @@ impl Rule {
         unit_energies
     }
 
-    /// The energy that the rule expects of `work` at these energies per unit, joules; for
-    /// rules that are no model, in some unit.
+    /// The energy that the rule expects of `work` at these energies per unit, in
+    /// joules; for rules that are no model, in some unit.
     pub(super) fn energy(&self, work: &Work, unit_energies: &Row) -> f64 {
         match self {
             Self::Time => work.time as f64 * 1e-9,

@@ -20,7 +20,7 @@ const UNITS_PER_JOULE: f64 = 1e12;
 pub(in crate::attribute) struct Weigher {
     pub(super) rule: Rule,
     pub(super) factors: Factors,
-    /// Whether the factors are used for sharing, or only tell how wrong the
+    /// Whether the factors are used as weights, or only say how wrong the
     /// rule may be.
     pub(super) applied: bool,
     pub(super) weighing: Weighing,
@@ -70,7 +70,7 @@ impl Weigher {
 
     /// How much energy a stack that was sampled so often is likely to have
     /// taken, in any unit. A sample stands for a fixed part of the CPU time;
-    /// what was counted just before it tells the power.
+    /// what was counted just before it gives the power.
     pub(in crate::attribute) fn of_sample(
         &self,
         sample: &SampleCount,
