@@ -9,6 +9,8 @@
 )]
 
 mod support;
+#[path = "cli/text_form.rs"]
+mod text_form;
 
 use std::io::Read;
 use std::path::{Path, PathBuf};
@@ -42,6 +44,8 @@ fn every_command_has_help_with_examples() {
         "run",
         "stat",
         "merge",
+        "dump",
+        "load",
         "report",
         "flamegraph",
         "export",
@@ -120,7 +124,7 @@ fn every_command_has_a_manual_page_with_all_its_options() {
 
 #[test]
 fn a_recording_comes_on_standard_input_and_output_goes_to_standard_output() {
-    let recording = Path::new(env!("CARGO_MANIFEST_DIR")).join("../tests/golden/recording-5.data");
+    let recording = golden();
     let name = recording.to_str().unwrap();
     let piped = |arguments: &[&str]| {
         let file = std::fs::File::open(&recording).unwrap();
@@ -164,6 +168,9 @@ fn garbage_in_an_option_is_a_usage_error_in_words() {
         &["stat"],
         &["merge", "a.data"],
         &["merge", "-o", "all.data"],
+        &["load", "a.jsonl"],
+        &["load", "-o", "a.data"],
+        &["dump", "a.data", "b.data"],
         &["run", "-o", "%z.data", "--", "true"],
         &["run", "--repeat", "0", "--", "true"],
         &["report", "--carbon", "380"],

@@ -28,3 +28,5 @@ mod rules;
 mod sample;
 #[path = "recording/stranger.rs"]
 mod stranger;
+#[path = "recording/text.rs"]
+mod text;

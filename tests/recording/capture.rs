@@ -185,7 +185,7 @@ fn the_closed_interval_is_the_recorded_one() {
     assert_eq!(
         closed.samples[0].group,
         CpuGroupId(0),
-        "CPU 300 is in zone 0"
+        "CPU 300 is in CPU group 0"
     );
     assert_eq!(capture.catalog().frames.len(), 1);
     let at = Timestamp(8);

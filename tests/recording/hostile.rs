@@ -45,7 +45,7 @@ unsafe impl GlobalAlloc for Watched {
 static ALLOCATOR: Watched = Watched;
 
 /// The largest block that `work` asked for.
-fn largest<T>(work: impl FnOnce() -> T) -> (T, usize) {
+pub(crate) fn largest<T>(work: impl FnOnce() -> T) -> (T, usize) {
     LARGEST.set(0);
     let result = work();
     (result, LARGEST.get())
@@ -155,7 +155,7 @@ fn load(bytes: &[u8]) -> Result<Recording, eprof::error::Error> {
 
 /// SplitMix64 (Steele, Lea and Flood 2014): a seed gives the same numbers for
 /// ever.
-struct Rng(u64);
+pub(crate) struct Rng(pub(crate) u64);
 
 impl Rng {
     fn next(&mut self) -> u64 {
@@ -167,7 +167,7 @@ impl Rng {
 }
 
 /// One random change of `bytes`.
-fn mutate(bytes: &mut Vec<u8>, rng: &mut Rng) {
+pub(crate) fn mutate(bytes: &mut Vec<u8>, rng: &mut Rng) {
     let mut below = |limit: usize| rng.next() as usize % limit.max(1);
     let length = bytes.len();
     match below(6) {

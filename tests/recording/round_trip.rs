@@ -70,7 +70,7 @@ proptest! {
 }
 
 #[test]
-fn many_records_between_two_intervals_make_several_frames() {
+fn many_records_between_two_intervals_make_several_blocks() {
     let mut records = sample::records();
     let end = records.pop().unwrap();
     // Some 6 MB of symbols.

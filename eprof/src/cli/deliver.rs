@@ -1,9 +1,11 @@
 //! Where output goes that may be a file of the caller's.
 
+use std::fs::File;
 use std::io::{self, Write as _};
 use std::path::Path;
 
-use crate::error::Result;
+use crate::caveat::Caveat;
+use crate::error::{Error, ErrorKind, Result};
 use crate::launch::{Identity, RunAs, output_file};
 use crate::output;
 
@@ -15,4 +17,33 @@ pub(super) fn deliver(path: Option<&Path>, bytes: &[u8]) -> Result<()> {
     };
     let owner = Identity::resolve(&RunAs::Caller)?.files;
     output_file::replace(path, owner.as_ref(), bytes)
+}
+
+/// Writes bit by bit a file that tells what ran when: the caller's also under
+/// sudo, and for no others. Where `write` fails, an older file stays.
+pub(super) fn deliver_private<T: Send>(
+    path: &Path,
+    write: impl FnOnce(&mut File) -> Result<T> + Send,
+) -> Result<T> {
+    let owner = Identity::resolve(&RunAs::Caller)?.files;
+    let mut result = None;
+    let replaced = output_file::replace_private(path, owner.as_ref(), |file| {
+        let written = result.insert(write(file));
+        let failed = || io::Error::other("the file is not whole");
+        written.as_ref().map(drop).map_err(|_| failed())
+    });
+    match result {
+        Some(Ok(value)) => replaced.map(|()| value),
+        Some(Err(error)) => Err(error),
+        None => Err(replaced
+            .err()
+            .unwrap_or_else(|| Error::new(ErrorKind::Internal, "nothing was written"))),
+    }
+}
+
+/// Says what is missing of the recording in the file at `path`.
+pub(super) fn warn(path: &Path, caveats: &[Caveat]) {
+    for caveat in caveats {
+        eprintln!("warning: {}: {}", path.display(), caveat.sentence);
+    }
 }

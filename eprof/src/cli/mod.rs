@@ -10,9 +10,11 @@ mod complete;
 mod counters;
 mod deliver;
 mod diff;
+mod dump;
 mod duration;
 mod export;
 mod flamegraph;
+mod load;
 mod machine;
 mod man;
 mod merge;
@@ -50,6 +52,8 @@ pub fn execute(mut cli: Cli) -> Result<u8> {
         Command::Export(args) => export::execute(&args),
         Command::Diff(args) => diff::execute(&args),
         Command::Merge(args) => merge::execute(&args),
+        Command::Dump(args) => dump::execute(&args),
+        Command::Load(args) => load::execute(&args),
         Command::Calibrate(args) => calibrate::execute(&args, root),
         Command::List(args) => machine::list(&args, &root),
         Command::Doctor(args) => machine::doctor(&args, &root),

@@ -2,8 +2,10 @@
 
 mod calibrate;
 mod diff;
+mod dump;
 mod export;
 mod flamegraph;
+mod load;
 mod measuring;
 mod merge;
 mod plot;
@@ -21,8 +23,10 @@ use crate::output::TableFormat;
 
 pub use calibrate::CalibrateArgs;
 pub use diff::DiffArgs;
+pub use dump::DumpArgs;
 pub use export::ExportArgs;
 pub use flamegraph::FlamegraphArgs;
+pub use load::LoadArgs;
 pub use measuring::MeasuringArgs;
 pub use merge::MergeArgs;
 pub use plot::PlotArgs;
@@ -101,6 +105,12 @@ pub enum Command {
     /// Put several recordings into one file: ranks, hosts, repeats
     #[command(after_help = merge::EXAMPLES)]
     Merge(MergeArgs),
+    /// Write a recording as text, a JSON value per line, without loss
+    #[command(after_help = dump::EXAMPLES)]
+    Dump(DumpArgs),
+    /// Make a recording of such text
+    #[command(after_help = load::EXAMPLES)]
+    Load(LoadArgs),
     /// Measure idle power and a power model of this machine, once
     #[command(after_help = calibrate::EXAMPLES)]
     Calibrate(CalibrateArgs),
@@ -139,6 +149,8 @@ impl Command {
             Self::Export(args) => args.recordings(),
             Self::Diff(args) => args.recordings(),
             Self::Merge(args) => args.recordings(),
+            Self::Dump(args) => args.recordings(),
+            Self::Load(args) => args.recordings(),
             Self::Calibrate(args) => args.recordings(),
             Self::List(args) | Self::Doctor(args) => args.recordings(),
             Self::Completions { .. } | Self::Man { .. } => Vec::new(),
@@ -204,6 +216,9 @@ mod tests {
             vec!["eprof", "diff", "a", "b", "--fail-above", "-3%"],
             vec!["eprof", "diff", "a", "b", "--function", "f"],
             vec!["eprof", "diff", "a", "b", "--confidence", "100%"],
+            vec!["eprof", "load", "a.jsonl"],
+            vec!["eprof", "load", "-o", "a.data"],
+            vec!["eprof", "dump", "a.data", "b.data"],
             vec!["eprof", "frobnicate"],
         ] {
             assert!(Cli::try_parse_from(&line).is_err(), "{line:?}");

@@ -1,6 +1,7 @@
 //! From a recording to text.
 
 use std::borrow::Cow;
+use std::fmt::Write as _;
 use std::io::{self, Write};
 use std::path::Path;
 
@@ -102,6 +103,7 @@ impl<W: Write> Text<'_, W> {
                 format!("cannot write a record: {error}"),
             )
         })?;
+        escape(&mut self.line);
         self.line.push(b'\n');
         if self.line.len() > MAX_LINE {
             let (length, most) = (self.line.len() >> 20, MAX_LINE >> 20);
@@ -112,4 +114,26 @@ impl<W: Write> Text<'_, W> {
         }
         Ok(self.out.write_all(&self.line)?)
     }
+}
+
+/// Escapes what JSON allows in strings but what a terminal might obey or hide:
+/// who is measured chooses the names. It can only be inside strings.
+fn escape(line: &mut Vec<u8>) {
+    let harmless = |byte: &u8| (b' '..=b'~').contains(byte);
+    if line.iter().all(harmless) {
+        return;
+    }
+    let mut escaped = String::with_capacity(line.len() + 64);
+    for c in String::from_utf8_lossy(line).chars() {
+        let shown = c.is_ascii_graphic() || c == ' ' || c.escape_debug().count() == 1;
+        if shown {
+            escaped.push(c);
+            continue;
+        }
+        for unit in c.encode_utf16(&mut [0; 2]) {
+            // Writing to a string cannot fail.
+            let _ = write!(escaped, "\\u{unit:04x}");
+        }
+    }
+    *line = escaped.into_bytes();
 }

@@ -71,7 +71,7 @@ impl<R: BufRead> Lines<R> {
         let mut unknown = None;
         let mut json = serde_json::Deserializer::from_slice(&self.line);
         let parsed = serde_ignored::deserialize(&mut json, |path| {
-            unknown.get_or_insert_with(|| path.to_string());
+            unknown.get_or_insert_with(|| key(&path.to_string()));
         });
         let parsed = parsed.and_then(|line| json.end().map(|()| line));
         let line =
@@ -91,4 +91,10 @@ fn told(error: &serde_json::Error) -> String {
         Some(what) => format!("{what} (column {column})"),
         None => text,
     }
+}
+
+/// Where a key is, without the choices on the way, which have no names there.
+fn key(path: &str) -> String {
+    let parts: Vec<&str> = path.split('.').filter(|part| *part != "?").collect();
+    parts.join(".")
 }
