@@ -9,17 +9,23 @@ use crate::error::{Error, ErrorKind, Result};
 ///
 /// # Errors
 ///
-/// [`ErrorKind::Data`] for what cannot be written at all (see
-/// [`flamegraph::flame::write`]), [`ErrorKind::Input`] for every other failure.
+/// An error of eprof's own that a writer wrapped; [`ErrorKind::Data`] for what
+/// cannot be written at all (see [`super::flamegraph::flame::write`]);
+/// [`ErrorKind::Input`] for every other failure.
 pub fn ignore_broken_pipe(written: io::Result<()>) -> Result<()> {
-    match written {
-        Err(error) if error.kind() == io::ErrorKind::InvalidData => {
-            Err(Error::new(ErrorKind::Data, error.to_string()))
-        }
-        Err(error) if error.kind() != io::ErrorKind::BrokenPipe => Err(Error::new(
+    let error = match written {
+        Ok(()) => return Ok(()),
+        Err(error) => match error.downcast::<Error>() {
+            Ok(own) => return Err(own),
+            Err(error) => error,
+        },
+    };
+    match error.kind() {
+        io::ErrorKind::BrokenPipe => Ok(()),
+        io::ErrorKind::InvalidData => Err(Error::new(ErrorKind::Data, error.to_string())),
+        _ => Err(Error::new(
             ErrorKind::Input,
             format!("cannot write the output: {error}"),
         )),
-        _ => Ok(()),
     }
 }

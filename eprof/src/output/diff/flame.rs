@@ -9,7 +9,7 @@
 use std::collections::{BTreeMap, BTreeSet, HashMap};
 use std::io::{self, Write};
 
-use inferno::flamegraph::{self, color::Color};
+use inferno::flamegraph::color::Color;
 
 use crate::apportion::apportion;
 use crate::diff::{By, Difference, Key, Metric, Row, Values};
@@ -17,8 +17,9 @@ use crate::statistics::{Confidence, Contrast, Verdict, holm};
 use crate::unit::Microjoules;
 
 use super::super::flamegraph::decorate::{Paint, Place, decorate};
-use super::super::flamegraph::flame::{MOST_UJ, SUBTITLE_WIDTH, TITLE_WIDTH, options, palette};
-use super::super::flamegraph::frames::NARROWEST;
+use super::super::flamegraph::draw::{
+    MOST_UJ, NARROWEST, SUBTITLE_WIDTH, TITLE_WIDTH, draw, options, palette,
+};
 use super::super::folded::{frame_name, leaf_name, level, unmarked};
 use super::super::format::sanitize::{shorten, visible};
 use super::table::mean_time;
@@ -94,7 +95,7 @@ struct Drawn {
 ///
 /// # Errors
 ///
-/// What `out` said; [`io::ErrorKind::InvalidData`] where there are no stacks
+/// The error of `out`; [`io::ErrorKind::InvalidData`] where there are no stacks
 /// by the metric, or more than can be drawn exactly.
 pub fn write(
     difference: &Difference,
@@ -146,7 +147,7 @@ pub fn write(
         &difference.new
     };
     let subtitle = format!(
-        "as wide as {}, {}; {}",
+        "widths: {}, {}; {}",
         visible(side),
         mean_time(&durations.durations),
         sentence::verdict(difference)
@@ -158,15 +159,10 @@ pub fn write(
     let subtitle = shorten(&subtitle, SUBTITLE_WIDTH).into_owned();
     let mut options = options(title, subtitle, &mut palette);
     options.count_name = metric.unit().to_owned();
-    let mut svg = Vec::new();
-    flamegraph::from_lines(
-        &mut options,
-        lines.iter().rev().map(String::as_str),
-        &mut svg,
-    )?;
-    let drawn = lay(&stacks, &widths, total);
+    let svg = draw(&lines, options)?;
+    let drawn = layout(&stacks, &widths, total);
     let paint = paint(difference, drawn);
-    let svg = decorate(&String::from_utf8_lossy(&svg), &paint, &COLOURS);
+    let svg = decorate(&svg, &paint, &COLOURS)?;
     out.write_all(svg.as_bytes())?;
     out.flush()
 }
@@ -179,7 +175,7 @@ fn stacks(difference: &Difference) -> BTreeMap<Vec<String>, Both> {
         let Key::Stack(command, thread, frames) = key else {
             return;
         };
-        let mut names = vec![begins(level(command)), level(thread)];
+        let mut names = vec![not_a_comment(level(command)), level(thread)];
         names.extend(frames.iter().map(frame_name));
         if let Some(leaf) = names.pop() {
             names.push(leaf_name(leaf));
@@ -196,7 +192,7 @@ fn stacks(difference: &Difference) -> BTreeMap<Vec<String>, Both> {
 }
 
 /// A line must not begin as a comment does, with `# `.
-fn begins(name: String) -> String {
+fn not_a_comment(name: String) -> String {
     match name.strip_prefix('#') {
         Some(rest) => format!("_{rest}"),
         None => name,
@@ -205,7 +201,7 @@ fn begins(name: String) -> String {
 
 /// The boxes that are wide enough to be drawn, with their sums. What has no
 /// width on this side counts for those below it all the same.
-fn lay(stacks: &BTreeMap<Vec<String>, Both>, widths: &[u64], total: u64) -> Vec<Drawn> {
+fn layout(stacks: &BTreeMap<Vec<String>, Both>, widths: &[u64], total: u64) -> Vec<Drawn> {
     struct Open {
         name: String,
         left: u64,

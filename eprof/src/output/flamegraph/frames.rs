@@ -8,16 +8,13 @@ use crate::profile::{FrameKind, KERNEL, Parts, ProcessKey, Profile, kinds};
 use crate::unit::Microjoules;
 
 use super::decorate::{Paint, Place};
+use super::draw::NARROWEST;
 use super::palette::{Kind, colour};
 use crate::output::folded::{LEVELS, Stacks, levels, unmarked};
 use crate::output::format::accounts::target_half;
 use crate::output::format::energy::EnergyText;
 use crate::output::format::number::{count, percent};
 use crate::output::format::sanitize::visible;
-
-/// Boxes that are narrower than this part of the picture are not drawn: they
-/// are narrower than half a pixel, and deep ones would only make it tall.
-pub(in crate::output) const NARROWEST: f64 = 5e-4;
 
 /// What is to be drawn in a place.
 #[derive(Clone, Debug)]
@@ -93,10 +90,10 @@ impl<'a> Boxes<'a> {
         for (stack, folded) in &stacks.rows {
             let same = stack.iter().zip(&path).take_while(|(a, b)| a == b).count();
             close(self, &mut path, &mut open, same);
-            let looks = self.looks(folded.of.first().copied());
+            let kinds = self.kinds(folded.of.first().copied());
             for (depth, &name) in stack.iter().enumerate().skip(same) {
-                let look = depth.checked_sub(levels).and_then(|at| looks.get(at));
-                let (kind, module) = match look {
+                let frame = depth.checked_sub(levels).and_then(|at| kinds.get(at));
+                let (kind, module) = match frame {
                     Some((kind, module)) => (Kind::Frame(*kind), *module),
                     None => (Kind::Task, ""),
                 };
@@ -120,7 +117,7 @@ impl<'a> Boxes<'a> {
     }
 
     /// Kinds and modules of the frames of a stack.
-    fn looks(&self, stack: Option<usize>) -> Vec<(FrameKind, &'a str)> {
+    fn kinds(&self, stack: Option<usize>) -> Vec<(FrameKind, &'a str)> {
         let profile = self.profile;
         let row = stack.and_then(|at| profile.stacks.get(at));
         let frames = row.map(|row| &*row.frames).unwrap_or_default();
@@ -223,7 +220,7 @@ impl Kind {
         match self {
             Self::Frame(FrameKind::User) => inside,
             Self::Frame(FrameKind::Inlined) => format!("inlined {inside}").trim_end().to_owned(),
-            Self::Frame(FrameKind::Generated) => "made at run time".to_owned(),
+            Self::Frame(FrameKind::Generated) => "generated at run time".to_owned(),
             Self::Frame(FrameKind::Syscall) => "kernel, system call".to_owned(),
             Self::Frame(FrameKind::Kernel) => "kernel".to_owned(),
             Self::Frame(FrameKind::Interrupt) => "kernel, interrupt".to_owned(),

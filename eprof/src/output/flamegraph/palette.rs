@@ -40,12 +40,12 @@ impl Kind {
             Self::Task => "process, thread",
             Self::Frame(FrameKind::User) => "user code",
             Self::Frame(FrameKind::Inlined) => "inlined",
-            Self::Frame(FrameKind::Generated) => "made at run time",
+            Self::Frame(FrameKind::Generated) => "generated at run time",
             Self::Frame(FrameKind::Syscall) => "system call",
             Self::Frame(FrameKind::Kernel) => "kernel",
             Self::Frame(FrameKind::Interrupt) => "interrupt",
             Self::Frame(FrameKind::Idle) => "idle",
-            Self::Frame(FrameKind::Marker) => "not known",
+            Self::Frame(FrameKind::Marker) => "unknown",
         }
     }
 

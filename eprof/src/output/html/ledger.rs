@@ -1,113 +1,109 @@
-//! The ledger: meter by meter, where what it said went.
+//! The ledger: meter by meter, where the energy went that it counted.
 
-use std::fmt::Write as _;
+use maud::{Markup, html};
 
+use super::super::format::accounts::label;
+use super::super::format::energy::{EnergyText, has_reading};
+use super::super::format::number::{percent, time};
+use super::super::format::sanitize::visible;
 use crate::attribute::{Account, Energy, MeterLedger};
 use crate::profile::Profile;
 
-use super::super::flamegraph::decorate::escaped;
-use super::super::format::accounts::label;
-use super::super::format::energy::{EnergyText, spoke};
-use super::super::format::number::{percent, time};
-use super::super::format::sanitize::visible;
-
 /// The section; nothing where there is no meter.
-pub(super) fn section(profile: &Profile) -> String {
+pub(super) fn section(profile: &Profile) -> Option<Markup> {
     let meters = &profile.ledger.meters;
     if meters.is_empty() {
-        return String::new();
+        return None;
     }
     let energy_text = EnergyText::of(profile);
-    let error = if energy_text.estimated {
-        "90 % range"
-    } else {
-        "±90 %"
-    };
-    let mut out = format!(
-        "<section id=\"ledger\"><h2>Ledger<small>every microjoule that the meters told of, once</small></h2>\
-         <div class=\"wide\"><table><thead><tr><th></th><th class=\"n\">energy</th><th>{error}</th>\
-         <th class=\"n\">above idle</th><th class=\"n\">share</th></tr></thead><tbody>\n"
-    );
-    for meter in meters {
-        rows(&mut out, profile, meter, energy_text);
-    }
-    out.push_str("</tbody></table></div></section>\n");
-    out
+    Some(html! {
+        h2 { "Ledger" small { "every microjoule that the meters counted, once" } }
+        div.wide {
+            table {
+                thead {
+                    tr {
+                        th {}
+                        th.n { "energy" }
+                        th { (energy_text.error_title()) }
+                        th.n { "above idle" }
+                        th.n { "share" }
+                    }
+                }
+                tbody {
+                    @for meter in meters {
+                        tr.meter {
+                            td colspan="5" {
+                                (meter.domain.name()) " " small { (about(profile, meter)) }
+                            }
+                        }
+                        "\n"
+                        @if has_reading(meter) {
+                            @for account in Account::ALL {
+                                (row(meter, account, energy_text)) "\n"
+                            }
+                            (sum(meter, energy_text)) "\n"
+                        } @else {
+                            tr { td colspan="5" { "unknown: the meter gave no usable reading" } }
+                            "\n"
+                        }
+                    }
+                }
+            }
+        }
+    })
 }
 
-fn rows(out: &mut String, profile: &Profile, meter: &MeterLedger, energy_text: EnergyText) {
+/// Which meter it is.
+fn about(profile: &Profile, meter: &MeterLedger) -> String {
     let header = &profile.summary.header;
     let source = header.meters.iter().find(|of| of.id == meter.meter);
     let source = source.map_or("", |of| of.kind.name());
-    let mut about = format!(
-        "{} by {source} {}",
-        meter.provenance.name(),
-        visible(&meter.name)
-    );
+    let how = meter.provenance.name();
+    let mut about = format!("{how} by {source} {}", visible(&meter.name));
     if meter.nested {
         about.push_str("; a part of another meter, never added");
     }
     if meter.unknown.0 > 0 {
-        let _ = write!(about, "; unknown for {}", time(meter.unknown.0));
+        about.push_str(&format!("; unknown for {}", time(meter.unknown.0)));
     }
-    // Writing to a string cannot fail.
-    let _ = writeln!(
-        out,
-        "<tr class=\"meter\"><td colspan=\"5\">{} <small>{}</small></td></tr>",
-        meter.domain.name(),
-        escaped(&about)
-    );
-    if !spoke(meter) {
-        out.push_str("<tr><td colspan=\"5\">unknown: the meter said nothing usable</td></tr>\n");
-        return;
-    }
-    let nested = meter.nested;
-    let mut row = |class: &str,
-                   name: &str,
-                   account: &str,
-                   energy: Energy,
-                   half: Option<u64>,
-                   known: bool| {
-        let [value, error, unit] = energy_text.cells(known.then_some(energy.with_idle.0), half);
-        let above = (known && meter.baseline.is_some()).then_some(energy.above_idle.0);
-        let share = percent(energy.with_idle.0, meter.total.0).filter(|_| known);
-        let _ = writeln!(
-            out,
-            "<tr class=\"{class}\"><td>{name}</td>\
-             <td class=\"n\" data-account=\"{account}\" data-nested=\"{nested}\" data-v=\"{}\">{value} {unit}</td>\
-             <td class=\"d\">{}</td><td class=\"n\">{}</td><td class=\"n\">{}</td></tr>",
-            energy.with_idle.0,
-            if error.is_empty() {
-                String::new()
-            } else {
-                format!("{error}&nbsp;{unit}")
-            },
-            energy_text.short(above, half),
-            share.map_or_else(|| "–".to_owned(), |text| escaped(&text)),
-        );
+    about
+}
+
+fn row(meter: &MeterLedger, account: Account, energy_text: EnergyText) -> Markup {
+    let energy = meter.accounts.get(&account).copied().unwrap_or_default();
+    let half = meter.widths.get(&account).map(|width| width.total().0);
+    // Nothing is charged to idle where idle power is unknown: that is not an
+    // idle energy of zero.
+    let known = account != Account::Idle || meter.baseline.is_some() || energy != Energy::default();
+    let class = match account {
+        Account::Target => "target",
+        _ => "",
     };
-    for account in Account::ALL {
-        let energy = meter.accounts.get(&account).copied().unwrap_or_default();
-        let half = meter.widths.get(&account).map(|width| width.total().0);
-        // Nothing is booked as idle where idle power is unknown: that is not an
-        // idle energy of zero.
-        let known =
-            account != Account::Idle || meter.baseline.is_some() || energy != Energy::default();
-        let class = if account == Account::Target {
-            "target"
-        } else {
-            ""
-        };
-        row(class, label(account), account.name(), energy, half, known);
+    let [value, error, unit] = energy_text.cells(known.then_some(energy.with_idle.0), half);
+    let above = (known && meter.baseline.is_some()).then_some(energy.above_idle.0);
+    let share = percent(energy.with_idle.0, meter.total.0).filter(|_| known);
+    html! {
+        tr class=(class) {
+            td { (label(account)) }
+            td.n data-account=(account.name()) data-nested=(meter.nested.to_string())
+                data-v=(energy.with_idle.0) { (value) " " (unit) }
+            td.d { @if !error.is_empty() { (error) "\u{a0}" (unit) } }
+            td.n { (energy_text.short(above, half)) }
+            td.n { (share.as_deref().unwrap_or("–")) }
+        }
     }
-    let total = Energy {
-        with_idle: meter.total,
-        above_idle: meter.total,
-    };
+}
+
+fn sum(meter: &MeterLedger, energy_text: EnergyText) -> Markup {
     let coarsest = meter.widths.values().map(|width| width.total().0).max();
-    let [value, _, unit] = energy_text.cells(Some(total.with_idle.0), coarsest);
-    let _ = writeln!(
-        out,
-        "<tr class=\"sum\"><td>= the meter</td><td class=\"n\">{value} {unit}</td><td></td><td></td><td class=\"n\">100.0 %</td></tr>"
-    );
+    let [value, _, unit] = energy_text.cells(Some(meter.total.0), coarsest);
+    html! {
+        tr.sum {
+            td { "= the meter" }
+            td.n { (value) " " (unit) }
+            td {}
+            td {}
+            td.n { "100.0 %" }
+        }
+    }
 }

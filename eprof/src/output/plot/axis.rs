@@ -51,13 +51,13 @@ impl TimeAxis {
         Nanos(self.end.since(self.begin).0.max(1))
     }
 
-    /// Where a time lies; what is outside lies at the border.
+    /// Where a time lies; what is outside lies at its edge.
     pub(super) fn x(&self, at: Timestamp) -> f64 {
         let part = at.since(self.begin).0 as f64 / self.length().0 as f64;
         self.left + part.min(1.0) * self.width
     }
 
-    /// The right border.
+    /// Its right edge.
     pub(super) fn right(&self) -> f64 {
         self.left + self.width
     }

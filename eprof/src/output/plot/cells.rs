@@ -65,7 +65,7 @@ pub(super) fn watts(bins: &Bins, cells: &[Cell]) -> Vec<f64> {
     cells.iter().map(one).collect()
 }
 
-/// Where nothing is known between the borders of the axis: (from, to) in
+/// Where nothing is known between the edges of the axis: (from, to) in
 /// pixels.
 pub(super) fn gaps(cells: &[Cell], left: f64, right: f64) -> Vec<(f64, f64)> {
     let mut gaps = Vec::new();

@@ -1,19 +1,21 @@
 //! What areas are filled with.
 //!
-//! Hues are Okabe and Ito's (see [`super::super::flamegraph::palette`]), dark and light in
+//! Hues are Okabe and Ito's (as in the flamegraph), dark and light in
 //! turn, so that two areas that touch differ by at least 25 in CIE L* also
 //! where there are no colours; patterns tell those apart that are of like
 //! lightness. Who is not the target is grey.
 
 use std::fmt::Write as _;
 
+use maud::{Markup, html};
+
 use crate::attribute::Account;
 
-/// How many consumers have a look of their own.
-pub(super) const FILLS: usize = 10;
+/// How many consumers can be told apart.
+pub const MOST_CONSUMERS: usize = 10;
 
 /// Fills of consumers, most energy first.
-pub(super) const CONSUMERS: [(u8, u8, u8); FILLS] = [
+pub(super) const CONSUMERS: [(u8, u8, u8); MOST_CONSUMERS] = [
     (0, 104, 168),
     (246, 222, 104),
     (190, 76, 0),
@@ -28,7 +30,7 @@ pub(super) const CONSUMERS: [(u8, u8, u8); FILLS] = [
 
 /// Strokes of the consumers' patterns, of 8 × 8 pixels: no two of like lightness
 /// have the same.
-const STROKES: [&str; FILLS] = [
+const STROKES: [&str; MOST_CONSUMERS] = [
     "",
     "",
     "M0 8L8 0M-2 2L2 -2M6 10L10 6",
@@ -59,7 +61,7 @@ impl Fill {
     /// The name of its pattern, which is its fill.
     pub(super) fn id(self) -> String {
         match self {
-            Self::Consumer(at) => format!("ep-c{}", at % FILLS),
+            Self::Consumer(at) => format!("ep-c{}", at % MOST_CONSUMERS),
             Self::Rest => "ep-rest".to_owned(),
             Self::Account(account) => format!("ep-{}", account.name()),
         }
@@ -78,7 +80,7 @@ impl Fill {
 /// The strokes of a pattern of 8 × 8 pixels; empty for none.
 fn strokes(fill: Fill) -> &'static str {
     match fill {
-        Fill::Consumer(at) => STROKES[at % FILLS],
+        Fill::Consumer(at) => STROKES[at % MOST_CONSUMERS],
         Fill::Rest => "M0 4H8M4 0V8",
         Fill::Account(Account::Other) => "M1 1h1M5 5h1",
         Fill::Account(Account::Kernel) => "M0 4H8",
@@ -152,31 +154,23 @@ const STYLE: &str = "
 ";
 
 /// The fills, to be named by [`Fill::id`], and that of unknown time, `ep-gap`.
-pub(super) fn patterns() -> String {
-    let consumers = (0..FILLS).map(Fill::Consumer);
+pub(super) fn patterns() -> Markup {
+    let consumers = (0..MOST_CONSUMERS).map(Fill::Consumer);
     let accounts = Account::ALL.into_iter().skip(1).map(Fill::Account);
-    let mut out = String::new();
-    for fill in consumers.chain([Fill::Rest]).chain(accounts) {
-        let id = fill.id();
-        let class = id.replacen("ep-", "ep-f-", 1);
-        let strokes = strokes(fill);
-        let on = if fill.dark() { "ep-s" } else { "ep-s-light" };
-        let drawn = match strokes {
-            "" => String::new(),
-            d => format!("<path class=\"{on}\" d=\"{d}\"/>"),
-        };
-        let _ = write!(
-            out,
-            "<pattern id=\"{id}\" width=\"8\" height=\"8\" patternUnits=\"userSpaceOnUse\">\
-             <rect width=\"8\" height=\"8\" class=\"{class}\"/>{drawn}</pattern>"
-        );
+    html! {
+        @for fill in consumers.chain([Fill::Rest]).chain(accounts) {
+            pattern id=(fill.id()) width="8" height="8" patternUnits="userSpaceOnUse" {
+                rect width="8" height="8" class=(fill.id().replacen("ep-", "ep-f-", 1)) {}
+                @let on = if fill.dark() { "ep-s" } else { "ep-s-light" };
+                @let strokes = strokes(fill);
+                @if !strokes.is_empty() { path class=(on) d=(strokes) {} }
+            }
+        }
+        pattern id="ep-gap" width="10" height="10" patternUnits="userSpaceOnUse" {
+            rect width="10" height="10" class="ep-void" {}
+            path class="ep-hatch" d="M0 10L10 0M-2 2L2 -2M8 12L12 8" {}
+        }
     }
-    out.push_str(
-        "<pattern id=\"ep-gap\" width=\"10\" height=\"10\" patternUnits=\"userSpaceOnUse\">\
-         <rect width=\"10\" height=\"10\" class=\"ep-void\"/>\
-         <path class=\"ep-hatch\" d=\"M0 10L10 0M-2 2L2 -2M8 12L12 8\"/></pattern>",
-    );
-    out
 }
 
 #[cfg(test)]
@@ -207,7 +201,7 @@ mod tests {
             let mut strokes: Vec<_> = STROKES.into_iter().skip(half).step_by(2).collect();
             strokes.sort_unstable();
             strokes.dedup();
-            assert_eq!(strokes.len(), FILLS / 2);
+            assert_eq!(strokes.len(), MOST_CONSUMERS / 2);
         }
         // Whatever is left out between them, dark stays below light.
         let darkest_light = all

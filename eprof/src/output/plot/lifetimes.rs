@@ -1,13 +1,12 @@
-//! Below the panels: who is who, when they lived, and what they used. Adds up
-//! to the meters.
+//! Below the panels: who is who, from when to when they lived, and what they
+//! used. The numbers add up to the meters.
 
-use std::fmt::Write as _;
+use maud::{Markup, html};
 
 use crate::attribute::{Account, Energy};
 use crate::profile::{Consumer, PowerSeries, Profile};
 use crate::unit::Microjoules;
 
-use super::super::flamegraph::decorate::escaped;
 use super::super::format::accounts::{self, coarsest_half};
 use super::super::format::energy::EnergyText;
 use super::super::format::number::{counted, percent};
@@ -88,123 +87,102 @@ pub(super) fn lifetimes<'a>(profile: &'a Profile, series: &'a PowerSeries) -> Ve
     lifetimes
 }
 
-/// Draws the rows from `top` on.
+/// The rows from `top` on; names from `left` on, numbers up to the width.
 pub(super) fn draw(
-    svg: &mut String,
     profile: &Profile,
     lifetimes: &[Lifetime<'_>],
-    time: &TimeAxis,
-    (top, text, width): (f64, f64, f64),
-) {
+    axis: &TimeAxis,
+    (top, left, width): (f64, f64, f64),
+) -> Markup {
     let energy_text = EnergyText::of(profile);
     let total = profile.ledger.total().0;
     let right = width - 12.0;
-    if energy_text.known && !lifetimes.is_empty() {
-        let error = if energy_text.estimated {
-            "estimated"
-        } else {
-            "±90 %"
-        };
-        let _ = write!(
-            svg,
-            "<text class=\"ep-dim ep-end\" x=\"{}\" y=\"{y}\">energy {error}</text>\
-             <text class=\"ep-dim ep-end\" x=\"{}\" y=\"{y}\">share</text>",
-            short(right - 60.0),
-            short(right),
-            y = short(top - 5.0),
-        );
-    }
-    for (at, lifetime) in lifetimes.iter().enumerate() {
-        let y = top + at as f64 * ROW;
-        let middle = y + ROW / 2.0;
-        // Writing to a string cannot fail.
-        if let Some(fill) = lifetime.fill {
-            let _ = write!(
-                svg,
-                "<rect class=\"ep-band\" fill=\"url(#{})\" x=\"{}\" y=\"{}\" width=\"14\" height=\"12\"/>",
-                fill.id(),
-                short(text),
-                short(middle - 6.0),
-            );
-        } else {
-            let _ = write!(
-                svg,
-                "<path class=\"ep-axis\" d=\"M{} {}H{}\"/>",
-                short(text),
-                short(y),
-                short(right)
-            );
+    let error = match energy_text.estimated {
+        true => "estimated",
+        false => "±90 %",
+    };
+    html! {
+        @if energy_text.known && !lifetimes.is_empty() {
+            @let y = short(top - 5.0);
+            text class="ep-dim ep-end" x=(short(right - 60.0)) y=(y) { "energy " (error) }
+            text class="ep-dim ep-end" x=(short(right)) y=(y) { "share" }
         }
-        let strong = match lifetime.consumer {
-            Some(_) => "",
-            None if lifetime.fill.is_none() => " class=\"ep-strong\"",
-            None => " class=\"ep-dim\"",
-        };
-        let (energy, half) = (
-            Some(lifetime.energy).filter(|_| energy_text.known),
-            lifetime.half,
-        );
-        let half = half.map(|half| match lifetime.consumer {
-            Some(_) => energy_text.half(Microjoules(lifetime.energy), Microjoules(half)),
-            None => half,
-        });
-        let [value, error, unit] = energy_text.cells(energy, half);
-        let error = match lifetime.consumer {
-            Some(_) if !energy_text.estimated && !error.is_empty() => format!(" {error}"),
-            _ => String::new(),
-        };
-        let share = percent(lifetime.energy, total).filter(|_| energy_text.known);
-        let _ = write!(
-            svg,
-            "<text{strong} x=\"{}\" y=\"{y}\">{}</text>\
-             <text class=\"ep-num ep-end\" x=\"{}\" y=\"{y}\">{value}{error} {unit}</text>\
-             <text class=\"ep-num ep-end ep-dim\" x=\"{}\" y=\"{y}\">{}</text>",
-            short(text + 21.0),
-            escaped(&lifetime.name),
-            short(right - 60.0),
-            short(right),
-            escaped(&share.unwrap_or_default()),
-            y = short(middle + 4.0),
-        );
-        if let (Some(fill), Some(consumer)) = (lifetime.fill, lifetime.consumer) {
-            life(svg, fill, consumer, time, middle);
+        @for (at, lifetime) in lifetimes.iter().enumerate() {
+            @let middle = top + at as f64 * ROW + ROW / 2.0;
+            (legend(lifetime, (left, right), middle))
+            (numbers(lifetime, energy_text, total, (right, middle)))
+            @if let (Some(fill), Some(consumer)) = (lifetime.fill, lifetime.consumer) {
+                (bar(fill, consumer, axis, middle))
+            }
         }
     }
 }
 
-/// From its birth to its end, where those are known.
-fn life(svg: &mut String, fill: Fill, consumer: &Consumer, time: &TimeAxis, middle: f64) {
+/// The fill of a row, and its name.
+fn legend(lifetime: &Lifetime<'_>, (left, right): (f64, f64), middle: f64) -> Markup {
+    let class = match lifetime.consumer {
+        Some(_) => None,
+        None if lifetime.fill.is_none() => Some("ep-strong"),
+        None => Some("ep-dim"),
+    };
+    html! {
+        @if let Some(fill) = lifetime.fill {
+            rect class="ep-band" fill={ "url(#" (fill.id()) ")" }
+                x=(short(left)) y=(short(middle - 6.0)) width="14" height="12" {}
+        } @else {
+            path class="ep-axis"
+                d={ "M" (short(left)) " " (short(middle - ROW / 2.0)) "H" (short(right)) } {}
+        }
+        text class=[class] x=(short(left + 21.0)) y=(short(middle + 4.0)) { (lifetime.name) }
+    }
+}
+
+/// What a row used.
+fn numbers(
+    lifetime: &Lifetime<'_>,
+    energy_text: EnergyText,
+    total: u64,
+    (right, middle): (f64, f64),
+) -> Markup {
+    let energy = Some(lifetime.energy).filter(|_| energy_text.known);
+    let half = lifetime.half.map(|half| match lifetime.consumer {
+        Some(_) => energy_text.half(Microjoules(lifetime.energy), Microjoules(half)),
+        None => half,
+    });
+    let [value, error, unit] = energy_text.cells(energy, half);
+    let error = match lifetime.consumer {
+        Some(_) if !energy_text.estimated && !error.is_empty() => format!(" {error}"),
+        _ => String::new(),
+    };
+    let share = percent(lifetime.energy, total).filter(|_| energy_text.known);
+    let y = short(middle + 4.0);
+    html! {
+        text class="ep-num ep-end" x=(short(right - 60.0)) y=(y) { (value) (error) " " (unit) }
+        text class="ep-num ep-end ep-dim" x=(short(right)) y=(y) { (share.unwrap_or_default()) }
+    }
+}
+
+/// From the fork or exec of a consumer to its exit, where those are known.
+fn bar(fill: Fill, consumer: &Consumer, axis: &TimeAxis, middle: f64) -> Markup {
     let (from, to) = (
-        consumer.born.map_or(time.left, |born| time.x(born)),
-        consumer.gone.map_or(time.right(), |gone| time.x(gone)),
+        consumer.born.map_or(axis.left, |begin| axis.x(begin)),
+        consumer.gone.map_or(axis.right(), |end| axis.x(end)),
     );
     let (top, bottom) = (short(middle - 5.0), short(middle + 5.0));
-    let _ = write!(
-        svg,
-        "<rect class=\"ep-life\" fill=\"url(#{})\" x=\"{}\" y=\"{}\" width=\"{}\" height=\"6\"/>",
-        fill.id(),
-        short(from),
-        short(middle - 3.0),
-        short((to - from).max(1.0)),
-    );
     // What began before the picture does, or has no end in it, has no mark.
-    if consumer.born.is_some_and(|born| born >= time.begin) {
-        let x = short(from);
-        let _ = match consumer.by_exec {
-            true => write!(
-                svg,
-                "<path class=\"ep-mark-exec\" d=\"M{x} {top}L{} {}L{x} {bottom}Z\"/>",
-                short(from + 7.0),
-                short(middle)
-            ),
-            false => write!(svg, "<path class=\"ep-axis\" d=\"M{x} {top}V{bottom}\"/>"),
-        };
-    }
-    if consumer.gone.is_some() {
-        let _ = write!(
-            svg,
-            "<path class=\"ep-axis\" d=\"M{} {top}V{bottom}\"/>",
-            short(to)
-        );
+    let begins = consumer.born.is_some_and(|begin| begin >= axis.begin);
+    let x = short(from);
+    html! {
+        rect class="ep-life" fill={ "url(#" (fill.id()) ")" } x=(x) y=(short(middle - 3.0))
+            width=(short((to - from).max(1.0))) height="6" {}
+        @if begins && consumer.by_exec {
+            path class="ep-mark-exec"
+                d={ "M" (x) " " (top) "L" (short(from + 7.0)) " " (short(middle)) "L" (x) " " (bottom) "Z" } {}
+        } @else if begins {
+            path class="ep-axis" d={ "M" (x) " " (top) "V" (bottom) } {}
+        }
+        @if consumer.gone.is_some() {
+            path class="ep-axis" d={ "M" (short(to)) " " (top) "V" (bottom) } {}
+        }
     }
 }

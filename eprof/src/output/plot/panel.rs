@@ -1,18 +1,17 @@
-//! The panel of one meter: who paid, on top of each other, under the meter's
-//! line.
+//! The panel of one meter: its consumers, on top of each other, under the
+//! meter's line.
 
-use std::fmt::Write as _;
+use maud::{Markup, html};
 
 use crate::profile::{Bins, MeterSeries, PowerSeries};
 
-use super::super::flamegraph::decorate::escaped;
 use super::super::format::number::with_error;
 use super::axis::{TimeAxis, decimals, power_unit, ticks};
 use super::cells::{Cell, cells, gaps, watts};
 use super::fill::Fill;
 use super::paths::{area, line, short};
 
-/// A step this many times higher than nearly all others is cut off, and told.
+/// A step this many times higher than nearly all others is cut off, and its height is written beside the panel.
 const SPIKE: f64 = 4.0;
 
 /// Height of the letters on areas, in pixels, with what is around them.
@@ -37,127 +36,148 @@ pub(super) struct Frame {
     pub(super) number: usize,
 }
 
-/// Draws the panel; returns the power that did not fit, if any.
+impl Frame {
+    fn bottom(&self) -> f64 {
+        self.top + self.height
+    }
+}
+
+/// The panel, and the power that does not fit into it, if any.
 pub(super) fn draw(
-    svg: &mut String,
     series: &PowerSeries,
     meter: &MeterSeries,
     bands: &[Band<'_>],
-    time: &TimeAxis,
+    axis: &TimeAxis,
     frame: Frame,
-) -> Option<String> {
-    let Frame {
-        top,
-        height,
-        number,
-    } = frame;
-    let bottom = top + height;
-    let cells = cells(series, meter, time);
+) -> (Markup, Option<String>) {
+    let cells = cells(series, meter, axis);
     let powers: Vec<Vec<f64>> = bands.iter().map(|band| watts(band.bins, &cells)).collect();
     let totals: Vec<f64> = (0..cells.len())
         .map(|at| powers.iter().map(|of| of[at]).sum())
         .collect();
     let (most, cut) = highest(&totals);
-    let y = |watts: f64| bottom - (watts / most).min(1.2) * height;
-    let (left, right) = (short(time.left), short(time.right()));
-
-    // Writing to a string cannot fail.
-    let (scale, unit) = power_unit(most);
-    let marks = ticks(0.0, most * scale, (height / 38.0) as usize);
-    let digits = decimals(&marks);
-    for &mark in marks.iter().skip(1) {
-        let at = short(y(mark / scale));
-        let _ = write!(svg, "<path class=\"ep-grid\" d=\"M{left} {at}H{right}\"/>");
-    }
-    for (at, &mark) in marks.iter().enumerate() {
-        let unit = if at + 1 == marks.len() { unit } else { "" };
-        let _ = write!(
-            svg,
-            "<text class=\"ep-dim ep-num ep-end\" x=\"{}\" y=\"{}\">{mark:.digits$}{}{unit}</text>",
-            short(time.left - 7.0),
-            short(y(mark / scale) + 4.0),
-            if unit.is_empty() { "" } else { " " },
-        );
-    }
-    for (from, to) in gaps(&cells, time.x(series.measured), time.right()) {
-        gap(svg, (from, to), (top, bottom), "energy unknown");
-    }
-
-    let _ = write!(
-        svg,
-        "<clipPath id=\"ep-clip{number}\"><rect x=\"{left}\" y=\"{}\" width=\"{}\" height=\"{}\"/></clipPath>\
-         <g clip-path=\"url(#ep-clip{number})\">",
-        short(top),
-        short(time.width),
-        short(height),
-    );
-    let mut low = vec![bottom; cells.len()];
-    let mut base = vec![0.0; cells.len()];
-    let mut labels = String::new();
-    for (band, power) in bands.iter().zip(&powers) {
-        for (sum, more) in base.iter_mut().zip(power) {
-            *sum += more;
+    let scale = Scale { frame, most };
+    let (areas, line) = stacked(&cells, bands, &powers, scale);
+    let (top, bottom) = (frame.top, frame.bottom());
+    let (left, right) = (short(axis.left), short(axis.right()));
+    let clip = format!("ep-clip{}", frame.number);
+    let unknown = gaps(&cells, axis.x(series.measured), axis.right());
+    let panel = html! {
+        (power_axis(axis, scale))
+        @for span in unknown { (gap(span, (top, bottom), "energy unknown")) }
+        clipPath id=(clip) {
+            rect x=(left) y=(short(top)) width=(short(axis.width)) height=(short(frame.height)) {}
         }
-        let high: Vec<f64> = base.iter().map(|watts| y(*watts)).collect();
-        let name = escaped(band.name);
-        let uj = band.bins.sum();
-        let fill = band.fill.id();
-        let path = area(&cells, &low, &high);
-        let _ = write!(
-            svg,
-            "<path class=\"ep-band\" fill=\"url(#{fill})\" data-name=\"{}\" data-uj=\"{uj}\" d=\"{path}\">\
-             <title>{name}: {}</title></path>",
-            name.replace('"', "&quot;"),
-            with_error(uj as f64 / 1e6, None, "J").text(),
-        );
-        if let Some((x, y)) = place(&cells, &low, &high, band.name) {
-            let dark = match band.fill {
-                fill if fill.dark() => " ep-on-dark",
-                Fill::Account(_) => " ep-on-grey",
-                _ => "",
-            };
-            let _ = write!(
-                labels,
-                "<text class=\"ep-on{dark}\" x=\"{}\" y=\"{}\">{name}</text>",
-                short(x),
-                short(y + 4.0),
-            );
+        g clip-path={ "url(#" (clip) ")" } {
+            @for area in &areas { (area.path) }
+            path class="ep-line" d=(line) {}
+            @for area in &areas { (area.label) }
         }
-        low = high;
-    }
-    let _ = write!(
-        svg,
-        "<path class=\"ep-line\" d=\"{}\"/>{labels}</g><path class=\"ep-axis\" d=\"M{left} {}V{}H{right}\"/>",
-        line(&cells, &low),
-        short(top),
-        short(bottom),
-    );
-    cut.map(|watts| with_error(watts, None, "W").text())
+        path class="ep-axis" d={ "M" (left) " " (short(top)) "V" (short(bottom)) "H" (right) } {}
+    };
+    (panel, cut.map(|watts| with_error(watts, None, "W").text()))
 }
 
-/// A stretch of time in which nothing is known.
-pub(super) fn gap(svg: &mut String, (from, to): (f64, f64), (top, bottom): (f64, f64), what: &str) {
-    let _ = write!(
-        svg,
-        "<rect class=\"ep-gap\" fill=\"url(#ep-gap)\" x=\"{}\" y=\"{}\" width=\"{}\" height=\"{}\"><title>{what}</title></rect>",
-        short(from),
-        short(top),
-        short(to - from),
-        short(bottom - top),
+/// From watts to pixels.
+#[derive(Clone, Copy, Debug)]
+struct Scale {
+    frame: Frame,
+    /// Watts at the top.
+    most: f64,
+}
+
+impl Scale {
+    fn y(&self, watts: f64) -> f64 {
+        self.frame.bottom() - (watts / self.most).min(1.2) * self.frame.height
+    }
+}
+
+/// Lines of equal power, and what they stand for.
+fn power_axis(axis: &TimeAxis, scale: Scale) -> Markup {
+    let (factor, unit) = power_unit(scale.most);
+    let ticks = ticks(
+        0.0,
+        scale.most * factor,
+        (scale.frame.height / 38.0) as usize,
     );
+    let digits = decimals(&ticks);
+    let y = |tick: f64| scale.y(tick / factor);
+    let (left, right) = (short(axis.left), short(axis.right()));
+    html! {
+        @for &tick in ticks.iter().skip(1) {
+            path class="ep-grid" d={ "M" (left) " " (short(y(tick))) "H" (right) } {}
+        }
+        @for (at, &tick) in ticks.iter().enumerate() {
+            text class="ep-dim ep-num ep-end" x=(short(axis.left - 7.0)) y=(short(y(tick) + 4.0)) {
+                (format!("{tick:.digits$}")) @if at + 1 == ticks.len() { " " (unit) }
+            }
+        }
+    }
+}
+
+/// A band that is drawn, and its name on it, where that fits.
+struct Area {
+    path: Markup,
+    label: Markup,
+}
+
+/// The areas on top of each other, and the line above them.
+fn stacked(
+    cells: &[Cell],
+    bands: &[Band<'_>],
+    powers: &[Vec<f64>],
+    scale: Scale,
+) -> (Vec<Area>, String) {
+    let mut low = vec![scale.frame.bottom(); cells.len()];
+    let mut sum = vec![0.0; cells.len()];
+    let mut areas = Vec::with_capacity(bands.len());
+    for (band, power) in bands.iter().zip(powers) {
+        for (sum, more) in sum.iter_mut().zip(power) {
+            *sum += more;
+        }
+        let high: Vec<f64> = sum.iter().map(|watts| scale.y(*watts)).collect();
+        let uj = band.bins.sum();
+        let energy = with_error(uj as f64 / 1e6, None, "J").text();
+        let path = html! {
+            path class="ep-band" fill={ "url(#" (band.fill.id()) ")" }
+                data-name=(band.name) data-uj=(uj) d=(area(cells, &low, &high)) {
+                title { (band.name) ": " (energy) }
+            }
+        };
+        let label = html! {
+            @if let Some((x, y)) = place(cells, &low, &high, band.name) {
+                text class={ "ep-on" (contrast(band.fill)) } x=(short(x)) y=(short(y + 4.0)) {
+                    (band.name)
+                }
+            }
+        };
+        areas.push(Area { path, label });
+        low = high;
+    }
+    (areas, line(cells, &low))
+}
+
+/// What makes text on a fill legible.
+fn contrast(fill: Fill) -> &'static str {
+    match fill {
+        fill if fill.dark() => " ep-on-dark",
+        Fill::Account(_) => " ep-on-grey",
+        _ => "",
+    }
+}
+
+/// A span of time in which nothing is known.
+pub(super) fn gap((from, to): (f64, f64), (top, bottom): (f64, f64), what: &str) -> Markup {
     let width = what.len() as f64 * LETTER + 10.0;
-    if to - from > width {
-        let (x, y) = ((from + to) / 2.0, (top + bottom) / 2.0);
-        let _ = write!(
-            svg,
-            "<rect class=\"ep-paper\" x=\"{}\" y=\"{}\" width=\"{}\" height=\"18\" rx=\"3\"/>\
-             <text class=\"ep-dim ep-mid\" x=\"{}\" y=\"{}\">{what}</text>",
-            short(x - width / 2.0),
-            short(y - 9.0),
-            short(width),
-            short(x),
-            short(y + 4.0),
-        );
+    let (x, y) = ((from + to) / 2.0, (top + bottom) / 2.0);
+    html! {
+        rect class="ep-gap" fill="url(#ep-gap)" x=(short(from)) y=(short(top))
+            width=(short(to - from)) height=(short(bottom - top)) { title { (what) } }
+        @if to - from > width {
+            rect class="ep-paper" x=(short(x - width / 2.0)) y=(short(y - 9.0))
+                width=(short(width)) height="18" rx="3" {}
+            text class="ep-dim ep-mid" x=(short(x)) y=(short(y + 4.0)) { (what) }
+        }
     }
 }
 
