@@ -26,6 +26,8 @@ mod parse;
 mod pictures;
 #[path = "output/schema.rs"]
 mod schema;
+#[path = "output/schemas.rs"]
+mod schemas;
 #[path = "output/synthetic.rs"]
 mod synthetic;
 #[path = "output/tables.rs"]

@@ -6,9 +6,10 @@ use eprof::output::{By, Format, Sort, Style, View, folded, json, report};
 use serde_json::Value;
 
 use crate::cases::{estimated, hostile, target, unmeasured};
+use crate::golden;
 use crate::parse::{WIDE_80, csv, csv_sum, json as json_of, json_sum, svg, text, view};
+use crate::schema::Schema;
 use crate::synthetic::{Synthetic, Thread};
-use crate::{golden, schema};
 
 #[test]
 fn files_are_as_they_were() {
@@ -66,8 +67,8 @@ fn what_is_not_measured_is_null_and_never_zero() {
 
 #[test]
 fn the_report_keeps_its_schema() {
-    let schema: Value = serde_json::from_str(json::SCHEMA).unwrap();
-    let valid = |report: &Value| schema::errors(&schema, &schema, report, "");
+    let schema = Schema::new(json::SCHEMA);
+    let valid = |report: &Value| schema.errors(report);
     for profile in [
         Synthetic::typical().build(),
         estimated().build(),
@@ -147,7 +148,7 @@ fn rows_are_in_the_order_asked_for() {
     };
     descending(column(By::Thread, Sort::Cpu, "cpu_ns"));
     descending(column(By::Thread, Sort::Energy, "uj"));
-    descending(column(By::Process, Sort::Marginal, "marginal_uj"));
+    descending(column(By::Process, Sort::AboveIdle, "marginal_uj"));
     descending(column(By::Function, Sort::Total, "total_uj"));
     descending(column(By::Module, Sort::Samples, "samples"));
     assert!(column(By::Function, Sort::Name, "name").is_sorted());

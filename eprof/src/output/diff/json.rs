@@ -1,4 +1,5 @@
-//! A comparison as JSON, `eprof-diff/1`. Within version 1 keys are only ever
+//! A comparison as JSON, `eprof-diff/1`. The schema is [`SCHEMA`]
+//! (`output/diff.schema.json`). Within version 1 keys are only ever
 //! added. All keys are always present; what is not known is `null`, never 0.
 //!
 //! | key | what |
@@ -35,12 +36,15 @@ use super::super::format::sanitize::printable;
 /// The name and version of the schema.
 pub const VERSION: &str = "eprof-diff/1";
 
+/// The JSON Schema (draft 2020-12) of a comparison.
+pub const SCHEMA: &str = include_str!("../diff.schema.json");
+
 /// Writes the comparison of two files or directories called `names`, all of
 /// it.
 ///
 /// # Errors
 ///
-/// What `out` said.
+/// The error of `out`.
 pub fn write(difference: &Difference, names: (&str, &str), mut out: impl Write) -> io::Result<()> {
     let total = &difference.total;
     let contrast = total.contrast.zip(total.tested);

@@ -12,7 +12,7 @@ use super::{DiffView, cells, sentence};
 ///
 /// # Errors
 ///
-/// What `out` said.
+/// The error of `out`.
 pub fn write(
     difference: &Difference,
     names: (&str, &str),

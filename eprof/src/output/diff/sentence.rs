@@ -1,4 +1,4 @@
-//! What a comparison has found, in sentences.
+//! What a comparison found, in sentences.
 
 use crate::diff::{Difference, Gate, Metric, Outcome, Row};
 use crate::statistics::{USUAL_POWER, Verdict};
@@ -31,12 +31,12 @@ pub(super) fn method(difference: &Difference) -> String {
     )
 }
 
-/// What is to be said of the target.
+/// The verdict on the target.
 pub(super) fn verdict(difference: &Difference) -> String {
     let row = &difference.total;
     let what = difference.metric.to_string();
     let runs = match (difference.base.runs, difference.new.runs) {
-        (1, 1) => "from one run each (how much runs differ is not known)".to_owned(),
+        (1, 1) => "from one run each (so how much runs differ is unknown)".to_owned(),
         (a, b) if a == b => format!("from {a} runs of each"),
         (a, b) => format!("from {a} and {b} runs"),
     };
@@ -53,19 +53,19 @@ pub(super) fn verdict(difference: &Difference) -> String {
         (Verdict::Better, _) => format!("better:{} less {what}{interval}, {runs}", by(-1.0)),
         (Verdict::Undetected, None) => {
             let change = row.ratio().map_or_else(String::new, |r| change(r - 1.0));
-            format!("not known whether {what} differs ({change}), {runs}")
+            format!("unknown whether {what} differs ({change}), {runs}")
         }
         (Verdict::Undetected, Some(_)) => {
             format!(
                 "no detectable difference of {what}{interval}, {runs}{}",
-                more(row)
+                with_more_runs(row)
             )
         }
     }
 }
 
-/// What more runs would tell.
-fn more(row: &Row) -> String {
+/// What more runs would find.
+fn with_more_runs(row: &Row) -> String {
     let (Some(contrast), Some(confidence)) = (row.contrast, row.tested) else {
         return String::new();
     };
@@ -80,14 +80,14 @@ fn more(row: &Row) -> String {
     let observed = row.ratio().unwrap_or(1.0) - 1.0;
     if let Some(runs) = contrast.runs_for_observed(confidence, USUAL_POWER) {
         text.push_str(&format!(
-            "; to find one of {}, about {runs} runs of each would be needed",
+            "; finding one of {} takes about {runs} runs of each",
             change(observed)
         ));
     }
     text
 }
 
-/// What became of a gate.
+/// Whether a limit holds.
 pub(super) fn gate(gate: &Gate) -> String {
     let what = match &gate.function {
         Some(function) => format!("function `{}`", visible(function)),

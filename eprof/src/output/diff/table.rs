@@ -19,7 +19,7 @@ const WITHIN_WIDTH: usize = 20;
 ///
 /// # Errors
 ///
-/// What `out` said.
+/// The error of `out`.
 pub fn write(
     difference: &Difference,
     names: (&str, &str),

@@ -20,7 +20,7 @@
 //! of the median, `p`). A comparison has `ratio`, its interval at `confidence`,
 //! the `verdict` (`better`, `worse`, `undetected`; less is better), the change
 //! that is `detectable` with so many runs in nine of ten cases, and the
-//! `runs_needed` to tell the difference that was seen.
+//! `runs_needed` to find the difference that was seen.
 
 use std::collections::BTreeMap;
 use std::io::{self, Write};
@@ -37,6 +37,9 @@ use super::super::format::sanitize::printable;
 
 /// The name and version of the schema.
 pub const VERSION: &str = "eprof-stat/1";
+
+/// The JSON Schema (draft 2020-12) of repeated runs.
+pub const SCHEMA: &str = include_str!("../stat.schema.json");
 
 #[derive(Serialize)]
 struct Document<'r> {
@@ -75,7 +78,7 @@ struct Command<'r> {
     argv: Vec<String>,
     measures: BTreeMap<Measure, Measured>,
     carbon_g: Option<f64>,
-    runs: Vec<One>,
+    runs: Vec<OneRun>,
     caveats: &'r [Caveat],
 }
 
@@ -101,7 +104,7 @@ struct Trend {
 }
 
 #[derive(Serialize)]
-struct One {
+struct OneRun {
     round: usize,
     turn: usize,
     exit_code: i32,
@@ -114,7 +117,7 @@ struct One {
     samples: u64,
     lost: u64,
     #[serde(flatten)]
-    climate: Conditions,
+    conditions: Conditions,
 }
 
 #[derive(Serialize)]
@@ -135,7 +138,7 @@ struct Compared<'r> {
 ///
 /// # Errors
 ///
-/// What `out` said.
+/// The error of `out`.
 pub fn json(results: &Results, mut out: impl Write) -> io::Result<()> {
     let text = serde_json::to_string_pretty(&document(results))?;
     out.write_all(printable(&text).as_bytes())?;
@@ -144,8 +147,8 @@ pub fn json(results: &Results, mut out: impl Write) -> io::Result<()> {
 
 fn document(results: &Results) -> Document<'_> {
     let name = |at: usize| {
-        let subject = results.subjects.get(at);
-        subject.map_or("", |of| of.subject.name.as_str())
+        let command = results.subjects.get(at);
+        command.map_or("", |of| of.subject.name.as_str())
     };
     Document {
         schema: VERSION,
@@ -192,7 +195,7 @@ fn command<'r>(of: &'r Subjected, carbon: Option<&Carbon>) -> Command<'r> {
             .summary(Measure::Energy)
             .zip(carbon)
             .map(|(energy, carbon)| carbon.grams_of_joules(energy.mean)),
-        runs: of.runs.iter().map(one).collect(),
+        runs: of.runs.iter().map(one_run).collect(),
         caveats: &of.caveats,
     }
 }
@@ -216,8 +219,8 @@ fn measured(measure: Measure, of: &Summary) -> Measured {
     }
 }
 
-fn one(run: &Run) -> One {
-    One {
+fn one_run(run: &Run) -> OneRun {
+    OneRun {
         round: run.round + 1,
         turn: run.turn + 1,
         exit_code: run.exit,
@@ -229,7 +232,7 @@ fn one(run: &Run) -> One {
         others: run.others,
         samples: run.samples,
         lost: run.lost,
-        climate: run.climate,
+        conditions: run.climate,
     }
 }
 

@@ -17,11 +17,11 @@ use super::super::text::style::Style;
 ///
 /// # Errors
 ///
-/// What `out` said.
+/// The error of `out`.
 pub fn table(results: &Results, style: Style, mut out: impl Write) -> io::Result<()> {
-    let mut parts = vec![heading(results, style)];
-    for subject in &results.subjects {
-        parts.push(of_subject(results, subject, style));
+    let mut parts = vec![header(results, style)];
+    for one in &results.subjects {
+        parts.push(command(results, one, style));
     }
     if !results.comparisons.is_empty() {
         parts.push(comparisons(results, style));
@@ -44,7 +44,7 @@ pub fn table(results: &Results, style: Style, mut out: impl Write) -> io::Result
     out.flush()
 }
 
-fn heading(results: &Results, style: Style) -> Vec<String> {
+fn header(results: &Results, style: Style) -> Vec<String> {
     let rounds = counted(results.rounds as u64, "run", "runs");
     let commands = results.subjects.len() as u64;
     let what = if commands == 1 {
@@ -82,7 +82,7 @@ fn heading(results: &Results, style: Style) -> Vec<String> {
     lines
 }
 
-fn of_subject(results: &Results, of: &Subjected, style: Style) -> Vec<String> {
+fn command(results: &Results, of: &Subjected, style: Style) -> Vec<String> {
     let name = shorten(&visible(&of.subject.name), style.width.saturating_sub(16)).into_owned();
     let runs = counted(of.runs.len() as u64, "run", "runs");
     let mut lines = vec![format!("{}  {}", style.bold(&name), style.dim(&runs))];
@@ -100,9 +100,9 @@ fn of_subject(results: &Results, of: &Subjected, style: Style) -> Vec<String> {
         Column::number("max"),
     ]);
     for (measure, summary) in &of.summaries {
-        let guess = results.is_estimated() && measure.is_energy();
+        let estimated = results.is_estimated() && measure.is_energy();
         grid.row(
-            cells(measure.name(), measure.unit(), summary, guess, 1.0),
+            cells(measure.name(), measure.unit(), summary, estimated, 1.0),
             Weight::Plain,
         );
         if let Some(carbon) = results
@@ -112,7 +112,7 @@ fn of_subject(results: &Results, of: &Subjected, style: Style) -> Vec<String> {
         {
             let scale = carbon.grams_of_joules(1.0);
             grid.row(
-                cells("carbon", "gCO2e", summary, guess, scale),
+                cells("carbon", "gCO2e", summary, estimated, scale),
                 Weight::Plain,
             );
         }
@@ -123,14 +123,14 @@ fn of_subject(results: &Results, of: &Subjected, style: Style) -> Vec<String> {
 
 /// The cells of a measure, in `unit` after multiplication by `scale`; all with
 /// the digits that the interval of the mean allows.
-fn cells(name: &str, unit: &str, summary: &Summary, guess: bool, scale: f64) -> Vec<String> {
+fn cells(name: &str, unit: &str, summary: &Summary, estimated: bool, scale: f64) -> Vec<String> {
     let half = summary.interval.map(|interval| interval.half() * scale);
     let Number {
         value,
         half: shown,
         unit: mean_unit,
     } = with_error(summary.mean * scale, half, unit);
-    let mark = if guess { "~" } else { "" };
+    let mark = if estimated { "~" } else { "" };
     let other = |value: f64| {
         let value = value * scale;
         let mut number = with_error(value, half.or(Some(value / 300.0)), unit);
@@ -150,8 +150,8 @@ fn cells(name: &str, unit: &str, summary: &Summary, guess: bool, scale: f64) -> 
 
 fn comparisons(results: &Results, style: Style) -> Vec<String> {
     let name = |at: usize| {
-        let subject = results.subjects.get(at);
-        let name = subject.map_or("", |of| of.subject.name.as_str());
+        let command = results.subjects.get(at);
+        let name = command.map_or("", |of| of.subject.name.as_str());
         shorten(&visible(name), style.width.saturating_sub(24)).into_owned()
     };
     let base = style.bold(&name(0));
@@ -161,7 +161,7 @@ fn comparisons(results: &Results, style: Style) -> Vec<String> {
         let of = results.comparisons.iter().filter(|of| of.subject == at);
         for comparison in of {
             let lead = format!("    {:<14}", comparison.measure.name());
-            let text = told(comparison);
+            let text = sentence(comparison);
             let room = style.width.saturating_sub(18);
             for (line_number, line) in wrapped(&text, room).into_iter().enumerate() {
                 let lead = match line_number {
@@ -175,8 +175,8 @@ fn comparisons(results: &Results, style: Style) -> Vec<String> {
     lines
 }
 
-/// A ratio with its interval, and what may be said.
-fn told(of: &Comparison) -> String {
+/// A ratio with its interval, and the verdict.
+fn sentence(of: &Comparison) -> String {
     let decimals = decimals(of.interval.half());
     let number = |x: f64| match x {
         x if x >= 100.0 => "100 and more".to_owned(),
@@ -206,17 +206,17 @@ fn undetected(of: &Comparison, change: f64) -> String {
     // With a few runs that scatter, not even a doubling.
     if let Some(detectable) = of.detectable.filter(|detectable| *detectable < 1.0) {
         text.push_str(&format!(
-            "; one of {:.1} % would probably be seen",
+            "; one of {:.1} % would probably be found",
             detectable * 100.0
         ));
     }
     match of.needed {
         Some(needed) => text.push_str(&format!(
-            ", and to tell {change:+.1} % from none takes about {}",
+            "; finding one of {change:+.1} % takes about {}",
             counted(needed as u64, "run", "runs")
         )),
         None => text.push_str(&format!(
-            ", and {change:+.1} % in no reasonable number of runs"
+            "; no reasonable number of runs finds one of {change:+.1} %"
         )),
     }
     text
