@@ -123,14 +123,14 @@ fn a_box_has_the_colour_of_what_it_is_and_the_legend_has_it_too() {
         ("p (q)/1", "process, thread"),
         ("main", "user code"),
         ("utf8::decode", "inlined"),
-        ("py::f:/a (b).py", "made at run time"),
+        ("py::f:/a (b).py", "generated at run time"),
         ("do_syscall_64", "system call"),
         ("[irq]", "interrupt"),
         ("asm_sysvec_apic_timer_interrupt", "interrupt"),
         ("handle_softirqs", "interrupt"),
         ("asm_exc_page_fault", "kernel"),
         ("do_idle", "idle"),
-        ("[truncated]", "not known"),
+        ("[truncated]", "unknown"),
     ] {
         assert_eq!(kind(name), expected, "{name}");
     }

@@ -159,7 +159,7 @@ fn what_is_not_known_is_hatched_not_zero() {
         assert_eq!(classed(panel, "ep-band").count(), 0);
         assert_eq!(classed(panel, "ep-gap").count(), 1);
     }
-    assert!(svg.contains("said nothing usable"));
+    assert!(svg.contains("no usable reading"));
 }
 
 #[test]

@@ -22,7 +22,7 @@ use super::view::{By, View};
 ///
 /// # Errors
 ///
-/// What `out` said.
+/// The error of `out`.
 pub fn write(profile: &Profile, view: &View, mut out: impl Write) -> io::Result<()> {
     let by = view.by.unwrap_or(By::Process);
     let listing = Listing::new(profile, by, view.sort, view.limit);

@@ -2,7 +2,7 @@
 //! stack, the format that flamegraph tools share.
 //!
 //! The first level is `comm (pid)`, the second `comm/tid`. Kernel frames end
-//! in `_[k]`, inlined ones in `_[i]` and those of code that was made at run
+//! in `_[k]`, inlined ones in `_[i]` and those of code that was generated at run
 //! time in `_[j]`, as `stackcollapse-perf.pl` marks them. The numbers add up to the target's account, to the microjoule.
 
 use std::collections::{BTreeMap, HashMap};
@@ -52,7 +52,7 @@ pub(super) fn unmarked(name: &str) -> &str {
 ///
 /// # Errors
 ///
-/// What `out` said.
+/// The error of `out`.
 pub fn write(profile: &Profile, out: impl Write) -> io::Result<()> {
     let mut out = io::BufWriter::new(out);
     for line in Stacks::of(profile).lines() {

@@ -174,7 +174,7 @@ impl Listing {
         };
         match sort {
             Sort::Energy => entries.sort_by_key(|(_, row)| Reverse(row.energy.with_idle)),
-            Sort::Marginal => entries.sort_by_key(|(_, row)| Reverse(row.energy.above_idle)),
+            Sort::AboveIdle => entries.sort_by_key(|(_, row)| Reverse(row.energy.above_idle)),
             Sort::Total => {
                 entries.sort_by_key(|(_, row)| Reverse(row.total.unwrap_or(row.energy).with_idle));
             }

@@ -1,23 +1,27 @@
-//! Output: bytes from a [`Profile`], and from nothing
-//! else.
+//! Output: bytes from results (a profile, a comparison, repeated runs, what a
+//! calibration found), and from nothing else.
+//!
+//! ```text
+//! Profile ─────┬─► text, json, csv         the report, from the rows of a listing
+//!              ├─► folded ─► flamegraph ─┐
+//!              ├─► plot ─────────────────┴─► html   all of it as one page
+//!              └─► export                 the formats of other tools
+//! Difference ────► diff                   table, JSON, Markdown, flamegraph
+//! Results ───────► stat                   table, JSON
+//! Findings, … ───► text                   what calibrate, list and doctor found
+//!
+//! view: what is asked for      listing: the rows of that, in order
+//! format: how a value is written, and facts about a run
+//! ```
+//!
+//! `format` imports none of the others. `html` puts pictures into its page;
+//! `diff` and `stat` use the tables of `text`.
 //!
 //! Every writer takes an `impl io::Write` and is deterministic: the same
 //! profile gives the same bytes. What was not measured is shown as `–` (table),
 //! `null` (JSON) or an empty field (CSV), never as zero. Names of processes
-//! and functions are chosen by whoever is measured; `visible` makes them
-//! harmless before they reach a terminal or a picture.
-//!
-//! - [`table`]: the summary for people, and one breakdown at a time
-//! - [`json`]: `eprof-report/1`, documented and stable
-//! - [`csv`]: one breakdown, RFC 4180
-//! - [`folded`]: folded stacks, `process;thread;frame;… µJ`
-//! - [`flame`]: the energy flamegraph, an interactive SVG
-//! - [`html`]: the report as one page for a browser
-//! - [`plot`]: power over time, an SVG
-//! - [`export`]: pprof, speedscope, OpenMetrics, energy over time
-//! - [`diff`]: two profiles against each other
-//! - [`calibration`]: what `eprof calibrate` found out
-//! - [`progress`]: the live line while the target runs
+//! and functions are chosen by whoever is measured: `format::sanitize` makes
+//! them visible, and pages and pictures escape whatever is not markup by type.
 
 pub mod csv;
 pub mod diff;

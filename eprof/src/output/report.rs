@@ -15,7 +15,7 @@ use crate::profile::Profile;
 /// # Errors
 ///
 /// [`ErrorKind::Usage`] where the rows do not have what they are to be sorted
-/// by, and for commands in JSON; otherwise what `out` said, except a broken pipe.
+/// by, and for commands in JSON; otherwise the error of `out`, except a broken pipe.
 pub fn report(
     profile: &Profile,
     view: &View,

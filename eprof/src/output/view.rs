@@ -29,9 +29,9 @@ pub enum TableFormat {
 /// What the rows of a breakdown are.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, ValueEnum)]
 pub enum By {
-    /// One row per thread incarnation.
+    /// One row per task instance of a thread.
     Thread,
-    /// One row per process incarnation.
+    /// One row per task instance of a process.
     Process,
     /// One row per name of processes. Not in JSON, which has every process.
     Command,
@@ -64,7 +64,7 @@ pub enum Sort {
     #[default]
     Energy,
     /// Energy above idle.
-    Marginal,
+    AboveIdle,
     /// Energy including callees.
     Total,
     /// CPU time.
@@ -103,13 +103,13 @@ impl View {
         };
         let (missing, there) = match (by, sort) {
             (By::Function | By::Module, Sort::Cpu) => {
-                ("CPU time", "energy, marginal, samples or name")
+                ("CPU time", "energy, above-idle, samples or name")
             }
             (By::Thread | By::Process | By::Command | By::Module | By::Cpu, Sort::Total) => (
                 "energy of callees",
-                "energy, marginal or name (only functions have a total)",
+                "energy, above-idle or name (only functions have a total)",
             ),
-            (By::Cpu, Sort::Samples) => ("number of samples", "energy, marginal, cpu or name"),
+            (By::Cpu, Sort::Samples) => ("number of samples", "energy, above-idle, cpu or name"),
             _ => return Ok(()),
         };
         Err(Error::new(

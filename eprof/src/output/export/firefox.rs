@@ -9,7 +9,7 @@
 //! are spread evenly. Power tracks hold what the profiler wants there,
 //! picowatt-hours. (Opened in the profiler's own front end as of August 2026:
 //! its call tree has the ledger's numbers, and its tracks are in time with the
-//! samples.) A stretch of unknown energy ends a track; another begins
+//! samples.) A span of unknown energy ends a track; another begins
 //! after it.
 
 use std::collections::HashMap;
@@ -48,7 +48,7 @@ const MOST_TRACKS: usize = 16;
 ///
 /// # Errors
 ///
-/// What `out` said.
+/// The error of `out`.
 pub fn write(profile: &Profile, samples: &TimedSamples, mut out: impl Write) -> io::Result<()> {
     let header = &profile.summary.header;
     let hz = u64::from(header.frequency_hz);
@@ -102,11 +102,11 @@ impl Writer<'_> {
             let start = self.at(row.start);
             let process = *processes.entry(row.process).or_insert_with(|| {
                 let comm = comms.get(&row.process).copied().unwrap_or(&row.comm);
-                let born = row.process.start;
+                let forked = row.process.start;
                 let started = self.profile.summary.header.started;
-                let born = At::from_nanos_since_reference(born.since(started).0);
+                let forked = At::from_nanos_since_reference(forked.since(started).0);
                 self.firefox
-                    .add_process(&visible(comm), row.process.pid, born)
+                    .add_process(&visible(comm), row.process.pid, forked)
             });
             first.get_or_insert(process);
             let main = row.tid == row.process.pid;
@@ -269,14 +269,14 @@ impl Categories {
             (FrameKind::Inlined, "Inlined", CategoryColor::Orange),
             (
                 FrameKind::Generated,
-                "Made at run time",
+                "Generated at run time",
                 CategoryColor::Green,
             ),
             (FrameKind::Syscall, "System call", CategoryColor::LightBlue),
             (FrameKind::Kernel, "Kernel", CategoryColor::Blue),
             (FrameKind::Interrupt, "Interrupt", CategoryColor::Magenta),
             (FrameKind::Idle, "Idle", CategoryColor::Transparent),
-            (FrameKind::Marker, "Not known", CategoryColor::Gray),
+            (FrameKind::Marker, "Unknown", CategoryColor::Gray),
         ];
         let kinds = colours.map(|(kind, name, colour)| (kind, firefox.add_category(name, colour)));
         Self {

@@ -10,7 +10,7 @@ use crate::attribute::Account;
 use crate::profile::Profile;
 use crate::unit::{Microjoules, Nanos};
 
-use super::super::format::energy::{EnergyText, spoke};
+use super::super::format::energy::{EnergyText, has_reading};
 use super::super::format::sanitize::visible;
 
 /// One metric family: all its samples follow each other.
@@ -63,7 +63,7 @@ fn seconds(time: Nanos) -> String {
 ///
 /// # Errors
 ///
-/// What `out` said.
+/// The error of `out`.
 pub fn write(profile: &Profile, mut out: impl Write) -> io::Result<()> {
     let out = &mut out;
     meters(profile, out)?;
@@ -74,13 +74,19 @@ pub fn write(profile: &Profile, mut out: impl Write) -> io::Result<()> {
 }
 
 fn meters(profile: &Profile, out: &mut impl Write) -> io::Result<()> {
-    let meters = || profile.ledger.meters.iter().filter(|meter| spoke(meter));
+    let meters = || {
+        profile
+            .ledger
+            .meters
+            .iter()
+            .filter(|meter| has_reading(meter))
+    };
     let nested = |nested: bool| if nested { "true" } else { "false" };
     let mut family = Family::begin(
         out,
         "eprof_meter_energy_joules",
         Some("joules"),
-        "What an energy meter said over the run. Meters that are nested are part of others.",
+        "Energy that a meter counted over the run. A nested meter is part of another.",
     )?;
     for meter in meters() {
         let labels = [

@@ -250,7 +250,7 @@ impl Builder {
 ///
 /// # Errors
 ///
-/// What `out` said.
+/// The error of `out`.
 pub fn write(profile: &Profile, out: impl Write) -> io::Result<()> {
     let mut out = GzEncoder::new(out, Compression::default());
     out.write_all(&proto(profile).encode_to_vec())?;

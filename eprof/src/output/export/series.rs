@@ -56,7 +56,7 @@ impl<W: Write> Series<W> {
     ///
     /// # Errors
     ///
-    /// What `out` said.
+    /// The error of `out`.
     pub fn new(out: W) -> io::Result<Self> {
         let mut out = csv::WriterBuilder::new()
             .terminator(csv::Terminator::CRLF)
@@ -69,7 +69,7 @@ impl<W: Write> Series<W> {
     ///
     /// # Errors
     ///
-    /// What the output said.
+    /// The error of the output.
     pub fn push(
         &mut self,
         header: &Header,
@@ -86,7 +86,7 @@ impl<W: Write> Series<W> {
         };
         let target = span.target();
         let busy: u64 = interval.cpus.iter().map(|of| of.busy().0).sum();
-        let paid = |account| span.paid(account).with_idle.0.to_string();
+        let charged = |account| span.paid(account).with_idle.0.to_string();
         let counted = |counter: Counter| match header.counts(counter) {
             true => target.counts[counter as usize].to_string(),
             false => String::new(),
@@ -103,12 +103,12 @@ impl<W: Write> Series<W> {
             meter.nested.to_string(),
             meter.provenance.name().to_owned(),
             energy.0.to_string(),
-            paid(Account::Target),
-            paid(Account::Other),
-            paid(Account::Kernel),
-            paid(Account::Eprof),
-            paid(Account::Idle),
-            paid(Account::Unattributed),
+            charged(Account::Target),
+            charged(Account::Other),
+            charged(Account::Kernel),
+            charged(Account::Eprof),
+            charged(Account::Idle),
+            charged(Account::Unattributed),
             span.paid(Account::Target).above_idle.0.to_string(),
             watts
                 .map(|watts| format!("{:.3}", watts.0))
@@ -134,7 +134,7 @@ impl<W: Write> Series<W> {
     ///
     /// # Errors
     ///
-    /// What the output said.
+    /// The error of the output.
     pub fn finish(mut self) -> io::Result<()> {
         self.out.flush()
     }

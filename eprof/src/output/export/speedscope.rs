@@ -23,7 +23,7 @@ type Frame = (String, String);
 ///
 /// # Errors
 ///
-/// What `out` said.
+/// The error of `out`.
 pub fn write(profile: &Profile, mut out: impl Write) -> io::Result<()> {
     let stacks = stacks(profile);
     let mut numbers: HashMap<Frame, usize> = HashMap::new();

@@ -1,4 +1,4 @@
-//! What energy was shared by, in words.
+//! What divided energy above idle among threads, in words.
 
 use crate::attribute::{Rule, Weighing};
 use crate::power::Errors;
@@ -24,7 +24,7 @@ pub(in crate::output) fn rules(profile: &Profile) -> String {
     names.join("+")
 }
 
-/// One sentence for each way in which meters' energy was shared.
+/// One sentence for each way in which meters' energy was divided.
 pub(in crate::output) fn sentences(profile: &Profile) -> Vec<String> {
     let mut sentences: Vec<String> = Vec::new();
     let several =
@@ -66,16 +66,16 @@ fn sentence(weighing: &Weighing) -> String {
             _ => ", as calibrated",
         });
     }
-    let tried = weighing.held_out.zip(weighing.time_share);
+    let errors = weighing.held_out.zip(weighing.time_share);
     let blocks = counted(weighing.blocks, "block", "blocks");
     if !weighing.why.is_empty() {
         text.push_str(&format!(": {}", visible(&weighing.why)));
     }
-    if let Some((model, time)) = tried {
+    if let Some((model, time)) = errors {
         let (model, time) = (relative(model), relative(time));
         text.push_str(&match weighing.rule {
-            Rule::Model => format!("; off by {model} on {blocks} held out (CPU time: {time})"),
-            _ => format!(" (it was off by {model} on {blocks}, CPU time by {time})"),
+            Rule::Model => format!("; its error on {blocks} held out: {model} (CPU time: {time})"),
+            _ => format!(" (error on {blocks} held out: model {model}, CPU time {time})"),
         });
     }
     text

@@ -11,7 +11,7 @@ use super::number::{Number, estimate, with_error};
 /// What is known of a profile's energies, and so how they are written.
 #[derive(Clone, Copy, Debug, PartialEq)]
 pub(in crate::output) struct EnergyText {
-    /// Whether any meter that counts towards the total said anything.
+    /// Whether any meter that counts towards the total gave a usable reading.
     pub(in crate::output) known: bool,
     /// Whether the idle baseline of all those meters is known, so that
     /// "above idle" means something.
@@ -23,17 +23,17 @@ pub(in crate::output) struct EnergyText {
     pub(in crate::output) band: Option<(f64, f64)>,
 }
 
-/// Whether a meter said anything: not when its energy is unknown for some
-/// time and the rest adds up to nothing.
-pub(in crate::output) fn spoke(meter: &MeterLedger) -> bool {
+/// Whether a meter gave a usable reading: not when its energy is unknown for
+/// some time and the rest adds up to nothing.
+pub(in crate::output) fn has_reading(meter: &MeterLedger) -> bool {
     meter.total.0 > 0 || meter.unknown.0 == 0
 }
 
 impl EnergyText {
     /// How the energies of a profile are written.
     pub(in crate::output) fn of(profile: &Profile) -> Self {
-        let mut meters = profile.ledger.disjoint().filter(|meter| spoke(meter));
-        let known = profile.ledger.disjoint().any(spoke);
+        let mut meters = profile.ledger.disjoint().filter(|meter| has_reading(meter));
+        let known = profile.ledger.disjoint().any(has_reading);
         Self {
             known,
             above_idle: known && meters.all(|meter| meter.baseline.is_some()),

@@ -1,4 +1,4 @@
-//! What is to be said of a run: labels and sentences, for tables and pages.
+//! Facts about a run, as labels and sentences: for tables and pages.
 
 use std::collections::BTreeSet;
 
@@ -8,12 +8,12 @@ use crate::profile::{Profile, StackShare};
 
 use super::accounts::{coarsest_half, target_half};
 use super::attribution;
-use super::energy::{EnergyText, spoke};
+use super::energy::{EnergyText, has_reading};
 use super::number::{bytes, count, counted, estimate, percent, time, with_error};
 use super::sanitize::visible;
 use super::title::source;
 
-/// What the energy stands for in greenhouse gas.
+/// The greenhouse gas that the energy stands for.
 fn emitted(carbon: &Carbon, profile: &Profile, energy_text: EnergyText) -> String {
     let target = profile.ledger.account(Account::Target).with_idle;
     let grams = |energy| {
@@ -105,18 +105,25 @@ pub(in crate::output) fn of_run(
             fact("carbon", &emitted(carbon, profile, energy_text));
         }
     } else {
-        fact("energy", "unknown: no meter said anything usable");
+        fact("energy", "unknown: no meter gave a usable reading");
     }
-    let silent = profile.ledger.disjoint().filter(|m| !spoke(m)).count();
+    let silent = profile
+        .ledger
+        .disjoint()
+        .filter(|m| !has_reading(m))
+        .count();
     let how = match silent {
         _ if !energy_text.known => "nothing".to_owned(),
         0 => energy_text.provenance().to_owned(),
-        n => format!("{} (but by {n} of these)", energy_text.provenance()),
+        n => format!(
+            "{} (but {n} of these gave no reading)",
+            energy_text.provenance()
+        ),
     };
     fact("source", &format!("{how}: {}", source(profile)));
     if energy_text.known {
         for sentence in attribution::sentences(profile) {
-            fact("shared", &sentence);
+            fact("divided", &sentence);
         }
     }
     facts
@@ -175,10 +182,13 @@ fn footprint(profile: &Profile, energy_text: EnergyText) -> String {
         .programs
         .iter()
         .map(|(name, runs, mean)| {
-            let (name, runs) = (visible(name), count(*runs));
+            let name = visible(name);
             match mean {
-                Some(mean) => format!("{name} {runs} × {}", time(mean.round().max(0.0) as u64)),
-                None => format!("{name} {runs} runs"),
+                Some(mean) => {
+                    let each = time(mean.round().max(0.0) as u64);
+                    format!("{name} {} × {each}", count(*runs))
+                }
+                None => format!("{name} {}", counted(*runs, "run", "runs")),
             }
         })
         .collect();

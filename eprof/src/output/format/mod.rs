@@ -1,5 +1,4 @@
-//! What all writers share: how a value is written, and what is to be said of a
-//! run. Imports nothing of the other rooms of output.
+//! What all writers share: how a value is written, and facts about a run. Imports nothing of the other rooms of output.
 
 pub(super) mod accounts;
 pub(super) mod attribution;

@@ -1,4 +1,4 @@
-//! What all rows say about their energy.
+//! The energy of any row.
 
 use serde::Serialize;
 

@@ -10,7 +10,7 @@ use crate::power::Errors;
 use crate::profile::Profile;
 
 use super::super::format::attribution;
-use super::super::format::energy::{EnergyText, spoke};
+use super::super::format::energy::{EnergyText, has_reading};
 use super::energy::EnergyValue;
 
 #[derive(Serialize)]
@@ -43,7 +43,7 @@ struct MeterInfo<'p> {
     sharing: Option<Sharing<'p>>,
 }
 
-/// What the meter's energy above idle was shared by.
+/// What divided the meter's energy above idle.
 #[derive(Serialize)]
 struct Sharing<'p> {
     rule: &'static str,
@@ -119,7 +119,7 @@ fn meter<'p>(profile: &'p Profile, ledger: &'p MeterLedger) -> MeterInfo<'p> {
         scope: meter.map(|meter| meter.scope),
         provenance: if estimated { "estimated" } else { "measured" },
         nested: ledger.nested,
-        total_uj: spoke(ledger).then_some(ledger.total.0),
+        total_uj: has_reading(ledger).then_some(ledger.total.0),
         unknown_s: ledger.unknown.seconds(),
         baseline_uj: ledger.baseline.map(|energy| energy.0),
         sharing: profile
@@ -138,7 +138,7 @@ pub(super) fn ledger(profile: &Profile, energy_text: EnergyText) -> Vec<Entry<'_
             let energy = meter.accounts.get(&account).copied().unwrap_or_default();
             // Nothing booked as idle where idle power is unknown is not an
             // idle energy of zero.
-            let known = spoke(meter)
+            let known = has_reading(meter)
                 && (account != Account::Idle
                     || meter.baseline.is_some()
                     || energy != Energy::default());

@@ -6,7 +6,7 @@ use serde::Serialize;
 
 use crate::profile::{ProcessKey, ProcessRow, Profile, ThreadRow};
 
-use super::super::format::energy::spoke;
+use super::super::format::energy::has_reading;
 use super::energy::EnergyValue;
 
 #[derive(Serialize)]
@@ -95,7 +95,7 @@ impl<'p> Thread<'p> {
         let mut domains: BTreeMap<&str, u64> = BTreeMap::new();
         for (id, energy) in &row.meters {
             let meter = ledger.meters.iter().find(|m| m.meter == *id);
-            if let Some(meter) = meter.filter(|meter| spoke(meter)) {
+            if let Some(meter) = meter.filter(|meter| has_reading(meter)) {
                 let sum = domains.entry(meter.domain.name()).or_default();
                 *sum = sum.saturating_add(energy.with_idle.0);
             }

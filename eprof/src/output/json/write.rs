@@ -14,7 +14,7 @@ use super::document::Report;
 ///
 /// # Errors
 ///
-/// What `out` said.
+/// The error of `out`.
 pub fn write(profile: &Profile, view: &View, mut out: impl Write) -> io::Result<()> {
     let document = Report::new(profile, view);
     let text = serde_json::to_string_pretty(&document)?;

@@ -64,7 +64,7 @@ impl Column {
         }
     }
 
-    /// The three columns of [`crate::output::format::energy::Claim::cells`].
+    /// The three columns of [`crate::output::format::energy::EnergyText::cells`].
     pub(in crate::output) fn energy(title: &'static str, half: &'static str) -> [Self; 3] {
         [
             Self::number(title),

@@ -1,4 +1,5 @@
-//! The ledger as a table: per domain, where what the meter said went.
+//! The ledger as a table: per domain, where the energy went that its meters
+//! counted.
 
 use std::collections::BTreeMap;
 
@@ -9,7 +10,7 @@ use crate::profile::Profile;
 use super::grid::{Column, Give, Grid, Weight};
 use super::style::Style;
 use crate::output::format::accounts::{Pool, label};
-use crate::output::format::energy::{EnergyText, spoke};
+use crate::output::format::energy::{EnergyText, has_reading};
 use crate::output::format::number::{counted, percent, time};
 use crate::output::format::sanitize::{shorten, visible};
 
@@ -22,7 +23,7 @@ pub(in crate::output) fn lines(
     let mut pools: BTreeMap<(bool, Domain), Pool> = BTreeMap::new();
     let mut silent = Vec::new();
     for meter in &profile.ledger.meters {
-        if spoke(meter) {
+        if has_reading(meter) {
             pools
                 .entry((meter.nested, meter.domain))
                 .or_default()
@@ -52,7 +53,7 @@ pub(in crate::output) fn lines(
     };
     for meter in silent {
         let line = format!(
-            "  {} {}: unknown, the meter said nothing usable",
+            "  {} {}: unknown, the meter gave no usable reading",
             meter.domain.name(),
             visible(&meter.name)
         );

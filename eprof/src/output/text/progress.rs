@@ -13,15 +13,15 @@ use crate::output::format::number::{count, counted, estimate, with_error};
 use crate::output::format::sanitize::shorten;
 
 /// Time between two updates of the line.
-const EVERY: Nanos = Nanos(100_000_000);
+const UPDATE_INTERVAL: Nanos = Nanos(100_000_000);
 /// Runs shorter than this show no line at all: it would only flicker.
-const PATIENCE: Nanos = Nanos(400_000_000);
+const SHORTEST_RUN: Nanos = Nanos(400_000_000);
 
 /// The line, without colours.
-fn text(moment: &LiveStatus) -> String {
-    let seconds = moment.elapsed.0 / 1_000_000_000;
+fn text(status: &LiveStatus) -> String {
+    let seconds = status.elapsed.0 / 1_000_000_000;
     let elapsed = if seconds < 60 {
-        format!("{:.1} s", moment.elapsed.seconds())
+        format!("{:.1} s", status.elapsed.seconds())
     } else {
         format!(
             "{}:{:02}:{:02}",
@@ -32,18 +32,18 @@ fn text(moment: &LiveStatus) -> String {
     };
     let shown = |value: Option<f64>, unit: &str| match value {
         None => format!("– {unit}"),
-        Some(value) if moment.estimated => estimate(value, None, unit).0.text(),
+        Some(value) if status.estimated => estimate(value, None, unit).0.text(),
         Some(value) => with_error(value, None, unit).text(),
     };
     format!(
         "{elapsed}  {}  {}  {}  {}",
-        shown(moment.power.map(|power| power.0), "W"),
-        shown(moment.energy.map(Microjoules::joules), "J"),
-        counted(moment.threads, "thread", "threads"),
-        if moment.samples == 1 {
+        shown(status.power.map(|power| power.0), "W"),
+        shown(status.energy.map(Microjoules::joules), "J"),
+        counted(status.threads, "thread", "threads"),
+        if status.samples == 1 {
             "1 sample".to_owned()
         } else {
-            format!("{} samples", count(moment.samples))
+            format!("{} samples", count(status.samples))
         },
     )
 }
@@ -83,17 +83,20 @@ impl<W: Write> Progress<W> {
         }
     }
 
-    /// Shows `moment`, unless it is too early for that. A terminal that cannot
+    /// Shows `status`, unless it is too early for that. A terminal that cannot
     /// be written to is left alone from then on.
-    pub fn show(&mut self, now: Timestamp, moment: &LiveStatus) {
-        if moment.elapsed >= PATIENCE {
-            self.say(now, || text(moment));
+    pub fn show(&mut self, now: Timestamp, status: &LiveStatus) {
+        if status.elapsed >= SHORTEST_RUN {
+            self.say(now, || text(status));
         }
     }
 
     /// Shows any one line, likewise.
     pub fn say(&mut self, now: Timestamp, text: impl FnOnce() -> String) {
-        if self.last.is_some_and(|last| now.since(last) < EVERY) {
+        if self
+            .last
+            .is_some_and(|last| now.since(last) < UPDATE_INTERVAL)
+        {
             return;
         }
         let Some(out) = &mut self.out else { return };

@@ -30,7 +30,7 @@ const RUN_WIDTH: usize = 20;
 ///
 /// # Errors
 ///
-/// What `out` said.
+/// The error of `out`.
 pub fn write(profile: &Profile, view: &View, style: Style, mut out: impl Write) -> io::Result<()> {
     let energy_text = EnergyText::of(profile);
     let mut parts = vec![header::lines(profile, energy_text, style)];
