@@ -12,7 +12,7 @@
 //! | `base`, `new` | `name`, `runs`, `commands`, and whether energy is `estimated` |
 //! | `verdict` | of the target: `better`, `worse` or `undetected` |
 //! | `total`, `duration` | rows: the target, and the time from start to end (ns) |
-//! | `other` | rows of the target's other figures, by metric |
+//! | `other` | rows of the target by the other metrics |
 //! | `detectable` | the smallest change of the target that these runs find with a probability of 0.9 |
 //! | `runs_needed` | runs of each side that would find the change that was seen |
 //! | `domains`, `commands`, `threads`, `functions`, `inclusive`, `stacks` | rows; each kind adds up to `total`, but for `inclusive` (functions with what they call) and `domains` (some meters are part of others) |
