@@ -86,9 +86,9 @@ proptest! {
             let processes: u64 = boxes.iter().filter(|drawn| drawn.y + 16 == bottom).map(|drawn| drawn.uj).sum();
             prop_assert!(processes <= target && processes >= target - target / 285);
         }
-        let look = Style { width, ..WIDE_80 };
+        let style = Style { width, ..WIDE_80 };
         for by in KINDS.into_iter().map(Some).chain([None]) {
-            let table = text(&profile, &view(by, limit), Format::Table, look);
+            let table = text(&profile, &view(by, limit), Format::Table, style);
             assert_fits(&table, width);
             assert_harmless(&table);
         }

@@ -36,11 +36,11 @@ fn the_live_line_is_rare_fits_and_leaves_nothing_behind() {
     assert!(written.ends_with("\r\x1b[K"), "erased");
 
     let mut narrow = Vec::new();
-    let look = Style {
+    let style = Style {
         width: 20,
         ..WIDE_80
     };
-    Progress::new(Some(&mut narrow), look).show(Timestamp(0), &beat(5000));
+    Progress::new(Some(&mut narrow), style).show(Timestamp(0), &beat(5000));
     let narrow = String::from_utf8(narrow).unwrap();
     let line = narrow
         .trim_start_matches('\r')

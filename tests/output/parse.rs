@@ -19,9 +19,9 @@ pub(crate) fn view(by: Option<By>, limit: Option<usize>) -> View {
     }
 }
 
-pub(crate) fn text(profile: &Profile, view: &View, format: Format, look: Style) -> String {
+pub(crate) fn text(profile: &Profile, view: &View, format: Format, style: Style) -> String {
     let mut bytes = Vec::new();
-    report(profile, view, format, look, &mut bytes).unwrap();
+    report(profile, view, format, style, &mut bytes).unwrap();
     String::from_utf8(bytes).unwrap()
 }
 

@@ -12,7 +12,7 @@ use crate::synthetic::Synthetic;
 fn tables_are_as_they_were() {
     let typical = Synthetic::typical().build();
     let summary = view(None, None);
-    let of = |profile: &Profile, view: &View, look| text(profile, view, Format::Table, look);
+    let of = |profile: &Profile, view: &View, style| text(profile, view, Format::Table, style);
     golden::check("summary-80.txt", of(&typical, &summary, WIDE_80).as_bytes());
     golden::check(
         "summary-plain.txt",

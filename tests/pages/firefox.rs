@@ -16,7 +16,7 @@ use crate::support::eprof;
 
 fn exported(of: &Analysed) -> Value {
     let mut bytes = Vec::new();
-    firefox::write(&of.profile, &of.moments, &mut bytes).unwrap();
+    firefox::write(&of.profile, &of.samples, &mut bytes).unwrap();
     serde_json::from_slice(&bytes).unwrap()
 }
 

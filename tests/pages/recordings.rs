@@ -42,8 +42,8 @@ pub(crate) fn recording(name: &str) -> Recording {
 pub(crate) struct Analysed {
     pub(crate) attributed: Attributed,
     pub(crate) profile: Profile,
-    pub(crate) course: PowerSeries,
-    pub(crate) moments: TimedSamples,
+    pub(crate) series: PowerSeries,
+    pub(crate) samples: TimedSamples,
 }
 
 /// Two that are told the same.
@@ -55,9 +55,9 @@ impl Observer for Both {
         self.1.record(record);
     }
 
-    fn span(&mut self, stretch: &ChargedSpan<'_>) {
-        self.0.span(stretch);
-        self.1.span(stretch);
+    fn span(&mut self, span: &ChargedSpan<'_>) {
+        self.0.span(span);
+        self.1.span(span);
     }
 
     fn stack(&mut self, during: (Timestamp, Timestamp), charge: &StackCharge) {
@@ -71,18 +71,20 @@ pub(crate) fn analysed(recording: &Recording, group: Option<Group>) -> Analysed 
     let records = |_| Ok(recording.intervals.iter().cloned().map(Ok));
     let settings = Settings::default();
     let (header, tasks) = (&catalog.header, &catalog.tasks);
-    let mut watch = Both(
+    let mut observer = Both(
         PowerSeriesObserver::new(header),
         TimedSamplesObserver::default(),
     );
-    let attributed = attribute(header, tasks, records, &settings, &mut watch).unwrap();
-    let course = watch.0.finish(catalog, &attributed, group, MOST_CONSUMERS);
-    let moments = watch.1.finish(catalog, &attributed, Detail::default());
+    let attributed = attribute(header, tasks, records, &settings, &mut observer).unwrap();
+    let series = observer
+        .0
+        .finish(catalog, &attributed, group, MOST_CONSUMERS);
+    let samples = observer.1.finish(catalog, &attributed, Detail::default());
     Analysed {
         profile: Profile::build(catalog, &attributed),
         attributed,
-        course,
-        moments,
+        series,
+        samples,
     }
 }
 

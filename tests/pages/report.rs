@@ -14,7 +14,7 @@ use crate::support::{Report, eprof};
 fn page(of: &Analysed, directory: &TempDir) -> PathBuf {
     let file = directory.path().join("energy.html");
     let mut bytes = Vec::new();
-    html::write(&of.profile, Some(&of.course), &mut bytes).unwrap();
+    html::write(&of.profile, Some(&of.series), &mut bytes).unwrap();
     std::fs::write(&file, bytes).unwrap();
     file
 }

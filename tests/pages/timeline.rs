@@ -13,9 +13,9 @@ use crate::recordings::{
 };
 use crate::support::eprof;
 
-fn picture(profile: &Profile, course: &PowerSeries) -> String {
+fn picture(profile: &Profile, series: &PowerSeries) -> String {
     let mut svg = Vec::new();
-    plot::write(profile, course, &mut svg).unwrap();
+    plot::write(profile, series, &mut svg).unwrap();
     String::from_utf8(svg).unwrap()
 }
 
@@ -69,21 +69,21 @@ fn what_is_plotted_is_the_ledger() {
             Some(Group::Command),
         ] {
             let of = analysed(&recording(name), group);
-            for (course, ledger) in of.course.meters.iter().zip(&of.attributed.ledger.meters) {
-                assert_eq!(course.sum(), ledger.total.0);
+            for (series, ledger) in of.series.meters.iter().zip(&of.attributed.ledger.meters) {
+                assert_eq!(series.sum(), ledger.total.0);
                 let account = |account| ledger.accounts[&account].with_idle.0;
                 for other in Account::ALL.into_iter().skip(1) {
-                    let plotted = course.accounts.get(&other).map_or(0, |bins| bins.sum());
+                    let plotted = series.accounts.get(&other).map_or(0, |bins| bins.sum());
                     assert_eq!(plotted, account(other));
                 }
-                let target = course.consumers.iter().chain([&course.rest]);
+                let target = series.consumers.iter().chain([&series.rest]);
                 let target: u64 = target.map(|bins| bins.sum()).sum();
                 assert_eq!(target, account(Account::Target));
-                let time = of.course.grain.width.0 * course.known.len() as u64;
-                assert!(course.known.sum() <= time);
+                let time = of.series.grain.width.0 * series.known.len() as u64;
+                assert!(series.known.sum() <= time);
             }
-            let consumers = of.course.consumers.iter().map(|of| of.energy.0);
-            let all = consumers.sum::<u64>() + of.course.others.1;
+            let consumers = of.series.consumers.iter().map(|of| of.energy.0);
+            let all = consumers.sum::<u64>() + of.series.others.1;
             assert_eq!(
                 all,
                 of.attributed.ledger.account(Account::Target).with_idle.0
@@ -96,7 +96,7 @@ fn what_is_plotted_is_the_ledger() {
 fn areas_are_as_large_as_their_energies() {
     for name in RECORDINGS {
         let of = analysed(&recording(name), None);
-        let svg = picture(&of.profile, &of.course);
+        let svg = picture(&of.profile, &of.series);
         let document = Document::parse(&svg).unwrap();
         let meters = &of.attributed.ledger.meters;
         let panels: Vec<_> = classed(document.root(), "ep-meter").collect();
@@ -124,7 +124,7 @@ fn areas_are_as_large_as_their_energies() {
 fn what_is_not_known_is_hatched_not_zero() {
     let whole = analysed(&recording("phases-20ms"), None);
     let of = analysed(&interrupted(recording("phases-20ms")), None);
-    let svg = picture(&of.profile, &of.course);
+    let svg = picture(&of.profile, &of.series);
     let document = Document::parse(&svg).unwrap();
     for (panel, meter) in classed(document.root(), "ep-meter").zip(&of.attributed.ledger.meters) {
         assert!(meter.unknown.0 > 0, "the readings were not believed");
@@ -136,7 +136,7 @@ fn what_is_not_known_is_hatched_not_zero() {
             .unwrap()
             .attribute("d")
             .unwrap();
-        let length = of.course.end.since(of.course.measured).0 as f64;
+        let length = of.series.end.since(of.series.measured).0 as f64;
         let unknown = meter.unknown.0 as f64 / length;
         // The plot is 740 pixels wide.
         assert!((gaps / 740.0 - unknown).abs() < 0.03, "{gaps} {unknown}");
@@ -146,14 +146,14 @@ fn what_is_not_known_is_hatched_not_zero() {
         );
     }
     // Without a gap there is no hatch.
-    let svg = picture(&whole.profile, &whole.course);
+    let svg = picture(&whole.profile, &whole.series);
     assert_eq!(
         classed(Document::parse(&svg).unwrap().root(), "ep-gap").count(),
         0
     );
 
     let of = analysed(&silent(recording("phases-20ms")), None);
-    let svg = picture(&of.profile, &of.course);
+    let svg = picture(&of.profile, &of.series);
     let document = Document::parse(&svg).unwrap();
     for panel in classed(document.root(), "ep-meter") {
         assert_eq!(classed(panel, "ep-band").count(), 0);
@@ -166,12 +166,12 @@ fn what_is_not_known_is_hatched_not_zero() {
 fn a_picture_stays_small_and_says_the_same_each_time() {
     let recording = recording("twins-and-others+calibrated");
     let of = analysed(&recording, None);
-    let svg = picture(&of.profile, &of.course);
+    let svg = picture(&of.profile, &of.series);
     let again = analysed(&recording, None);
-    assert_eq!(svg, picture(&again.profile, &again.course));
+    assert_eq!(svg, picture(&again.profile, &again.series));
     assert!(svg.len() < 150_000, "{}", svg.len());
     assert!(
-        of.course
+        of.series
             .meters
             .iter()
             .all(|meter| meter.known.len() <= 512)
@@ -182,17 +182,17 @@ fn a_picture_stays_small_and_says_the_same_each_time() {
 fn a_long_run_is_no_larger_a_picture() {
     let short = analysed(&recording("phases-20ms"), None);
     let long = analysed(&longer(recording("phases-20ms"), 12), None);
-    let sizes = [&short, &long].map(|of| picture(&of.profile, &of.course).len());
+    let sizes = [&short, &long].map(|of| picture(&of.profile, &of.series).len());
     assert!(sizes[1] < 3 * sizes[0], "{sizes:?}");
-    assert!(long.course.grain.width > short.course.grain.width);
-    for (course, ledger) in long
-        .course
+    assert!(long.series.grain.width > short.series.grain.width);
+    for (series, ledger) in long
+        .series
         .meters
         .iter()
         .zip(&long.attributed.ledger.meters)
     {
-        assert!(course.known.len() <= 512 && course.known.len() > 200);
-        assert_eq!(course.sum(), ledger.total.0);
+        assert!(series.known.len() <= 512 && series.known.len() > 200);
+        assert_eq!(series.sum(), ledger.total.0);
         let once = short.attributed.ledger.meters[usize::from(ledger.meter.0)]
             .total
             .0;
@@ -203,7 +203,7 @@ fn a_long_run_is_no_larger_a_picture() {
 #[test]
 fn hostile_names_are_text() {
     let of = analysed(&hostile(recording("twins-and-others+calibrated")), None);
-    let svg = picture(&of.profile, &of.course);
+    let svg = picture(&of.profile, &of.series);
     let document = Document::parse(&svg).unwrap();
     let mut elements: BTreeMap<&str, usize> = BTreeMap::new();
     for node in document.descendants().filter(Node::is_element) {
