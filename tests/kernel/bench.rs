@@ -10,6 +10,7 @@ use std::time::Duration;
 
 pub use crate::skip::skip;
 use eprof::caveat::Caveat;
+use eprof::host::mountinfo::cgroup_mounts;
 use eprof::kernel::{KernelEvent, Probe, Sample, Settings};
 use eprof::measurement::{Counter, IntervalAccounts, Loss, Signals, Task, TaskId};
 use eprof::unit::{Nanos, Timestamp};
@@ -80,16 +81,14 @@ pub struct Cgroup(PathBuf);
 impl Cgroup {
     /// `None`, and a word about it, where none can be made.
     pub fn new() -> Option<Self> {
-        let mounts = fs::read_to_string("/proc/self/mountinfo").unwrap();
-        let root = mounts
-            .lines()
-            .find(|line| line.contains(" - cgroup2 "))
-            .and_then(|line| line.split(' ').nth(4));
-        let Some(root) = root else {
+        let mounts = cgroup_mounts(&fs::read("/proc/self/mountinfo").unwrap());
+        let Some(mount) = mounts.first() else {
             skip("there is no cgroup v2");
             return None;
         };
-        let path = Path::new(root).join(format!("eprof-test-{}", std::process::id()));
+        let path = mount
+            .point
+            .join(format!("eprof-test-{}", std::process::id()));
         match fs::create_dir(&path) {
             Ok(()) => Some(Self(path)),
             Err(error) if error.kind() == std::io::ErrorKind::AlreadyExists => Some(Self(path)),

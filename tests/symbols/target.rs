@@ -6,6 +6,8 @@ use std::path::{Path, PathBuf};
 use std::process::{Child, ChildStdin, ChildStdout, Command, Stdio};
 use std::sync::atomic::{AtomicU32, Ordering};
 
+use eprof::host::mountinfo::cgroup_mounts;
+use eprof::host::{Cpus, SysRoot};
 use eprof::kernel::{KernelEvent, Sample, Sideband, in_order};
 use eprof::measurement::{Frame, FrameId, SampledSlice, StackEnd, Task, TaskId};
 use eprof::symbol::stack::frames_in;
@@ -29,12 +31,8 @@ pub fn possible() -> bool {
 }
 
 fn cgroup_root() -> Option<PathBuf> {
-    let mounts = fs::read_to_string("/proc/self/mountinfo").unwrap();
-    mounts.lines().find_map(|line| {
-        let (mount, kind) = line.split_once(" - ")?;
-        kind.starts_with("cgroup2 ")
-            .then(|| PathBuf::from(mount.split(' ').nth(4).unwrap()))
-    })
+    let mounts = cgroup_mounts(&fs::read("/proc/self/mountinfo").unwrap());
+    mounts.into_iter().next().map(|mount| mount.point)
 }
 
 /// A cgroup that is removed with everything in it.
@@ -76,15 +74,7 @@ impl Drop for Cgroup {
 
 /// Every online CPU.
 pub fn cpus() -> Vec<u32> {
-    let online = fs::read_to_string("/sys/devices/system/cpu/online").unwrap();
-    online
-        .trim()
-        .split(',')
-        .flat_map(|range| {
-            let (first, last) = range.split_once('-').unwrap_or((range, range));
-            first.parse::<u32>().unwrap()..=last.parse().unwrap()
-        })
-        .collect()
+    Cpus::read(&SysRoot::machine()).numbers()
 }
 
 /// Now, on the clock of all events.

@@ -42,9 +42,9 @@ impl Kernel {
         }
     }
 
-    /// Whether the version is at least `wanted`; an unknown one is not.
-    pub fn at_least(&self, wanted: (u32, u32)) -> bool {
-        self.version.is_some_and(|version| version >= wanted)
+    /// Whether it is older than [`OLDEST`]; an unknown version is not.
+    pub fn is_too_old(&self) -> bool {
+        self.version.is_some_and(|version| version < OLDEST)
     }
 }
 

@@ -31,6 +31,7 @@ use super::unwind_maps::tables::KernelTables;
 use super::{Settings, overhead};
 use crate::caveat::Caveat;
 use crate::error::{Error, ErrorKind, Result};
+use crate::host::{Cpus, SysRoot};
 use crate::measurement::{Counter, IntervalAccounts, Loss, TaskId};
 use crate::unit::{Nanos, Timestamp};
 
@@ -72,7 +73,7 @@ impl Probe {
         let internal = |(path, error): (&str, std::io::Error)| {
             Error::new(ErrorKind::Internal, format!("cannot read {path}: {error}"))
         };
-        let online = aya::util::online_cpus().map_err(internal)?;
+        let online = Cpus::read(&SysRoot::machine()).numbers();
         let possible = aya::util::nr_cpus().map_err(internal)?;
         let count = u32::try_from(possible).unwrap_or(u32::MAX);
         // The programs are told before they are loaded what to read.

@@ -3,10 +3,10 @@
 use std::fmt::Write as _;
 use std::io;
 
-use aya::util::KernelVersion;
-
 use super::verifier_log::{VerifierLog, last_lines};
 use crate::error::{Error, ErrorKind};
+use crate::host::kernel::OLDEST;
+use crate::host::{Kernel, SysRoot};
 
 /// A program that the kernel did not take.
 #[derive(Debug)]
@@ -88,12 +88,11 @@ fn explained(what: &str, answered: bool, below: &str) -> Error {
         ErrorKind::Unavailable,
         format!("the kernel refused eprof's programs ({what}){below}"),
     );
-    match KernelVersion::current() {
-        Ok(version) if version < KernelVersion::new(5, 12, 0) => {
-            refused.hint("eprof needs Linux 5.12 or newer")
-        }
-        _ => refused.hint("`eprof doctor` says what this kernel lacks"),
+    if Kernel::read(&SysRoot::machine()).is_too_old() {
+        let (major, minor) = OLDEST;
+        return refused.hint(format!("eprof needs Linux {major}.{minor} or newer"));
     }
+    refused.hint("`eprof doctor` says what this kernel lacks")
 }
 
 /// Whether the capabilities CAP_BPF and CAP_PERFMON (or CAP_SYS_ADMIN, which
