@@ -9,8 +9,7 @@ use crate::caveat::Caveat;
 use crate::measurement::Domain;
 use crate::power::{self, Fit, Row, Settings, Shape, Signal, Verdict};
 
-/// A model that explains less of the variance of what it has not seen is not
-/// saved.
+/// A model that explains less of the variance of held-out data is not saved.
 pub const LEAST_R2: f64 = 0.8;
 
 /// Everything that was found out.
@@ -71,7 +70,7 @@ pub struct Refusal {
 pub enum Chosen {
     /// The user: those and no others, or no model.
     ByUser,
-    /// Nobody: those that cannot be told apart are left out.
+    /// Nobody: those that the fit cannot tell apart are left out.
     Freely,
 }
 
@@ -179,7 +178,7 @@ impl Model {
         if !fit.health.collinear.is_empty() {
             return refuse(
                 format!(
-                    "{} cannot be told from the signals before: the weights would mean nothing",
+                    "the fit cannot tell {} from the signals before: the weights would mean nothing",
                     named(&fit.health.collinear).join(" and ")
                 ),
                 without(&fit.health.collinear),
@@ -188,15 +187,15 @@ impl Model {
         let by = self.held_out_by;
         if fit.verdict == Verdict::TooFewRows {
             return refuse(
-                format!("there are {} usable rows, which is too few", fit.rows),
+                format!("{} usable rows are too few", fit.rows),
                 better_data.to_owned(),
             );
         }
         if fit.held_out.r2 < LEAST_R2 {
             return refuse(
                 format!(
-                    "each {by} left out in turn, it predicts with R² {:.2}; at least {LEAST_R2:.2} \
-                     is wanted",
+                    "with each {by} held out in turn, its R² is {:.2}; a model is saved from \
+                     {LEAST_R2:.2} on",
                     fit.held_out.r2
                 ),
                 better_data.to_owned(),
@@ -205,7 +204,7 @@ impl Model {
         if self.is_worse_than_time() {
             return refuse(
                 format!(
-                    "each {by} left out in turn, it predicts worse than CPU time alone does \
+                    "with each {by} held out in turn, it predicts worse than CPU time alone \
                      (RMSE {:.2} W, {:.2} W)",
                     fit.held_out.rmse, fit.time_share.rmse
                 ),

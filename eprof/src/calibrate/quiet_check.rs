@@ -14,7 +14,7 @@ pub const LIMIT: f64 = 0.03;
 #[derive(Clone, Debug, Default, PartialEq)]
 pub struct Disturbance {
     /// Part of all CPU time, from 0 to 1, in which something ran; `None` where
-    /// that cannot be told.
+    /// eprof cannot tell.
     pub busy: Option<f64>,
     /// The processes that ran most: name, process id, CPU seconds.
     pub processes: Vec<(String, u32, f64)>,
@@ -29,10 +29,10 @@ impl Disturbance {
     /// One sentence without a full stop.
     pub fn sentence(&self) -> String {
         let Some(busy) = self.busy else {
-            return "how busy the machine was cannot be told".to_owned();
+            return "eprof cannot tell how busy the machine was".to_owned();
         };
         let mut text = format!(
-            "the CPUs were {:.0} % busy while idle power was measured (up to {:.0} % is quiet)",
+            "the CPUs were {:.0} % busy while idle power was measured (up to {:.0} % counts as quiet)",
             busy * 100.0,
             LIMIT * 100.0
         );

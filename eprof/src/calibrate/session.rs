@@ -289,7 +289,7 @@ fn fit(
     found.refused = match &found.model {
         Some(model) => model.refusal(),
         None => refuse(
-            format!("there are {} good readings, which is too few", rows.len()),
+            format!("{} good readings are too few", rows.len()),
             "measure for longer (--duration 5m)",
         ),
     };

@@ -17,7 +17,7 @@ use crate::source::{Candidate, candidates};
 pub enum State {
     /// It works.
     Ok,
-    /// It cannot be told.
+    /// eprof cannot tell.
     Unknown,
     /// eprof works, but less well.
     Degraded,
@@ -34,7 +34,7 @@ pub struct Check {
     pub state: State,
     /// What was found, in one sentence.
     pub sentence: String,
-    /// The exact line that mends it, where there is one.
+    /// The exact command that mends it, where there is one.
     pub hint: Option<String>,
 }
 
@@ -132,20 +132,17 @@ impl Check {
 }
 
 fn check_kernel(kernel: &Kernel) -> Check {
+    let name = "kernel";
     let (major, minor) = kernel::OLDEST;
     let release = &kernel.release;
     if kernel.version.is_none() {
-        check(
-            "kernel",
-            State::Unknown,
-            format!("the release “{release}” has no version"),
-        )
-    } else if kernel.at_least(kernel::OLDEST) {
-        check("kernel", State::Ok, format!("Linux {release}"))
-    } else {
+        let sentence = format!("the release “{release}” does not begin with a version");
+        check(name, State::Unknown, sentence)
+    } else if kernel.is_too_old() {
         let sentence = format!("Linux {release} is too old: eprof needs {major}.{minor}");
-        check("kernel", State::Missing, sentence)
-            .hint(format!("boot Linux {major}.{minor} or newer"))
+        check(name, State::Missing, sentence).hint(format!("boot Linux {major}.{minor} or newer"))
+    } else {
+        check(name, State::Ok, format!("Linux {release}"))
     }
 }
 
@@ -154,13 +151,13 @@ fn check_lockdown(privileges: &Privileges) -> Check {
         Lockdown::Confidentiality => check(
             "lockdown",
             State::Missing,
-            "the kernel is locked down for confidentiality, which forbids tracing",
+            "the kernel's lockdown for confidentiality forbids tracing",
         )
         .hint("boot with lockdown=integrity on the kernel command line"),
         Lockdown::Integrity => check(
             "lockdown",
             State::Ok,
-            "locked down for integrity, which still allows tracing",
+            "the kernel's lockdown for integrity still allows tracing",
         ),
         Lockdown::None => check("lockdown", State::Ok, "the kernel is not locked down"),
     }
@@ -168,11 +165,11 @@ fn check_lockdown(privileges: &Privileges) -> Check {
 
 fn check_program(trials: &Trials) -> Check {
     match &trials.program {
-        Ok(()) => check("bpf", State::Ok, "a BPF program can be loaded"),
+        Ok(()) => check("bpf", State::Ok, "the kernel loads BPF programs"),
         Err(why) => check(
             "bpf",
             State::Missing,
-            format!("no BPF program can be loaded: {why}"),
+            format!("the kernel loads no BPF program: {why}"),
         )
         .hint(CAPABILITIES),
     }
@@ -181,13 +178,13 @@ fn check_program(trials: &Trials) -> Check {
 fn check_event(trials: &Trials, privileges: &Privileges) -> Check {
     let name = "perf-events";
     match &trials.event {
-        Ok(()) => check(name, State::Ok, "CPU-wide perf events can be opened"),
+        Ok(()) => check(name, State::Ok, "the kernel opens CPU-wide perf events"),
         Err(why) => {
             let level = match privileges.perf_event_paranoid {
                 Some(level) => format!(" (kernel.perf_event_paranoid is {level})"),
                 None => String::new(),
             };
-            let sentence = format!("CPU-wide perf events cannot be opened: {why}{level}");
+            let sentence = format!("the kernel opens no CPU-wide perf event: {why}{level}");
             check(name, State::Missing, sentence).hint(CAPABILITIES)
         }
     }
@@ -200,7 +197,7 @@ fn check_btf(kernel: &Kernel) -> Check {
     check(
         "btf",
         State::Degraded,
-        "the kernel has no BTF type information: slower hooks are used",
+        "the kernel has no BTF type information: eprof uses slower hooks",
     )
     .hint("boot a kernel built with CONFIG_DEBUG_INFO_BTF=y")
 }
@@ -210,12 +207,12 @@ fn check_cgroup(trials: &Trials) -> Check {
         Ok(parent) => check(
             "cgroup",
             State::Ok,
-            format!("a cgroup can be made below {}", parent.display()),
+            format!("eprof can make a cgroup below {}", parent.display()),
         ),
         Err(why) => check(
             "cgroup",
             State::Degraded,
-            format!("{why}; the target is followed by its forks instead"),
+            format!("{why}; eprof follows the target by its forks instead"),
         )
         .hint("systemd-run --user --scope -p Delegate=yes eprof run …   # or run it with sudo"),
     }
@@ -246,7 +243,7 @@ fn check_symbols(privileges: &Privileges) -> Check {
         None => check(
             "kernel-symbols",
             State::Unknown,
-            "kernel.kptr_restrict cannot be read",
+            "eprof cannot read kernel.kptr_restrict",
         ),
     }
 }
@@ -255,8 +252,8 @@ fn check_meters(sources: &[Candidate]) -> Check {
     let measured = |one: &&Candidate| one.usable && one.kind != SourceKind::Model;
     let best = sources.iter().find(|one| one.chosen).filter(measured);
     let Some(best) = best.or_else(|| sources.iter().find(measured)) else {
-        let sentence = "no meter can be used: energy is estimated from CPU time (eprof list \
-                        gives the reasons)";
+        let sentence = "no meter is usable: eprof estimates energy from CPU time (eprof list \
+                        says why)";
         let missing = check(METERS, State::Missing, sentence);
         return match sources.iter().find_map(Candidate::first_hint) {
             Some(hint) => missing.hint(hint),
@@ -279,8 +276,8 @@ fn check_hypervisor(processor: &Processor) -> Check {
         Some(true) => check(
             "hypervisor",
             State::Degraded,
-            "this is a virtual machine: other machines share the hardware, and meters are what \
-             the hypervisor makes of them",
+            "this is a virtual machine: other machines share its hardware, and the hypervisor \
+             decides what meters show",
         ),
         Some(false) => check("hypervisor", State::Ok, "this is not a virtual machine"),
         None => check(
@@ -310,19 +307,28 @@ fn check_container(root: &SysRoot) -> Check {
 fn check_filter(filter: Filter) -> Check {
     let name = "energy-filter";
     match filter {
-        Filter::NotApplicable => check(name, State::Ok, "only Intel filters energy counters"),
-        Filter::Off => check(name, State::Ok, "energy counters are not filtered"),
+        Filter::NotApplicable => check(
+            name,
+            State::Ok,
+            "only Intel processors filter energy counters",
+        ),
+        Filter::Off => check(
+            name,
+            State::Ok,
+            "the processor does not filter its energy counters",
+        ),
         Filter::On => check(
             name,
             State::Degraded,
-            "energy counters are filtered (SGX, or MSR_MISC_PACKAGE_CTLS): short intervals are \
-             noisy, the whole run stays right",
+            "the processor filters its energy counters (SGX, or MSR_MISC_PACKAGE_CTLS): short \
+             intervals are noisy, the whole run stays right",
         )
         .hint("switch SGX off in the firmware setup if nothing needs it"),
         Filter::Unknown => check(
             name,
             State::Unknown,
-            "whether energy counters are filtered cannot be told without /dev/cpu/0/msr",
+            "without /dev/cpu/0/msr eprof cannot tell whether the processor filters its energy \
+             counters",
         )
         .hint("sudo modprobe msr"),
     }
@@ -339,8 +345,8 @@ fn check_governor(root: &SysRoot) -> Check {
             let sentence = match name.as_str() {
                 "performance" => "the frequency governor is performance".to_owned(),
                 _ => format!(
-                    "the frequency governor is {name}: a second on a CPU costs more or less \
-                     energy as the frequency changes"
+                    "the frequency governor is {name}: the power of a busy CPU changes with its \
+                     frequency"
                 ),
             };
             check("governor", State::Ok, sentence)
@@ -348,7 +354,7 @@ fn check_governor(root: &SysRoot) -> Check {
         Err(_) => check(
             "governor",
             State::Unknown,
-            "the frequency governor is not visible here",
+            "this machine does not show its frequency governor",
         ),
     }
 }

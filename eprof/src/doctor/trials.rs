@@ -77,7 +77,7 @@ impl Trials {
             cgroup: own_cgroup::directory().and_then(|parent| match make_cgroup(&parent) {
                 Ok(()) => Ok(parent),
                 Err(error) => Err(format!(
-                    "no cgroup can be made below {}: {error}",
+                    "eprof cannot make a cgroup below {}: {error}",
                     parent.display()
                 )),
             }),

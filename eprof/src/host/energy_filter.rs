@@ -24,7 +24,7 @@ pub enum Filter {
     Off,
     /// On.
     On,
-    /// It cannot be told: the MSRs cannot be read.
+    /// Unknown: the MSRs cannot be read.
     Unknown,
 }
 

@@ -67,7 +67,7 @@ fn describe(text: &mut String, meter: &MeterFindings, model: &Model, style: Styl
     let title = format!("model of {}", visible(&meter.name));
     let _ = writeln!(
         text,
-        "{}, {} rows, each {by} left out in turn",
+        "{}, {} rows, each {by} held out in turn",
         style.bold(&title),
         fit.rows
     );

@@ -52,8 +52,8 @@ pub fn caveats(
     if processor.hypervisor == Some(true) {
         caveats.push(Caveat::new(
             "virtual-machine",
-            "this is a virtual machine: its counters are what the hypervisor makes of them, \
-             and may include other machines",
+            "this is a virtual machine: the hypervisor decides what its counters show, and they \
+             may include other machines",
         ));
     }
     caveats
