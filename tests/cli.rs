@@ -292,6 +292,70 @@ fn the_golden_recording_is_reported_the_same_way_each_time() {
     }
 }
 
+/// `eprof report` of the golden recording, with `EPROF_LOG` set to `value`.
+fn logged(value: &str) -> Output {
+    let mut command = Command::new(env!("CARGO_BIN_EXE_eprof"));
+    command.env("EPROF_LOG", value);
+    command.arg("report").arg(golden()).output().unwrap()
+}
+
+/// The steps of a report, in their order.
+fn assert_names_the_steps(log: &str) {
+    let mut rest = log;
+    for step in [
+        "eprof::cli::log",
+        "looked up names",
+        "read a recording",
+        "recording-",
+        "attributed the energy",
+    ] {
+        let at = rest.find(step);
+        let at = at.unwrap_or_else(|| panic!("{step} is not told, or not there: {log}"));
+        rest = &rest[at + step.len()..];
+    }
+}
+
+#[test]
+fn the_log_names_the_steps_and_leaves_standard_output_alone() {
+    let plain = run(&["report", golden().to_str().unwrap()]);
+    assert!(plain.status.success(), "{plain:?}");
+    assert!(plain.stderr.is_empty(), "{plain:?}");
+
+    let on_stderr = logged("debug");
+    assert!(on_stderr.status.success(), "{on_stderr:?}");
+    assert_eq!(on_stderr.stdout, plain.stdout);
+    assert_names_the_steps(&text(&on_stderr.stderr));
+
+    let directory = tempfile::tempdir().unwrap();
+    let file = directory.path().join("a,b.log");
+    let in_file = logged(&format!("debug,{}", file.display()));
+    assert_eq!(in_file.stdout, plain.stdout);
+    assert!(in_file.stderr.is_empty(), "{in_file:?}");
+    assert_names_the_steps(&std::fs::read_to_string(&file).unwrap());
+
+    let quiet = logged("error");
+    assert!(quiet.stderr.is_empty(), "{quiet:?}");
+    assert_eq!(quiet.stdout, plain.stdout);
+}
+
+#[test]
+fn a_log_that_cannot_be_had_is_an_error_in_words() {
+    let refused = logged("loud");
+    let message = text(&refused.stderr);
+    assert_eq!(refused.status.code(), Some(2), "{message}");
+    assert!(refused.stdout.is_empty(), "{refused:?}");
+    assert!(message.contains("EPROF_LOG=loud"), "{message}");
+    let hint = message.lines().find(|line| line.starts_with("hint: "));
+    assert!(
+        hint.is_some_and(|hint| hint.contains("debug,")),
+        "{message}"
+    );
+
+    let nowhere = logged("debug,/nonexistent/eprof.log");
+    assert_eq!(nowhere.status.code(), Some(66), "{nowhere:?}");
+    assert!(nowhere.stdout.is_empty(), "{nowhere:?}");
+}
+
 #[test]
 fn a_reader_that_goes_away_is_not_an_error() {
     let path = golden();

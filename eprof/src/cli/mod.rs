@@ -15,6 +15,7 @@ mod duration;
 mod export;
 mod flamegraph;
 mod load;
+mod log;
 mod machine;
 mod man;
 mod merge;
@@ -41,6 +42,7 @@ use args::{Cli, Command};
 ///
 /// Errors of eprof itself; each kind has an exit code of its own.
 pub fn execute(mut cli: Cli) -> Result<u8> {
+    log::start()?;
     let root = SysRoot::find(cli.sysroot.as_deref());
     let _kept = stdin::keep(&mut cli.command)?;
     match cli.command {

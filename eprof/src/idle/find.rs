@@ -4,6 +4,8 @@
 use std::path::Path;
 use std::time::Duration;
 
+use tracing::debug;
+
 use super::watch::{self, Idling};
 use crate::calibration::file::Calibration;
 use crate::caveat::Caveat;
@@ -48,11 +50,18 @@ pub fn find(
         }
         None | Some(Ok(None)) => {}
     }
+    debug!(
+        calibrated = found.baselines.len(),
+        models = found.models.len(),
+        "looked for a calibration"
+    );
     if let Some(option) = option {
+        debug!("idle power is given by the option");
         found.baselines = option.baselines(source.meters())?;
         return Ok(found);
     }
     if found.baselines.len() < source.meters().len() {
+        debug!(?time, "watching the idle machine");
         let watched = watch::before_run(source, root, time)?;
         for baseline in watched.baselines {
             if found

@@ -6,6 +6,8 @@ use std::path::Path;
 
 use nix::errno::Errno;
 
+use tracing::debug;
+
 use super::cgroup::Cgroup;
 use super::sweep::sweep;
 use crate::caveat::Caveat;
@@ -49,9 +51,21 @@ pub fn follow() -> Follow {
 /// As [`follow`], below the cgroup directory `own`.
 pub fn follow_below(own: &Path) -> Follow {
     let swept = sweep(own);
+    debug!(
+        removed = swept.removed,
+        live = swept.live,
+        left = swept.left.len(),
+        "cleared cgroups of dead runs"
+    );
     match Cgroup::create(own) {
-        Ok(cgroup) => Follow::Cgroup(cgroup.with_swept(swept)),
-        Err(error) => Follow::Fork(refusal(own, &error)),
+        Ok(cgroup) => {
+            debug!(path = ?cgroup.path(), "made a cgroup");
+            Follow::Cgroup(cgroup.with_swept(swept))
+        }
+        Err(error) => {
+            debug!(below = ?own, %error, "made no cgroup");
+            Follow::Fork(refusal(own, &error))
+        }
     }
 }
 

@@ -14,6 +14,7 @@ use std::os::unix::fs::OpenOptionsExt as _;
 use std::path::{Path, PathBuf};
 
 use nix::unistd::{Gid, Uid, setfsgid, setfsuid};
+use tracing::info;
 
 use super::credentials::set_groups;
 use super::user::UserId;
@@ -57,6 +58,7 @@ impl OutputFile {
             Ok((new_file(path, PRIVATE)?, true, kept))
         })
         .map_err(|error| refused("write", path, owner, &error))?;
+        info!(?path, ?older, "opened a file to write");
         Ok(Self {
             file,
             path: path.to_owned(),
@@ -148,7 +150,9 @@ fn replaced(
         }
         written
     })
-    .map_err(|error| refused("write", path, owner, &error))
+    .map_err(|error| refused("write", path, owner, &error))?;
+    info!(?path, "wrote a file");
+    Ok(())
 }
 
 /// Opens a file for `owner` to be written to as things happen. An older one is

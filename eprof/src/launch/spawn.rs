@@ -12,6 +12,7 @@ use std::path::Path;
 
 use nix::errno::Errno;
 use nix::sys::signal::{SigSet, SigmaskHow, Signal};
+use tracing::info;
 
 use super::cgroup::Cgroup;
 use super::clone::{Birth, bear};
@@ -262,7 +263,10 @@ impl Child {
             )
         })?;
         match Report::try_from(report).ok().and_then(read_report) {
-            None => Ok(()),
+            None => {
+                info!(pid = self.pid, program = ?self.program, "a process has started");
+                Ok(())
+            }
             Some((step, errno)) => {
                 self.reap()?;
                 Err(self.failure(step, errno))
@@ -287,6 +291,12 @@ impl Child {
                 format!("the exit status of the target is lost: {}", errno.desc()),
             )
         })?;
+        info!(
+            pid = self.pid,
+            code = status.code,
+            signal = status.signal,
+            "a process has ended"
+        );
         self.reaped = Some(status);
         Ok(status)
     }

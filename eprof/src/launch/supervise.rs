@@ -3,11 +3,12 @@
 use std::os::fd::BorrowedFd;
 
 use nix::sys::signal::Signal;
+use tracing::{debug, info};
 
 use super::cgroup::Cgroup;
 use super::signal::SignalSet;
 use super::spawn::Child;
-use super::stop::{self, Stop, enforce};
+use super::stop::{self, Action, Stop, enforce};
 use super::wait::{Event, Waiter};
 use crate::clock;
 use crate::error::Result;
@@ -77,11 +78,15 @@ impl Supervisor {
                 Event::Alarm => return Ok(Wakeup::Alarm),
                 Event::Ready(at) => return Ok(Wakeup::Ready(at)),
                 Event::Signal(received) => {
+                    debug!(signal = %received.signal, origin = ?received.origin, "received a signal");
                     self.interrupted = Some(received.signal);
                     self.stop.on_signal(received, clock::now())
                 }
                 Event::Deadline => self.stop.on_time(clock::now()),
             };
+            if action != Action::Nothing {
+                info!(?action, "stopping the target");
+            }
             enforce(action, of.child, of.cgroup)?;
         }
     }

@@ -3,6 +3,8 @@
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
+use tracing::{debug, trace};
+
 use crate::attribute::{self, Attributed, ChargedSpan, Observer, Processes, Settings};
 use crate::carbon::Carbon;
 use crate::error::{Error, ErrorKind, Result};
@@ -173,6 +175,10 @@ impl<'a> Analysis<'a> {
         if let Some(search) = &self.names.search {
             let lines = self.names.detail.lines;
             let found = symbol::late(&recording.catalog, search, lines, &mut self.progress);
+            debug!(
+                found = found.symbols.len(),
+                "looked up names that the recording lacks"
+            );
             let catalog = &mut recording.catalog;
             catalog.symbols.extend(found.symbols);
             let lines = found.lines.into_iter();
@@ -190,7 +196,25 @@ impl<'a> Analysis<'a> {
         let catalog = &recording.catalog;
         let header = trusted(catalog);
         let intervals = |samples| recording.intervals(samples);
-        attribute::attribute(&header, &catalog.tasks, intervals, &self.settings, observer)
+        debug!(
+            path = ?self.path,
+            meters = header.meters.len(),
+            tasks = catalog.tasks.len(),
+            stacks = catalog.stacks.len(),
+            "read a recording"
+        );
+        let tasks = &catalog.tasks;
+        let attributed = attribute::attribute(&header, tasks, intervals, &self.settings, observer)?;
+        debug!(
+            threads = attributed.threads.len(),
+            stacks = attributed.stacks.len(),
+            caveats = attributed.caveats.len(),
+            "attributed the energy"
+        );
+        for weighing in &attributed.weighings {
+            trace!(?weighing, "chose what divides energy");
+        }
+        Ok(attributed)
     }
 
     fn rows(&self, catalog: &Catalog, attributed: &Attributed) -> Profile {

@@ -49,6 +49,8 @@ Exit codes:
 
 Environment:
   EPROF_SYSROOT  read /sys and /proc about the machine below this directory
+  EPROF_LOG      LEVEL or LEVEL,FILE: tell what eprof does, on stderr or in a file;
+                 LEVEL is error, warn, info, debug or trace
   EPROF_UNWINDING  how stacks are walked: tables, copies or pointers
   EPROF_NO_BTF   set to 1: do without BTF, as on a kernel that lacks it
   EPROF_VERIFIER_LOG  the file for what the kernel's verifier says of a program that

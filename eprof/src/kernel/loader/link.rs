@@ -7,6 +7,7 @@ use std::rc::Rc;
 
 use aya_obj::generated::bpf_map_type as kind;
 use aya_obj::{EbpfSectionKind, Map};
+use tracing::debug;
 
 use super::program::Program;
 use crate::error::{Error, ErrorKind, Result};
@@ -132,6 +133,11 @@ impl Linked {
     /// Where the object has no such program, or the kernel refuses it.
     pub(in crate::kernel) fn load(&mut self, name: &str, attach_type_id: u32) -> Result<()> {
         let loaded = self.program_mut(name)?.load(attach_type_id);
+        debug!(
+            program = name,
+            accepted = loaded.is_ok(),
+            "loaded a program"
+        );
         loaded.map_err(|refused| refused_program(name, &refused, self.verifier_log.as_ref()))
     }
 

@@ -7,6 +7,8 @@ use std::sync::atomic::Ordering::Relaxed;
 use eprof_common::CpuState;
 use eprof_common::table::{MAX_PAGES, MAX_REGIONS, MAX_RULES};
 
+use tracing::debug;
+
 use super::kernel_types::{Hook, KernelTypes};
 use super::link::{Linked, Wanted};
 use super::{object, tracepoint};
@@ -98,6 +100,7 @@ pub(in crate::kernel) fn load(
         Err(error) if error.kind() == ErrorKind::Permission => Err(error),
         Err(error) => {
             let why = in_one_line(&error);
+            debug!(why, "programs with type information are refused");
             let classic = without_btf(&bytes, settings, cpus, counters, &why);
             // The other way is only tried: what was wrong here is told, too.
             classic.map_err(|other| match in_one_line(&other) {
@@ -120,6 +123,7 @@ fn with_btf(bytes: &[u8], settings: &Settings, cpus: u32, counters: &Counters) -
     let (unwinding, caveat) = mode::load(&mut linked, settings, None)?;
     for Hook { program, .. } in hooks {
         let attached = linked.program_mut(program)?.attach();
+        debug!(program, attached = attached.is_ok(), "attached a program");
         attached.map_err(|error| refusal(program, &error))?;
     }
     Ok(Loaded {
@@ -177,6 +181,11 @@ fn without_btf(
             Error::new(ErrorKind::Unavailable, sentence)
         })?;
         let attached = linked.program_mut(hook.program)?.attach_to(number);
+        debug!(
+            program = hook.program,
+            attached = attached.is_ok(),
+            "attached a program"
+        );
         attached.map_err(|error| refusal(hook.program, &error))?;
     }
     let mut caveats = vec![

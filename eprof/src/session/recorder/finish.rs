@@ -2,6 +2,8 @@
 
 use std::io::Write;
 
+use tracing::debug;
+
 use super::Recorder;
 use crate::error::{Error, Result};
 use crate::launch::ExitStatus;
@@ -35,6 +37,9 @@ impl<W: Write> Recorder<W> {
         }
         let late = u64::try_from(self.backlog.early()).unwrap_or(u64::MAX);
         losses.count("sample-after-last-interval", late);
+        for (reason, count) in &losses.0 {
+            debug!(reason, count, "lost");
+        }
         let programs = self.probe.footprint();
         self.caveats.extend(self.probe.caveats());
         self.caveats.extend(self.unwinder.caveats());
@@ -43,6 +48,11 @@ impl<W: Write> Recorder<W> {
         drop(self.sideband);
         let frames = &self.capture.catalog().frames;
         let resolution = self.atlas.resolve(frames, search, naming);
+        debug!(
+            frames = frames.len(),
+            named = resolution.symbols.len(),
+            "looked names up"
+        );
         for (object, segments) in resolution.segments {
             self.capture.segments(object, segments)?;
         }

@@ -13,6 +13,7 @@ use super::reader::{Reader, sleep_until};
 use super::schedule::{Due, Schedule};
 use super::usage::own_cpu_time;
 use nix::sys::signal::Signal;
+use tracing::{debug, info, trace, warn};
 
 use crate::caveat::Caveat;
 use crate::clock;
@@ -172,6 +173,11 @@ impl<W: Write> Recorder<W> {
         // Until the target has ended; what comes then has time.
         let _urgent = Priority::raise();
         self.reader.acquire()?;
+        debug!(
+            reads = self.reader.reads(),
+            found = self.reader.edges().main().is_some(),
+            "looked for the clock of the meters"
+        );
         self.rhythm = Schedule::new(plan.interval, clock::now());
         let mut begin = plan.delay.map(|delay| clock::now() + delay);
         if begin.is_none() {
@@ -339,6 +345,7 @@ impl<W: Write> Recorder<W> {
     fn outlive<T>(&mut self, result: Result<T>) -> Option<T> {
         result
             .map_err(|error| {
+                warn!(%error, "the measurement failed");
                 self.broken = true;
                 self.caveats.push(Caveat::new(
                     "measurement-failed",
@@ -378,6 +385,7 @@ impl<W: Write> Recorder<W> {
         let record = self.capture.close(nothing_yet, readings)?;
         observer(&record, self.threads);
         self.began = Some(border);
+        info!(attempts, "the measurement has begun");
         self.rhythm = self.rhythm.anew(border);
         self.ahead();
         Ok(())
@@ -408,6 +416,15 @@ impl<W: Write> Recorder<W> {
         };
         let accounts = self.probe.close_interval()?;
         self.overrun = self.is_overrun(&readings, accounts.end);
+        if self.overrun {
+            debug!(end = accounts.end.0, "an interval was closed late");
+        }
+        trace!(
+            end = accounts.end.0,
+            readings = readings.len(),
+            threads = accounts.threads.len(),
+            "closed an interval"
+        );
         // Before all that takes its time: the next border may be near.
         self.ahead();
         self.drain()?;

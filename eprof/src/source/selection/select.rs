@@ -2,6 +2,8 @@
 
 use std::path::Path;
 
+use tracing::{debug, info};
+
 use super::candidate::{Candidate, MeterNote};
 use super::choice::Choice;
 use super::domains::{self, Arranged};
@@ -76,6 +78,19 @@ struct Examined {
 }
 
 impl Examined {
+    /// Logs it.
+    fn tell(&self) {
+        let Candidate {
+            kind, usable, why, ..
+        } = &self.candidate;
+        let why = why.as_deref().unwrap_or_default();
+        debug!(kind = kind.name(), usable, why, "examined a source");
+        for meter in &self.candidate.meters {
+            let why = meter.why.as_deref().unwrap_or_default();
+            debug!(name = ?meter.name, usable = meter.usable, why, "found a meter");
+        }
+    }
+
     /// Whether it can be used and is no estimate.
     fn measures(&self) -> bool {
         self.candidate.usable && self.candidate.kind != SourceKind::Model
@@ -132,6 +147,7 @@ impl Finder {
         let mut examined = Vec::new();
         for sensor in SENSORS.iter().filter(|one| choice.allows(one.kind())) {
             let one = self.examine(*sensor);
+            one.tell();
             let enough = one.measures_packages();
             examined.push(one);
             if enough {
@@ -147,6 +163,7 @@ impl Finder {
             source.ok_or_else(|| Error::new(ErrorKind::Internal, "no source was opened"))?;
         let mut caveats = std::mem::take(&mut best.caveats);
         best.candidate.chosen = true;
+        info!(kind = kind.name(), "chose the source");
         let candidates: Vec<Candidate> = examined.into_iter().map(|one| one.candidate).collect();
         if kind == SourceKind::Model {
             caveats.push(coverage::estimated(source.meters(), &candidates));
