@@ -137,33 +137,33 @@ fn read(way: Way) -> (f64, f64) {
     let mut reader = Reader::new(Box::new(Simulated::new()));
     if way == Way::Updates {
         reader.acquire().unwrap();
-        assert!(reader.edges().main().is_some(), "no clock was found");
+        assert!(reader.clocks().main().is_some(), "no clock was found");
     }
     let timer = TimerFd::new(ClockId::CLOCK_MONOTONIC, TimerFlags::empty()).unwrap();
     let (before, reads) = (cpu_time(), reader.reads());
     let begin = clock::now();
     let end = begin + Nanos(SECONDS * 1_000_000_000);
-    let mut rhythm = Schedule::new(INTERVAL, begin);
-    rhythm.plan(reader.edges(), begin);
+    let mut schedule = Schedule::new(INTERVAL, begin);
+    schedule.plan(reader.clocks(), begin);
     while clock::now() < end {
-        let alarm = rhythm.next();
+        let alarm = schedule.next();
         wait(&timer, alarm);
-        match rhythm.due(clock::now()) {
-            Some(Due::Border) => {
+        match schedule.due(clock::now()) {
+            Some(Due::Boundary) => {
                 if way == Way::Spinning {
                     let raw = reader.read().unwrap()[0].raw;
                     while reader.read().unwrap()[0].raw == raw {}
                 }
                 std::hint::black_box(reader.read().unwrap());
                 let edges = match way {
-                    Way::Updates => reader.edges(),
+                    Way::Updates => reader.clocks(),
                     _ => &UpdateClocks::default(),
                 };
-                rhythm.plan(edges, clock::now());
+                schedule.plan(edges, clock::now());
             }
-            Some(Due::Look) => {
-                let read = reader.look().unwrap();
-                rhythm.looked(alarm, read, reader.edges());
+            Some(Due::Check) => {
+                let read = reader.check().unwrap();
+                schedule.checked(alarm, read, reader.clocks());
             }
             Some(Due::Drain) | None => {}
         }

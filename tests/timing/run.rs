@@ -75,13 +75,13 @@ impl<'a> Session<'a> {
         let mut begin = self.align();
         let (readings, _) = self.read();
         records.push(record(begin, begin, readings));
-        let mut rhythm = Schedule::new(interval, begin);
-        let mut border = rhythm.plan(&self.edges, self.at());
+        let mut schedule = Schedule::new(interval, begin);
+        let mut border = schedule.plan(&self.edges, self.at());
         while self.now < end {
-            let alarm = rhythm.next();
+            let alarm = schedule.next();
             self.now = self.now.max(alarm.0 as f64 + latency(&mut self.dice));
-            match rhythm.due(self.at()) {
-                Some(Due::Border) => {
+            match schedule.due(self.at()) {
+                Some(Due::Boundary) => {
                     let (readings, after) = self.read();
                     let at = border.unwrap_or(after);
                     locked += usize::from(border.is_some());
@@ -89,12 +89,12 @@ impl<'a> Session<'a> {
                     begin = at;
                     // Flush, collect, write down.
                     self.now += 100e3;
-                    border = rhythm.plan(&self.edges, self.at());
+                    border = schedule.plan(&self.edges, self.at());
                 }
-                Some(Due::Look) => {
+                Some(Due::Check) => {
                     let read = self.at();
                     self.once();
-                    rhythm.looked(alarm, read, &self.edges);
+                    schedule.checked(alarm, read, &self.edges);
                 }
                 Some(Due::Drain) | None => {}
             }

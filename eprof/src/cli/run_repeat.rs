@@ -10,7 +10,7 @@ use crate::error::{Error, ErrorKind, Result};
 use crate::launch::{Identity, output_file};
 use crate::output::{self, Format, Progress, Style, TableFormat};
 use crate::pipeline::{self, Analysis};
-use crate::repeat::{self, Keep, Plan, Results, Subject};
+use crate::repeat::{self, Command, Keep, Plan, Results};
 use crate::session;
 
 pub(super) fn execute(args: &RunArgs, base: session::Plan, files: Files) -> Result<u8> {
@@ -18,7 +18,7 @@ pub(super) fn execute(args: &RunArgs, base: session::Plan, files: Files) -> Resu
     let owner = Identity::resolve(&base.run_as)?.files;
     let plan = Plan {
         base,
-        subjects: vec![Subject::new(&args.target)],
+        commands: vec![Command::new(&args.target)],
         rounds: args.repeat as usize,
         warmup: 0,
         seed: 0,
@@ -54,7 +54,7 @@ pub(super) fn execute(args: &RunArgs, base: session::Plan, files: Files) -> Resu
             });
             drawn = pipeline::sum(each).and_then(|sum| draw(picture, &sum, owner.as_ref()));
         }
-        let mut results = Results::of(&plan.subjects, plan.rounds, plan.seed, repeated);
+        let mut results = Results::of(&plan.commands, plan.rounds, plan.seed, repeated);
         results
             .carbon
             .clone_from(&args.measuring.attribution.carbon);

@@ -13,7 +13,7 @@ use crate::host::SysRoot;
 use crate::launch::ExitStatus;
 use crate::output::{self, Progress, Style, TableFormat};
 use crate::pipeline::Names;
-use crate::repeat::{Failed, Keep, News, Plan, Results, Subject, command};
+use crate::repeat::{Command, Failed, Keep, News, Plan, Results, command};
 use crate::symbol::Search;
 use crate::unit::{Nanos, Timestamp};
 use crate::{clock, repeat};
@@ -24,12 +24,12 @@ pub(super) fn ended_by(signal: Option<Signal>) -> u8 {
 }
 
 pub(super) fn execute(args: &StatArgs, root: SysRoot) -> Result<u8> {
-    let subjects = command::subjects(&args.target, &args.separator, &args.name, &args.prepare)?;
+    let commands = command::split(&args.target, &args.separator, &args.name, &args.prepare)?;
     let seed = args.seed.unwrap_or_else(any_seed);
-    let base = plan::plan(&asked(args, &subjects), root)?;
+    let base = plan::plan(&asked(args, &commands), root)?;
     let plan = Plan {
         base,
-        subjects,
+        commands,
         rounds: args.runs as usize,
         warmup: args.warmup as usize,
         seed,
@@ -49,7 +49,7 @@ pub(super) fn execute(args: &StatArgs, root: SysRoot) -> Result<u8> {
     let failed = repeated.failed.take();
     let interrupted = repeated.interrupted;
     if !repeated.runs.is_empty() {
-        let mut results = Results::of(&plan.subjects, plan.rounds, seed, repeated);
+        let mut results = Results::of(&plan.commands, plan.rounds, seed, repeated);
         results
             .carbon
             .clone_from(&args.measuring.attribution.carbon);
@@ -76,13 +76,13 @@ fn keep(args: &StatArgs) -> Option<Keep> {
 }
 
 /// What the options say about the measurement.
-fn asked<'a>(args: &'a StatArgs, subjects: &'a [Subject]) -> Asked<'a> {
+fn asked<'a>(args: &'a StatArgs, commands: &'a [Command]) -> Asked<'a> {
     Asked {
         measuring: &args.measuring,
         frequency: args.frequency,
         duration: None,
         delay: None,
-        target: subjects.first().map_or(&[], |subject| &subject.words),
+        target: commands.first().map_or(&[], |command| &command.words),
         output: Path::new(""),
     }
 }
@@ -129,9 +129,9 @@ pub(super) fn report_failure(failed: &Failed, ignorable: bool) {
         None => "while warming up".to_owned(),
     };
     eprintln!("error: {} {how} {when}", failed.name);
-    if !failed.last_words.is_empty() {
+    if !failed.stderr_tail.is_empty() {
         eprintln!("its last words:");
-        for line in failed.last_words.lines() {
+        for line in failed.stderr_tail.lines() {
             eprintln!("  {}", output::harmless(line));
         }
     }
@@ -155,7 +155,7 @@ impl Line {
         let now = clock::now();
         match news {
             News::Begins {
-                subject,
+                command,
                 round,
                 done,
                 all,
@@ -165,7 +165,7 @@ impl Line {
                     self.began = Some(now);
                 }
                 self.warming = warming;
-                self.what.clone_from(&subject.name);
+                self.what.clone_from(&command.name);
                 (self.done, self.all) = (done, all);
             }
             News::Interval(_) => {}

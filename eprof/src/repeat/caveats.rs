@@ -40,7 +40,7 @@ const LONGEST_NAME: usize = 32;
 const WARMTH: f64 = 10.0;
 
 /// The caveats of the runs of one command.
-pub fn of_subject(name: &str, runs: &[Run], summaries: &[(Measure, Summary)]) -> Vec<Caveat> {
+pub fn of_command(name: &str, runs: &[Run], summaries: &[(Measure, Summary)]) -> Vec<Caveat> {
     let of = |measure: Measure| {
         let found = summaries.iter().find(|(of, _)| *of == measure);
         found.map(|(_, summary)| (measure, summary))
@@ -108,9 +108,9 @@ fn heat(runs: &[Run]) -> Vec<Caveat> {
     let hint = "let the machine cool before each run (--prepare 'sleep 10'), fix its clock, or \
                 warm it up first (--warmup)";
     let mut caveats = Vec::new();
-    let throttled: u64 = runs.iter().filter_map(|run| run.climate.throttled).sum();
+    let throttled: u64 = runs.iter().filter_map(|run| run.conditions.throttled).sum();
     if throttled > 0 {
-        let hit = runs.iter().filter(|run| run.climate.throttled > Some(0));
+        let hit = runs.iter().filter(|run| run.conditions.throttled > Some(0));
         let sentence = format!(
             "the processor slowed itself down {throttled} times for heat or current, in {} of {} \
              runs",
@@ -119,7 +119,7 @@ fn heat(runs: &[Run]) -> Vec<Caveat> {
         );
         caveats.push(Caveat::new("throttled", sentence).hint(hint));
     }
-    let felt = || runs.iter().filter_map(|run| run.climate.celsius);
+    let felt = || runs.iter().filter_map(|run| run.conditions.celsius);
     let coolest = felt().reduce(f64::min);
     let hottest = felt().reduce(f64::max);
     if let Some((coolest, hottest)) = coolest.zip(hottest)
@@ -272,7 +272,7 @@ fn short(name: &str, runs: &[Run]) -> Vec<Caveat> {
 }
 
 fn clock(name: &str, runs: &[Run]) -> Option<Caveat> {
-    let clocks = || runs.iter().filter_map(|run| run.climate.clock_mhz);
+    let clocks = || runs.iter().filter_map(|run| run.conditions.clock_mhz);
     let (least, most) = clocks()
         .reduce(f64::min)
         .zip(clocks().reduce(f64::max))

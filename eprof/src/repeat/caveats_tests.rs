@@ -11,7 +11,7 @@ fn quiet(round: usize) -> Run {
     // Not a random number, but neither a trend nor all the same.
     let wobble = (round as u64 * 7 % 5) * 10_000;
     Run {
-        subject: 0,
+        command: 0,
         round,
         turn: round,
         time: Nanos(1_000_000_000),
@@ -26,7 +26,7 @@ fn quiet(round: usize) -> Run {
         samples: 0,
         exit: 0,
         lost: 0,
-        climate: Conditions {
+        conditions: Conditions {
             clock_mhz: Some(3000.0),
             celsius: Some(50.0),
             throttled: Some(0),
@@ -43,7 +43,7 @@ fn codes(change: impl Fn(&mut Run)) -> Vec<String> {
         Some((measure, Summary::of(&values?, Confidence::NINETY)?))
     };
     let summaries: Vec<_> = Measure::ALL.into_iter().filter_map(summary).collect();
-    let mut caveats = of_subject("x", &runs, &summaries);
+    let mut caveats = of_command("x", &runs, &summaries);
     caveats.extend(of_all(&runs, runs.len()));
     caveats.into_iter().map(|caveat| caveat.code).collect()
 }
@@ -90,12 +90,12 @@ fn every_trouble_has_its_caveat() {
     one("few-samples", &|run| run.samples = 5);
     one("clock-changed", &|run| {
         if run.round == 0 {
-            run.climate.clock_mhz = Some(2500.0);
+            run.conditions.clock_mhz = Some(2500.0);
         }
     });
-    one("throttled", &|run| run.climate.throttled = Some(3));
+    one("throttled", &|run| run.conditions.throttled = Some(3));
     one("temperature-changed", &|run| {
-        run.climate.celsius = Some(40.0 + 2.0 * run.round as f64);
+        run.conditions.celsius = Some(40.0 + 2.0 * run.round as f64);
     });
     one("target-failed", &|run| run.exit = i32::from(run.round == 1));
     one("runs-lost", &|run| run.lost = 1);
@@ -137,7 +137,7 @@ fn a_cold_start_asks_for_a_warm_up() {
     runs[0].energy = Some(Microjoules(20_000_000));
     let joules: Vec<f64> = runs.iter().filter_map(Run::joules).collect();
     let summary = Summary::of(&joules, Confidence::NINETY).unwrap();
-    let told = of_subject("x", &runs, &[(Measure::Energy, summary)]);
+    let told = of_command("x", &runs, &[(Measure::Energy, summary)]);
     assert!(
         told[0].hint.as_ref().unwrap().contains("--warmup"),
         "{told:?}"

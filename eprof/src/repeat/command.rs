@@ -7,7 +7,7 @@ use crate::error::{Error, ErrorKind, Result};
 
 /// One command.
 #[derive(Clone, Debug, PartialEq, Eq)]
-pub struct Subject {
+pub struct Command {
     /// What it is called in tables, and its directory of recordings.
     pub name: String,
     /// Program and arguments; at least the program.
@@ -16,7 +16,7 @@ pub struct Subject {
     pub prepare: Option<String>,
 }
 
-impl Subject {
+impl Command {
     /// A command that is called by its line.
     pub fn new(words: &[OsString]) -> Self {
         Self {
@@ -35,12 +35,12 @@ impl Subject {
 ///
 /// [`ErrorKind::Usage`] for an empty command, for a name that is used twice or
 /// cannot be that of a directory, and for too many names or preparations.
-pub fn subjects(
+pub fn split(
     words: &[OsString],
     separator: &OsStr,
     names: &[String],
     prepare: &[String],
-) -> Result<Vec<Subject>> {
+) -> Result<Vec<Command>> {
     let usage = |sentence: String| Error::new(ErrorKind::Usage, sentence);
     let commands: Vec<&[OsString]> = words.split(|word| word == separator).collect();
     if let Some(at) = commands.iter().position(|command| command.is_empty()) {
@@ -73,12 +73,12 @@ pub fn subjects(
             return Err(usage(format!("two commands are called `{name}`")));
         }
     }
-    let subject = |(at, words): (usize, &[OsString])| Subject {
+    let command = |(at, words): (usize, &[OsString])| Command {
         name: names.get(at).cloned().unwrap_or_else(|| line(words)),
         words: words.to_vec(),
         prepare: prepare.get(at).or(prepare.first()).cloned(),
     };
-    Ok(commands.into_iter().enumerate().map(subject).collect())
+    Ok(commands.into_iter().enumerate().map(command).collect())
 }
 
 /// A command in one line.
@@ -93,11 +93,11 @@ mod tests {
 
     use super::*;
 
-    fn split(line: &str, names: &[&str], prepare: &[&str]) -> Result<Vec<Subject>> {
+    fn split(line: &str, names: &[&str], prepare: &[&str]) -> Result<Vec<Command>> {
         let words: Vec<OsString> = line.split(' ').map(OsString::from).collect();
         let owned = |texts: &[&str]| texts.iter().map(|text| (*text).to_owned()).collect();
         let (names, prepare): (Vec<String>, Vec<String>) = (owned(names), owned(prepare));
-        subjects(&words, OsStr::new("--"), &names, &prepare)
+        super::split(&words, OsStr::new("--"), &names, &prepare)
     }
 
     #[test]

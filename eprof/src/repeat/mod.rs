@@ -1,9 +1,9 @@
 //! Repeats: one or several commands, each run many times, in a random order.
 //!
 //! ```text
-//!   words ─ Subject ─┐
+//!   words ─ Command ─┐
 //!   seed ── order ───┼─► stage ── Run, Run, … ──► results ─► output
-//!   pipeline ────────┘    climate ┘               caveats
+//!   pipeline ────────┘    conditions ┘               caveats
 //! ```
 //!
 //! A run is recorded and analysed as by `eprof run`; only a few numbers of it
@@ -20,7 +20,7 @@ pub mod run;
 mod runner;
 pub mod session;
 
-pub use command::Subject;
+pub use command::Command;
 pub use conditions::Conditions;
 pub use measure::Measure;
 pub use plan::{Failed, Keep, News, Plan, Repeated};

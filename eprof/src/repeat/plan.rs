@@ -12,7 +12,7 @@ use crate::session;
 use crate::symbol::Search;
 use crate::timeline::LiveStatus;
 
-use super::command::Subject;
+use super::command::Command;
 use super::run::Run;
 
 /// What is to be repeated, and how.
@@ -22,7 +22,7 @@ pub struct Plan {
     /// set anew for each.
     pub base: session::Plan,
     /// The commands.
-    pub subjects: Vec<Subject>,
+    pub commands: Vec<Command>,
     /// How often each is measured.
     pub rounds: usize,
     /// How often each is run before that, unmeasured.
@@ -61,7 +61,7 @@ pub enum News<'a> {
     /// runs of all are done.
     Begins {
         /// Which command.
-        subject: &'a Subject,
+        command: &'a Command,
         /// The round, from 0.
         round: Option<usize>,
         /// Runs that are over.
@@ -85,7 +85,7 @@ pub struct Failed {
     /// How it ended.
     pub exit: ExitStatus,
     /// The end of what it wrote to standard error.
-    pub last_words: String,
+    pub stderr_tail: String,
     /// Whether it is a command that is measured, not one that prepares.
     pub measured: bool,
 }

@@ -6,7 +6,7 @@ use crate::measurement::Provenance;
 use crate::statistics::{Confidence, Contrast, Interval, Summary, USUAL_POWER, Verdict, holm};
 
 use super::caveats;
-use super::command::Subject;
+use super::command::Command;
 use super::measure::Measure;
 use super::plan::Repeated;
 use super::run::Run;
@@ -16,9 +16,9 @@ pub const VERDICTS: Confidence = Confidence::NINETY_NINE;
 
 /// One command and its runs.
 #[derive(Clone, Debug)]
-pub struct Subjected {
+pub struct CommandRuns {
     /// The command.
-    pub subject: Subject,
+    pub command: Command,
     /// Its runs, in the order in which they were made.
     pub runs: Vec<Run>,
     /// What they say; measures that are not known of all runs are missing.
@@ -27,16 +27,16 @@ pub struct Subjected {
     pub caveats: Vec<Caveat>,
 }
 
-impl Subjected {
-    fn new(subject: Subject, runs: Vec<Run>) -> Self {
+impl CommandRuns {
+    fn new(command: Command, runs: Vec<Run>) -> Self {
         let summary = |measure: Measure| {
             let values: Option<Vec<f64>> = runs.iter().map(|run| measure.of(run)).collect();
             Some((measure, Summary::of(&values?, Confidence::NINETY)?))
         };
         let summaries: Vec<_> = Measure::ALL.into_iter().filter_map(summary).collect();
         Self {
-            caveats: caveats::of_subject(&subject.name, &runs, &summaries),
-            subject,
+            caveats: caveats::of_command(&command.name, &runs, &summaries),
+            command,
             runs,
             summaries,
         }
@@ -53,7 +53,7 @@ impl Subjected {
 #[derive(Clone, Debug)]
 pub struct Comparison {
     /// Position of the command.
-    pub subject: usize,
+    pub command: usize,
     /// What is compared.
     pub measure: Measure,
     /// The comparison, round by round.
@@ -78,7 +78,7 @@ pub struct Comparison {
 #[derive(Clone, Debug)]
 pub struct Results {
     /// The commands.
-    pub subjects: Vec<Subjected>,
+    pub commands: Vec<CommandRuns>,
     /// Each command but the first against the first, by measure.
     pub comparisons: Vec<Comparison>,
     /// Rounds that were to be made.
@@ -99,20 +99,20 @@ pub struct Results {
 }
 
 impl Results {
-    /// What the runs of `subjects` say, of which there were to be `rounds`.
-    pub fn of(subjects: &[Subject], rounds: usize, seed: u64, repeated: Repeated) -> Self {
+    /// What the runs of `commands` say, of which there were to be `rounds`.
+    pub fn of(commands: &[Command], rounds: usize, seed: u64, repeated: Repeated) -> Self {
         let runs = &repeated.runs;
         let mut all = repeated.caveats;
-        all.extend(caveats::of_all(runs, rounds * subjects.len()));
+        all.extend(caveats::of_all(runs, rounds * commands.len()));
         let bands = runs.iter().filter_map(|run| run.band);
         let weakest = runs.iter().map(|run| run.provenance).max();
         let source = runs.first().map(|run| run.source.clone());
-        let of = |at: usize| runs.iter().filter(move |run| run.subject == at).cloned();
+        let of = |at: usize| runs.iter().filter(move |run| run.command == at).cloned();
         let with =
-            |(at, subject): (usize, &Subject)| Subjected::new(subject.clone(), of(at).collect());
-        let subjects: Vec<Subjected> = subjects.iter().enumerate().map(with).collect();
+            |(at, command): (usize, &Command)| CommandRuns::new(command.clone(), of(at).collect());
+        let commands: Vec<CommandRuns> = commands.iter().enumerate().map(with).collect();
         Self {
-            comparisons: comparisons(&subjects),
+            comparisons: comparisons(&commands),
             rounds,
             seed,
             provenance: weakest.unwrap_or(Provenance::Estimated),
@@ -120,7 +120,7 @@ impl Results {
             source: source.unwrap_or_default(),
             carbon: None,
             caveats: all,
-            subjects,
+            commands,
         }
     }
 
@@ -130,8 +130,8 @@ impl Results {
     }
 }
 
-fn comparisons(subjects: &[Subjected]) -> Vec<Comparison> {
-    let Some((base, others)) = subjects.split_first() else {
+fn comparisons(commands: &[CommandRuns]) -> Vec<Comparison> {
+    let Some((base, others)) = commands.split_first() else {
         return Vec::new();
     };
     let mut comparisons = Vec::new();
@@ -143,7 +143,7 @@ fn comparisons(subjects: &[Subjected]) -> Vec<Comparison> {
             .collect();
         let p: Vec<f64> = contrasts.iter().map(|(_, contrast)| contrast.p()).collect();
         let levels = holm(&p, VERDICTS.alpha());
-        for ((subject, contrast), level) in contrasts.into_iter().zip(levels) {
+        for ((command, contrast), level) in contrasts.into_iter().zip(levels) {
             let confidence = Confidence::of_alpha(level).unwrap_or(VERDICTS);
             let known = contrast.ratio().zip(contrast.ratio_interval(confidence));
             let Some((ratio, interval)) = known else {
@@ -153,7 +153,7 @@ fn comparisons(subjects: &[Subjected]) -> Vec<Comparison> {
             let open = verdict == Verdict::Undetected;
             let needed = contrast.runs_for_observed(confidence, USUAL_POWER);
             comparisons.push(Comparison {
-                subject,
+                command,
                 measure,
                 confidence,
                 ratio,
@@ -169,7 +169,7 @@ fn comparisons(subjects: &[Subjected]) -> Vec<Comparison> {
 }
 
 /// Two commands, by the rounds of which both are known.
-fn contrast(measure: Measure, base: &Subjected, other: &Subjected) -> Option<Contrast> {
+fn contrast(measure: Measure, base: &CommandRuns, other: &CommandRuns) -> Option<Contrast> {
     let mut values = (Vec::new(), Vec::new());
     for run in &base.runs {
         let pair = other.runs.iter().find(|of| of.round == run.round);

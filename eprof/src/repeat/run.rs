@@ -16,7 +16,7 @@ const GAP: f64 = 0.01;
 #[derive(Clone, Debug)]
 pub struct Run {
     /// Position of the command.
-    pub subject: usize,
+    pub command: usize,
     /// In which round it ran, from 0.
     pub round: usize,
     /// As the how-manieth of all runs it ran, from 0.
@@ -49,7 +49,7 @@ pub struct Run {
     /// What was lost, in all.
     pub lost: u64,
     /// Clock and temperature.
-    pub climate: Conditions,
+    pub conditions: Conditions,
     /// What makes this run less true.
     pub caveats: Vec<Caveat>,
 }
@@ -58,7 +58,7 @@ pub struct Run {
 #[derive(Clone, Copy, Debug)]
 pub struct Turn {
     /// Position of the command.
-    pub subject: usize,
+    pub command: usize,
     /// The round, from 0.
     pub round: usize,
     /// Position among all runs.
@@ -68,7 +68,7 @@ pub struct Turn {
 impl Run {
     /// What is kept of a run with this `profile`, in which the target ran for
     /// `time`.
-    pub fn of(turn: Turn, profile: &Profile, time: Nanos, climate: Conditions) -> Self {
+    pub fn of(turn: Turn, profile: &Profile, time: Nanos, conditions: Conditions) -> Self {
         let ledger = &profile.ledger;
         let unknown = ledger.disjoint().map(|meter| meter.unknown).max();
         let whole = unknown.is_some_and(|gap| gap.0 as f64 <= time.0 as f64 * GAP);
@@ -81,7 +81,7 @@ impl Run {
         let slowest = read.map(|meter| meter.update_period.0).max();
         let names = meters().map(|meter| format!("{} {}", meter.kind.name(), meter.name));
         Self {
-            subject: turn.subject,
+            command: turn.command,
             round: turn.round,
             turn: turn.turn,
             time,
@@ -96,7 +96,7 @@ impl Run {
             samples: profile.summary.samples,
             exit: profile.summary.exit_code.unwrap_or(-1),
             lost: profile.losses.0.values().sum(),
-            climate,
+            conditions,
             caveats: profile.caveats.clone(),
         }
     }

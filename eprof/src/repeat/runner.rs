@@ -11,12 +11,12 @@ use crate::caveat::Caveat;
 use crate::error::{Error, ErrorKind, Result};
 use crate::launch::output_directory::Scratch;
 use crate::launch::{
-    Command, ExitStatus, Identity, SignalSet, Streams, Supervised, Supervisor, output_directory,
+    ExitStatus, Identity, SignalSet, Streams, Supervised, Supervisor, output_directory,
 };
 use crate::pipeline::{self, Analysis};
 use crate::{launch, session};
 
-use super::command::Subject;
+use super::command::Command;
 use super::conditions::{Files, Watcher};
 use super::order;
 use super::plan::{Failed, Keep, News, Plan, Repeated};
@@ -89,37 +89,37 @@ impl<'a> Runner<'a> {
             return Ok(Some(cut));
         }
         let plan = self.plan;
-        let all = plan.rounds * plan.subjects.len();
-        let rounds = order::rounds(plan.subjects.len(), plan.rounds, plan.seed);
+        let all = plan.rounds * plan.commands.len();
+        let rounds = order::rounds(plan.commands.len(), plan.rounds, plan.seed);
         let turns = rounds
             .into_iter()
             .enumerate()
-            .flat_map(|(round, subjects)| subjects.into_iter().map(move |at| (round, at)));
+            .flat_map(|(round, commands)| commands.into_iter().map(move |at| (round, at)));
         for (round, at) in turns {
-            let Some(subject) = plan.subjects.get(at) else {
+            let Some(command) = plan.commands.get(at) else {
                 continue;
             };
             let done = repeated.runs.len();
             watch(News::Begins {
-                subject,
+                command,
                 round: Some(round),
                 done,
                 all,
             });
-            if let Some(cut) = self.prepare(subject, Some(round))? {
+            if let Some(cut) = self.prepare(command, Some(round))? {
                 return Ok(Some(cut));
             }
             let turn = Turn {
-                subject: at,
+                command: at,
                 round,
                 turn: done,
             };
-            let (run, exit) = match self.measure(subject, turn, repeated, watch)? {
+            let (run, exit) = match self.measure(command, turn, repeated, watch)? {
                 Ok(measured) => measured,
                 Err(cut) => return Ok(Some(cut)),
             };
             if exit.code != 0 && !plan.ignore_failure {
-                let failed = self.failed(subject.name.clone(), Some(round), exit);
+                let failed = self.failed(command.name.clone(), Some(round), exit);
                 return Ok(Some(Cut::Failed(failed)));
             }
             watch(News::Ended(&run));
@@ -130,34 +130,34 @@ impl<'a> Runner<'a> {
 
     /// Runs all commands without measuring.
     fn warm_up(&self, watch: &mut dyn FnMut(News<'_>)) -> Result<Option<Cut>> {
-        let all = self.plan.warmup * self.plan.subjects.len();
+        let all = self.plan.warmup * self.plan.commands.len();
         let rounds = 0..self.plan.warmup;
-        let turns = rounds.flat_map(|_| &self.plan.subjects);
-        for (done, subject) in turns.enumerate() {
+        let turns = rounds.flat_map(|_| &self.plan.commands);
+        for (done, command) in turns.enumerate() {
             watch(News::Begins {
-                subject,
+                command,
                 round: None,
                 done,
                 all,
             });
-            if let Some(cut) = self.prepare(subject, None)? {
+            if let Some(cut) = self.prepare(command, None)? {
                 return Ok(Some(cut));
             }
-            let exit = match self.run(&subject.words)? {
+            let exit = match self.run(&command.words)? {
                 Ok(exit) => exit,
                 Err(cut) => return Ok(Some(cut)),
             };
             if exit.code != 0 && !self.plan.ignore_failure {
-                let failed = self.failed(subject.name.clone(), None, exit);
+                let failed = self.failed(command.name.clone(), None, exit);
                 return Ok(Some(Cut::Failed(failed)));
             }
         }
         Ok(None)
     }
 
-    /// Does what is to be done before a run of `subject`.
-    fn prepare(&self, subject: &Subject, round: Option<usize>) -> Result<Option<Cut>> {
-        let Some(line) = &subject.prepare else {
+    /// Does what is to be done before a run of `command`.
+    fn prepare(&self, command: &Command, round: Option<usize>) -> Result<Option<Cut>> {
+        let Some(line) = &command.prepare else {
             return Ok(None);
         };
         let exit = match self.run(&["/bin/sh".into(), "-c".into(), line.into()])? {
@@ -180,7 +180,7 @@ impl<'a> Runner<'a> {
         let Some((program, arguments)) = words.split_first() else {
             return Ok(Ok(ExitStatus::exited(0)));
         };
-        let command = Command::new(program, arguments)
+        let command = launch::Command::new(program, arguments)
             .signal_mask(self.signals.original_mask())
             .streams(self.streams()?);
         let mut child = launch::prepare(command, None, &self.identity)?.spawn()?;
@@ -217,12 +217,12 @@ impl<'a> Runner<'a> {
     /// Measures one run.
     fn measure(
         &self,
-        subject: &Subject,
+        command: &Command,
         turn: Turn,
         repeated: &mut Repeated,
         watch: &mut dyn FnMut(News<'_>),
     ) -> Result<Result<(Run, ExitStatus), Cut>> {
-        let mut words = subject.words.iter().cloned();
+        let mut words = command.words.iter().cloned();
         let missing = || Error::new(ErrorKind::Usage, "there is no command to run");
         let plan = session::Plan {
             program: words.next().ok_or_else(missing)?,
@@ -237,7 +237,7 @@ impl<'a> Runner<'a> {
                 watch(News::Interval(status));
             }
         });
-        let climate = watcher.map(Watcher::stop).unwrap_or_default();
+        let conditions = watcher.map(Watcher::stop).unwrap_or_default();
         let recorded = recorded?;
         let cut = recorded
             .interrupted
@@ -261,20 +261,20 @@ impl<'a> Runner<'a> {
             let _ = fs::remove_file(&plan.output);
         }
         let time = recorded.ran.unwrap_or(profile.summary.duration);
-        let run = Run::of(turn, &profile, time, climate);
+        let run = Run::of(turn, &profile, time, conditions);
         Ok(Ok((run, recorded.exit)))
     }
 
     /// Where the recording of a run goes.
     fn output(&self, turn: Turn) -> Result<PathBuf> {
-        let Turn { subject, round, .. } = turn;
+        let Turn { command, round, .. } = turn;
         let file = format!("{:03}.data", round + 1);
         match &self.plan.keep {
             None => Ok(self.scratch.path().join(file)),
             Some(Keep::Files(paths)) => Ok(paths.get(round).cloned().unwrap_or(file.into())),
             Some(Keep::Directory(directory, names)) => {
-                let number = (subject + 1).to_string();
-                let name = names.get(subject).unwrap_or(&number);
+                let number = (command + 1).to_string();
+                let name = names.get(command).unwrap_or(&number);
                 let directory = directory.join(name);
                 output_directory::create(&directory, self.identity.files.as_ref())?;
                 Ok(directory.join(file))
@@ -287,7 +287,7 @@ impl<'a> Runner<'a> {
             name,
             round,
             exit,
-            last_words: self.stderr_tail().unwrap_or_default(),
+            stderr_tail: self.stderr_tail().unwrap_or_default(),
             measured: true,
         }
     }

@@ -24,20 +24,20 @@ enum Stack {
 }
 
 impl Taken {
-    /// `sample` of `task`, taken at `place`.
+    /// `sample` of `task`, taken in `context`.
     pub(super) fn new(
         task: TaskId,
         mut sample: Sample,
-        place: Option<SampleContext>,
+        context: Option<SampleContext>,
         unwinder: &mut Unwinder,
         objects: &Objects,
     ) -> Self {
         let nothing = SampleContext::default();
-        let space = &place.as_ref().unwrap_or(&nothing).space;
+        let space = &context.as_ref().unwrap_or(&nothing).space;
         let ticket = unwinder.begin(&mut sample, space, objects);
         let stack = match ticket {
-            Some(ticket) => Stack::Part(place, ticket),
-            None => whole(&mut sample, place.as_ref()),
+            Some(ticket) => Stack::Part(context, ticket),
+            None => whole(&mut sample, context.as_ref()),
         };
         Self {
             task,
@@ -52,18 +52,18 @@ impl Taken {
 
     /// Takes the rest of the stack out of `walked`, if it is there.
     fn complete(&mut self, walked: &mut HashMap<Ticket, Walked>) {
-        if let Stack::Part(place, ticket) = &self.stack
+        if let Stack::Part(context, ticket) = &self.stack
             && let Some(walked) = walked.remove(ticket)
         {
             unwind::finish(&mut self.sample, &walked);
-            self.stack = whole(&mut self.sample, place.as_ref());
+            self.stack = whole(&mut self.sample, context.as_ref());
         }
     }
 
     /// Leaves the stack as it is.
     fn abandon(&mut self) {
-        if let Stack::Part(place, _) = &self.stack {
-            self.stack = whole(&mut self.sample, place.as_ref());
+        if let Stack::Part(context, _) = &self.stack {
+            self.stack = whole(&mut self.sample, context.as_ref());
         }
     }
 
@@ -77,8 +77,8 @@ impl Taken {
 }
 
 /// The frames of `sample`, whose addresses nobody needs from now on.
-fn whole(sample: &mut Sample, place: Option<&SampleContext>) -> Stack {
-    let frames = stack::frames_in(sample, place);
+fn whole(sample: &mut Sample, context: Option<&SampleContext>) -> Stack {
+    let frames = stack::frames_in(sample, context);
     (sample.kernel, sample.user) = (Vec::new(), Vec::new());
     Stack::Whole(frames)
 }
@@ -93,7 +93,7 @@ pub(super) struct Ended {
 /// Samples and intervals, in order of time.
 #[derive(Default)]
 pub(super) struct Backlog {
-    /// Samples taken after the last border: those of the next interval.
+    /// Samples taken after the last boundary: those of the next interval.
     early: Vec<Taken>,
     ended: VecDeque<Ended>,
 }
@@ -104,9 +104,9 @@ impl Backlog {
         self.early.push(sample);
     }
 
-    /// Forgets samples up to `border`, and intervals.
-    pub(super) fn forget(&mut self, border: Timestamp) {
-        self.early.retain(|taken| taken.sample.at > border);
+    /// Forgets samples up to `boundary`, and intervals.
+    pub(super) fn forget(&mut self, boundary: Timestamp) {
+        self.early.retain(|taken| taken.sample.at > boundary);
         self.ended.clear();
     }
 
@@ -116,7 +116,7 @@ impl Backlog {
     }
 
     /// Ends an interval. eprof may not have got to run for a while since the
-    /// border: what was sampled meanwhile belongs to time that is not yet
+    /// boundary: what was sampled meanwhile belongs to time that is not yet
     /// accounted.
     pub(super) fn end(&mut self, accounts: IntervalAccounts, readings: Vec<Reading>) {
         let end = accounts.end;

@@ -1,9 +1,9 @@
 //! A session: the time in which the target lives and is recorded.
 //!
 //! ```text
-//!   plan ─► header ─► recorder ── Moment ─► progress
+//!   plan ─► header ─► recorder ─ intervals ─► observer
 //!                      │
-//!              rhythm ◄┴► reader
+//!              schedule ◄┴► reader
 //! ```
 
 mod backlog;

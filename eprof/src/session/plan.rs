@@ -21,8 +21,7 @@ pub struct Plan {
     pub source: Choice,
     /// Idle power, where the user knows it.
     pub idle_power: Option<IdlePower>,
-    /// What an earlier look at the idle machine gave, which makes another one
-    /// unnecessary.
+    /// Idle power that was found before, so that nobody looks for it again.
     pub known_idle: Option<KnownIdle>,
     /// Where a saved calibration would be.
     pub calibration: Option<PathBuf>,

@@ -21,7 +21,7 @@ const PAUSE: Nanos = Nanos(25_000);
 /// An energy source whose readings are dated.
 pub struct Reader {
     source: Box<dyn EnergySource + Send>,
-    edges: UpdateClocks,
+    clocks: UpdateClocks,
     reads: u64,
 }
 
@@ -30,7 +30,7 @@ impl Reader {
     pub fn new(source: Box<dyn EnergySource + Send>) -> Self {
         Self {
             source,
-            edges: UpdateClocks::default(),
+            clocks: UpdateClocks::default(),
             reads: 0,
         }
     }
@@ -44,18 +44,18 @@ impl Reader {
         let mut tries = TRIES;
         while tries > 0
             && UpdateClocks::can_be_found(self.source.meters())
-            && self.edges.main().is_none()
+            && self.clocks.main().is_none()
         {
             let rounds = self.poll(ACQUISITION)?;
-            self.edges = UpdateClocks::acquire(self.source.meters(), &rounds);
+            self.clocks = UpdateClocks::acquire(self.source.meters(), &rounds);
             tries -= 1;
         }
         Ok(())
     }
 
     /// The clocks.
-    pub fn edges(&self) -> &UpdateClocks {
-        &self.edges
+    pub fn clocks(&self) -> &UpdateClocks {
+        &self.clocks
     }
 
     /// How often the meters were read so far.
@@ -67,7 +67,7 @@ impl Reader {
     ///
     /// # Errors
     /// Where the source is gone.
-    pub fn look(&mut self) -> Result<Timestamp> {
+    pub fn check(&mut self) -> Result<Timestamp> {
         let readings = self.once()?;
         Ok(readings.first().map_or_else(clock::now, |of| of.begin))
     }
@@ -79,20 +79,20 @@ impl Reader {
     /// # Errors
     /// Where the source is gone.
     pub fn read(&mut self) -> Result<Vec<Reading>> {
-        if self.edges.wants_resuming() {
-            let time = Nanos(self.edges.longest().0 * 2);
+        if self.clocks.wants_resuming() {
+            let time = Nanos(self.clocks.longest().0 * 2);
             let rounds = self.poll(time)?;
-            self.edges.resume(&rounds);
+            self.clocks.resume(&rounds);
         }
         let mut readings = self.once()?;
         for _ in 0..REPEATS {
-            if !self.edges.is_blurred(&readings) {
+            if !self.clocks.is_blurred(&readings) {
                 break;
             }
             readings = self.once()?;
         }
         let read = readings.first().map(|reading| reading.end);
-        if let Some(certain) = read.and_then(|at| self.edges.certain_from(at)) {
+        if let Some(certain) = read.and_then(|at| self.clocks.certain_from(at)) {
             sleep_until(certain);
             readings = self.once()?;
         }
@@ -102,7 +102,7 @@ impl Reader {
     fn once(&mut self) -> Result<Vec<Reading>> {
         let mut readings = self.source.read()?;
         self.reads += 1;
-        self.edges.date(&mut readings);
+        self.clocks.date(&mut readings);
         Ok(readings)
     }
 

@@ -2,45 +2,45 @@
 //!
 //! ```text
 //!            update expected            update expected          (10 ms later)
-//!                 │ = border                                          │ = border
+//!                 │ = boundary                                        │ = boundary
 //!   ──────────────┼───────────────────────────────────────────────────┼────────►
-//!      look ─────►│◄──── margin ────► close: read, flush, collect,
-//!      (sometimes)                    set the next border
+//!     check ─────►│◄──── margin ────► close: read, flush, collect,
+//!      (sometimes)                    set the next boundary
 //! ```
 //!
-//! A border lies at the time at which an update of the main meter is expected,
+//! A boundary lies at the time at which an update of the main meter is expected,
 //! and is set long before. eprof wakes up after it, when the update has
-//! certainly come: the value then read is that of the border, give or take
-//! what the update was early or late. Only from time to time does it also wake
-//! up just *at* an expected update and looks whether it has come: that keeps
-//! the clock right (see [`crate::source::update_clock::clock`]).
+//! certainly come: the value then read is that of the boundary, give or take
+//! what the update was early or late. From time to time it also wakes up just *at*
+//! an expected update and checks whether it has come. That keeps the clock right
+//! (see [`crate::source::update_clock::clock`]).
 //!
-//! Without a clock, borders come at regular times.
+//! Without a clock, boundaries come at regular times.
 
 use crate::source::UpdateClocks;
 use crate::source::update_clock::clock::Lock;
 use crate::unit::{Nanos, Timestamp};
 
-/// Longest time between two looks at the kernel's rings: at 997 Hz and 1 KiB a
+/// Longest time between two readings of the kernel's rings: at 997 Hz and 1 KiB a
 /// sample, 8 MiB are full after 80 ms on 100 CPUs.
 const DRAIN: Nanos = Nanos(50_000_000);
-/// A border is set at least so long before.
+/// A boundary is set at least so long before.
 const NOTICE: Nanos = Nanos(50_000);
-/// A clock that would have to be looked at before the border, but by no more
-/// than this, is looked at there: this saves a wake-up.
-const PATIENCE: Nanos = Nanos(50_000_000);
-/// A clock is not looked at more often than this.
+/// A clock that is due for a check before the boundary, but by no more than this,
+/// is checked at the boundary: this saves a wake-up.
+const DEFERRABLE: Nanos = Nanos(50_000_000);
+/// A clock is not checked more often than this.
 const SHORTEST_REST: Nanos = Nanos(2_000_000);
-/// Waking up late by more than this is no habit.
+/// Waking up late by more than this, in ns, does not count as usual.
 const UNUSUAL: f64 = 300_000.0;
 
 /// What to do when woken up.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Due {
     /// Read the meters, only to see whether an update has come.
-    Look,
+    Check,
     /// Close the interval.
-    Border,
+    Boundary,
     /// Empty the kernel's rings.
     Drain,
 }
@@ -52,10 +52,10 @@ pub struct Schedule {
     /// When the current interval should end.
     wanted: Timestamp,
     /// When to close it.
-    border: Timestamp,
+    boundary: Timestamp,
     drain: Timestamp,
     /// Further readings, in order of time.
-    looks: Vec<Timestamp>,
+    checks: Vec<Timestamp>,
     /// How long after the alarm a reading usually comes, ns.
     lead: f64,
 }
@@ -67,9 +67,9 @@ impl Schedule {
         Self {
             interval,
             wanted: begin,
-            border: begin + interval,
+            boundary: begin + interval,
             drain: begin + DRAIN,
-            looks: Vec::new(),
+            checks: Vec::new(),
             lead: 0.0,
         }
     }
@@ -79,9 +79,9 @@ impl Schedule {
         Self::new(self.interval, begin)
     }
 
-    /// Plans the interval that has begun; gives the border at its end, to be
+    /// Plans the interval that has begun; gives the boundary at its end, to be
     /// set now. `None` where it cannot be set in advance.
-    pub fn plan(&mut self, edges: &UpdateClocks, now: Timestamp) -> Option<Timestamp> {
+    pub fn plan(&mut self, clocks: &UpdateClocks, now: Timestamp) -> Option<Timestamp> {
         let passed = now.since(self.wanted).0 / self.interval.0;
         self.wanted = self.wanted + Nanos(self.interval.0.saturating_mul(passed + 1));
         // Hardly begun: the end of the next one is meant.
@@ -89,52 +89,55 @@ impl Schedule {
             self.wanted = self.wanted + self.interval;
         }
         self.drain = now + DRAIN;
-        let Some((edge, main)) = edges.boundary(self.wanted, now + NOTICE).zip(edges.main()) else {
-            self.looks.clear();
-            self.border = self.wanted;
+        let Some((update, main)) = clocks
+            .boundary(self.wanted, now + NOTICE)
+            .zip(clocks.main())
+        else {
+            self.checks.clear();
+            self.boundary = self.wanted;
             return None;
         };
-        self.border = edge.at + main.margin(&edge);
-        self.watch(edges, now);
-        Some(edge.at)
+        self.boundary = update.at + main.margin(&update);
+        self.plan_checks(clocks, now);
+        Some(update.at)
     }
 
-    /// Plans the next looks at the clocks before the border.
-    pub fn watch(&mut self, edges: &UpdateClocks, now: Timestamp) {
-        self.looks.clear();
+    /// Plans the next checks of the clocks before the boundary.
+    pub fn plan_checks(&mut self, clocks: &UpdateClocks, now: Timestamp) {
+        self.checks.clear();
         let due = |lock: &Lock| now + lock.stale().since(now).max(SHORTEST_REST);
-        if let Some(main) = edges.main() {
-            let (stale, edge) = (due(main), main.nearest(self.border));
-            // At the border itself, after which eprof reads anyway, unless
+        if let Some(main) = clocks.main() {
+            let (stale, update) = (due(main), main.nearest(self.boundary));
+            // At the boundary itself, after which eprof reads anyway, unless
             // that is too far off.
-            if stale + PATIENCE < edge.at {
+            if stale + DEFERRABLE < update.at {
                 self.observe(main, stale, now);
-            } else if stale < edge.at + Nanos(self.interval.0 / 2) {
-                self.look_at(edge.at, now);
+            } else if stale < update.at + Nanos(self.interval.0 / 2) {
+                self.check_at(update.at, now);
             }
         }
-        for other in edges.others() {
+        for other in clocks.others() {
             let stale = due(other);
-            if stale < self.border + Nanos(self.interval.0 / 2) {
-                self.observe(other, stale.min(self.border), now);
+            if stale < self.boundary + Nanos(self.interval.0 / 2) {
+                self.observe(other, stale.min(self.boundary), now);
             }
         }
-        self.looks.retain(|at| *at < self.border);
-        self.looks.sort();
+        self.checks.retain(|at| *at < self.boundary);
+        self.checks.sort();
     }
 
     /// Two readings, at an update of `lock` near `at` and after it.
     fn observe(&mut self, lock: &Lock, at: Timestamp, now: Timestamp) {
-        let edge = lock.next(at);
-        self.look_at(edge.at, now);
-        self.looks.push(edge.at + lock.margin(&edge));
+        let update = lock.next(at);
+        self.check_at(update.at, now);
+        self.checks.push(update.at + lock.margin(&update));
     }
 
     /// One reading at `at`, as exactly as this machine wakes up.
-    fn look_at(&mut self, at: Timestamp, now: Timestamp) {
+    fn check_at(&mut self, at: Timestamp, now: Timestamp) {
         let alarm = Timestamp(at.0.saturating_sub(self.lead as u64));
         if alarm > now {
-            self.looks.push(alarm);
+            self.checks.push(alarm);
         }
     }
 
@@ -145,19 +148,21 @@ impl Schedule {
 
     /// When to wake up.
     pub fn next(&self) -> Timestamp {
-        let look = self.looks.first().copied();
-        self.border.min(self.drain).min(look.unwrap_or(self.border))
+        let check = self.checks.first().copied();
+        self.boundary
+            .min(self.drain)
+            .min(check.unwrap_or(self.boundary))
     }
 
     /// What is due at `now`.
     pub fn due(&mut self, now: Timestamp) -> Option<Due> {
-        if self.border <= now {
-            return Some(Due::Border);
+        if self.boundary <= now {
+            return Some(Due::Boundary);
         }
-        let due = self.looks.iter().filter(|look| **look <= now).count();
+        let due = self.checks.iter().filter(|check| **check <= now).count();
         if due > 0 {
-            self.looks.drain(..due);
-            return Some(Due::Look);
+            self.checks.drain(..due);
+            return Some(Due::Check);
         }
         (self.drain <= now).then(|| {
             self.drain = now + DRAIN;
@@ -165,15 +170,15 @@ impl Schedule {
         })
     }
 
-    /// A look that was due at `alarm` was taken at `read`, and `edges` have
+    /// A check that was due at `alarm` was made at `read`, and `clocks` have
     /// learnt from it.
-    pub fn looked(&mut self, alarm: Timestamp, read: Timestamp, edges: &UpdateClocks) {
+    pub fn checked(&mut self, alarm: Timestamp, read: Timestamp, clocks: &UpdateClocks) {
         let late = read.since(alarm).0 as f64;
         if late < UNUSUAL {
             self.lead += (late - self.lead) / 16.0;
         }
-        if self.looks.is_empty() {
-            self.watch(edges, read);
+        if self.checks.is_empty() {
+            self.plan_checks(clocks, read);
         }
     }
 }

@@ -29,7 +29,7 @@ use serde::Serialize;
 
 use crate::carbon::Carbon;
 use crate::caveat::Caveat;
-use crate::repeat::results::{Comparison, Subjected};
+use crate::repeat::results::{CommandRuns, Comparison};
 use crate::repeat::{Conditions, Measure, Results, Run};
 use crate::statistics::{Summary, Verdict};
 
@@ -147,8 +147,8 @@ pub fn json(results: &Results, mut out: impl Write) -> io::Result<()> {
 
 fn document(results: &Results) -> Document<'_> {
     let name = |at: usize| {
-        let command = results.subjects.get(at);
-        command.map_or("", |of| of.subject.name.as_str())
+        let command = results.commands.get(at);
+        command.map_or("", |of| of.command.name.as_str())
     };
     Document {
         schema: VERSION,
@@ -167,24 +167,24 @@ fn document(results: &Results) -> Document<'_> {
             source: carbon.source.as_deref(),
         }),
         commands: results
-            .subjects
+            .commands
             .iter()
             .map(|of| command(of, results.carbon.as_ref()))
             .collect(),
         comparisons: results
             .comparisons
             .iter()
-            .map(|of| compared(of, name(of.subject), name(0)))
+            .map(|of| compared(of, name(of.command), name(0)))
             .collect(),
         caveats: &results.caveats,
     }
 }
 
-fn command<'r>(of: &'r Subjected, carbon: Option<&Carbon>) -> Command<'r> {
-    let words = of.subject.words.iter();
+fn command<'r>(of: &'r CommandRuns, carbon: Option<&Carbon>) -> Command<'r> {
+    let words = of.command.words.iter();
     let measures = of.summaries.iter();
     Command {
-        name: &of.subject.name,
+        name: &of.command.name,
         argv: words
             .map(|word| word.to_string_lossy().into_owned())
             .collect(),
@@ -232,7 +232,7 @@ fn one_run(run: &Run) -> OneRun {
         others: run.others,
         samples: run.samples,
         lost: run.lost,
-        conditions: run.climate,
+        conditions: run.conditions,
     }
 }
 

@@ -3,7 +3,7 @@
 use std::io::{self, Write};
 
 use crate::caveat::Caveat;
-use crate::repeat::results::{Comparison, Subjected};
+use crate::repeat::results::{CommandRuns, Comparison};
 use crate::repeat::{Measure, Results};
 use crate::statistics::{Summary, Verdict};
 
@@ -20,13 +20,13 @@ use super::super::text::style::Style;
 /// The error of `out`.
 pub fn table(results: &Results, style: Style, mut out: impl Write) -> io::Result<()> {
     let mut parts = vec![header(results, style)];
-    for one in &results.subjects {
+    for one in &results.commands {
         parts.push(command(results, one, style));
     }
     if !results.comparisons.is_empty() {
         parts.push(comparisons(results, style));
     }
-    let all = results.subjects.iter().flat_map(|of| &of.caveats);
+    let all = results.commands.iter().flat_map(|of| &of.caveats);
     let caveats: Vec<&Caveat> = all.chain(&results.caveats).collect();
     if !caveats.is_empty() {
         let mut lines = vec![style.dim("caveats")];
@@ -46,7 +46,7 @@ pub fn table(results: &Results, style: Style, mut out: impl Write) -> io::Result
 
 fn header(results: &Results, style: Style) -> Vec<String> {
     let rounds = counted(results.rounds as u64, "run", "runs");
-    let commands = results.subjects.len() as u64;
+    let commands = results.commands.len() as u64;
     let what = if commands == 1 {
         format!("{rounds} of 1 command")
     } else {
@@ -82,8 +82,8 @@ fn header(results: &Results, style: Style) -> Vec<String> {
     lines
 }
 
-fn command(results: &Results, of: &Subjected, style: Style) -> Vec<String> {
-    let name = shorten(&visible(&of.subject.name), style.width.saturating_sub(16)).into_owned();
+fn command(results: &Results, of: &CommandRuns, style: Style) -> Vec<String> {
+    let name = shorten(&visible(&of.command.name), style.width.saturating_sub(16)).into_owned();
     let runs = counted(of.runs.len() as u64, "run", "runs");
     let mut lines = vec![format!("{}  {}", style.bold(&name), style.dim(&runs))];
     if of.summaries.is_empty() {
@@ -150,15 +150,15 @@ fn cells(name: &str, unit: &str, summary: &Summary, estimated: bool, scale: f64)
 
 fn comparisons(results: &Results, style: Style) -> Vec<String> {
     let name = |at: usize| {
-        let command = results.subjects.get(at);
-        let name = command.map_or("", |of| of.subject.name.as_str());
+        let command = results.commands.get(at);
+        let name = command.map_or("", |of| of.command.name.as_str());
         shorten(&visible(name), style.width.saturating_sub(24)).into_owned()
     };
     let base = style.bold(&name(0));
     let mut lines = vec![format!("{} {base}", style.dim("against"))];
-    for at in 1..results.subjects.len() {
+    for at in 1..results.commands.len() {
         lines.push(format!("  {}", style.bold(&name(at))));
-        let of = results.comparisons.iter().filter(|of| of.subject == at);
+        let of = results.comparisons.iter().filter(|of| of.command == at);
         for comparison in of {
             let lead = format!("    {:<14}", comparison.measure.name());
             let text = sentence(comparison);

@@ -47,7 +47,7 @@ impl<W: Write> Recorder<W> {
         drop(self.probe);
         drop(self.sideband);
         let frames = &self.capture.catalog().frames;
-        let resolution = self.atlas.resolve(frames, search, naming);
+        let resolution = self.maps.resolve(frames, search, naming);
         debug!(
             frames = frames.len(),
             named = resolution.symbols.len(),

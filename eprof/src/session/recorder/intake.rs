@@ -30,7 +30,7 @@ impl<W: Write> Recorder<W> {
         if let Some(sideband) = &mut self.sideband {
             sideband.drain(&mut |mapping| batch.push(KernelEvent::Mapped(mapping)));
         }
-        // As they were found, which is by their numbers: two births at once on
+        // As they were found, which is by their numbers: two tasks that are created at once on
         // two CPUs may be dated the other way round.
         for event in &batch {
             if let KernelEvent::Created(task) = event {
@@ -40,7 +40,7 @@ impl<W: Write> Recorder<W> {
         }
         in_order(&mut batch);
         for event in batch {
-            self.atlas.apply(&event);
+            self.maps.apply(&event);
             match event {
                 KernelEvent::Sample(sample) => self.sampled(sample),
                 KernelEvent::Mapped(_) | KernelEvent::Created(_) => {}
@@ -49,9 +49,9 @@ impl<W: Write> Recorder<W> {
             }
         }
         self.record_objects()?;
-        self.atlas.end_batch();
+        self.maps.end_batch();
         self.backlog.complete(self.unwinder.take_in(false));
-        let (spaces, objects) = self.atlas.spaces();
+        let (spaces, objects) = self.maps.spaces();
         self.unwinder.publish(&mut self.probe, spaces, objects);
         Ok(())
     }
@@ -61,16 +61,16 @@ impl<W: Write> Recorder<W> {
         let Some(task) = sample.task else {
             return self.capture.lost("sample-of-unnamed-thread", 1);
         };
-        let place = self.atlas.context(&sample);
-        let objects = self.atlas.objects();
-        let taken = Taken::new(task, sample, place, &mut self.unwinder, objects);
+        let context = self.maps.context(&sample);
+        let objects = self.maps.objects();
+        let taken = Taken::new(task, sample, context, &mut self.unwinder, objects);
         self.backlog.add(taken);
     }
 
-    /// Frames name objects by their position in the atlas: the recording has
+    /// Frames name objects by their position in the maps: the recording has
     /// the same list.
     fn record_objects(&mut self) -> Result<()> {
-        for object in self.atlas.objects().list().iter().skip(self.objects) {
+        for object in self.maps.objects().list().iter().skip(self.objects) {
             self.capture.object(object.clone())?;
             self.objects += 1;
         }

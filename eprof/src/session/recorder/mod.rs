@@ -27,15 +27,15 @@ use crate::symbol::ProcessMaps;
 use crate::unit::{Nanos, Timestamp};
 use crate::unwind::Unwinder;
 
-/// How long before the first and the last border they are set, at least.
+/// How long before the first and the last boundary they are set, at least.
 const NOTICE: Nanos = Nanos(30_000);
 
-/// The first readings are this close to the first border, if they can be.
+/// The first readings are this close to the first boundary, if they can be.
 const NEAR: Nanos = Nanos(1_200_000);
 
 /// How long after something was mapped the rings are emptied: a program that
 /// begins maps several files one after the other.
-const SETTLING: Nanos = Nanos(3_000_000);
+const MAPPINGS_FOLLOW: Nanos = Nanos(3_000_000);
 
 /// The same where a stack could not be walked: the next one is through the same
 /// code, and is cut if the kernel does not know it by then.
@@ -44,7 +44,7 @@ const SOON: Nanos = Nanos(500_000);
 /// How often that is tried.
 const BEGINNINGS: u32 = 16;
 
-/// How often the last border is set anew, because the meters were read so late
+/// How often the last boundary is set anew, because the meters were read so late
 /// that they had been updated once more.
 const ENDINGS: u32 = 16;
 
@@ -57,18 +57,18 @@ pub struct Recorder<W: Write> {
     probe: Probe,
     reader: Reader,
     sideband: Option<Sideband>,
-    atlas: ProcessMaps,
+    maps: ProcessMaps,
     unwinder: Unwinder,
     capture: Capture<W>,
     /// When the measurement began; `None` while it is delayed.
     began: Option<Timestamp>,
-    rhythm: Schedule,
-    /// The border that was set in advance.
-    border: Option<Timestamp>,
-    /// Whether the meters were read too late for the last border.
+    schedule: Schedule,
+    /// The boundary that was set in advance.
+    boundary: Option<Timestamp>,
+    /// Whether the meters were read too late for the last boundary.
     overrun: bool,
     backlog: Backlog,
-    /// Objects of the atlas that the recording has.
+    /// Objects of the process maps that the recording has.
     objects: usize,
     threads: u64,
     cpu_before: Nanos,
@@ -107,12 +107,12 @@ impl<W: Write> Recorder<W> {
             probe,
             reader: Reader::new(source),
             sideband,
-            atlas: ProcessMaps::default(),
+            maps: ProcessMaps::default(),
             unwinder,
             capture,
             began: None,
-            rhythm: Schedule::new(Nanos::ZERO, Timestamp::default()),
-            border: None,
+            schedule: Schedule::new(Nanos::ZERO, Timestamp::default()),
+            boundary: None,
             overrun: false,
             backlog: Backlog::default(),
             objects: 0,
@@ -175,10 +175,10 @@ impl<W: Write> Recorder<W> {
         self.reader.acquire()?;
         debug!(
             reads = self.reader.reads(),
-            found = self.reader.edges().main().is_some(),
+            found = self.reader.clocks().main().is_some(),
             "looked for the clock of the meters"
         );
-        self.rhythm = Schedule::new(plan.interval, clock::now());
+        self.schedule = Schedule::new(plan.interval, clock::now());
         let mut begin = plan.delay.map(|delay| clock::now() + delay);
         if begin.is_none() {
             self.begin(observer)?;
@@ -197,7 +197,7 @@ impl<W: Write> Recorder<W> {
             cgroup,
         };
         loop {
-            let due = (!self.broken).then(|| self.rhythm.next());
+            let due = (!self.broken).then(|| self.schedule.next());
             let alarm = begin.into_iter().chain(due).min();
             match supervisor.next(target, alarm, &self.readable())? {
                 Wakeup::Exited => {
@@ -214,9 +214,9 @@ impl<W: Write> Recorder<W> {
                     let soon = if self.probe.take_wakeup() {
                         SOON
                     } else {
-                        SETTLING
+                        MAPPINGS_FOLLOW
                     };
-                    self.rhythm.hasten(clock::now() + soon);
+                    self.schedule.hasten(clock::now() + soon);
                 }
             }
         }
@@ -237,7 +237,7 @@ impl<W: Write> Recorder<W> {
         Ok(())
     }
 
-    /// What is looked at soon: new mappings, and stacks through code that is
+    /// What is read soon: new mappings, and stacks through code that is
     /// not known yet.
     fn readable(&self) -> Vec<BorrowedFd<'_>> {
         if self.broken {
@@ -250,19 +250,19 @@ impl<W: Write> Recorder<W> {
 
     /// Does what is due.
     fn wake(&mut self, observer: &mut Observer<'_>) {
-        let alarm = self.rhythm.next();
-        match self.rhythm.due(clock::now()) {
-            Some(Due::Border) => {
+        let alarm = self.schedule.next();
+        match self.schedule.due(clock::now()) {
+            Some(Due::Boundary) => {
                 self.tick(observer);
                 if self.began.is_none() {
                     // The measurement has not begun.
-                    self.rhythm.plan(self.reader.edges(), clock::now());
+                    self.schedule.plan(self.reader.clocks(), clock::now());
                 }
             }
-            Some(Due::Look) => {
-                // Where the source fails, the next border will tell.
-                if let Ok(read) = self.reader.look() {
-                    self.rhythm.looked(alarm, read, self.reader.edges());
+            Some(Due::Check) => {
+                // Where the source fails, the next boundary will show it.
+                if let Ok(read) = self.reader.check() {
+                    self.schedule.checked(alarm, read, self.reader.clocks());
                 }
             }
             Some(Due::Drain) => {
@@ -274,16 +274,19 @@ impl<W: Write> Recorder<W> {
     }
 
     /// Sets the end of the interval that has begun.
-    fn ahead(&mut self) {
-        let planned = self.rhythm.plan(self.reader.edges(), clock::now());
-        self.border = planned.map(|at| self.probe.arm(at));
+    fn set_boundary(&mut self) {
+        let planned = self.schedule.plan(self.reader.clocks(), clock::now());
+        self.boundary = planned.map(|at| self.probe.arm(at));
     }
 
     /// Ends the last interval: at the next update of the main meter, which is
-    /// waited for, so that the last reading has the energy up to the border
+    /// waited for, so that the last reading has the energy up to the boundary
     /// and no other.
     fn end(&mut self, observer: &mut Observer<'_>) {
-        if self.border.is_some_and(|border| border <= clock::now()) {
+        if self
+            .boundary
+            .is_some_and(|boundary| boundary <= clock::now())
+        {
             self.tick(observer);
         }
         for _ in 0..ENDINGS {
@@ -307,31 +310,31 @@ impl<W: Write> Recorder<W> {
     }
 
     /// Whether `readings` hold another update of the main meter than the one
-    /// at `border`.
-    fn is_overrun(&self, readings: &[Reading], border: Timestamp) -> bool {
-        let off = |edge: UpdateTime| edge.at.since(border).max(border.since(edge.at));
+    /// at `boundary`.
+    fn is_overrun(&self, readings: &[Reading], boundary: Timestamp) -> bool {
+        let off = |update: UpdateTime| update.at.since(boundary).max(boundary.since(update.at));
         // Another clock than the main one may be off by chance, and near by
         // chance, too.
         let nearest = readings.iter().filter_map(|of| of.updated).map(off).min();
-        let main = self.reader.edges().main();
+        let main = self.reader.clocks().main();
         nearest
             .zip(main)
             .is_some_and(|(off, main)| off > Nanos(main.period().0 / 3))
     }
 
-    /// Sets the next border to the next update of the main meter, and waits
+    /// Sets the next boundary to the next update of the main meter, and waits
     /// until that has come. Does nothing where updates are not known.
     fn align(&mut self) {
-        if let Some(main) = self.reader.edges().main() {
-            let edge = main.next(clock::now() + NOTICE);
-            let margin = main.margin(&edge);
-            let border = self.probe.arm(edge.at);
-            self.border = Some(border);
-            sleep_until(border + margin);
+        if let Some(main) = self.reader.clocks().main() {
+            let update = main.next(clock::now() + NOTICE);
+            let margin = main.margin(&update);
+            let boundary = self.probe.arm(update.at);
+            self.boundary = Some(boundary);
+            sleep_until(boundary + margin);
         }
     }
 
-    /// Closes an interval and tells of it.
+    /// Closes an interval.
     fn tick(&mut self, observer: &mut Observer<'_>) {
         if self.broken {
             return;
@@ -355,39 +358,39 @@ impl<W: Write> Recorder<W> {
             .ok()
     }
 
-    /// Begins to measure: the first readings, and the first border.
+    /// Begins to measure: the first readings, and the first boundary.
     fn begin(&mut self, observer: &mut Observer<'_>) -> Result<()> {
         self.cpu_before = own_cpu_time();
         let mut attempts = 0;
-        let (readings, border) = loop {
+        let (readings, boundary) = loop {
             self.align();
             let readings = self.reader.read()?;
-            let border = self.probe.start()?;
+            let boundary = self.probe.start()?;
             // Energy that is used between the two would be nobody's. Nothing is
             // measured yet, so one can begin again.
             let near = |reading: &Reading| {
-                border.since(reading.begin) < NEAR && reading.end.since(border) < NEAR
+                boundary.since(reading.begin) < NEAR && reading.end.since(boundary) < NEAR
             };
             attempts += 1;
-            let sound = readings.iter().all(near) && !self.is_overrun(&readings, border);
+            let sound = readings.iter().all(near) && !self.is_overrun(&readings, boundary);
             if attempts == BEGINNINGS || sound {
-                break (readings, border);
+                break (readings, boundary);
             }
         };
-        self.border = None;
+        self.boundary = None;
         self.drain()?;
-        self.backlog.forget(border);
+        self.backlog.forget(boundary);
         let nothing_yet = IntervalAccounts {
-            begin: border,
-            end: border,
+            begin: boundary,
+            end: boundary,
             ..IntervalAccounts::default()
         };
         let record = self.capture.close(nothing_yet, readings)?;
         observer(&record, self.threads);
-        self.began = Some(border);
+        self.began = Some(boundary);
         info!(attempts, "the measurement has begun");
-        self.rhythm = self.rhythm.anew(border);
-        self.ahead();
+        self.schedule = self.schedule.anew(boundary);
+        self.set_boundary();
         Ok(())
     }
 
@@ -398,7 +401,7 @@ impl<W: Write> Recorder<W> {
             self.backlog.forget(clock::now());
             return Ok(());
         }
-        // A border that was not set in advance follows the readings at once:
+        // A boundary that was not set in advance follows the readings at once:
         // what runs between the two is charged to the wrong interval.
         let readings = match self.reader.read() {
             Ok(readings) => readings,
@@ -425,8 +428,8 @@ impl<W: Write> Recorder<W> {
             threads = accounts.threads.len(),
             "closed an interval"
         );
-        // Before all that takes its time: the next border may be near.
-        self.ahead();
+        // Before all that takes its time: the next boundary may be near.
+        self.set_boundary();
         self.drain()?;
         self.backlog.end(accounts, readings);
         self.write_down(false, observer)
