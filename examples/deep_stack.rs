@@ -18,11 +18,7 @@ use std::error::Error;
 use std::hint::black_box;
 use std::time::Duration;
 
-use nix::time::{ClockId, clock_gettime};
-
-fn cpu_time() -> nix::Result<Duration> {
-    clock_gettime(ClockId::CLOCK_THREAD_CPUTIME_ID).map(Duration::from)
-}
+use eprof_examples::cpu_time;
 
 #[inline(never)]
 fn work(end: Duration) -> nix::Result<()> {

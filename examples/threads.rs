@@ -19,11 +19,7 @@ use std::hint::black_box;
 use std::thread;
 use std::time::Duration;
 
-use nix::time::{ClockId, clock_gettime};
-
-fn cpu_time() -> nix::Result<Duration> {
-    clock_gettime(ClockId::CLOCK_THREAD_CPUTIME_ID).map(Duration::from)
-}
+use eprof_examples::cpu_time;
 
 /// Uses this much CPU time, and answers how much it really was.
 #[inline(never)]

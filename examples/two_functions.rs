@@ -17,12 +17,7 @@ use std::error::Error;
 use std::hint::black_box;
 use std::time::Duration;
 
-use nix::time::{ClockId, clock_gettime};
-
-/// CPU time of this thread so far.
-fn cpu_time() -> nix::Result<Duration> {
-    clock_gettime(ClockId::CLOCK_THREAD_CPUTIME_ID).map(Duration::from)
-}
+use eprof_examples::cpu_time;
 
 // The loops count by hand: iterators are calls of their own without
 // optimisation, and would be seen as the leaf. Each function starts from a

@@ -1,22 +1,11 @@
 //! The tree is what ARCHITECTURE.md says: every import is in its table, none
 //! runs up or in a ring, and the paths that documents name are there.
 //!
-//! Reads source files as text (through `syn`), and links nothing of eprof.
+//! Reads source files as text (through `syn`), and calls nothing of eprof.
 
-#![allow(
-    clippy::unwrap_used,
-    clippy::expect_used,
-    clippy::panic,
-    reason = "a failed assumption is a failed test"
-)]
-
-#[path = "architecture/documents.rs"]
 mod documents;
-#[path = "architecture/graph.rs"]
 mod graph;
-#[path = "architecture/imports.rs"]
 mod imports;
-#[path = "architecture/table.rs"]
 mod table;
 
 use std::collections::BTreeSet;

@@ -1,22 +1,13 @@
 //! The command line from outside: help, versions, garbage in every option and
 //! in every file, exit codes, broken pipes. Needs no privilege.
 
-#![allow(
-    clippy::unwrap_used,
-    clippy::expect_used,
-    clippy::panic,
-    reason = "a failed assumption is a failed test"
-)]
-
-mod support;
-#[path = "cli/text_form.rs"]
 mod text_form;
 
 use std::io::Read;
 use std::path::{Path, PathBuf};
 use std::process::{Command, Output, Stdio};
 
-use support::{eprof, eprof_in};
+use crate::support::{self, eprof, eprof_in};
 
 fn run(arguments: &[&str]) -> Output {
     eprof_in(&std::env::temp_dir(), arguments)

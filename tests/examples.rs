@@ -1,21 +1,12 @@
 //! The examples: all are wired and listed, and each tells the truth about
 //! itself, so that other tests can hold eprof against it.
 
-#![allow(
-    clippy::unwrap_used,
-    clippy::expect_used,
-    clippy::panic,
-    reason = "a failed assumption is a failed test"
-)]
-
-#[path = "support/skip.rs"]
-mod skip;
-
 use std::path::{Path, PathBuf};
 use std::process::Command;
-use std::sync::LazyLock;
 
 use serde_json::Value;
+
+use crate::support::{self, skip};
 
 fn repository() -> PathBuf {
     Path::new(env!("CARGO_MANIFEST_DIR"))
@@ -23,27 +14,6 @@ fn repository() -> PathBuf {
         .unwrap()
         .to_owned()
 }
-
-/// Where the examples are, freshly built.
-static BUILT: LazyLock<PathBuf> = LazyLock::new(|| {
-    let built = Command::new(env!("CARGO"))
-        .args(["build", "--quiet", "--package", "eprof", "--examples"])
-        .args(["--message-format", "json"])
-        .current_dir(repository())
-        .output()
-        .unwrap();
-    assert!(
-        built.status.success(),
-        "{}",
-        String::from_utf8_lossy(&built.stderr)
-    );
-    let executable = lines(&built.stdout)
-        .into_iter()
-        .filter(|message| message["target"]["kind"][0] == "example")
-        .find_map(|message| message["executable"].as_str().map(PathBuf::from))
-        .unwrap();
-    executable.parent().unwrap().to_owned()
-});
 
 fn lines(output: &[u8]) -> Vec<Value> {
     let text = std::str::from_utf8(output).unwrap();
@@ -60,7 +30,7 @@ fn run(mut command: Command) -> Vec<Value> {
 }
 
 fn example(name: &str, args: &[&str]) -> Vec<Value> {
-    let mut command = Command::new(BUILT.join(name));
+    let mut command = Command::new(support::example(name));
     command.args(args);
     run(command)
 }
@@ -74,13 +44,13 @@ fn number(value: &Value, key: &str) -> f64 {
 #[test]
 fn every_example_is_wired_and_listed() {
     let root = repository();
-    let manifest = std::fs::read_to_string(root.join("eprof/Cargo.toml")).unwrap();
+    let manifest = std::fs::read_to_string(root.join("examples/Cargo.toml")).unwrap();
     let list = std::fs::read_to_string(root.join("examples/README.md")).unwrap();
     let mut seen = 0;
     for entry in std::fs::read_dir(root.join("examples")).unwrap() {
         let path = entry.unwrap().path();
         let name = path.file_name().unwrap().to_str().unwrap();
-        if name == "README.md" {
+        if ["README.md", "Cargo.toml", "clock.rs"].contains(&name) {
             continue;
         }
         assert!(
@@ -88,10 +58,7 @@ fn every_example_is_wired_and_listed() {
             "{name} is not in README.md"
         );
         if name.ends_with(".rs") {
-            assert!(
-                manifest.contains(&format!("path = \"../examples/{name}\"")),
-                "{name}"
-            );
+            assert!(manifest.contains(&format!("path = \"{name}\"")), "{name}");
             let text = std::fs::read_to_string(&path).unwrap();
             assert!(
                 text.starts_with("//! ") && text.contains("//! Argument"),
@@ -100,8 +67,8 @@ fn every_example_is_wired_and_listed() {
             seen += 1;
         }
     }
-    // The work of the lab is built as an example, and lies with the lab.
-    assert_eq!(seen, manifest.matches("path = \"../examples/").count());
+    // The library, and the work of the lab, which lies with the lab.
+    assert_eq!(seen + 2, manifest.matches("\npath = \"").count());
 }
 
 /// CPU times are measured by the programs themselves and steer them, so they
@@ -138,7 +105,7 @@ fn the_c_twin_splits_likewise() {
         .arg(repository().join("examples/two_functions.c"))
         .output();
     let Ok(compiled) = compiled else {
-        skip::skip("no C compiler");
+        skip("no C compiler");
         return;
     };
     assert!(

@@ -1,16 +1,7 @@
 //! Exports in the formats of other tools: all from the one ledger, equal to the
 //! microjoule. The recordings are those of the lab.
 
-#![allow(
-    clippy::unwrap_used,
-    clippy::expect_used,
-    clippy::panic,
-    reason = "a failed assumption is a failed test"
-)]
-
-#[path = "export/proto.rs"]
-mod proto;
-mod support;
+pub(crate) mod proto;
 
 use std::collections::BTreeMap;
 use std::io::Read as _;
@@ -18,7 +9,8 @@ use std::path::{Path, PathBuf};
 use std::process::{Command, Output, Stdio};
 
 use serde_json::Value;
-use support::{Report, eprof};
+
+use crate::support::{self, Report, eprof};
 
 const RECORDINGS: [&str; 3] = [
     "twins-and-others+calibrated",

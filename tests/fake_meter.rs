@@ -2,19 +2,8 @@
 //! counters another thread advances at a known power. So the ledger can be
 //! held against a truth, on a machine without any meter.
 
-#![allow(
-    clippy::unwrap_used,
-    clippy::expect_used,
-    clippy::panic,
-    reason = "a failed assumption is a failed test"
-)]
-
-#[path = "support/powercap.rs"]
-mod powercap;
-mod support;
-
-use powercap::{Powercap, RANGE, Zone};
-use support::{Recorded, example, root};
+use crate::support::powercap::{Powercap, RANGE, Zone};
+use crate::support::{self, Recorded, example, root};
 
 /// A zone, and its watts.
 const fn zone(directory: &'static str, name: &'static str, watts: f64) -> (Zone, f64) {

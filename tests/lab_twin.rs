@@ -2,13 +2,6 @@
 //! them: attribution is held against it in milliseconds, without any virtual
 //! machine. `cargo test --test lab -- --keep` records them anew.
 
-#![allow(
-    clippy::unwrap_used,
-    clippy::expect_used,
-    clippy::panic,
-    reason = "a failed assumption is a failed test"
-)]
-
 use std::collections::BTreeMap;
 use std::path::{Path, PathBuf};
 

@@ -1,19 +1,8 @@
 //! The real thing, end to end, as root: `eprof run` on workloads whose truth
 //! is known, held against something independent of eprof.
 
-#![allow(
-    clippy::unwrap_used,
-    clippy::expect_used,
-    clippy::panic,
-    reason = "a failed assumption is a failed test"
-)]
-
-#[path = "live/running.rs"]
 mod running;
-mod support;
-#[path = "live/surroundings.rs"]
 mod surroundings;
-#[path = "live/truth.rs"]
 mod truth;
 
 use std::collections::BTreeSet;
@@ -21,7 +10,8 @@ use std::os::unix::process::CommandExt;
 use std::process::{Command, Stdio};
 
 use serde_json::Value;
-use support::{Recorded, eprof, eprof_in, example, root, stolen};
+
+use crate::support::{self, Recorded, eprof, eprof_in, example, root, stolen};
 
 /// What a workload says of itself: lines of JSON.
 fn truths(output: &[u8]) -> Vec<Value> {

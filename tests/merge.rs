@@ -2,23 +2,9 @@
 //! parts, to the microjoule, in every output. The recordings are those of the
 //! lab.
 
-#![allow(
-    clippy::unwrap_used,
-    clippy::expect_used,
-    clippy::panic,
-    reason = "a failed assumption is a failed test"
-)]
-
-#[path = "merge/large.rs"]
 mod large;
-#[path = "merge/memory.rs"]
 mod memory;
-#[allow(dead_code, reason = "this test looks at a part of it")]
-#[path = "export/proto.rs"]
-mod proto;
-#[path = "merge/ranks.rs"]
 mod ranks;
-mod support;
 
 use std::collections::BTreeMap;
 use std::io::Read as _;
@@ -26,7 +12,9 @@ use std::path::{Path, PathBuf};
 use std::process::{Command, Output};
 
 use serde_json::Value;
-use support::{Report, eprof};
+
+use crate::export::proto;
+use crate::support::{self, Report, eprof};
 
 const PARTS: [&str; 3] = [
     "twins-and-others+calibrated",

@@ -1,19 +1,10 @@
 //! The committed kernel object is what its source says.
-#![allow(
-    clippy::unwrap_used,
-    clippy::expect_used,
-    clippy::panic,
-    reason = "a failed assumption is a failed test"
-)]
-
-#[path = "support/skip.rs"]
-mod skip;
-
 use std::path::Path;
 use std::process::Command;
 
 use sha2::{Digest as _, Sha256};
-use skip::skip;
+
+use crate::support::skip;
 
 /// The output of a program; `None` where it cannot be run.
 fn output(program: &str, arguments: &[&str]) -> Option<String> {

@@ -1,36 +1,15 @@
 //! Energy sources on fake trees: what is found, what is believed, what adds
 //! up, and what is said about the rest.
 
-#![allow(
-    clippy::unwrap_used,
-    clippy::expect_used,
-    clippy::panic,
-    reason = "a failed assumption is a failed test"
-)]
-
-#[path = "sources/doctor.rs"]
 mod doctor;
-#[path = "sources/documents.rs"]
 mod documents;
-#[path = "sources/fake_pmu.rs"]
 mod fake_pmu;
-#[path = "sources/fallback.rs"]
 mod fallback;
-#[path = "sources/garbage.rs"]
 mod garbage;
-#[path = "sources/idle.rs"]
 mod idle;
-#[path = "sources/machine.rs"]
 mod machine;
-#[path = "sources/perf.rs"]
 mod perf;
-#[path = "sources/powercap.rs"]
 mod powercap;
-#[path = "support/skip.rs"]
-mod skip;
-#[path = "support/sysfs.rs"]
-mod sysfs;
-#[path = "sources/topology.rs"]
 mod topology;
 
 use std::collections::BTreeSet;
@@ -47,7 +26,9 @@ use eprof::source::{Candidate, Choice, Probe, Selected};
 use fake_pmu::{Fake, FakeGroup, INTEL, Opened, with_pmu};
 use fallback::battery;
 use proptest::prelude::*;
-use sysfs::Tree;
+
+use crate::support::skip;
+use crate::support::sysfs::{self, Tree};
 
 /// Ends early where everything moves; long enough that a starved machine does
 /// not matter.

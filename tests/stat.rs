@@ -1,36 +1,19 @@
 //! `eprof stat` with real hooks and a fake meter of known power.
 
-#![allow(
-    clippy::unwrap_used,
-    clippy::expect_used,
-    clippy::panic,
-    reason = "a failed assumption is a failed test"
-)]
-
-#[path = "support/powercap.rs"]
-mod powercap;
-mod support;
-
 use std::collections::BTreeMap;
 use std::path::Path;
 use std::process::{Command, Output};
-use std::sync::{Mutex, MutexGuard, PoisonError};
 
-use powercap::{Powercap, RANGE, Zone};
 use serde_json::Value;
-use support::{eprof, example, root};
+
+use crate::support::powercap::{Powercap, RANGE, Zone};
+use crate::support::{eprof, example, root};
+use crate::turn;
 
 /// Watts of the fake package, all of which are said to be idle power: then
 /// what a program is charged with follows from its CPU time alone, whatever
 /// else runs.
 const WATTS: f64 = 20.0;
-
-/// One at a time: the tests would disturb each other.
-static MACHINE: Mutex<()> = Mutex::new(());
-
-fn alone() -> MutexGuard<'static, ()> {
-    MACHINE.lock().unwrap_or_else(PoisonError::into_inner)
-}
 
 fn meter() -> Powercap {
     let zone = Zone {
@@ -66,7 +49,7 @@ fn json(output: &Output) -> Value {
 
 #[test]
 fn twice_the_work_is_twice_the_energy() {
-    let _alone = alone();
+    let _alone = turn();
     if !root() {
         return;
     }
@@ -157,7 +140,7 @@ fn twice_the_work_is_twice_the_energy() {
 
 #[test]
 fn the_table_says_the_same_to_people() {
-    let _alone = alone();
+    let _alone = turn();
     if !root() {
         return;
     }
@@ -180,7 +163,7 @@ fn the_table_says_the_same_to_people() {
 
 #[test]
 fn a_command_that_fails_ends_it_unless_told_otherwise() {
-    let _alone = alone();
+    let _alone = turn();
     if !root() {
         return;
     }
@@ -210,7 +193,7 @@ fn a_command_that_fails_ends_it_unless_told_otherwise() {
 
 #[test]
 fn preparation_and_warm_up_are_done_and_not_measured() {
-    let _alone = alone();
+    let _alone = turn();
     if !root() {
         return;
     }
@@ -242,7 +225,7 @@ fn preparation_and_warm_up_are_done_and_not_measured() {
 
 #[test]
 fn whoever_asks_for_an_end_gets_what_was_measured() {
-    let _alone = alone();
+    let _alone = turn();
     if !root() {
         return;
     }
@@ -277,7 +260,7 @@ fn whoever_asks_for_an_end_gets_what_was_measured() {
 
 #[test]
 fn output_is_thrown_away_or_let_through() {
-    let _alone = alone();
+    let _alone = turn();
     if !root() {
         return;
     }
@@ -302,7 +285,7 @@ fn output_is_thrown_away_or_let_through() {
 
 #[test]
 fn clock_and_heat_are_told_where_the_kernel_shows_them() {
-    let _alone = alone();
+    let _alone = turn();
     if !root() {
         return;
     }
@@ -363,7 +346,7 @@ fn clock_and_heat_are_told_where_the_kernel_shows_them() {
 
 #[test]
 fn a_run_that_is_repeated_keeps_all_recordings_and_draws_their_sum() {
-    let _alone = alone();
+    let _alone = turn();
     if !root() {
         return;
     }

@@ -1,4 +1,5 @@
-//! Running the target for real: cgroups, users, signals, files, exit codes.
+//! Running the target for real: cgroups, users, signals, files, exit codes. In a
+//! process of its own, for a test changes its limits meanwhile.
 #![allow(
     clippy::unwrap_used,
     clippy::expect_used,

@@ -6,7 +6,7 @@ use eprof::kernel::{Counting, Settings};
 use eprof::measurement::{Counter, Signals};
 use eprof::unit::Nanos;
 
-use crate::bench::{Cgroup, Measured, agrees, both, measure, skip, turn};
+use super::bench::{Cgroup, Measured, agrees, both, measure, skip, turn};
 
 const EVERY: Duration = Duration::from_millis(20);
 
@@ -66,7 +66,7 @@ fn a_thread_that_never_switches_is_charged_each_interval() {
         .find(|cpu| cpus.is_set(*cpu).unwrap_or(false))
         .unwrap();
     if std::thread::available_parallelism().unwrap().get() < 2 {
-        crate::skip::absent("there is one CPU, which the test needs itself");
+        crate::support::absent("there is one CPU, which the test needs itself");
         return;
     }
     for settings in both(&Settings::default()) {
@@ -78,7 +78,7 @@ fn a_thread_that_never_switches_is_charged_each_interval() {
             .iter()
             .any(|caveat| caveat.code == "boundary-late")
         {
-            crate::skip::absent(&format!("{:?}", measured.caveats));
+            crate::support::absent(&format!("{:?}", measured.caveats));
             continue;
         }
         // The interval before and after, too, so that it ran all the time.
@@ -102,7 +102,7 @@ fn a_thread_that_never_switches_is_charged_each_interval() {
 fn cycles_are_shared_like_the_time_they_were_counted_in() {
     let Some(_turn) = turn() else { return };
     if !std::path::Path::new("/sys/bus/event_source/devices/msr/events/tsc").exists() {
-        crate::skip::absent("there is no counter of known speed (msr/tsc)");
+        crate::support::absent("there is no counter of known speed (msr/tsc)");
         return;
     }
     for settings in both(&Settings {

@@ -5,10 +5,10 @@ use std::io::{BufRead as _, BufReader, Write as _};
 use std::os::unix::process::ExitStatusExt as _;
 use std::path::{Path, PathBuf};
 use std::process::{Command, ExitStatus, Stdio};
-use std::sync::{Mutex, MutexGuard, OnceLock, PoisonError};
+use std::sync::{MutexGuard, OnceLock};
 use std::time::Duration;
 
-pub use crate::skip::skip;
+pub use crate::support::skip;
 use eprof::caveat::Caveat;
 use eprof::host::mountinfo::cgroup_mounts;
 use eprof::kernel::{KernelEvent, Probe, Sample, Settings};
@@ -17,12 +17,11 @@ use eprof::unit::{Nanos, Timestamp};
 
 /// Whether the tests can run at all. One test at a time: they measure.
 pub fn turn() -> Option<MutexGuard<'static, ()>> {
-    static TURN: Mutex<()> = Mutex::new(());
     if !nix::unistd::Uid::effective().is_root() {
         skip("needs root");
         return None;
     }
-    Some(TURN.lock().unwrap_or_else(PoisonError::into_inner))
+    Some(crate::turn())
 }
 
 /// Settings with and without BTF. For the latter, tracefs is mounted where

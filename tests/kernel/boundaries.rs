@@ -6,8 +6,8 @@ use eprof::clock;
 use eprof::kernel::Settings;
 use eprof::unit::{Nanos, Timestamp};
 
-use crate::accounts::conserved;
-use crate::bench::{agrees, both, measure_by, turn};
+use super::accounts::conserved;
+use super::bench::{agrees, both, measure_by, turn};
 
 const MS: Nanos = Nanos(1_000_000);
 const HOUR: Nanos = Nanos(3_600_000_000_000);

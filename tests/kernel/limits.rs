@@ -5,7 +5,7 @@ use std::time::Duration;
 use eprof::error::ErrorKind;
 use eprof::kernel::{Probe, Settings};
 
-use crate::bench::{Cgroup, agrees, both, measure, turn};
+use super::bench::{Cgroup, agrees, both, measure, turn};
 
 /// More threads than slots: the rest are counted, and their time is the
 /// target's all the same.

@@ -8,7 +8,7 @@ use eprof::kernel::{Probe, Settings, VerifierLog};
 use object::{Object as _, ObjectSection as _, ObjectSymbol as _};
 use tempfile::NamedTempFile;
 
-use crate::bench::{both, skip, turn};
+use super::bench::{both, skip, turn};
 
 /// Bytes of an instruction.
 const INSTRUCTION: usize = 8;

@@ -6,8 +6,8 @@ use std::time::Duration;
 use eprof::kernel::{Sample, Settings, Unwinding};
 use eprof::measurement::StackEnd;
 
-use crate::accounts::conserved;
-use crate::bench::{Cgroup, Measured, both, measure, turn};
+use super::accounts::conserved;
+use super::bench::{Cgroup, Measured, both, measure, turn};
 
 const EVERY: Duration = Duration::from_millis(50);
 

@@ -7,9 +7,9 @@ use eprof::kernel::{Counting, Settings};
 use eprof::measurement::{Counter, CpuAccount, Signals};
 use eprof::unit::Nanos;
 
-use crate::accounts::conserved;
-use crate::bench::{Measured, both, measure, turn};
-use crate::skip;
+use super::accounts::conserved;
+use super::bench::{Measured, both, measure, turn};
+use crate::support::skip;
 
 const EVERY: Duration = Duration::from_millis(20);
 

@@ -5,8 +5,8 @@ use std::time::Duration;
 
 use eprof::kernel::Settings;
 
-use crate::accounts::conserved;
-use crate::bench::{Cgroup, agrees, both, measure, turn, workload};
+use super::accounts::conserved;
+use super::bench::{Cgroup, agrees, both, measure, turn, workload};
 
 const EVERY: Duration = Duration::from_millis(50);
 

@@ -3,11 +3,11 @@
 use eprof::output::{Format, Style};
 use proptest::prelude::*;
 
-use crate::cases::{KINDS, assert_fits, assert_harmless, target};
-use crate::parse::{
+use super::cases::{KINDS, assert_fits, assert_harmless, target};
+use super::parse::{
     WIDE_80, csv_sum, folded_lines, json as json_of, json_sum, svg, svg_boxes, text, view,
 };
-use crate::synthetic::{Synthetic, Thread};
+use super::synthetic::{Synthetic, Thread};
 
 /// Names as processes and symbols may have them, and worse.
 fn name() -> impl Strategy<Value = String> {

@@ -7,7 +7,7 @@ use eprof::profile::Profile;
 use eprof::unit::Microjoules;
 use unicode_width::UnicodeWidthStr;
 
-use crate::synthetic::{Synthetic, Thread};
+use super::synthetic::{Synthetic, Thread};
 
 pub(crate) const KINDS: [By; 6] = [
     By::Process,

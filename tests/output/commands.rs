@@ -8,10 +8,10 @@ use eprof::profile::{ProcessRow, Profile};
 use eprof::unit::Microjoules;
 use proptest::prelude::*;
 
-use crate::cases::{assert_fits, assert_harmless, estimated, hostile, target};
-use crate::golden;
-use crate::parse::{WIDE_80, csv, csv_sum, text, view};
-use crate::synthetic::{Synthetic, Thread};
+use super::cases::{assert_fits, assert_harmless, estimated, hostile, target};
+use super::golden;
+use super::parse::{WIDE_80, csv, csv_sum, text, view};
+use super::synthetic::{Synthetic, Thread};
 
 /// A run of processes of one thread each, with these names and energies.
 fn run(processes: &[(&str, u64)]) -> Synthetic {

@@ -5,11 +5,11 @@ use eprof::error::ErrorKind;
 use eprof::output::{By, Format, Sort, Style, View, folded, json, report};
 use serde_json::Value;
 
-use crate::cases::{estimated, hostile, target, unmeasured};
-use crate::golden;
-use crate::parse::{WIDE_80, csv, csv_sum, json as json_of, json_sum, svg, text, view};
-use crate::schema::Schema;
-use crate::synthetic::{Synthetic, Thread};
+use super::cases::{estimated, hostile, target, unmeasured};
+use super::golden;
+use super::parse::{WIDE_80, csv, csv_sum, json as json_of, json_sum, svg, text, view};
+use super::synthetic::{Synthetic, Thread};
+use crate::support::schema::Schema;
 
 #[test]
 fn files_are_as_they_were() {

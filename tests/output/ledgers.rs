@@ -9,7 +9,7 @@ use eprof::measurement::{
 use eprof::recording::{Command, Header};
 use eprof::unit::{Microjoules, Nanos, Timestamp, Watts};
 
-use crate::synthetic::{Synthetic, Thread};
+use super::synthetic::{Synthetic, Thread};
 
 impl Synthetic {
     pub(crate) fn header(&self) -> Header {

@@ -5,7 +5,7 @@ use eprof::timeline::LiveStatus;
 use eprof::unit::{Microjoules, Nanos, Timestamp, Watts};
 use unicode_width::UnicodeWidthStr;
 
-use crate::parse::WIDE_80;
+use super::parse::WIDE_80;
 
 #[test]
 fn the_live_line_is_rare_fits_and_leaves_nothing_behind() {

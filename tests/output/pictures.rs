@@ -2,9 +2,9 @@
 
 use eprof::output::flamegraph::flame;
 
-use crate::cases::{hostile, target, unmeasured};
-use crate::parse::{folded_lines, legend, svg, svg_boxes};
-use crate::synthetic::{Synthetic, Thread};
+use super::cases::{hostile, target, unmeasured};
+use super::parse::{folded_lines, legend, svg, svg_boxes};
+use super::synthetic::{Synthetic, Thread};
 
 #[test]
 fn folded_names_cannot_break_the_format() {

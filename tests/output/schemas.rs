@@ -13,8 +13,8 @@ use eprof::unit::Nanos;
 use serde_json::Value;
 
 use super::cases::{estimated, hostile, unmeasured};
-use super::schema::Schema;
 use super::synthetic::Synthetic;
+use crate::support::schema::Schema;
 
 /// Runs of which each has used a little more than the one before.
 fn runs(of: &Synthetic, count: u64) -> Vec<Profile> {

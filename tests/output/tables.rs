@@ -3,10 +3,10 @@
 use eprof::output::{Format, Style, View};
 use eprof::profile::Profile;
 
-use crate::cases::{KINDS, assert_fits, assert_harmless, estimated, hostile, unmeasured};
-use crate::golden;
-use crate::parse::{WIDE_80, json as json_of, svg, text, view};
-use crate::synthetic::Synthetic;
+use super::cases::{KINDS, assert_fits, assert_harmless, estimated, hostile, unmeasured};
+use super::golden;
+use super::parse::{WIDE_80, json as json_of, svg, text, view};
+use super::synthetic::Synthetic;
 
 #[test]
 fn tables_are_as_they_were() {

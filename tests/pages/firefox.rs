@@ -9,7 +9,7 @@ use eprof::attribute::Account;
 use eprof::output::export::firefox;
 use serde_json::Value;
 
-use crate::recordings::{
+use super::recordings::{
     Analysed, RECORDINGS, analysed, hostile, interrupted, path, recording, silent,
 };
 use crate::support::eprof;

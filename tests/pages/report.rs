@@ -7,8 +7,8 @@ use eprof::output::html;
 use serde_json::Value;
 use tempfile::TempDir;
 
-use crate::browser::Browser;
-use crate::recordings::{Analysed, analysed, hostile, interrupted, path, recording, silent};
+use super::browser::Browser;
+use super::recordings::{Analysed, analysed, hostile, interrupted, path, recording, silent};
 use crate::support::{Report, eprof};
 
 fn page(of: &Analysed, directory: &TempDir) -> PathBuf {

@@ -8,7 +8,7 @@ use eprof::output::plot;
 use eprof::profile::{Group, PowerSeries, Profile};
 use roxmltree::{Document, Node};
 
-use crate::recordings::{
+use super::recordings::{
     HOSTILE, RECORDINGS, analysed, hostile, interrupted, longer, path, recording, silent,
 };
 use crate::support::eprof;

@@ -4,7 +4,7 @@ use eprof::doctor::{Check, Diagnosis, State, Trials, Verdict, assess, diagnose};
 use eprof::output::json::doctor::document;
 use eprof::output::text::doctor::render;
 
-use crate::*;
+use super::*;
 
 /// A machine on which everything works.
 fn healthy() -> Tree {

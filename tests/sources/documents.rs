@@ -2,19 +2,14 @@
 
 use eprof::doctor::{Trials, assess};
 use eprof::output::json;
-use serde_json::{Value, json};
+use serde_json::json;
 
-use crate::*;
+use super::*;
+use crate::support::schema::Schema;
 
 /// Every way in which `document` breaks `schema`, with where.
 fn errors(schema: &str, document: &impl serde::Serialize) -> Vec<String> {
-    let schema: Value = serde_json::from_str(schema).unwrap();
-    let validator = jsonschema::validator_for(&schema).unwrap();
-    let document = serde_json::to_value(document).unwrap();
-    let errors = validator.iter_errors(&document);
-    errors
-        .map(|error| format!("{}: {error}", error.instance_path()))
-        .collect()
+    Schema::new(schema).errors(&serde_json::to_value(document).unwrap())
 }
 
 const NONE: [&str; 0] = [];

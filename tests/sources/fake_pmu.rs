@@ -1,6 +1,6 @@
 //! A stand-in for the kernel's energy PMUs.
 
-use crate::*;
+use super::*;
 
 /// Stands in for the kernel: event `config` of PMU `t` on CPU `c` advances by
 /// `rate(t, config, c)` with every read.

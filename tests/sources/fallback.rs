@@ -2,7 +2,7 @@
 
 use clap::ValueEnum;
 
-use crate::*;
+use super::*;
 
 #[test]
 fn hwmon_power_of_a_known_driver_is_a_meter() {

@@ -1,6 +1,6 @@
 //! Arbitrary trees: nothing panics, and nothing is counted twice.
 
-use crate::*;
+use super::*;
 
 fn files() -> Vec<&'static str> {
     vec![

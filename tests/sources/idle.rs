@@ -6,7 +6,7 @@ use eprof::measurement::{IdlePower, MeterId, Reading};
 use eprof::source::EnergySource;
 use eprof::unit::{Nanos, Timestamp, Watts};
 
-use crate::*;
+use super::*;
 
 /// Where the register wraps: after more than any plausible energy of a window,
 /// or nobody could count the wraps.

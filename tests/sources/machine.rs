@@ -1,6 +1,6 @@
 //! This machine, and the listing.
 
-use crate::*;
+use super::*;
 
 #[test]
 fn what_perf_counts_as_nothing_is_not_believed_here_either() {
@@ -21,7 +21,7 @@ fn what_perf_counts_as_nothing_is_not_believed_here_either() {
             .args(["stat", "-a", "-x,", "-e", &event, "sleep", "0.5"])
             .output();
         let Ok(output) = output else {
-            skip::skip("there is no perf to compare with");
+            skip("there is no perf to compare with");
             return;
         };
         let text = String::from_utf8_lossy(&output.stderr);
@@ -75,7 +75,7 @@ fn the_kernels_pmu_is_opened_and_read_as_a_group() {
     let mut group = match opener.open(&[tsc, tsc]) {
         Ok(group) => group,
         Err(error) => {
-            skip::skip(&format!("CPU-wide perf events are not allowed: {error}"));
+            skip(&format!("CPU-wide perf events are not allowed: {error}"));
             return;
         }
     };

@@ -1,6 +1,6 @@
 //! The power PMUs: what is opened, and where each value goes.
 
-use crate::*;
+use super::*;
 
 #[test]
 fn perf_opens_one_group_per_cpu_of_the_mask() {

@@ -1,6 +1,6 @@
 //! Powercap zones: found, arranged, read.
 
-use crate::*;
+use super::*;
 
 #[test]
 fn a_client_processor_adds_package_and_dram_only() {
@@ -248,7 +248,7 @@ fn files_that_are_no_counters_are_unusable_with_a_reason() {
 #[test]
 fn a_meter_only_root_may_read_comes_with_the_line_that_opens_it() {
     if !nix::unistd::geteuid().is_root() {
-        skip::skip("needs root, to become somebody else for file access");
+        skip("needs root, to become somebody else for file access");
         return;
     }
     let tree = Tree::client();

@@ -3,7 +3,7 @@
 use eprof::host::{cores, cpus};
 use eprof::source::selection::cpu_groups::cpu_groups;
 
-use crate::*;
+use super::*;
 
 #[test]
 fn hybrid_cores_are_told_apart_and_share_a_package() {

@@ -11,11 +11,17 @@
     reason = "each test file uses its part; a failed assumption is a failed test"
 )]
 
-mod skip;
+pub mod calibrate;
+pub mod dice;
+pub mod powercap;
+pub mod schema;
+pub mod skip;
+pub mod sysfs;
 
 use std::ffi::OsStr;
 use std::path::{Path, PathBuf};
 use std::process::{Command, Output};
+use std::sync::LazyLock;
 
 pub use skip::{absent, skip};
 
@@ -31,16 +37,48 @@ pub fn root() -> bool {
     root
 }
 
+/// Where Go keeps its compiled standard library, once for all tests.
+pub const GO_CACHE: &str = concat!(env!("CARGO_TARGET_TMPDIR"), "/go");
+
 /// The built command.
 pub fn eprof() -> PathBuf {
     PathBuf::from(env!("CARGO_BIN_EXE_eprof"))
 }
 
-/// A built example workload.
+/// Where everything is built already, as `tests/run` says by `EPROF_BUILT`: eprof,
+/// optimised, and the examples.
+pub fn built() -> Option<PathBuf> {
+    std::env::var_os("EPROF_BUILT").map(PathBuf::from)
+}
+
+/// An example workload, built now if need be.
 pub fn example(name: &str) -> PathBuf {
-    let path = eprof().parent().unwrap().join("examples").join(name);
+    static EXAMPLES: LazyLock<PathBuf> = LazyLock::new(|| {
+        built().map_or_else(build_examples, |directory| directory.join("examples"))
+    });
+    let path = EXAMPLES.join(name);
     assert!(path.exists(), "{} is not built", path.display());
     path
+}
+
+/// Builds them in the profile of eprof, for the whole workspace: then the
+/// features of what they need are those of the tests, and nothing is compiled
+/// twice.
+fn build_examples() -> PathBuf {
+    let directory = eprof().parent().unwrap().to_owned();
+    let profile = match directory.file_name().and_then(OsStr::to_str).unwrap() {
+        "debug" => "dev",
+        other => other,
+    };
+    let built = Command::new(env!("CARGO"))
+        .args(["build", "--quiet", "--workspace", "--examples"])
+        .args(["--profile", profile])
+        .current_dir(env!("CARGO_MANIFEST_DIR"))
+        .output()
+        .unwrap();
+    let complaints = String::from_utf8_lossy(&built.stderr);
+    assert!(built.status.success(), "{complaints}");
+    directory.join("examples")
 }
 
 /// One `eprof run` in a directory of its own.

@@ -5,9 +5,9 @@ use std::fs;
 use std::path::{Path, PathBuf};
 use std::process::Command;
 
-use crate::run::{RUN, Report, eprof, record};
-use crate::skip;
-use crate::target::{compile, possible};
+use super::run::{RUN, Report, eprof, record};
+use super::target::{compile, possible};
+use crate::support::skip;
 
 /// Nearly all of its time is in `inner`, inlined into `outer`.
 pub(crate) const WORK: &str = r#"
@@ -43,7 +43,7 @@ impl Stripped {
     /// `None`, out loud, where the tools are missing.
     pub(crate) fn new(directory: &Path, name: &str, source: &str) -> Option<Self> {
         if Command::new("objcopy").arg("--version").output().is_err() {
-            skip::skip("no objcopy");
+            skip("no objcopy");
             return None;
         }
         let program = directory.join(name);
@@ -136,7 +136,7 @@ fn debug_files_are_found_while_recording() {
     let debug = dir.path().join("debug");
     install(&work.debug, &work.place(&debug));
     let arguments = [&RUN[..], &["--symbol-path", "debug", "--", "./work"]].concat();
-    crate::run::succeed(&mut eprof(dir.path(), &arguments));
+    super::run::succeed(&mut eprof(dir.path(), &arguments));
     // The names are in the recording now.
     fs::remove_dir_all(&debug).unwrap();
     fs::remove_file(&work.program).unwrap();
@@ -157,7 +157,7 @@ fn source_lines_are_recorded() {
     let hot = format!("inner work.c:{}", line("hot"));
     assert!(report.share(&hot) > 0.8);
     let folded = eprof(dir.path(), &["flamegraph", "--folded", "--lines"]);
-    let folded = crate::run::succeed(&mut { folded }).stdout;
+    let folded = super::run::succeed(&mut { folded }).stdout;
     let folded = String::from_utf8(folded).unwrap();
     // The line of the call below the line of the code.
     let chain = format!("outer work.c:{};{hot}_[i] ", line("call"));

@@ -7,7 +7,7 @@ use eprof::kernel::KernelEvent;
 use eprof::measurement::{Frame, TaskId};
 use eprof::unit::Timestamp;
 
-use crate::target::{Target, compile, now, possible, sample};
+use super::target::{Target, compile, now, possible, sample};
 
 #[test]
 fn code_made_at_run_time_is_known_by_its_process_and_address() {

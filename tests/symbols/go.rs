@@ -2,9 +2,9 @@
 
 use std::process::Command;
 
-use crate::run::{Report, record};
-use crate::skip;
-use crate::target::possible;
+use super::run::{Report, record};
+use super::target::possible;
+use crate::support::{GO_CACHE, skip};
 
 #[test]
 #[cfg(target_arch = "x86_64")]
@@ -19,12 +19,12 @@ fn stripped_programs_by_go_have_names() {
         "/../tests/stacks/programs/chain.go"
     );
     let made = Command::new("go")
-        .env("GOCACHE", directory.path().join("cache"))
+        .env("GOCACHE", GO_CACHE)
         .args(["build", "-ldflags=-s -w", "-o"])
         .args([program.to_str().unwrap(), source])
         .output();
     if !made.is_ok_and(|made| made.status.success()) {
-        return skip::skip("no Go compiler");
+        return skip("no Go compiler");
     }
     record(directory.path(), &[program.to_str().unwrap(), "0.5"]);
     let report = Report::of(directory.path(), &[]);

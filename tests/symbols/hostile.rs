@@ -6,8 +6,8 @@ use eprof::measurement::{Frame, Object, ObjectId};
 use eprof::recording::{Catalog, Header};
 use eprof::symbol::{Search, late};
 
-use crate::debug_files::{Stripped, WORK};
-use crate::target::{compile, possible};
+use super::debug_files::{Stripped, WORK};
+use super::target::{compile, possible};
 
 /// Numbers without a pattern (Knuth's MMIX generator).
 struct Dice(u64);

@@ -3,8 +3,8 @@
 use std::fs;
 use std::os::unix::fs::MetadataExt as _;
 
-use crate::programs::one;
-use crate::target::{Target, compile, possible};
+use super::programs::one;
+use super::target::{Target, compile, possible};
 
 #[test]
 fn a_file_that_was_deleted_or_replaced_is_never_mistaken() {

@@ -6,9 +6,9 @@ use std::process::Command;
 use eprof::measurement::Frame;
 use eprof::symbol::{ProcessMaps, Search};
 
-use crate::run::{RUN, Report, eprof as run_eprof, succeed};
-use crate::skip;
-use crate::target::{hex, possible};
+use super::run::{RUN, Report, eprof as run_eprof, succeed};
+use super::target::{hex, possible};
+use crate::support::skip;
 
 #[test]
 fn kernel_functions_are_found_where_the_kernel_tells_them() {

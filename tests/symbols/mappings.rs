@@ -6,7 +6,7 @@ use eprof::kernel::KernelEvent;
 use eprof::measurement::{Frame, TaskId};
 use eprof::unit::Timestamp;
 
-use crate::target::{Target, compile, hex, possible, sample};
+use super::target::{Target, compile, hex, possible, sample};
 
 /// All executable mappings of files by `/proc`: the kernel's own list.
 fn compare_with_proc(target: &Target, name: &str) -> usize {

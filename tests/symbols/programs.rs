@@ -4,8 +4,8 @@ use std::path::Path;
 
 use eprof::measurement::TaskId;
 
-use crate::skip;
-use crate::target::{Target, compile, now, possible, sample};
+use super::target::{Target, compile, now, possible, sample};
+use crate::support::skip;
 
 /// Prints the address of one of its functions and waits.
 const ONE: &str = r#"
@@ -120,7 +120,7 @@ int main() {
         .output()
         .is_err()
     {
-        skip::skip("no C++ compiler");
+        skip("no C++ compiler");
         return;
     }
     compile(&path, source, "c++", &[]);

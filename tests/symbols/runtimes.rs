@@ -3,9 +3,9 @@
 use std::fs;
 use std::process::Command;
 
-use crate::run::{Report, record};
-use crate::skip;
-use crate::target::{Target, possible};
+use super::run::{Report, record};
+use super::target::{Target, possible};
+use crate::support::skip;
 
 /// Whether `program` with `arguments` works here.
 fn works(program: &str, arguments: &[&str]) -> bool {
@@ -25,7 +25,7 @@ fn functions_of_node_are_named() {
         return;
     }
     if !works("node", &["--version"]) {
-        skip::skip("no node");
+        skip("no node");
         return;
     }
     for option in ["--perf-basic-prof", "--perf-prof", "--no-warnings"] {
@@ -149,7 +149,7 @@ public class Work {
     let dir = tempfile::tempdir().unwrap();
     let file = dir.path().join("Work.java");
     fs::write(&file, source).unwrap();
-    crate::run::succeed(Command::new("javac").arg("-d").arg(dir.path()).arg(&file));
+    super::run::succeed(Command::new("javac").arg("-d").arg(dir.path()).arg(&file));
     record(dir.path(), &[&["java"], &options[..], &["Work"]].concat());
     let report = Report::of(dir.path(), &[]);
     report.clean();

@@ -7,7 +7,7 @@ use eprof::measurement::Frame;
 use eprof::symbol::stack::frames_in;
 use eprof::symbol::{ProcessMaps, Search};
 
-use crate::target::{Cgroup, compile, cpus, possible, spawn};
+use super::target::{Cgroup, compile, cpus, possible, spawn};
 
 /// Half a second of arithmetic, half a second of system calls, both some calls
 /// below `main`. A function that calls nothing has no frame pointer, which

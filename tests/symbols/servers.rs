@@ -7,9 +7,9 @@ use std::path::Path;
 use std::sync::{Arc, Mutex};
 use std::{fs, thread};
 
-use crate::debug_files::{Stripped, WORK, recorded};
-use crate::run::{Report, eprof, record};
-use crate::target::possible;
+use super::debug_files::{Stripped, WORK, recorded};
+use super::run::{Report, eprof, record};
+use super::target::possible;
 
 /// A server of files on a port of its own.
 struct Server {
@@ -185,7 +185,7 @@ fn a_search_that_takes_longer_than_a_second_shows_how_far_it_is_on_a_terminal() 
             .env("DEBUGINFOD_TIMEOUT", "2");
         command.env("DEBUGINFOD_CACHE_PATH", dir.path().join("cache"));
         command.env("TERM", "xterm");
-        let output = crate::run::succeed(&mut command);
+        let output = super::run::succeed(&mut command);
         String::from_utf8_lossy(&output.stdout).into_owned()
     };
     let on_terminal = shown(true);

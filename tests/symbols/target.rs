@@ -26,7 +26,7 @@ pub fn possible() -> bool {
     } else {
         return true;
     };
-    crate::skip::skip(missing);
+    crate::support::skip(missing);
     false
 }
 

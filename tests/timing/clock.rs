@@ -4,7 +4,7 @@ use eprof::source::update_clock::clock::{Lock, Window};
 use eprof::unit::{Nanos, Timestamp};
 use proptest::prelude::*;
 
-use crate::world::{Dice, PACKAGE, Power, Register, World};
+use super::world::{Dice, PACKAGE, Power, Register, World};
 
 fn world(register: Register, seconds: f64, seed: u64) -> World {
     World::new(

@@ -5,8 +5,8 @@ use eprof::timeline::Timeline;
 use eprof::unit::{Nanos, Timestamp};
 use proptest::prelude::*;
 
-use crate::run::{Run, Session, deviation, errors, header};
-use crate::world::{Dice, PACKAGE, Power, Register, World};
+use super::run::{Run, Session, deviation, errors, header};
+use super::world::{Dice, PACKAGE, Power, Register, World};
 
 const TEN: Nanos = Nanos(10_000_000);
 const SECONDS: f64 = 30.0;
@@ -198,7 +198,7 @@ proptest! {
             readings[0].updated = date.map(|(at, sd)| UpdateTime { at: Timestamp(at), sd: Nanos(sd) });
             first.get_or_insert(readings[0].raw);
             last = readings[0].raw;
-            let record = crate::run::record(begin, Timestamp(at as u64), readings);
+            let record = super::run::record(begin, Timestamp(at as u64), readings);
             begin = record.end;
             energies.extend(timeline.push(&record));
         }

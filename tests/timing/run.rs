@@ -7,7 +7,7 @@ use eprof::source::UpdateClocks;
 use eprof::timeline::{Interval, Timeline};
 use eprof::unit::{Nanos, Timestamp};
 
-use crate::world::{Dice, World, latency};
+use super::world::{Dice, World, latency};
 
 /// What came of a run.
 pub struct Run {

@@ -13,7 +13,7 @@ use gimli::{
 use object::{Object as _, ObjectSection as _, ObjectSymbol as _};
 use proptest::prelude::*;
 
-use crate::support::skip;
+use crate::support::{GO_CACHE, skip};
 
 /// A program by Go; `None` where there is no compiler.
 fn program() -> Option<&'static Vec<u8>> {
@@ -26,7 +26,7 @@ fn program() -> Option<&'static Vec<u8>> {
             "/../tests/stacks/programs/chain.go"
         );
         let made = Command::new("go")
-            .env("GOCACHE", directory.path().join("cache"))
+            .env("GOCACHE", GO_CACHE)
             .args(["build", "-ldflags=-compressdwarf=false", "-o"])
             .arg(&to)
             .arg(source)

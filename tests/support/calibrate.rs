@@ -5,11 +5,11 @@ use std::process::{Command, Output};
 
 use serde_json::Value;
 
-use super::support;
+use super::eprof;
 
 /// Runs `eprof calibrate` with these arguments, settings in `home`.
 pub(crate) fn calibrate(home: &Path, arguments: &[&str], sysroot: Option<&Path>) -> Output {
-    let mut command = Command::new(support::eprof());
+    let mut command = Command::new(eprof());
     command
         .current_dir(home)
         .arg("calibrate")
