@@ -50,7 +50,10 @@ mod system;
 #[allow(dead_code, reason = "the benchmark `profilers` uses more of it")]
 mod walk;
 
+use std::path::Path;
 use std::process::ExitCode;
+use std::sync::atomic::{AtomicUsize, Ordering};
+use std::thread;
 
 use judge::Findings;
 use program::{Missing, Program};
@@ -85,26 +88,27 @@ fn main() -> ExitCode {
     let by_perf = arguments.iter().any(|word| word == "--perf");
     let show = arguments.iter().any(|word| word == "--show");
     let directory = tempfile::tempdir().unwrap();
-    let mut verdicts = Vec::new();
-    println!("program                        samples    whole    right");
     for (n, program) in programs.iter_mut().enumerate() {
         program.home = directory.path().join(n.to_string());
         std::fs::create_dir(&program.home).unwrap();
-        let Some(mut found) = run(program, by_perf) else {
+    }
+    let mut verdicts = Vec::new();
+    println!("program                        samples    whole    right");
+    for (program, made) in programs.iter().zip(make_all(&programs)) {
+        let Some(mut made) = possible(program, made) else {
             continue;
         };
+        let mut found = run(program, &mut made, &program.home, by_perf);
         print(program, &found, show);
         // What fails each time is a defect.
         for again in 1..=RETRIES {
             if found.failure(program).is_none() || bounds::pending(program.name).is_some() {
                 break;
             }
-            program.home = directory.path().join(format!("{n}-again-{again}"));
-            std::fs::create_dir(&program.home).unwrap();
-            if let Some(next) = run(program, by_perf) {
-                print(program, &next, show);
-                found = next;
-            }
+            let home = program.home.join(format!("again-{again}"));
+            std::fs::create_dir(&home).unwrap();
+            found = run(program, &mut made, &home, by_perf);
+            print(program, &found, show);
         }
         let failure = found.failure(program);
         let verdict = match (bounds::pending(program.name), failure) {
@@ -125,30 +129,65 @@ fn main() -> ExitCode {
     code
 }
 
-/// Makes and runs a program; `None` where it cannot be.
-fn run(program: &Program, by_perf: bool) -> Option<Findings> {
-    let mut images = Images::default();
-    let command = match (program.make)(&program.home, &mut images) {
-        Ok(command) => command,
+/// What there is to run of a program, and what is known of its files.
+struct Made {
+    command: Vec<String>,
+    images: Images,
+}
+
+/// Makes all programs, several at a time, before any runs: what compiles beside
+/// a program would be in its way.
+fn make_all(programs: &[Program]) -> Vec<Result<Made, Missing>> {
+    let next = AtomicUsize::new(0);
+    let make = || {
+        let indices = std::iter::repeat_with(|| next.fetch_add(1, Ordering::Relaxed));
+        let mine = indices.map_while(|n| Some((n, programs.get(n)?)));
+        mine.map(|(n, program)| {
+            let mut images = Images::default();
+            let command = (program.make)(&program.home, &mut images);
+            (n, command.map(|command| Made { command, images }))
+        })
+        .collect::<Vec<_>>()
+    };
+    let abreast = thread::available_parallelism().map_or(1, usize::from);
+    let mut made: Vec<_> = thread::scope(|scope| {
+        let workers: Vec<_> = (0..abreast).map(|_| scope.spawn(make)).collect();
+        let made = workers
+            .into_iter()
+            .flat_map(|worker| worker.join().unwrap());
+        made.collect()
+    });
+    made.sort_by_key(|(n, _)| *n);
+    made.into_iter().map(|(_, made)| made).collect()
+}
+
+/// What was made; `None`, with the reason said, where it cannot be.
+fn possible(program: &Program, made: Result<Made, Missing>) -> Option<Made> {
+    match made {
+        Ok(made) => Some(made),
         Err(Missing::Tool(what)) => {
             support::skip(&format!("{}: {what}", program.name));
-            return None;
+            None
         }
         Err(Missing::Optional(what)) => {
             support::absent(&format!("{}: {what}", program.name));
-            return None;
+            None
         }
-    };
+    }
+}
+
+/// Runs a program; `home` is for what perf records.
+fn run(program: &Program, made: &mut Made, home: &Path, by_perf: bool) -> Findings {
     let stacks = match by_perf {
-        true => perf_script::record(&program.home, &command),
+        true => perf_script::record(home, &made.command),
         false => {
             let options = ["--no-flamegraph", "--as-root", "--frequency", "997"];
-            let run = Recorded::run(&options, &command);
+            let run = Recorded::run(&options, &made.command);
             assert_eq!(run.code(), 0, "{}: {}", program.name, run.stderr());
             recorded::stacks(&run.path("eprof.data"))
         }
     };
-    Some(Findings::of(program, &stacks, &mut images))
+    Findings::of(program, &stacks, &mut made.images)
 }
 
 fn print(program: &Program, found: &Findings, show: bool) {

@@ -3,6 +3,9 @@
 use std::path::{Path, PathBuf};
 use std::process::Command;
 
+/// Where Go keeps its compiled standard library, once for all tests.
+pub const GO_CACHE: &str = concat!(env!("CARGO_TARGET_TMPDIR"), "/go");
+
 /// Where the sources are.
 pub fn source(name: &str) -> PathBuf {
     Path::new(env!("CARGO_MANIFEST_DIR"))
@@ -47,10 +50,10 @@ pub fn rust(name: &str, flags: &[&str], to: &Path) {
 }
 
 /// Compiles Go.
-pub fn go(name: &str, to: &Path, cache: &Path) {
+pub fn go(name: &str, to: &Path) {
     let command = &mut Command::new("go");
     run(command
-        .env("GOCACHE", cache)
+        .env("GOCACHE", GO_CACHE)
         .args(["build", "-o"])
         .arg(to)
         .arg(source(name)));

@@ -21,7 +21,7 @@ pub enum Missing {
     Optional(&'static str),
 }
 
-type Make = Box<dyn Fn(&Path, &mut Images) -> Result<Vec<String>, Missing>>;
+type Make = Box<dyn Fn(&Path, &mut Images) -> Result<Vec<String>, Missing> + Sync>;
 
 /// A program of the suite.
 pub struct Program {
@@ -179,7 +179,7 @@ pub fn go() -> Program {
             return Err(Missing::Tool("no Go toolchain"));
         }
         let path = home.join("program");
-        compile::go("chain.go", &path, &home.join("cache"));
+        compile::go("chain.go", &path);
         Ok(command(&path, &[]))
     };
     let words = ["main.work", "main.alpha", "main.beta", "main.delta"];
