@@ -67,6 +67,8 @@ fn build() -> PathBuf {
             .env("CC_aarch64_unknown_linux_musl", "aarch64-linux-gnu-gcc")
             // Debugging information would be stripped anyway.
             .env("CARGO_PROFILE_DEV_DEBUG", "0")
+            // And the emulator's clock counts instructions: it has no haste.
+            .env("CARGO_PROFILE_DEV_OPT_LEVEL", "0")
             .args(["build", "-q", "-p", "eprof", "--bin", "eprof"])
             .args(["--target", TARGET]),
     );

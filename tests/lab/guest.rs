@@ -43,8 +43,8 @@ pub fn possible() -> Result<(), String> {
 #[derive(Debug)]
 pub struct Lab {
     cache: PathBuf,
-    /// Where the release builds are.
-    release: PathBuf,
+    /// Where the programs are built.
+    programs: PathBuf,
 }
 
 /// Whether something is tried for the first time. The second time, what was
@@ -88,11 +88,11 @@ impl Lab {
                 .arg(&cache)
                 .stdout(Stdio::null()),
         );
-        let release = release();
+        let programs = support::built().unwrap_or_else(release);
         eprintln!("lab: ready after {:.0} s", begun.elapsed().as_secs_f64());
         Self {
             cache: cache.canonicalize().unwrap(),
-            release,
+            programs,
         }
     }
 
@@ -129,13 +129,13 @@ impl Lab {
         };
         put(&self.cache.join("eproflab.ko"), "eproflab.ko");
         put(&workspace().join("tests/lab/guest/guest"), "guest");
-        put(&self.release.join("examples/lab_work"), "lab_work");
+        put(&self.programs.join("examples/lab_work"), "lab_work");
         // Debugging information would have to go through the emulator.
         succeed(
             Command::new("strip")
                 .args(["--strip-debug", "-o"])
                 .arg(share.join("eprof"))
-                .arg(self.release.join("eprof")),
+                .arg(self.programs.join("eprof")),
         );
         fs::write(share.join("jobs"), jobs(scenarios)).unwrap();
 
@@ -192,7 +192,15 @@ fn release() -> PathBuf {
     succeed(
         Command::new(cargo)
             .current_dir(workspace())
-            .args(["build", "-q", "--release", "-p", "eprof"])
+            .args([
+                "build",
+                "-q",
+                "--release",
+                "-p",
+                "eprof",
+                "-p",
+                "eprof-examples",
+            ])
             .args(["--bin", "eprof", "--example", "lab_work"]),
     );
     // target/debug/eprof → target/release
