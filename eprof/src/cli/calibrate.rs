@@ -26,7 +26,7 @@ pub(super) fn execute(args: &CalibrateArgs, root: SysRoot) -> Result<u8> {
         Some(path) => from_csv(args, path)?,
         None => measured(args, root)?,
     };
-    let path = place(args)?;
+    let path = destination(args)?;
     // Nothing is saved that has no idle power; a file of rows that cannot be
     // fitted has none that means anything.
     let worth = args.from.is_none() || findings.complete();
@@ -122,7 +122,7 @@ fn from_csv(args: &CalibrateArgs, path: &Path) -> Result<Findings> {
 }
 
 /// Where to save, if at all.
-fn place(args: &CalibrateArgs) -> Result<Option<PathBuf>> {
+fn destination(args: &CalibrateArgs) -> Result<Option<PathBuf>> {
     if args.dry_run || (args.from.is_some() && args.output.is_none()) {
         return Ok(None);
     }

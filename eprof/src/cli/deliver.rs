@@ -19,7 +19,7 @@ pub(super) fn deliver(path: Option<&Path>, bytes: &[u8]) -> Result<()> {
     output_file::replace(path, owner.as_ref(), bytes)
 }
 
-/// Writes bit by bit a file that tells what ran when: the caller's also under
+/// Writes bit by bit a file that says what ran when: the caller's also under
 /// sudo, and for no others. Where `write` fails, an older file stays.
 pub(super) fn deliver_private<T: Send>(
     path: &Path,

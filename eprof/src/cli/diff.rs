@@ -21,7 +21,7 @@ use crate::unit::Nanos;
 pub(super) const EXCEEDED: u8 = 5;
 
 /// How long reading takes before it is worth a line.
-const PATIENCE: Nanos = Nanos(1_000_000_000);
+const SHOW_AFTER: Nanos = Nanos(1_000_000_000);
 
 pub(super) fn execute(args: &DiffArgs) -> Result<u8> {
     let files = (recordings(&args.base)?, recordings(&args.new)?);
@@ -54,13 +54,13 @@ fn write(args: &DiffArgs, difference: &Difference) -> Result<()> {
         .output
         .as_deref()
         .filter(|path| *path != Path::new("-"));
-    let look = match path {
+    let style = match path {
         None => Style::of_stdout(&stdout),
         Some(_) => Style::PLAIN,
     };
     let mut bytes = Vec::new();
     let written = match args.format {
-        DiffFormat::Table => table::write(difference, names, &view, look, &mut bytes),
+        DiffFormat::Table => table::write(difference, names, &view, style, &mut bytes),
         DiffFormat::Json => json::write(difference, names, &mut bytes),
         DiffFormat::Markdown => markdown::write(difference, names, &view, &mut bytes),
     };
@@ -157,7 +157,7 @@ impl<'a> Reading<'a> {
         let mut side = Side::new();
         for file in files {
             let now = clock::now();
-            if now.since(self.began) >= PATIENCE {
+            if now.since(self.began) >= SHOW_AFTER {
                 let (done, all) = (self.done, self.all);
                 self.progress
                     .say(now, || format!("read {done} of {all} recordings"));

@@ -29,7 +29,7 @@ pub(super) fn parse(text: &str) -> Result<Duration, String> {
 }
 
 /// Parses a duration between 1 ms and 10 s: shorter intervals cost more than
-/// they tell (the registers are updated about every millisecond), longer ones
+/// they show (the registers are updated about every millisecond), and longer ones
 /// blur what ran when.
 ///
 /// # Errors

@@ -1,6 +1,6 @@
-//! `EPROF_LOG`: what eprof does, told to standard error or to a file.
+//! `EPROF_LOG`: logs what eprof does to standard error or a file.
 //!
-//! Every room tells its steps by the macros of `tracing`. Without the
+//! Every room logs its steps by the macros of `tracing`. Without the
 //! variable nothing listens, and a step costs the comparison of one number.
 
 use std::ffi::{OsStr, OsString};

@@ -11,10 +11,10 @@ use crate::symbol::{self, Search};
 use crate::unit::{Nanos, Timestamp};
 
 /// How long the search takes before it is worth a line.
-const PATIENCE: Nanos = Nanos(1_000_000_000);
+const SHOW_AFTER: Nanos = Nanos(1_000_000_000);
 
 impl SymbolArgs {
-    /// How closely code is told apart.
+    /// How closely code is distinguished.
     pub(super) fn detail(&self) -> Detail {
         Detail {
             lines: self.lines,
@@ -39,17 +39,17 @@ impl SymbolArgs {
 /// What shows on standard error how far the search has come.
 pub(super) fn shown() -> impl FnMut(symbol::Progress) {
     let mut progress = Progress::stderr(false);
-    let mut watch = Watch::default();
-    move |so_far| watch.show(&mut progress, so_far)
+    let mut search = NameSearch::default();
+    move |so_far| search.show(&mut progress, so_far)
 }
 
 /// Shows how far a search has come that takes longer than a second.
 #[derive(Debug, Default)]
-pub(super) struct Watch {
+pub(super) struct NameSearch {
     began: Option<Timestamp>,
 }
 
-impl Watch {
+impl NameSearch {
     pub(super) fn show<W: std::io::Write>(
         &mut self,
         progress: &mut Progress<W>,
@@ -57,7 +57,7 @@ impl Watch {
     ) {
         let now = clock::now();
         let began = *self.began.get_or_insert(now);
-        if now.since(began) >= PATIENCE {
+        if now.since(began) >= SHOW_AFTER {
             progress.say(now, || text(so_far));
         }
     }
@@ -92,14 +92,14 @@ mod tests {
         };
         let mut shown = Vec::new();
         let mut progress = Progress::new(Some(&mut shown), Style::PLAIN);
-        Watch::default().show(&mut progress, so_far);
-        let mut watch = Watch {
+        NameSearch::default().show(&mut progress, so_far);
+        let mut search = NameSearch {
             began: Some(Timestamp(0)),
         };
         drop(progress);
         assert!(shown.is_empty());
         let mut progress = Progress::new(Some(&mut shown), Style::PLAIN);
-        watch.show(&mut progress, so_far);
+        search.show(&mut progress, so_far);
         drop(progress);
         let shown = String::from_utf8_lossy(&shown);
         assert!(shown.contains("25 % of 2048 addresses"), "{shown}");

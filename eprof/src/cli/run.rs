@@ -4,9 +4,9 @@ use std::io;
 use std::path::Path;
 
 use super::args::RunArgs;
-use super::naming::Watch;
+use super::naming::NameSearch;
 use super::plan::{self, Asked};
-use super::run_files::{Files, draw, names};
+use super::run_files::{self, Files, draw};
 use super::run_repeat;
 use crate::error::Result;
 use crate::host::SysRoot;
@@ -24,12 +24,12 @@ pub(super) fn execute(args: &RunArgs, root: SysRoot) -> Result<u8> {
         return run_repeat::execute(args, plan, files);
     }
     let mut progress = Progress::stderr(args.quiet);
-    let mut watch = Watch::default();
+    let mut names = NameSearch::default();
     let signals = SignalSet::block()?;
     let search = args.symbols.search();
     let recorded = pipeline::record(&plan, &signals, &search, &mut |news| match news {
         News::Interval(status) => progress.show(status.at, status),
-        News::Naming(so_far) => watch.show(&mut progress, so_far),
+        News::Naming(so_far) => names.show(&mut progress, so_far),
     })?;
     // From here on they may end eprof: the recording is there.
     drop(signals);
@@ -38,7 +38,10 @@ pub(super) fn execute(args: &RunArgs, root: SysRoot) -> Result<u8> {
         eprintln!("warning: the recording is not whole: {failure}");
     }
 
-    let mut analysis = args.measuring.attribution.analysis(first, names(args));
+    let mut analysis = args
+        .measuring
+        .attribution
+        .analysis(first, run_files::names(args));
     let profile = analysis.profile()?;
     let owner = recorded.owner.as_ref();
     let picture = files.picture.as_deref();
@@ -69,11 +72,11 @@ fn report(
         return Ok(());
     }
     let stderr = io::stderr();
-    let look = Style::of_stderr(&stderr);
+    let style = Style::of_stderr(&stderr);
     if format == Format::Table {
         eprintln!();
     }
-    output::report(profile, &view, format, look, stderr)?;
+    output::report(profile, &view, format, style, stderr)?;
     if format == Format::Table {
         let recordings = files.recordings.iter().map(|path| path.display());
         let recording = recordings.map(|path| path.to_string()).collect::<String>();

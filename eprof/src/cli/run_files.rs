@@ -3,7 +3,7 @@
 use std::path::{Path, PathBuf};
 
 use super::args::RunArgs;
-use super::place::{Here, is_pattern, numbered};
+use super::file_names::{Here, is_pattern, numbered};
 use crate::error::Result;
 use crate::launch::{Identity, UserId, output_directory, output_file};
 use crate::output;

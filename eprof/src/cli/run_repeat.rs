@@ -59,18 +59,18 @@ pub(super) fn execute(args: &RunArgs, base: session::Plan, files: Files) -> Resu
             .carbon
             .clone_from(&args.measuring.attribution.carbon);
         let stderr = io::stderr();
-        let look = match files.report {
+        let style = match files.report {
             Some(_) => Style::PLAIN,
             None => Style::of_stderr(&stderr),
         };
-        let bytes = rendered(format, &results, look)?;
+        let bytes = rendered(format, &results, style)?;
         match &files.report {
             Some(report) => output_file::replace(report, owner.as_ref(), &bytes)?,
             None if args.quiet => {}
             None => {
                 output::ignore_broken_pipe(stderr.lock().write_all(&bytes))?;
                 if format == TableFormat::Table {
-                    told(&made, &files, drawn.is_ok());
+                    show_files(&made, &files, drawn.is_ok());
                 }
             }
         }
@@ -96,7 +96,7 @@ fn format(args: &RunArgs) -> Result<TableFormat> {
 }
 
 /// Says where the files are.
-fn told(made: &[PathBuf], files: &Files, drawn: bool) {
+fn show_files(made: &[PathBuf], files: &Files, drawn: bool) {
     eprintln!();
     if let Some(picture) = files.picture.as_ref().filter(|_| drawn) {
         eprintln!("flamegraph of all runs: {}", picture.display());

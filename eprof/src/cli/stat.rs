@@ -92,13 +92,13 @@ fn write(args: &StatArgs, results: &Results) -> Result<()> {
     let stdout = io::stdout();
     let stderr = io::stderr();
     let beside = args.show_output && to.is_none();
-    let look = match to {
+    let style = match to {
         _ if beside => Style::of_stderr(&stderr),
         None => Style::of_stdout(&stdout),
         Some(to) if to == Path::new("-") => Style::of_stdout(&stdout),
         Some(_) => Style::PLAIN,
     };
-    let bytes = rendered(args.format, results, look)?;
+    let bytes = rendered(args.format, results, style)?;
     if beside {
         return output::ignore_broken_pipe(io::Write::write_all(&mut stderr.lock(), &bytes));
     }
@@ -106,10 +106,10 @@ fn write(args: &StatArgs, results: &Results) -> Result<()> {
 }
 
 /// The results as they are shown.
-pub(super) fn rendered(format: TableFormat, results: &Results, look: Style) -> Result<Vec<u8>> {
+pub(super) fn rendered(format: TableFormat, results: &Results, style: Style) -> Result<Vec<u8>> {
     let mut bytes = Vec::new();
     output::ignore_broken_pipe(match format {
-        TableFormat::Table => output::stat::table(results, look, &mut bytes),
+        TableFormat::Table => output::stat::table(results, style, &mut bytes),
         TableFormat::Json => output::stat::json(results, &mut bytes),
     })?;
     Ok(bytes)
@@ -130,7 +130,7 @@ pub(super) fn report_failure(failed: &Failed, ignorable: bool) {
     };
     eprintln!("error: {} {how} {when}", failed.name);
     if !failed.stderr_tail.is_empty() {
-        eprintln!("its last words:");
+        eprintln!("the end of its standard error:");
         for line in failed.stderr_tail.lines() {
             eprintln!("  {}", output::harmless(line));
         }

@@ -12,7 +12,7 @@ use nix::fcntl::Flock;
 use nix::sys::signal::{Signal, kill};
 use nix::unistd::Pid;
 
-use super::clear::{Cleared, PATIENCE, clear, is_populated, processes_below, wait_for_change};
+use super::clear::{CLEAR_TIMEOUT, Cleared, clear, is_populated, processes_below, wait_for_change};
 use super::lock::try_lock;
 use super::run_name::RunName;
 use super::sweep::Swept;
@@ -26,7 +26,7 @@ const ATTEMPTS: u32 = 64;
 /// A fresh cgroup below the caller's own, for one run.
 ///
 /// As long as this lives it holds an exclusive `flock` on the directory: that
-/// tells a live run from a dead one across PID namespaces, and the kernel
+/// distinguishes a live run from a dead one across PID namespaces, and the kernel
 /// gives it up however the run ends. Dropping it removes the cgroup.
 #[derive(Debug)]
 pub struct Cgroup {
@@ -87,7 +87,7 @@ impl Cgroup {
                     return Ok(cgroup);
                 }
                 Err(error) => {
-                    // Nothing lives in it yet; were this to fail, the next
+                    // It has no process yet; were this to fail, the next
                     // sweep finds it.
                     let _ = fs::remove_dir(&path);
                     return Err(error);
@@ -153,7 +153,7 @@ impl Cgroup {
 
     /// CPU time that the cgroup used so far by the scheduler's own account
     /// (`usage_usec` of `cpu.stat`, which needs no controller): a check on
-    /// what was accounted. `None` where the kernel does not tell.
+    /// what was accounted. `None` where the kernel does not say.
     pub fn cpu_time(&self) -> Option<Nanos> {
         let text = fs::read_to_string(self.path.join("cpu.stat")).ok()?;
         let micros = text.lines().find_map(|line| {
@@ -192,7 +192,7 @@ impl Cgroup {
                 false
             }
         };
-        let until = now() + Nanos::from(PATIENCE);
+        let until = now() + Nanos::from(CLEAR_TIMEOUT);
         while is_populated(&self.path) {
             if now() > until {
                 return Err(io::Error::from(ErrorKind::TimedOut));

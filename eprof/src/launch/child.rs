@@ -1,4 +1,4 @@
-//! The child's life between clone and exec.
+//! What the child does between clone and exec.
 //!
 //! The child is a copy of a process that may have had other threads, so until
 //! it execs it may call async-signal-safe functions only (signal-safety(7)):
@@ -25,14 +25,14 @@ const LAST_SIGNAL: c_int = 64;
 const CLOSE_ONE_BY_ONE: c_uint = 1 << 16;
 
 impl Image {
-    /// The life of the child until exec; `cgroup` is its `cgroup.procs` where
-    /// it was not already born inside.
+    /// Runs the child until exec. `cgroup` is its `cgroup.procs`, unless it was
+    /// cloned into the cgroup.
     ///
     /// # Safety
     ///
     /// To be called only in a freshly cloned child with one thread and its
     /// own copy of the memory, with all signals blocked.
-    pub(super) unsafe fn live(&mut self, cgroup: Option<RawFd>) -> ! {
+    pub(super) unsafe fn run_child(&mut self, cgroup: Option<RawFd>) -> ! {
         let failure = match cgroup.map_or(Ok(()), join_cgroup) {
             Err(errno) => (Step::Cgroup, errno),
             Ok(()) => {
@@ -72,11 +72,11 @@ impl Image {
             };
             Errno::result(done).map_err(|errno| (Step::Limits, errno))?;
         }
-        if let Some(account) = &self.account {
+        if let Some(user) = &self.user {
             // The user last: only root may change the groups.
-            credentials::set_groups(&account.groups)
-                .and_then(|()| credentials::set_group(account.gid))
-                .and_then(|()| credentials::set_user(account.uid))
+            credentials::set_groups(&user.groups)
+                .and_then(|()| credentials::set_group(user.gid))
+                .and_then(|()| credentials::set_user(user.uid))
                 .map_err(|errno| (Step::User, errno))?;
         }
         credentials::drop_inheritable().map_err(|errno| (Step::Capabilities, errno))

@@ -14,10 +14,10 @@ use super::run_name::{RunName, is_live};
 use crate::clock::now;
 use crate::unit::Nanos;
 
-/// How long a cgroup that stays busy, or processes that were killed, are
-/// waited for. Exiting processes leave
-/// within milliseconds; what forks faster than it can be moved never does.
-pub(super) const PATIENCE: Duration = Duration::from_secs(2);
+/// How long eprof waits for a busy cgroup, or for processes that were killed.
+/// Exiting processes leave within milliseconds. What forks faster than it can be
+/// moved never leaves.
+pub(super) const CLEAR_TIMEOUT: Duration = Duration::from_secs(2);
 
 /// How long one wait for a change of the cgroup lasts at most.
 const PAUSE_MILLIS: u8 = 20;
@@ -36,7 +36,7 @@ pub(super) struct Cleared {
 /// further below is left alone, and so is then what holds it.
 pub(super) fn clear(directory: &Path, into: &Path) -> Cleared {
     let mut moved = BTreeSet::new();
-    let until = now() + Nanos::from(PATIENCE);
+    let until = now() + Nanos::from(CLEAR_TIMEOUT);
     let left = loop {
         let outcome =
             move_processes(directory, into, &mut moved).and_then(|()| remove_tree(directory));

@@ -1,4 +1,4 @@
-//! The moment of a spawn: one system call that makes the child.
+//! The system call that clones the child.
 #![expect(
     unsafe_code,
     reason = "making a process inside a cgroup has no safe wrapper"
@@ -36,7 +36,7 @@ const CLONE_INTO_CGROUP: u64 = 0x2_0000_0000;
 
 /// The two ways to make the child.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(super) enum Birth {
+pub(super) enum CloneMethod {
     /// By clone3, inside the cgroup whose directory this is, if any.
     Clone3(Option<RawFd>),
     /// By fork, entering the cgroup by its `cgroup.procs`, if any.
@@ -48,9 +48,12 @@ pub(super) enum Birth {
 /// # Safety
 ///
 /// All signals must be blocked in the calling thread.
-pub(super) unsafe fn bear(image: &mut Image, birth: Birth) -> Result<(i32, RawFd), Errno> {
-    match birth {
-        Birth::Clone3(cgroup) => {
+pub(super) unsafe fn clone_child(
+    image: &mut Image,
+    method: CloneMethod,
+) -> Result<(i32, RawFd), Errno> {
+    match method {
+        CloneMethod::Clone3(cgroup) => {
             let mut pidfd: RawFd = -1;
             let mut arguments = CloneArguments {
                 flags: CLONE_PIDFD,
@@ -75,16 +78,16 @@ pub(super) unsafe fn bear(image: &mut Image, birth: Birth) -> Result<(i32, RawFd
             if pid == 0 {
                 // SAFETY: this is the fresh child, with signals blocked by
                 // this function's own contract.
-                unsafe { image.live(None) }
+                unsafe { image.run_child(None) }
             }
             Ok((process_id(pid), pidfd))
         }
-        Birth::Fork(list) => {
+        CloneMethod::Fork(list) => {
             // SAFETY: the child calls async-signal-safe functions only.
             let pid = Errno::result(unsafe { libc::fork() })?;
             if pid == 0 {
                 // SAFETY: as above.
-                unsafe { image.live(list) }
+                unsafe { image.run_child(list) }
             }
             // SAFETY: the call takes two integers; the child is not reaped
             // yet, so its id is still its own.

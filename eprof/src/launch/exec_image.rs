@@ -1,4 +1,4 @@
-//! The child, laid out before it is born: every string, list and number that
+//! The child, laid out before it is cloned: every string, list and number that
 //! it needs until it execs, since it may not allocate (see [`super::child`]).
 
 use std::ffi::{CString, OsStr, OsString, c_char, c_int, c_uint};
@@ -33,7 +33,7 @@ pub(super) enum Step {
     Exec = 5,
 }
 
-/// What the child tells about a failure: the step, and the error number in
+/// What the child reports about a failure: the step, and the error number in
 /// the byte order of the machine.
 pub(super) type Report = [u8; 8];
 
@@ -84,7 +84,7 @@ impl Strings {
     }
 }
 
-/// A new process, ready but for being born.
+/// A new process, ready to be cloned.
 #[derive(Debug)]
 pub(super) struct Image {
     /// The files to try, in this order.
@@ -98,7 +98,7 @@ pub(super) struct Image {
     pub(super) environment: Strings,
     pub(super) mask: libc::sigset_t,
     pub(super) limits: Vec<(c_int, libc::rlimit64)>,
-    pub(super) account: Option<UserId>,
+    pub(super) user: Option<UserId>,
     pub(super) pipes: Pipes,
     /// Files that become standard streams: the file, the stream.
     pub(super) redirected: Vec<(RawFd, RawFd)>,
@@ -109,13 +109,13 @@ pub(super) struct Image {
 }
 
 impl Image {
-    /// Lays out `command` for a child that becomes `account` and speaks
+    /// Lays out `command` for a child that becomes `user` and speaks
     /// through `pipes`.
     ///
     /// # Errors
     ///
     /// A NUL byte in a string, or no program at all.
-    pub(super) fn new(command: &Command, account: Option<UserId>, pipes: Pipes) -> Result<Self> {
+    pub(super) fn new(command: &Command, user: Option<UserId>, pipes: Pipes) -> Result<Self> {
         if command.program.is_empty() {
             return Err(Error::new(ErrorKind::NotFound, "the command is empty"));
         }
@@ -134,7 +134,7 @@ impl Image {
             c_string(&assignment)
         });
         let mut kept = vec![pipes.go, pipes.report];
-        if account.is_none() {
+        if user.is_none() {
             let inherited = command.inherited.0.iter();
             kept.extend(inherited.filter_map(|&file| RawFd::try_from(file).ok()));
         }
@@ -158,7 +158,7 @@ impl Image {
                     (resource, limit)
                 })
                 .collect(),
-            account,
+            user,
             pipes,
             redirected: redirected(&command.streams),
             _streams: command.streams.clone(),
@@ -167,8 +167,8 @@ impl Image {
     }
 
     /// Whom the child becomes.
-    pub(super) fn account(&self) -> Option<&UserId> {
-        self.account.as_ref()
+    pub(super) fn user(&self) -> Option<&UserId> {
+        self.user.as_ref()
     }
 }
 

@@ -13,7 +13,7 @@ use super::sweep::sweep;
 use crate::caveat::Caveat;
 use crate::host::own_cgroup;
 
-/// How the process tree of the target is told from the rest.
+/// How the process tree of the target is distinguished from the rest.
 #[derive(Debug)]
 pub enum Follow {
     /// By membership of a cgroup; no process escapes by double fork or setsid.
@@ -69,10 +69,10 @@ pub fn follow_below(own: &Path) -> Follow {
     }
 }
 
-/// Why no cgroup could be made below `own`, and what helps.
+/// Why no cgroup could be made below `own`, with a hint.
 fn refusal(own: &Path, error: &io::Error) -> Caveat {
     let sentence = format!("cannot make a cgroup below {}: {error}", own.display());
-    let remedy = match error.raw_os_error().map(Errno::from_raw) {
+    let hint = match error.raw_os_error().map(Errno::from_raw) {
         Some(Errno::EROFS) => {
             "make it writable: in a container run with '--privileged', or with \
              '--cgroupns=host -v /sys/fs/cgroup:/sys/fs/cgroup:rw'"
@@ -89,13 +89,13 @@ fn refusal(own: &Path, error: &io::Error) -> Caveat {
              'systemd-run --scope -p Delegate=yes eprof run -- …'"
         }
     };
-    obstacle(sentence, remedy)
+    obstacle(sentence, hint)
 }
 
-fn obstacle(sentence: String, remedy: &str) -> Caveat {
+fn obstacle(sentence: String, hint: &str) -> Caveat {
     Caveat::new(
         "no-cgroup",
         format!("{sentence}; the target is followed by its fork events instead"),
     )
-    .hint(remedy)
+    .hint(hint)
 }

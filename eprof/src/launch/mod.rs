@@ -8,7 +8,7 @@
 //!
 //! A run goes like this:
 //!
-//! 1. [`Signals::block`], before any other thread exists;
+//! 1. [`SignalSet::block`], before any other thread exists;
 //! 2. [`Identity::resolve`] says whom the target runs as and who owns the files;
 //! 3. [`follow()`] makes a fresh cgroup (and clears those of dead runs), or says
 //!    why there can be none;

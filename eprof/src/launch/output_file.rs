@@ -20,7 +20,7 @@ use super::credentials::set_groups;
 use super::user::UserId;
 use crate::error::{Error, ErrorKind, Result};
 
-/// Who may read a recording: its owner, as with perf.data, since it tells
+/// Who may read a recording: its owner, as with perf.data, since it says
 /// what ran when on the machine.
 const PRIVATE: u32 = 0o600;
 
@@ -116,7 +116,7 @@ pub fn replace(path: &Path, owner: Option<&UserId>, contents: &[u8]) -> Result<(
     })
 }
 
-/// The same for a file that tells what ran when, which `write` writes bit by
+/// The same for a file that says what ran when, which `write` writes bit by
 /// bit, as `owner`.
 ///
 /// # Errors
@@ -206,7 +206,7 @@ fn become_owner(owner: &UserId) -> io::Result<()> {
     let (user, group) = (Uid::from_raw(owner.uid), Gid::from_raw(owner.gid));
     setfsgid(group);
     setfsuid(user);
-    // These calls tell no errors, but what was in force before.
+    // These calls return no error, but what was in force before.
     if setfsgid(group) == group && setfsuid(user) == user {
         Ok(())
     } else {

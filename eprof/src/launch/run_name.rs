@@ -49,7 +49,7 @@ impl RunName {
         parts.next().is_none().then_some(run)
     }
 
-    /// Whether the process that it names lives in our PID namespace.
+    /// Whether the process that it names runs in our PID namespace.
     fn process_lives(self) -> bool {
         fs::read(format!("/proc/{}/stat", self.pid))
             .is_ok_and(|stat| start_ticks(&stat) == Some(self.start))
@@ -75,7 +75,7 @@ fn start_ticks(stat: &[u8]) -> Option<u64> {
 }
 
 /// Whether the run that made `directory` goes on. The lock decides; the name
-/// covers the moment between the making of the directory and its locking.
+/// covers the time between the making of the directory and its locking.
 /// When in doubt, it does.
 pub(super) fn is_live(directory: &Path, name: RunName) -> bool {
     !matches!(try_lock(directory), Ok(Some(_))) || name.process_lives()

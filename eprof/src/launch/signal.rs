@@ -39,7 +39,7 @@ pub struct Received {
 /// SIGINT, SIGTERM, SIGHUP and SIGQUIT, blocked and made readable.
 ///
 /// One that eprof was started with as ignored (nohup, a job in the
-/// background) stays so. The end of the target is not told by SIGCHLD but by
+/// background) stays so. eprof learns the end of the target not by SIGCHLD but by
 /// its pidfd.
 #[derive(Debug)]
 pub struct SignalSet {

@@ -15,7 +15,7 @@ use nix::sys::signal::{SigSet, SigmaskHow, Signal};
 use tracing::info;
 
 use super::cgroup::Cgroup;
-use super::clone::{Birth, bear};
+use super::clone::{CloneMethod, clone_child};
 use super::command::Command;
 use super::exec_image::{Image, Pipes, Report, Step, is_path, read_report};
 use super::user::Identity;
@@ -32,7 +32,7 @@ pub struct Prepared {
     clone3: bool,
 }
 
-/// Prepares `command`, to be born inside `cgroup` and to run as `identity`
+/// Prepares `command`, to be cloned into `cgroup` and to run as `identity`
 /// says.
 ///
 /// # Errors
@@ -100,7 +100,7 @@ impl Prepared {
                 Errno::EAGAIN | Errno::ENOMEM => {
                     "raise the limit of processes (ulimit -u, pids.max of the cgroup) or free memory"
                 }
-                _ => "eprof doctor tells what this machine allows",
+                _ => "eprof doctor shows what this machine allows",
             })
         };
         // No handler of eprof may run in the child, and no signal is lost:
@@ -108,10 +108,10 @@ impl Prepared {
         let mask = SigSet::all()
             .thread_swap_mask(SigmaskHow::SIG_SETMASK)
             .map_err(refused)?;
-        let born = self.bear();
+        let cloned = self.clone_child();
         // Putting back a mask that was in force cannot fail.
         let _ = mask.thread_set_mask();
-        let (pid, pidfd) = born.map_err(refused)?;
+        let (pid, pidfd) = cloned.map_err(refused)?;
         // The child has its own copies; without these here, the end of the
         // report pipe is the end of the child's writing.
         drop(self.child_ends);
@@ -135,17 +135,17 @@ impl Prepared {
             go: Some(go),
             report,
             program: self.program,
-            runs_as: self.image.account().map(|account| account.label()),
+            runs_as: self.image.user().map(|user| user.label()),
             reaped: None,
         })
     }
 
-    fn bear(&mut self) -> Result<(i32, i32), Errno> {
+    fn clone_child(&mut self) -> Result<(i32, i32), Errno> {
         let directory = self.cgroup.as_ref().map(|(dir, _)| dir.as_raw_fd());
         let list = self.cgroup.as_ref().map(|(_, list)| list.as_raw_fd());
         if self.clone3 {
             // SAFETY: `spawn` has blocked all signals.
-            match unsafe { bear(&mut self.image, Birth::Clone3(directory)) } {
+            match unsafe { clone_child(&mut self.image, CloneMethod::Clone3(directory)) } {
                 // No clone3 (before 5.3), none with a cgroup (before 5.7), or
                 // a seccomp filter that knows it not (older containers).
                 Err(Errno::ENOSYS | Errno::E2BIG | Errno::EINVAL | Errno::EPERM) => {}
@@ -153,7 +153,7 @@ impl Prepared {
             }
         }
         // SAFETY: as above.
-        unsafe { bear(&mut self.image, Birth::Fork(list)) }
+        unsafe { clone_child(&mut self.image, CloneMethod::Fork(list)) }
     }
 }
 
@@ -241,7 +241,7 @@ impl Child {
     }
 
     /// Lets the process exec, and waits until it has. A process that was
-    /// killed in between counts as released: [`Self::reap`] tells.
+    /// killed in between counts as released: [`Self::reap`] returns its status.
     ///
     /// # Errors
     ///
@@ -259,7 +259,7 @@ impl Child {
         self.report.read_to_end(&mut report).map_err(|error| {
             Error::new(
                 ErrorKind::Internal,
-                format!("cannot hear whether the target started: {error}"),
+                format!("cannot learn whether the target started: {error}"),
             )
         })?;
         match Report::try_from(report).ok().and_then(read_report) {
@@ -280,7 +280,7 @@ impl Child {
     /// # Errors
     ///
     /// Where the status is lost: eprof was started with SIGCHLD ignored and
-    /// [`super::Signals::block`] was not called.
+    /// [`super::SignalSet::block`] was not called.
     pub fn reap(&mut self) -> Result<ExitStatus> {
         if let Some(status) = self.reaped {
             return Ok(status);

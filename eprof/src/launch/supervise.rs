@@ -30,7 +30,7 @@ pub struct Supervised<'a> {
 pub enum Wakeup {
     /// The child has ended; from now on it is always this.
     Exited,
-    /// The alarm's time has come; told once.
+    /// The time of the alarm has come; returned once.
     Alarm,
     /// The descriptor at this position of the list is readable.
     Ready(usize),

@@ -98,13 +98,13 @@ impl Identity {
             RunAs::Root if root => Ok(Self::default()),
             RunAs::Root => Err(only_root("--as-root")),
             RunAs::User(user) => {
-                let account = UserId::named(user)?;
-                let ours = account.uid == Uid::effective().as_raw();
+                let user = UserId::named(user)?;
+                let ours = user.uid == Uid::effective().as_raw();
                 if !ours && !root {
                     return Err(only_root("--user"));
                 }
                 Ok(Self {
-                    target: (!ours).then_some(account),
+                    target: (!ours).then_some(user),
                     files: caller()?,
                 })
             }
@@ -117,14 +117,14 @@ impl Identity {
         &self,
         mut environment: Vec<(OsString, OsString)>,
     ) -> Vec<(OsString, OsString)> {
-        let Some(account) = &self.target else {
+        let Some(user) = &self.target else {
             return environment;
         };
-        let mut login = vec![("HOME", Some(account.home.clone().into_os_string()))];
-        let name = account.name.as_ref().map(OsString::from);
+        let mut login = vec![("HOME", Some(user.home.clone().into_os_string()))];
+        let name = user.name.as_ref().map(OsString::from);
         login.push(("USER", name.clone()));
         login.push(("LOGNAME", name.clone()));
-        login.push(("SHELL", account.shell.clone().map(Into::into)));
+        login.push(("SHELL", user.shell.clone().map(Into::into)));
         // Only where there was one: nobody but a mail reader wants it.
         if environment.iter().any(|(key, _)| key == "MAIL") {
             let path = name.map(|name| PathBuf::from("/var/mail").join(name).into());
@@ -144,7 +144,7 @@ impl Identity {
 }
 
 impl UserId {
-    /// The account of a user by name or number.
+    /// A user by name or number.
     ///
     /// # Errors
     ///
@@ -192,8 +192,8 @@ impl UserId {
             .map_err(|errno| database(&uid.to_string(), errno))?
             .map(Self::of)
             .transpose()?;
-        let mut account = match (known, gid) {
-            (Some(account), _) => account,
+        let mut user = match (known, gid) {
+            (Some(user), _) => user,
             (None, Some(gid)) => Self {
                 uid,
                 gid,
@@ -203,16 +203,18 @@ impl UserId {
                 shell: None,
             },
             (None, None) => {
-                return Err(unclear(&format!("the calling user {uid} has no account")));
+                return Err(unclear(&format!(
+                    "the user database has no calling user {uid}"
+                )));
             }
         };
         if let Some(gid) = gid {
-            account.gid = gid;
-            if !account.groups.contains(&gid) {
-                account.groups.push(gid);
+            user.gid = gid;
+            if !user.groups.contains(&gid) {
+                user.groups.push(gid);
             }
         }
-        Ok(account)
+        Ok(user)
     }
 
     /// How the user is called in messages.
@@ -240,7 +242,7 @@ fn caller(variable: impl Fn(&str) -> Option<OsString>) -> Result<Option<UserId>>
             ))),
         }
     };
-    let account = if let Some(uid) = number("SUDO_UID")? {
+    let user = if let Some(uid) = number("SUDO_UID")? {
         UserId::with_id(uid, number("SUDO_GID")?)?
     } else if let Some(uid) = number("PKEXEC_UID")? {
         UserId::with_id(uid, None)?
@@ -250,7 +252,7 @@ fn caller(variable: impl Fn(&str) -> Option<OsString>) -> Result<Option<UserId>>
     } else {
         return Ok(None);
     };
-    Ok((account.uid != 0).then_some(account))
+    Ok((user.uid != 0).then_some(user))
 }
 
 fn unclear(sentence: &str) -> Error {

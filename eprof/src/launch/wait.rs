@@ -20,15 +20,15 @@ pub enum Event {
     Signal(Received),
     /// The root process of the target has ended; from now on it is always this.
     Exited,
-    /// The time set by [`Waiter::set_deadline`] has come; told once.
+    /// The time set by [`Waiter::set_deadline`] has come; returned once.
     Deadline,
-    /// The time set by [`Waiter::set_alarm`] has come; told once.
+    /// The time set by [`Waiter::set_alarm`] has come; returned once.
     Alarm,
     /// The descriptor at this position of the list is readable.
     Ready(usize),
 }
 
-/// Tells events one at a time, the urgent first, without polling. Times are
+/// Returns events one at a time, the urgent first, without polling. Times are
 /// on CLOCK_MONOTONIC, and are kept without the kernel's timer slack.
 #[derive(Debug)]
 pub struct Waiter {
@@ -53,7 +53,7 @@ impl Waiter {
         })
     }
 
-    /// Sets the deadline to be told of, or none; replaces the last.
+    /// Sets the deadline, or none; replaces the last.
     ///
     /// # Errors
     ///
@@ -62,7 +62,7 @@ impl Waiter {
         set(&self.deadline, at)
     }
 
-    /// Sets the alarm to be told of, or none; replaces the last.
+    /// Sets the alarm, or none; replaces the last.
     ///
     /// # Errors
     ///

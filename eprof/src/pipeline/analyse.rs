@@ -26,7 +26,7 @@ pub struct Names {
     pub search: Option<Arc<Search>>,
 }
 
-/// Is told how far the search for missing names has come.
+/// Receives how far the search for missing names has come.
 pub type NameProgress<'a> = Box<dyn FnMut(symbol::Progress) + 'a>;
 
 /// A recording, or a file of several, and how it is analysed.
@@ -73,7 +73,7 @@ impl<'a> Analysis<'a> {
         self
     }
 
-    /// Replaces what is told how far the search for missing names has come.
+    /// Replaces what receives how far the search for missing names has come.
     pub fn progress(mut self, progress: NameProgress<'a>) -> Self {
         self.progress = progress;
         self
@@ -144,7 +144,7 @@ impl<'a> Analysis<'a> {
         Ok((self.rows(catalog, &attributed), samples))
     }
 
-    /// Tells `observer` of every span of known energy as it is charged, in
+    /// Hands `observer` every span of known energy as it is charged, in
     /// order of time for each meter, with the recording's header and labels.
     /// Several recordings in one file follow each other.
     ///

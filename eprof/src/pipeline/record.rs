@@ -54,7 +54,7 @@ pub enum News<'a> {
 }
 
 /// Runs the target and records it. `signals` come to eprof or are passed on;
-/// `watch` is told how it goes.
+/// `observer` is told how it goes.
 ///
 /// # Errors
 ///
@@ -63,7 +63,7 @@ pub fn record(
     plan: &Plan,
     signals: &SignalSet,
     search: &Search,
-    watch: &mut dyn FnMut(News<'_>),
+    observer: &mut dyn FnMut(News<'_>),
 ) -> Result<Recorded> {
     // Everything that can be refused comes before the target exists.
     let inherited = InheritedFiles::now();
@@ -75,7 +75,7 @@ pub fn record(
     let known = known.and_then(|known| known.of(selected.source.meters()));
     let mut idle = match known {
         Some(idle) => idle,
-        None => look_at_idle(plan, &mut selected)?,
+        None => find_idle(plan, &mut selected)?,
     };
     caveats.append(&mut idle.caveats);
     let mut probe = Probe::load(&plan.kernel(&selected.cpu_groups))?;
@@ -111,7 +111,7 @@ pub fn record(
     let mut recorder = Recorder::new(probe, selected.source, sideband, capture, caveats);
     let mut live = |interval: &IntervalRecord, threads: u64| {
         if let Some(status) = timeline.advance(interval, threads) {
-            watch(News::Interval(&status));
+            observer(News::Interval(&status));
         }
     };
     let cgroup = follow.cgroup();
@@ -132,7 +132,7 @@ pub fn record(
     }
     let ran = recorder.ran();
     let interrupted = recorder.interrupted();
-    let mut naming = |progress| watch(News::Naming(progress));
+    let mut naming = |progress| observer(News::Naming(progress));
     let failure = recorder.finish(exit, ended, search, &mut naming)?;
     Ok(Recorded {
         exit,
@@ -151,11 +151,11 @@ pub fn record(
 /// As [`record`], for a source that cannot be had.
 pub fn idle_power(plan: &Plan) -> Result<KnownIdle> {
     let mut selected = source::select(&plan.root, plan.source, plan.calibration.as_deref())?;
-    let idle = look_at_idle(plan, &mut selected)?;
+    let idle = find_idle(plan, &mut selected)?;
     Ok(KnownIdle::new(selected.source.meters(), idle))
 }
 
-fn look_at_idle(plan: &Plan, selected: &mut Selected) -> Result<Idling> {
+fn find_idle(plan: &Plan, selected: &mut Selected) -> Result<Idling> {
     find::find(
         selected.source.as_mut(),
         &plan.root,

@@ -20,7 +20,7 @@ const COARSE: f64 = 0.05;
 /// Shorter runs are mostly the making of a process, in seconds.
 const SHORTEST: f64 = 0.005;
 
-/// With fewer stack samples in a run, functions cannot be told apart.
+/// With fewer stack samples in a run, functions cannot be distinguished.
 const FEWEST_SAMPLES: u64 = 100;
 
 /// Other processes may use this part of the energy: in the mean, in one run.
@@ -119,9 +119,9 @@ fn heat(runs: &[Run]) -> Vec<Caveat> {
         );
         caveats.push(Caveat::new("throttled", sentence).hint(hint));
     }
-    let felt = || runs.iter().filter_map(|run| run.conditions.celsius);
-    let coolest = felt().reduce(f64::min);
-    let hottest = felt().reduce(f64::max);
+    let temperatures = || runs.iter().filter_map(|run| run.conditions.celsius);
+    let coolest = temperatures().reduce(f64::min);
+    let hottest = temperatures().reduce(f64::max);
     if let Some((coolest, hottest)) = coolest.zip(hottest)
         && hottest - coolest > WARMTH
     {

@@ -119,16 +119,16 @@ fn what_all_runs_say_is_said_once() {
         run.caveats.push(Caveat::new("baseline-not-idle", sentence));
     }
     runs[2].caveats.push(Caveat::new("odd", "odd"));
-    let told = of_all(&runs, 4);
-    assert_eq!(told.len(), 2);
-    assert_eq!(told[0].sentence, "the CPUs were 0 % busy");
-    assert!(told[1].sentence.contains("1 of 4 runs"));
+    let found = of_all(&runs, 4);
+    assert_eq!(found.len(), 2);
+    assert_eq!(found[0].sentence, "the CPUs were 0 % busy");
+    assert!(found[1].sentence.contains("1 of 4 runs"));
 }
 
 #[test]
 fn runs_that_are_missing_are_missed() {
-    let told = of_all(&[quiet(0)], 3);
-    assert_eq!(told.first().unwrap().code, "runs-missing");
+    let found = of_all(&[quiet(0)], 3);
+    assert_eq!(found.first().unwrap().code, "runs-missing");
 }
 
 #[test]
@@ -137,9 +137,9 @@ fn a_cold_start_asks_for_a_warm_up() {
     runs[0].energy = Some(Microjoules(20_000_000));
     let joules: Vec<f64> = runs.iter().filter_map(Run::joules).collect();
     let summary = Summary::of(&joules, Confidence::NINETY).unwrap();
-    let told = of_command("x", &runs, &[(Measure::Energy, summary)]);
+    let found = of_command("x", &runs, &[(Measure::Energy, summary)]);
     assert!(
-        told[0].hint.as_ref().unwrap().contains("--warmup"),
-        "{told:?}"
+        found[0].hint.as_ref().unwrap().contains("--warmup"),
+        "{found:?}"
     );
 }

@@ -17,12 +17,12 @@ use serde::Serialize;
 
 use crate::host::SysRoot;
 
-/// When a run is first looked at, and how often after that. Reading a clock may
+/// When a run is first observed, and how often after that. Reading a clock may
 /// wake a CPU.
 const FIRST: Duration = Duration::from_millis(50);
 const EVERY: Duration = Duration::from_millis(250);
 
-/// More CPUs and zones are not looked at: reading must stay cheap.
+/// More CPUs and thermal zones are not read: reading must stay cheap.
 const MOST: usize = 256;
 
 /// Clock and temperature during a run; what the kernel does not show is
@@ -113,18 +113,18 @@ struct Seen {
 }
 
 impl Seen {
-    fn look(&mut self, files: &Files) {
+    fn observe(&mut self, files: &Files) {
         self.clocks.extend(files.clock_mhz());
-        self.feel(files);
+        self.observe_temperature(files);
     }
 
-    fn feel(&mut self, files: &Files) {
+    fn observe_temperature(&mut self, files: &Files) {
         let now = files.celsius();
         self.celsius = now.into_iter().chain(self.celsius).reduce(f64::max);
     }
 }
 
-/// Watches the hardware until it is told to stop.
+/// Watches the hardware until it is stopped.
 #[derive(Debug)]
 pub struct Watcher {
     files: Files,
@@ -145,7 +145,7 @@ impl Watcher {
             let mut seen = Seen::default();
             let mut pause = FIRST;
             while stopped.recv_timeout(pause) == Err(RecvTimeoutError::Timeout) {
-                seen.look(&watched);
+                seen.observe(&watched);
                 pause = EVERY;
             }
             seen
@@ -172,7 +172,7 @@ impl Watcher {
         let _ = self.stop.send(());
         let seen = self.thread.take().and_then(|thread| thread.join().ok());
         let mut seen = seen.unwrap_or_default();
-        seen.feel(&self.files);
+        seen.observe_temperature(&self.files);
         let after = self.files.throttled();
         let clocks = &seen.clocks;
         Conditions {

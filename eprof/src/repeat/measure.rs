@@ -4,7 +4,7 @@ use serde::Serialize;
 
 use super::run::Run;
 
-/// What is told of a run.
+/// What is reported of a run.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Serialize)]
 #[serde(rename_all = "snake_case")]
 pub enum Measure {

@@ -2,7 +2,7 @@
 //!
 //! ```text
 //!   words ─ Command ─┐
-//!   seed ── order ───┼─► stage ── Run, Run, … ──► results ─► output
+//!   seed ── order ───┼─► runner ── Run, Run, … ──► results ─► output
 //!   pipeline ────────┘    conditions ┘               caveats
 //! ```
 //!

@@ -19,7 +19,7 @@ pub struct Run {
     pub command: usize,
     /// In which round it ran, from 0.
     pub round: usize,
-    /// As the how-manieth of all runs it ran, from 0.
+    /// Its position among all runs, from 0.
     pub turn: usize,
     /// How long the target ran.
     pub time: Nanos,
@@ -91,7 +91,7 @@ impl Run {
             provenance: profile.summary.provenance,
             band: profile.summary.band,
             source: names.collect::<Vec<_>>().join(", "),
-            updates: slowest.map(|latch| time.0 as f64 / latch.max(1) as f64),
+            updates: slowest.map(|period| time.0 as f64 / period.max(1) as f64),
             others: known.then(|| others(profile)).flatten(),
             samples: profile.summary.samples,
             exit: profile.summary.exit_code.unwrap_or(-1),

@@ -83,9 +83,9 @@ impl<'a> Runner<'a> {
     pub(super) fn run_all(
         &mut self,
         repeated: &mut Repeated,
-        watch: &mut dyn FnMut(News<'_>),
+        observer: &mut dyn FnMut(News<'_>),
     ) -> Result<Option<Cut>> {
-        if let Some(cut) = self.warm_up(watch)? {
+        if let Some(cut) = self.warm_up(observer)? {
             return Ok(Some(cut));
         }
         let plan = self.plan;
@@ -100,7 +100,7 @@ impl<'a> Runner<'a> {
                 continue;
             };
             let done = repeated.runs.len();
-            watch(News::Begins {
+            observer(News::Begins {
                 command,
                 round: Some(round),
                 done,
@@ -114,7 +114,7 @@ impl<'a> Runner<'a> {
                 round,
                 turn: done,
             };
-            let (run, exit) = match self.measure(command, turn, repeated, watch)? {
+            let (run, exit) = match self.measure(command, turn, repeated, observer)? {
                 Ok(measured) => measured,
                 Err(cut) => return Ok(Some(cut)),
             };
@@ -122,19 +122,19 @@ impl<'a> Runner<'a> {
                 let failed = self.failed(command.name.clone(), Some(round), exit);
                 return Ok(Some(Cut::Failed(failed)));
             }
-            watch(News::Ended(&run));
+            observer(News::Ended(&run));
             repeated.runs.push(run);
         }
         Ok(None)
     }
 
     /// Runs all commands without measuring.
-    fn warm_up(&self, watch: &mut dyn FnMut(News<'_>)) -> Result<Option<Cut>> {
+    fn warm_up(&self, observer: &mut dyn FnMut(News<'_>)) -> Result<Option<Cut>> {
         let all = self.plan.warmup * self.plan.commands.len();
         let rounds = 0..self.plan.warmup;
         let turns = rounds.flat_map(|_| &self.plan.commands);
         for (done, command) in turns.enumerate() {
-            watch(News::Begins {
+            observer(News::Begins {
                 command,
                 round: None,
                 done,
@@ -220,7 +220,7 @@ impl<'a> Runner<'a> {
         command: &Command,
         turn: Turn,
         repeated: &mut Repeated,
-        watch: &mut dyn FnMut(News<'_>),
+        observer: &mut dyn FnMut(News<'_>),
     ) -> Result<Result<(Run, ExitStatus), Cut>> {
         let mut words = command.words.iter().cloned();
         let missing = || Error::new(ErrorKind::Usage, "there is no command to run");
@@ -234,7 +234,7 @@ impl<'a> Runner<'a> {
         let watcher = Watcher::start(&self.files);
         let recorded = pipeline::record(&plan, &self.signals, &self.plan.search, &mut |news| {
             if let pipeline::News::Interval(status) = news {
-                watch(News::Interval(status));
+                observer(News::Interval(status));
             }
         });
         let conditions = watcher.map(Watcher::stop).unwrap_or_default();

@@ -59,14 +59,14 @@ pub struct Plan {
 }
 
 impl Plan {
-    /// What the kernel side is asked to do, where `zones` are told apart.
-    pub fn kernel(&self, zones: &[CpuGroup]) -> Settings {
+    /// What the kernel side is asked to do, where `cpu_groups` are distinguished.
+    pub fn kernel(&self, cpu_groups: &[CpuGroup]) -> Settings {
         Settings {
             frequency_hz: self.frequency_hz,
             no_btf: self.no_btf,
             unwinding: self.unwinding,
             verifier_log: self.verifier_log.clone(),
-            ..Settings::of(&self.root, zones, &self.counters, self.interval)
+            ..Settings::of(&self.root, cpu_groups, &self.counters, self.interval)
         }
     }
 }

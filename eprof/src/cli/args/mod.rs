@@ -36,7 +36,7 @@ pub use run::RunArgs;
 pub use shared::{AttributionArgs, SymbolArgs};
 pub use stat::StatArgs;
 
-/// Exit codes and environment, told where people look for them.
+/// Exit codes and environment.
 const EXIT_CODES: &str = "\
 Exit codes:
   eprof run passes the target's own code through (128+N when signal N killed it).
@@ -49,7 +49,7 @@ Exit codes:
 
 Environment:
   EPROF_SYSROOT  read /sys and /proc about the machine below this directory
-  EPROF_LOG      LEVEL or LEVEL,FILE: tell what eprof does, on stderr or in a file;
+  EPROF_LOG      LEVEL or LEVEL,FILE: log what eprof does, to stderr or a file;
                  LEVEL is error, warn, info, debug or trace
   EPROF_UNWINDING  how stacks are walked: tables, copies or pointers
   EPROF_NO_BTF   set to 1: do without BTF, as on a kernel that lacks it
