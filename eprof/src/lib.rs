@@ -1,17 +1,17 @@
 //! Where did the joules go?
 //!
-//! The rooms of the house, in the order in which the data flows:
+//! One module for each stage, in the order in which the data flows:
 //!
 //! ```text
-//!   source ── Reading ──────────┐
-//!   (meters)                    │
-//!   target ─► kernel ─ Accounts ┼─► recording ─► timeline ─► attribute ─► profile ─► output
-//!   (spawn)   (eBPF)   Events   │   (Record)     (Interval)  (Ledger)     (Profile)  (bytes)
-//!             symbol ─ Symbols ─┘
+//!   source ── Reading ─────────┐
+//!   (meters)                   │
+//!   launch ─► kernel ─ samples ┼─► session ─► recording ─► timeline ─► attribute ─► profile ─► output
+//!   (target)  (eBPF)   accounts│   (Recorder) (eprof.data) (Interval)  (Ledger)     (Profile)  (bytes)
+//!            symbol ── names ──┘
 //! ```
 //!
 //! IO is at both edges; `timeline`, `attribute` and `profile` are pure.
-//! `pipeline` shows the whole flow in one file.
+//! [`pipeline`] shows the whole flow.
 
 #![deny(unsafe_code)]
 

@@ -3,7 +3,7 @@
 //! ```text
 //!   words ─ Command ─┐
 //!   seed ── order ───┼─► runner ── Run, Run, … ──► results ─► output
-//!   pipeline ────────┘    conditions ┘               caveats
+//!   pipeline ────────┘ conditions ┘                   caveats
 //! ```
 //!
 //! A run is recorded and analysed as by `eprof run`; only a few numbers of it

@@ -18,21 +18,22 @@ Examples:
   eprof calibrate --from rows.csv --target package_power \\
     --signals cycles=cpu_cycles,time=cpu_time_us
 
-The result is saved in $XDG_CONFIG_HOME/eprof/calibration.json, where eprof run
-finds it. Exit code 3: something was left out, and why is said; the rest is saved.";
+eprof saves the result in $XDG_CONFIG_HOME/eprof/calibration.json, where eprof run
+finds it. Exit code 3: something could not be measured. eprof says why, and saves
+the rest.";
 
 /// Options of `eprof calibrate`.
 #[derive(Debug, Args)]
 pub struct CalibrateArgs {
-    /// Where energy readings come from
+    /// Energy source to read
     #[arg(long, value_enum, default_value_t)]
     pub source: Choice,
 
-    /// How long all of it takes
+    /// How long the calibration takes
     #[arg(long, value_name = "TIME", default_value = "55s", value_parser = duration::parse)]
     pub duration: Duration,
 
-    /// How long of it idle power is measured
+    /// Part of that time in which to measure idle power
     #[arg(long, value_name = "TIME", default_value = "5s", value_parser = duration::parse)]
     pub idle_time: Duration,
 
@@ -44,8 +45,8 @@ pub struct CalibrateArgs {
     #[arg(long)]
     pub strict: bool,
 
-    /// The signals of the model, e.g. time,cycles,instructions; with --from
-    /// and their columns, e.g. cycles=cpu_cycles
+    /// Signals of the model, such as time,cycles,instructions. With --from, also
+    /// their columns: cycles=cpu_cycles
     #[arg(long, value_name = "LIST", value_delimiter = ',')]
     pub signals: Vec<String>,
 
@@ -53,16 +54,16 @@ pub struct CalibrateArgs {
     #[arg(long, value_name = "FILE", conflicts_with_all = ["source", "duration", "idle_time", "idle_only", "strict"])]
     pub from: Option<PathBuf>,
 
-    /// The column of the CSV file that is power in watts
+    /// Column of the CSV file with the power in watts
     #[arg(long, value_name = "COLUMN", requires = "from")]
     pub target: Option<String>,
 
-    /// Time in which the signals of a row of the CSV file were counted
+    /// Time that each row of the CSV file covers
     #[arg(long, value_name = "TIME", default_value = "1s", requires = "from", value_parser = duration::parse)]
     pub row_time: Duration,
 
-    /// Where to save [default: calibration.json where eprof run looks for it;
-    /// with --from nowhere]
+    /// File to save to [default: calibration.json where eprof run looks for it;
+    /// with --from: none]
     #[arg(short, long, value_name = "FILE", conflicts_with = "dry_run")]
     pub output: Option<PathBuf>,
 
@@ -74,7 +75,7 @@ pub struct CalibrateArgs {
     #[arg(short, long)]
     pub quiet: bool,
 
-    /// How the result is written
+    /// Output format
     #[arg(long, value_enum, default_value_t)]
     pub format: TableFormat,
 }

@@ -13,7 +13,7 @@ use crate::statistics::Confidence;
 
 pub(super) const EXAMPLES: &str = "\
 Examples:
-  eprof diff old.data new.data                  # one run each: a first look
+  eprof diff old.data new.data                  # one run each: a first impression
   eprof diff old/ new/                          # directories of repeated runs
   eprof diff old/ new/ --by stack --limit 50
   eprof diff old/ new/ --flamegraph diff.svg --reverse gone.svg
@@ -28,58 +28,60 @@ Repeated runs, interleaved, with stacks:
 /// Options of `eprof diff`.
 #[derive(Debug, Args)]
 pub struct DiffArgs {
-    /// A recording, or a directory of recordings (*.data) of repeated runs
+    /// What to compare with: a recording, or a directory of recordings (*.data)
+    /// of repeated runs
     #[arg(value_name = "BASE")]
     pub base: PathBuf,
 
-    /// The same of what is compared with it
+    /// What to compare: likewise
     #[arg(value_name = "NEW")]
     pub new: PathBuf,
 
-    /// One table of all rows of a kind, instead of the overview
+    /// Show one table with all rows of this kind, not the overview
     #[arg(long, value_enum)]
     pub by: Option<By>,
 
-    /// At most this many rows of a kind (JSON always has all)
+    /// Show at most N rows of each kind (JSON has all rows)
     #[arg(long, value_name = "N")]
     pub limit: Option<usize>,
 
-    /// How it is written
+    /// Output format
     #[arg(long, value_enum, default_value_t)]
     pub format: DiffFormat,
 
-    /// Where to write [default: stdout]
+    /// File to write [default: stdout]
     #[arg(short, long, value_name = "FILE")]
     pub output: Option<PathBuf>,
 
-    /// What is compared
+    /// Quantity to compare
     #[arg(long, value_enum, default_value_t)]
     pub metric: MetricChoice,
 
-    /// How sure "changed" is, over all rows of a kind together
+    /// Confidence of "changed", for all rows of a kind together
     #[arg(long, value_name = "PERCENT", default_value = "99%")]
     pub confidence: Confidence,
 
-    /// Exit with code 5 if it certainly rose by more than this: the whole
-    /// interval of the increase lies above it
+    /// Exit with code 5 if the metric rose by more than this: if the whole
+    /// confidence interval of the increase lies above it
     #[arg(long, value_name = "PERCENT", value_parser = percent)]
     pub fail_above: Option<f64>,
 
-    /// Gate this function, with what it calls, instead of the target (may be
-    /// given several times)
+    /// Apply --fail-above to this function and what it calls, not to the target
+    /// (repeatable)
     #[arg(long, value_name = "NAME", requires = "fail_above")]
     pub function: Vec<String>,
 
-    /// Also append it as Markdown to the file $GITHUB_STEP_SUMMARY, if that
-    /// is set
+    /// Also append the comparison as Markdown to the file
+    /// $GITHUB_STEP_SUMMARY, if that is set
     #[arg(long)]
     pub github_summary: bool,
 
-    /// Also draw a differential flamegraph: as wide as NEW, coloured by change
+    /// Also draw a differential flamegraph: widths are those of NEW, colours
+    /// show the change
     #[arg(long, value_name = "FILE")]
     pub flamegraph: Option<PathBuf>,
 
-    /// The same the other way round: as wide as BASE, which shows what is gone
+    /// Also draw it with the widths of BASE, which shows code that is gone
     #[arg(long, value_name = "FILE")]
     pub reverse: Option<PathBuf>,
 

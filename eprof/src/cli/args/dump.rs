@@ -13,17 +13,17 @@ Examples:
   eprof dump run.data | jq -c 'select(.thread).thread'
   eprof dump run.data | sed 's/secret/name/g' | eprof load - -o shared.data
 
-docs/recording-format.md describes each line. Nothing is lost: eprof load makes a
-recording of it that says the same.";
+docs/recording-format.md describes each line. Nothing is lost: eprof load makes an
+equal recording from the text.";
 
 /// Options of `eprof dump`.
 #[derive(Debug, Args)]
 pub struct DumpArgs {
-    /// The recording, or recordings that were merged (-: standard input)
+    /// Recording to read, also a merged one (-: standard input)
     #[arg(value_name = "FILE", default_value = "eprof.data")]
     pub file: PathBuf,
 
-    /// Where to write [default: stdout]
+    /// File to write [default: stdout]
     #[arg(short, long, value_name = "FILE")]
     pub output: Option<PathBuf>,
 }

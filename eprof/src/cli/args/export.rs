@@ -20,15 +20,15 @@ Examples:
 /// Options of `eprof export`.
 #[derive(Debug, Args)]
 pub struct ExportArgs {
-    /// The recording (-: standard input)
+    /// Recording to read (-: standard input)
     #[arg(value_name = "FILE", default_value = "eprof.data")]
     pub file: PathBuf,
 
-    /// The format
+    /// Output format
     #[arg(long, value_enum)]
     pub format: ExportFormat,
 
-    /// Where to write [default: stdout]
+    /// File to write [default: stdout]
     #[arg(short, long, value_name = "FILE")]
     pub output: Option<PathBuf>,
 

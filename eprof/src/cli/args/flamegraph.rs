@@ -16,15 +16,15 @@ Examples:
 /// Options of `eprof flamegraph`.
 #[derive(Debug, Args)]
 pub struct FlamegraphArgs {
-    /// The recording (-: standard input)
+    /// Recording to read (-: standard input)
     #[arg(value_name = "FILE", default_value = "eprof.data")]
     pub file: PathBuf,
 
-    /// Where to write [default: eprof.svg, or stdout with --folded]
+    /// File to write [default: eprof.svg, or stdout with --folded]
     #[arg(short, long, value_name = "FILE")]
     pub output: Option<PathBuf>,
 
-    /// Folded stacks (`process;thread;frame;frame µJ`) instead of a picture
+    /// Write folded stacks (`process;thread;frame;frame µJ`), not a picture
     #[arg(long)]
     pub folded: bool,
 

@@ -12,17 +12,17 @@ Examples:
   eprof dump run.data | grep -v '^{\"sample\"' | eprof load - -o small.data
   zcat run.jsonl.gz | eprof load - -o - | eprof report -
 
-The text is checked as a recording of any other origin is. docs/recording-format.md
+eprof checks the text as it checks any foreign recording. docs/recording-format.md
 describes it.";
 
 /// Options of `eprof load`.
 #[derive(Debug, Args)]
 pub struct LoadArgs {
-    /// The text, as eprof dump writes it (-: standard input)
+    /// Text to read, as eprof dump writes it (-: standard input)
     #[arg(value_name = "FILE")]
     pub file: PathBuf,
 
-    /// The recording; `-` is stdout. An older one is replaced
+    /// Recording to write (-: standard output). It replaces an older one
     #[arg(short, long, value_name = "FILE")]
     pub output: PathBuf,
 }

@@ -16,13 +16,13 @@ pub struct MeasuringArgs {
     #[arg(long, value_name = "TIME", default_value = "50ms", value_parser = duration::parse_interval)]
     pub interval: Duration,
 
-    /// Where energy readings come from
+    /// Energy source to read
     #[arg(long, value_enum, default_value_t)]
     pub source: Choice,
 
-    /// Hardware counters to read at every switch: `auto`, `none`, or a list of
-    /// cycles, reference-cycles, instructions, cache-misses. Each costs a
-    /// little time per switch
+    /// Hardware counters to read at each context switch: `auto`, `none`, or a
+    /// list of cycles, reference-cycles, instructions, cache-misses. Each
+    /// counter costs a little time per switch
     #[arg(long, value_name = "LIST", default_value = "auto", value_parser = counters::parse)]
     pub counters: CounterChoice,
 
@@ -30,7 +30,7 @@ pub struct MeasuringArgs {
     #[command(flatten)]
     pub attribution: AttributionArgs,
 
-    /// Run the target as this user (name or uid); under sudo the default is
+    /// Run the target as this user (name or uid). Under sudo, the default is
     /// the calling user
     #[arg(long, value_name = "USER", conflicts_with = "as_root")]
     pub user: Option<String>,

@@ -14,17 +14,17 @@ Examples:
   eprof flamegraph all.data -o all.svg             # run, process, thread, functions
   eprof export --format pprof all.data -o all.pb.gz
 
-Recordings are kept whole, with labels (host, rank, file). A merged file can be
-merged again.";
+The file contains the recordings unchanged, each with labels (host, rank, file).
+A merged file can be merged again.";
 
 /// Options of `eprof merge`.
 #[derive(Debug, Args)]
 pub struct MergeArgs {
-    /// Recordings, or files that were merged before
+    /// Recordings, or files that eprof merge wrote
     #[arg(value_name = "FILE", required = true)]
     pub files: Vec<PathBuf>,
 
-    /// The file that holds them all; `-` is stdout. An older one is replaced
+    /// File to write (-: standard output). It replaces an older file
     #[arg(short, long, value_name = "FILE")]
     pub output: PathBuf,
 }

@@ -39,8 +39,9 @@ pub use stat::StatArgs;
 /// Exit codes and environment.
 const EXIT_CODES: &str = "\
 Exit codes:
-  eprof run passes the target's own code through (128+N when signal N killed it).
-  eprof stat ends with that of a command that failed, or 128+N when signal N ended it.
+  eprof run ends with the target's exit code (128+N if signal N killed the target).
+  eprof stat ends with the exit code of a command that failed, or with 128+N if
+  signal N ended eprof stat.
   eprof's own errors: 2 wrong usage, 65 a file is not a recording, 66 a file cannot
   be read or written, 69 this machine cannot do it, 70 internal error, 77 missing
   permission, 126 the target cannot be run, 127 the target was not found.
@@ -48,18 +49,19 @@ Exit codes:
   eprof diff: 0 compared, 5 something rose by more than --fail-above allows.
 
 Environment:
-  EPROF_SYSROOT  read /sys and /proc about the machine below this directory
-  EPROF_LOG      LEVEL or LEVEL,FILE: log what eprof does, to stderr or a file;
-                 LEVEL is error, warn, info, debug or trace
-  EPROF_UNWINDING  how stacks are walked: tables, copies or pointers
-  EPROF_NO_BTF   set to 1: do without BTF, as on a kernel that lacks it
-  EPROF_VERIFIER_LOG  the file for what the kernel's verifier says of a program that
-                 it refuses
-  GITHUB_STEP_SUMMARY  the file that eprof diff --github-summary appends to
-  NO_COLOR       no colours, even on a terminal
+  EPROF_LOG=LEVEL[,FILE]   log what eprof does, to stderr or to FILE; LEVEL is error,
+                           warn, info, debug or trace
+  EPROF_VERIFIER_LOG=FILE  if the kernel's verifier refuses a program, write its whole
+                           log to FILE
+  EPROF_SYSROOT=DIR        read /sys and /proc about the machine below DIR
+  EPROF_UNWINDING=WAY      how stacks are walked: tables, copies or pointers
+  EPROF_NO_BTF=1           do without BTF, as on a kernel that lacks it
+  GITHUB_STEP_SUMMARY      the file that eprof diff --github-summary appends to
+  NO_COLOR                 no colours, even on a terminal
   DEBUGINFOD_URLS, DEBUGINFOD_CACHE_PATH, DEBUGINFOD_TIMEOUT, DEBUGINFOD_MAXSIZE
-                 fetch missing debug information from these servers, see
-                 debuginfod-find(1); without the first, nothing is fetched";
+                           fetch missing debug information from these servers, see
+                           debuginfod-find(1); without DEBUGINFOD_URLS, eprof fetches
+                           nothing";
 
 /// Where did the joules go? Attributes measured energy to processes, threads
 /// and stacks.
@@ -86,16 +88,16 @@ pub enum Command {
     /// Run a command and show where its energy went
     #[command(after_help = run::EXAMPLES)]
     Run(Box<RunArgs>),
-    /// Run commands again and again, and tell how much they differ
+    /// Run commands repeatedly and compare their energy
     #[command(after_help = stat::EXAMPLES)]
     Stat(Box<StatArgs>),
-    /// Break a recorded run down
+    /// Show where the energy of a recorded run went
     #[command(after_help = report::EXAMPLES)]
     Report(ReportArgs),
     /// Draw the energy flamegraph of a recorded run
     #[command(after_help = flamegraph::EXAMPLES)]
     Flamegraph(FlamegraphArgs),
-    /// Draw power over time, and whose it was
+    /// Draw power over time, by command, process or thread
     #[command(after_help = plot::EXAMPLES)]
     Plot(PlotArgs),
     /// Write a recorded run in the format of another tool
@@ -110,7 +112,7 @@ pub enum Command {
     /// Write a recording as text, a JSON value per line, without loss
     #[command(after_help = dump::EXAMPLES)]
     Dump(DumpArgs),
-    /// Make a recording of such text
+    /// Make a recording from the text that eprof dump wrote
     #[command(after_help = load::EXAMPLES)]
     Load(LoadArgs),
     /// Measure idle power and a power model of this machine, once
@@ -119,13 +121,13 @@ pub enum Command {
     /// Show the energy meters of this machine, and why one is unusable
     #[command(after_help = "Example:\n  eprof list --format json")]
     List(ListArgs),
-    /// Check what works here, and print the exact remedy for what does not
+    /// Check what works on this machine, and show how to fix what does not
     #[command(after_help = "Example:\n  eprof doctor --format json")]
     Doctor(ListArgs),
     /// Print a completion script for a shell
     #[command(after_help = "Example:\n  eprof completions bash > /etc/bash_completion.d/eprof")]
     Completions {
-        /// The shell
+        /// Shell
         shell: clap_complete::Shell,
     },
     /// Print the manual page, or write those of all commands
@@ -133,7 +135,7 @@ pub enum Command {
         after_help = "Examples:\n  eprof man | man -l -\n  eprof man /usr/local/share/man/man1"
     )]
     Man {
-        /// Where to write a page for each command
+        /// Directory to write a page for each command to
         #[arg(value_name = "DIR")]
         directory: Option<PathBuf>,
     },
@@ -163,7 +165,7 @@ impl Command {
 /// Options of `eprof list` and `eprof doctor`.
 #[derive(Debug, Args)]
 pub struct ListArgs {
-    /// How it is written
+    /// Output format
     #[arg(long, value_enum, default_value_t)]
     pub format: TableFormat,
 }

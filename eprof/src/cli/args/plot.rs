@@ -18,19 +18,19 @@ Examples:
 /// Options of `eprof plot`.
 #[derive(Debug, Args)]
 pub struct PlotArgs {
-    /// The recording (-: standard input)
+    /// Recording to read (-: standard input)
     #[arg(value_name = "FILE", default_value = "eprof.data")]
     pub file: PathBuf,
 
-    /// Where to write, `-` for stdout
+    /// File to write (-: standard output)
     #[arg(short, long, value_name = "FILE", default_value = "eprof-power.svg")]
     pub output: PathBuf,
 
-    /// What is told apart [default: what fits the run]
+    /// Group power by this [default: what fits the run]
     #[arg(long, value_enum)]
     pub by: Option<Group>,
 
-    /// How many of them, at most 10
+    /// Draw the N largest groups, at most 10
     #[arg(long, value_name = "N", default_value_t = MOST_CONSUMERS)]
     pub top: usize,
 

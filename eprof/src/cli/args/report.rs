@@ -15,34 +15,34 @@ Examples:
   eprof report --by process --sort cpu --format csv eprof.data.old
   eprof report --format json | jq '.ledger'
   eprof report --html energy.html              # everything, as one page
-  eprof report --idle-power 10W                # attribute again, another baseline
+  eprof report --idle-power 10W                # attribute again with another idle power
   eprof report --by function --lines           # by source line
   eprof report --symbol-path ./debug           # names that the recording lacks";
 
 /// Options of `eprof report`.
 #[derive(Debug, Args)]
 pub struct ReportArgs {
-    /// The recording (-: standard input)
+    /// Recording to read (-: standard input)
     #[arg(value_name = "FILE", default_value = "eprof.data")]
     pub file: PathBuf,
 
-    /// One table of all rows of a kind, instead of the summary
+    /// Show one table with all rows of this kind, not the summary
     #[arg(long, value_enum)]
     pub by: Option<By>,
 
-    /// Order of the rows
+    /// Sort rows by this
     #[arg(long, value_enum)]
     pub sort: Option<Sort>,
 
-    /// At most this many rows
+    /// Show at most N rows
     #[arg(long, value_name = "N")]
     pub limit: Option<usize>,
 
-    /// How it is written
+    /// Output format
     #[arg(long, value_enum, default_value_t)]
     pub format: Format,
 
-    /// Write the whole report as a page for a browser, `-` for stdout
+    /// Write the whole report as a page for a browser (-: standard output)
     #[arg(long, value_name = "FILE", conflicts_with_all = ["by", "sort", "limit", "format"])]
     pub html: Option<PathBuf>,
 

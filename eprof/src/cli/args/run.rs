@@ -22,7 +22,7 @@ Examples:
   eprof run --repeat 10 -o base/%n.data -- ./benchmark   # for eprof diff
   mpirun eprof run -q -o out.%h.%r.data -- ./app         # for eprof merge
 
-The report goes to stderr (or --report FILE); stdout stays the target's own.";
+eprof writes the report to stderr (or --report FILE). Stdout is the target's alone.";
 
 /// Options of `eprof run`.
 #[derive(Debug, Args)]
@@ -35,23 +35,23 @@ pub struct RunArgs {
     #[arg(long, value_name = "TIME", value_parser = duration::parse)]
     pub duration: Option<Duration>,
 
-    /// Start to measure this long after the target's start
+    /// Start measuring this long after the target starts
     #[arg(long, value_name = "TIME", value_parser = duration::parse)]
     pub delay: Option<Duration>,
 
-    /// The recording; an older one is kept as FILE.old. In this and other names
-    /// of files, %h is the host, %r the rank in a parallel job, %p eprof's
-    /// process id, %n the number of the run, %% a percent sign
+    /// Recording to write. An older one becomes FILE.old. In names of files, %h
+    /// is the host, %r the rank in a parallel job, %p eprof's process id, %n
+    /// the number of the run, and %% a percent sign
     #[arg(short, long, value_name = "FILE", default_value = "eprof.data")]
     pub output: PathBuf,
 
-    /// Run it N times, keep all recordings (eprof.001.data, …), and report what
-    /// eprof stat does
+    /// Run the command N times, keep all recordings (eprof.001.data, …), and
+    /// report as eprof stat does
     #[arg(long, value_name = "N", default_value_t = 1, value_parser = clap::value_parser!(u32).range(1..=100_000))]
     pub repeat: u32,
 
-    /// The energy flamegraph, of several runs that of their sum [default:
-    /// eprof.svg, or beside the recording if that has a % in its name]
+    /// Flamegraph to write; of several runs, that of their sum [default:
+    /// eprof.svg, or beside the recording if its name has a %]
     #[arg(long, value_name = "FILE")]
     pub flamegraph: Option<PathBuf>,
 
@@ -59,7 +59,7 @@ pub struct RunArgs {
     #[arg(long, conflicts_with = "flamegraph")]
     pub no_flamegraph: bool,
 
-    /// How it is run and measured.
+    /// How the command is run and measured.
     #[command(flatten)]
     pub measuring: MeasuringArgs,
 
@@ -67,19 +67,19 @@ pub struct RunArgs {
     #[command(flatten)]
     pub symbols: SymbolArgs,
 
-    /// Print no report and no progress, only errors
+    /// Print only errors: no report, no progress
     #[arg(short, long)]
     pub quiet: bool,
 
-    /// How the report is written
+    /// Output format of the report
     #[arg(long, value_enum, default_value_t)]
     pub format: Format,
 
-    /// Write the report to a file instead of stderr (also with --quiet)
+    /// Write the report to this file, not to stderr (also with --quiet)
     #[arg(long, value_name = "FILE")]
     pub report: Option<PathBuf>,
 
-    /// The command to run, with its arguments
+    /// Command to run, with its arguments
     #[arg(
         required = true,
         trailing_var_arg = true,

@@ -13,16 +13,16 @@ use crate::measurement::IdlePower;
 /// Options of everything that shows code.
 #[derive(Clone, Debug, Default, Args)]
 pub struct SymbolArgs {
-    /// Tell source lines apart, not only functions
+    /// Break functions down by source line
     #[arg(long)]
     pub lines: bool,
 
-    /// Count inlined calls to their caller
+    /// Attribute inlined functions to their caller
     #[arg(long)]
     pub no_inline: bool,
 
-    /// Look for programs and debug files here too, by their build ids (may be
-    /// given several times)
+    /// Also search this directory for programs and debug files, by build id
+    /// (repeatable)
     #[arg(long, value_name = "DIR")]
     pub symbol_path: Vec<PathBuf>,
 }
@@ -34,12 +34,11 @@ pub struct AttributionArgs {
     #[arg(long, value_name = "POWER", value_parser = parsed::<IdlePower>)]
     pub idle_power: Option<IdlePower>,
 
-    /// What energy is shared by
+    /// How energy is divided among threads
     #[arg(long, value_enum, default_value_t, alias = "weights")]
     pub attribution: Weights,
 
-    /// Tell energy as greenhouse gas, too, by this factor:
-    /// `380gCO2e/kWh,source=TEXT`
+    /// Also report CO₂e, by this factor: `380gCO2e/kWh,source=TEXT`
     #[arg(long, value_name = "FACTOR", value_parser = parsed::<Carbon>)]
     pub carbon: Option<Carbon>,
 }

@@ -18,8 +18,8 @@ Examples:
   eprof stat --separator ++ -- git log -- a.c ++ git log -- b.c
   eprof stat -r 30 --format json -o stat.json -- ./benchmark
 
-What the commands write to stdout is thrown away, stdin is empty, and stderr is
-shown only of a command that fails; --show-output lets everything through.";
+eprof discards what the commands write to stdout, and gives them an empty stdin. It
+shows their stderr only if a command fails. --show-output lets everything through.";
 
 /// Options of `eprof stat`.
 #[derive(Debug, Args)]
@@ -28,28 +28,28 @@ pub struct StatArgs {
     #[arg(short, long, value_name = "N", default_value_t = 10, value_parser = clap::value_parser!(u32).range(1..=100_000))]
     pub runs: u32,
 
-    /// Runs of each command before these, unmeasured
+    /// Unmeasured runs of each command before these
     #[arg(long, value_name = "K", default_value_t = 0, value_parser = clap::value_parser!(u32).range(0..=100_000))]
     pub warmup: u32,
 
-    /// Shell command before each run, unmeasured; once for all commands, or
-    /// once for each
+    /// Shell command to run before each run, unmeasured. Give it once for all
+    /// commands, or once for each
     #[arg(long, value_name = "CMD")]
     pub prepare: Vec<String>,
 
-    /// What a command is called; the first name for the first command, …
+    /// Name of a command. The first name is that of the first command, and so on
     #[arg(short, long, value_name = "NAME")]
     pub name: Vec<String>,
 
-    /// What the random order of the runs is drawn from [default: the time]
+    /// Seed of the random order of the runs [default: the time]
     #[arg(long, value_name = "NUMBER")]
     pub seed: Option<u64>,
 
-    /// The word between two commands
+    /// Word between two commands
     #[arg(long, value_name = "WORD", default_value = "--")]
     pub separator: OsString,
 
-    /// Go on when a command fails (exit code other than 0)
+    /// Continue when a command fails (exit code other than 0)
     #[arg(short, long)]
     pub ignore_failure: bool,
 
@@ -62,27 +62,27 @@ pub struct StatArgs {
     #[arg(long, value_name = "DIR")]
     pub save: Option<PathBuf>,
 
-    /// Stack samples per second and busy CPU (0: none, which is the cheapest)
+    /// Stack samples per second and busy CPU (0: none, the cheapest)
     #[arg(short = 'F', long, value_name = "HZ", default_value_t = 0, value_parser = clap::value_parser!(u32).range(0..=49_999))]
     pub frequency: u32,
 
-    /// How it is run and measured.
+    /// How the commands are run and measured.
     #[command(flatten)]
     pub measuring: MeasuringArgs,
 
-    /// No progress
+    /// Print no progress
     #[arg(short, long)]
     pub quiet: bool,
 
-    /// How the result is written
+    /// Output format
     #[arg(long, value_enum, default_value_t)]
     pub format: TableFormat,
 
-    /// Where the result goes [default: stdout, with --show-output stderr]
+    /// File to write [default: stdout; with --show-output: stderr]
     #[arg(short, long, value_name = "FILE")]
     pub output: Option<PathBuf>,
 
-    /// The command to run, with its arguments; further ones after another `--`
+    /// Command to run, with its arguments. Another `--` begins another command
     #[arg(
         required = true,
         trailing_var_arg = true,
