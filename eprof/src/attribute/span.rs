@@ -57,7 +57,7 @@ impl<'a> ChargedSpan<'a> {
     }
 
     /// The energy of an account.
-    pub fn paid(&self, account: Account) -> Energy {
+    pub fn charged(&self, account: Account) -> Energy {
         let mut sum = match account {
             Account::Idle => self.shares.idle,
             Account::Unattributed => self.shares.unattributed,

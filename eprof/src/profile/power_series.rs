@@ -165,7 +165,7 @@ impl Observer for PowerSeriesObserver {
             bins.spread(energy.with_idle.0, &overlaps);
         }
         for account in Account::ALL.into_iter().skip(1) {
-            let paid = stretch.paid(account).with_idle.0;
+            let paid = stretch.charged(account).with_idle.0;
             if paid > 0 {
                 let bins = self.accounts.entry((meter, account)).or_default();
                 bins.spread(paid, &overlaps);

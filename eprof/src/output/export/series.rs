@@ -86,7 +86,7 @@ impl<W: Write> Series<W> {
         };
         let target = span.target();
         let busy: u64 = interval.cpus.iter().map(|of| of.busy().0).sum();
-        let charged = |account| span.paid(account).with_idle.0.to_string();
+        let charged = |account| span.charged(account).with_idle.0.to_string();
         let counted = |counter: Counter| match header.counts(counter) {
             true => target.counts[counter as usize].to_string(),
             false => String::new(),
@@ -109,7 +109,7 @@ impl<W: Write> Series<W> {
             charged(Account::Eprof),
             charged(Account::Idle),
             charged(Account::Unattributed),
-            span.paid(Account::Target).above_idle.0.to_string(),
+            span.charged(Account::Target).above_idle.0.to_string(),
             watts
                 .map(|watts| format!("{:.3}", watts.0))
                 .unwrap_or_default(),
