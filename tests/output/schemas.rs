@@ -7,7 +7,7 @@ use eprof::diff::{Difference, MetricChoice, Question, Side};
 use eprof::output::{diff, stat};
 use eprof::profile::Profile;
 use eprof::repeat::run::Turn;
-use eprof::repeat::{Conditions, Repeated, Results, Run, Subject};
+use eprof::repeat::{Command, Conditions, Repeated, Results, Run};
 use eprof::statistics::Confidence;
 use eprof::unit::Nanos;
 use serde_json::Value;
@@ -140,18 +140,18 @@ fn comparisons_keep_their_schema() {
 
 /// What `eprof stat` of these commands is in JSON.
 fn repeated(commands: &[Vec<Profile>], carbon: Option<Carbon>) -> Value {
-    let subjects: Vec<Subject> = (0..commands.len())
-        .map(|at| Subject::new(&[OsString::from("./bench"), OsString::from(at.to_string())]))
+    let listed: Vec<Command> = (0..commands.len())
+        .map(|at| Command::new(&[OsString::from("./bench"), OsString::from(at.to_string())]))
         .collect();
     let rounds = commands.iter().map(Vec::len).max().unwrap_or(0);
     let mut runs = Vec::new();
     for round in 0..rounds {
-        for (subject, profiles) in commands.iter().enumerate() {
+        for (command, profiles) in commands.iter().enumerate() {
             let Some(profile) = profiles.get(round) else {
                 continue;
             };
             let turn = Turn {
-                subject,
+                command,
                 round,
                 turn: runs.len(),
             };
@@ -173,7 +173,7 @@ fn repeated(commands: &[Vec<Profile>], carbon: Option<Carbon>) -> Value {
         interrupted: None,
         caveats: Vec::new(),
     };
-    let mut results = Results::of(&subjects, rounds, u64::MAX, repeated);
+    let mut results = Results::of(&listed, rounds, u64::MAX, repeated);
     results.carbon = carbon;
     let mut bytes = Vec::new();
     stat::json(&results, &mut bytes).unwrap();
