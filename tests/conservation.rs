@@ -9,6 +9,7 @@ mod laws;
 mod machine;
 mod mistakes;
 mod people;
+mod signals;
 mod split;
 mod weights;
 

@@ -19,7 +19,7 @@ pub mod slot;
 pub mod table;
 pub mod task_state;
 
-pub use cell::{COUNTERS, Cell};
+pub use cell::{AMOUNTS, COUNTERS, Cell, OCCURRENCES};
 pub use control::Control;
 pub use cpu::{CpuCell, CpuState};
 pub use idle::IdleTime;

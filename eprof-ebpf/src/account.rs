@@ -4,7 +4,8 @@
 use aya_ebpf::helpers::generated::bpf_ktime_get_ns;
 use core::ptr::{read_volatile, write_volatile};
 use eprof_common::{
-    COUNTERS, Cell, Control, CpuState, TaskState,
+    AMOUNTS, COUNTERS, Cell, Control, CpuState, OCCURRENCES, TaskState,
+    cell::{FIRST_COUNTER, SMT_SHARED},
     cpu::{IDLE, TARGET},
 };
 
@@ -17,23 +18,18 @@ pub fn now() -> u64 {
     unsafe { bpf_ktime_get_ns() }
 }
 
-/// What happens at the end of a slice, besides that time has passed.
-#[derive(Clone, Copy, Default)]
-pub struct Ending {
-    /// The task is switched out.
-    pub switches: u32,
-    /// It goes to sleep.
-    pub wakeups: u32,
-    /// It has run on another CPU before this slice.
-    pub migrations: u32,
-}
+/// What happens at the end of a slice, besides that time has passed: how often
+/// what, as in [`Cell::occurrences`].
+pub type Ending = [u32; OCCURRENCES];
+
+/// Nothing happens.
+pub const NOTHING: Ending = [0; OCCURRENCES];
 
 /// One piece of a slice, within one interval.
 #[derive(Clone, Copy)]
 struct Piece {
     ns: u64,
-    crowded: u64,
-    counts: [u64; COUNTERS],
+    amounts: [u64; AMOUNTS],
     ending: Ending,
 }
 
@@ -61,20 +57,18 @@ pub fn close(here: Here, control: *mut Control, owner: Owner, ending: Ending) ->
         (start, before, parity, boundary)
     };
     let spent = now.wrapping_sub(start);
-    let crowded = sibling::crowded(cpu, now, spent);
+    let shared = sibling::shared(cpu, now, spent);
     if owner.class == IDLE {
         return now;
     }
     let mut piece = Piece {
         ns: spent,
-        crowded,
-        counts: counter::events(&before, &counts),
+        amounts: amounts(shared, counter::events(&before, &counts)),
         ending,
     };
     if start == 0 {
         piece.ns = 0;
-        piece.crowded = 0;
-        piece.counts = [0; COUNTERS];
+        piece.amounts = [0; AMOUNTS];
     }
     if now <= boundary {
         charge(cpu, parity ^ 1, owner, &piece);
@@ -88,6 +82,15 @@ pub fn close(here: Here, control: *mut Control, owner: Owner, ending: Ending) ->
     now
 }
 
+/// All amounts of a slice, in the order of a cell.
+#[inline(always)]
+fn amounts(shared: u64, counts: [u64; COUNTERS]) -> [u64; AMOUNTS] {
+    let mut amounts = [0; AMOUNTS];
+    amounts[SMT_SHARED] = shared;
+    amounts[FIRST_COUNTER..].copy_from_slice(&counts);
+    amounts
+}
+
 impl Piece {
     /// Takes away the first `before` nanoseconds, and as much of everything
     /// else. The end stays here.
@@ -99,12 +102,11 @@ impl Piece {
             *from -= part;
             part
         };
-        let [a, b, c, d] = &mut self.counts;
+        let [a, b, c, d, e] = &mut self.amounts;
         let first = Self {
             ns: before,
-            crowded: take(&mut self.crowded),
-            counts: [take(a), take(b), take(c), take(d)],
-            ending: Ending::default(),
+            amounts: [take(a), take(b), take(c), take(d), take(e)],
+            ending: NOTHING,
         };
         self.ns -= before;
         first
@@ -154,21 +156,23 @@ fn charge(cpu: *mut CpuState, parity: u64, owner: Owner, piece: &Piece) {
 /// `cell` is an element of a map, or of one.
 #[inline(always)]
 unsafe fn add(cell: *mut Cell, piece: &Piece) {
-    let counted = map::COUNTED.load();
+    // Constants, so that the verifier takes out the code of what is not in use.
+    let (counted, siblings) = (map::COUNTED.load(), map::SIBLINGS.load());
+    let is_in_use = |amount: usize| match amount.checked_sub(FIRST_COUNTER) {
+        None => siblings != 0,
+        Some(counter) => counted >> counter & 1 != 0,
+    };
     // SAFETY: by the caller.
     unsafe {
         (*cell).ns += piece.ns;
-        if map::SIBLINGS.load() != 0 {
-            (*cell).crowded += piece.crowded;
-        }
-        for counter in 0..COUNTERS {
-            if counted >> counter & 1 != 0 {
-                (*cell).counts[counter] += piece.counts[counter];
+        for amount in 0..AMOUNTS {
+            if is_in_use(amount) {
+                (*cell).amounts[amount] += piece.amounts[amount];
             }
         }
-        (*cell).switches += piece.ending.switches;
-        (*cell).wakeups += piece.ending.wakeups;
-        (*cell).migrations += piece.ending.migrations;
+        for what in 0..OCCURRENCES {
+            (*cell).occurrences[what] += piece.ending[what];
+        }
     }
 }
 
@@ -180,7 +184,7 @@ pub fn close_guarded(here: Here, control: *mut Control, owner: Owner) {
     // SAFETY: `cpu` is an element of CPUS.
     unsafe {
         write_volatile(&raw mut (*cpu).busy, 1);
-        close(here, control, owner, Ending::default());
+        close(here, control, owner, NOTHING);
         (*cpu).sampled_at = 0;
         write_volatile(&raw mut (*cpu).busy, 0);
     }

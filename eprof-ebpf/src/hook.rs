@@ -6,10 +6,14 @@ use aya_ebpf::{
     programs::{BtfTracePointContext, RawTracePointContext},
 };
 use core::ptr::{read_volatile, write_volatile};
-use eprof_common::{Control, Outcome, Program, TaskState, cpu::IDLE};
+use eprof_common::{
+    Control, Outcome, Program, TaskState,
+    cell::{MIGRATIONS, SWITCHES, WAKEUPS},
+    cpu::IDLE,
+};
 
 use crate::{
-    account::{self, Ending},
+    account::{self, NOTHING},
     follow::{self, Owner},
     map::{self, Here},
     sibling,
@@ -27,16 +31,13 @@ pub fn switch_btf(ctx: BtfTracePointContext) -> i32 {
     let preempted: bool = ctx.arg::<u64>(0) & 0xff != 0;
     let (prev, next) = (TaskPointer(ctx.arg(1)), TaskPointer(ctx.arg(2)));
     map::ran(here.cpu, Program::SWITCH);
-    let mut ending = Ending {
-        switches: 1,
-        wakeups: 0,
-        migrations: 0,
-    };
+    let mut ending = NOTHING;
+    ending[SWITCHES] = 1;
     let owner = if prev.tid() == 0 {
         Owner::IDLE
     } else {
         if !preempted && prev.falls_asleep() {
-            ending.wakeups = 1;
+            ending[WAKEUPS] = 1;
         }
         // Kernel threads have no task state: no need to look for one.
         let is_kernel = prev.is_kernel();
@@ -46,7 +47,7 @@ pub fn switch_btf(ctx: BtfTracePointContext) -> i32 {
             follow::stored(prev)
         };
         if let Some(state) = state {
-            ending.migrations = arrival(state, here.number);
+            ending[MIGRATIONS] = arrival(state, here.number);
         }
         Owner::of(state, is_kernel, prev.tgid(), control)
     };
@@ -189,7 +190,7 @@ pub fn flush(_: RawTracePointContext) -> i32 {
             (*cpu).sampled = (*cpu).counts;
             (*cpu).sampled_at = (*cpu).start;
         }
-        let now = account::close(here, control, owner, Ending::default());
+        let now = account::close(here, control, owner, NOTHING);
         if owner.class == IDLE {
             sibling::idle(cpu, now);
         }

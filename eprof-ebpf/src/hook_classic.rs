@@ -7,10 +7,13 @@ use aya_ebpf::{
     EbpfContext, Global, helpers::bpf_get_current_pid_tgid, macros::tracepoint,
     programs::TracePointContext,
 };
-use eprof_common::Program;
+use eprof_common::{
+    Program,
+    cell::{MIGRATIONS, SWITCHES, WAKEUPS},
+};
 
 use crate::{
-    account::{self, Ending},
+    account::{self, NOTHING},
     follow::{self, Owner},
     hook, map,
     task_instance::{self, Creation},
@@ -74,14 +77,12 @@ pub fn switch_classic(ctx: TracePointContext) -> u32 {
     };
     let prev_state: u64 = field(&ctx, &SWITCH_PREV_STATE);
     let ended = prev_state & ENDED != 0;
-    let ending = Ending {
-        switches: 1,
-        wakeups: u32::from(!ended && prev_state & ASLEEP != 0),
-        migrations: match state {
-            Some(state) => hook::arrival(state, here.number),
-            None => 0,
-        },
-    };
+    let mut ending = NOTHING;
+    ending[SWITCHES] = 1;
+    ending[WAKEUPS] = u32::from(!ended && prev_state & ASLEEP != 0);
+    if let Some(state) = state {
+        ending[MIGRATIONS] = hook::arrival(state, here.number);
+    }
     let now = account::close(here, control, owner, ending);
     if let Some(state) = state {
         // `sched_process_free` would say the same later, but runs where it

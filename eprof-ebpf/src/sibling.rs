@@ -2,7 +2,7 @@
 //!
 //! Every CPU keeps the time it was idle, exactly, where everyone can see it.
 //! What a slice had of its core to itself is the sibling's idle time at its
-//! end less that at its beginning; the rest is crowded.
+//! end less that at its beginning; the rest was shared.
 
 use core::ptr::{read_volatile, write_volatile};
 use eprof_common::{CpuState, IdleTime};
@@ -12,7 +12,7 @@ use crate::map;
 /// Nanoseconds of the slice that ends `now` and took `spent`, in which the
 /// sibling was busy too; zero where there is none. Begins the next slice.
 #[inline(always)]
-pub fn crowded(cpu: *mut CpuState, now: u64, spent: u64) -> u64 {
+pub fn shared(cpu: *mut CpuState, now: u64, spent: u64) -> u64 {
     if map::SIBLINGS.load() == 0 {
         return 0;
     }

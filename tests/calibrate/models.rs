@@ -10,10 +10,10 @@ use eprof::power::{Row, Signal};
 fn signals() -> Vec<Signal> {
     vec![
         Signal::Time(String::new()),
-        Signal::Crowded,
-        Signal::Count(Counter::Cycles),
-        Signal::Count(Counter::Instructions),
-        Signal::Count(Counter::CacheMisses),
+        Signal::SMT_SHARED,
+        Signal::from(Counter::Cycles),
+        Signal::from(Counter::Instructions),
+        Signal::from(Counter::CacheMisses),
     ]
 }
 
@@ -65,7 +65,10 @@ fn a_workload_that_was_left_out_is_predicted() {
     assert!(model.fit.held_out.mape < 0.05, "{:?}", model.fit.held_out);
     assert!(model.fit.held_out.rmse < 0.5 * model.fit.time_share.rmse);
     // There is no SMT here: nobody needs to be told twice.
-    assert_eq!(model.left_out, [(Signal::Crowded, "counts nothing here")]);
+    assert_eq!(
+        model.left_out,
+        [(Signal::SMT_SHARED, "counts nothing here")]
+    );
 }
 
 #[test]
@@ -74,7 +77,7 @@ fn a_clock_that_never_changes_leaves_cycles_out() {
     let model = Model::fit(&rows, &signals(), Chosen::Freely, "workload", &[1]).unwrap();
     assert_eq!(model.refusal(), None);
     let left: Vec<&Signal> = model.left_out.iter().map(|(signal, _)| signal).collect();
-    assert!(left.contains(&&Signal::Count(Counter::Cycles)), "{left:?}");
+    assert!(left.contains(&&Signal::from(Counter::Cycles)), "{left:?}");
     // Whoever asks for both is told that this cannot be.
     let model = Model::fit(&rows, &signals(), Chosen::ByUser, "workload", &[1]).unwrap();
     assert!(model.refusal().is_some());

@@ -7,7 +7,7 @@ use std::process::{Command, Output};
 use serde_json::Value;
 use tempfile::TempDir;
 
-use super::machine::Program;
+use super::machine::{Counts, Program, rate};
 use super::tries::{KINDS, changed, diff};
 
 /// Directories of recordings.
@@ -224,6 +224,83 @@ fn estimated_energy_is_not_compared_unless_asked_for() {
     assert!(codes.any(|code| code == "estimated-energy"));
     let refused = sides.run(&["--metric", "instructions"]);
     assert_eq!(refused.status.code(), Some(65), "{}", text(&refused));
+}
+
+/// A function that executes four times as many instructions per second, and
+/// works longer by half.
+#[test]
+fn instructions_are_compared_by_function_and_by_thread() {
+    let counted = |of: Program| Program {
+        instructions: Counts::Always,
+        ..of
+    };
+    let base = counted(Program::default());
+    let sides = Sides::of(&base, &counted(Program::with("crc", 1.5)), 5);
+    let (document, code) = sides.diff(&["--metric", "instructions"]);
+    assert_eq!(
+        (code, &document["metric"]["name"]),
+        (0, &"instructions".into())
+    );
+    let total = &document["total"];
+    for kind in KINDS.iter().filter(|kind| **kind != "inclusive") {
+        for key in ["base", "new"] {
+            let (sum, whole) = (sum(&document[*kind], key), total[key].as_f64().unwrap());
+            assert!(
+                (sum / whole - 1.0).abs() < 1e-9,
+                "{kind} {key}: {sum} {whole}"
+            );
+        }
+    }
+    // 3.0 s, 0.7 s and 0.02 s at their rates, and 4.65 s of the other thread.
+    let crc = 0.7e9 * rate("crc");
+    let (worker, all) = (3.02e9 + crc, 7.67e9 + crc);
+    let near = |found: &Value, expected: f64| {
+        let found = found.as_f64().unwrap();
+        assert!((found / expected - 1.0).abs() < 0.03, "{found} {expected}");
+    };
+    near(&total["base"], all);
+    near(&total["ratio"], (all + crc / 2.0) / all);
+    let row = |kind: &str, key: &str, name: &str| {
+        let rows = document[kind].as_array().unwrap().iter();
+        let mut rows = rows.filter(|row| row[key] == name);
+        rows.next().unwrap().clone()
+    };
+    let function = row("functions", "function", "crc");
+    near(&function["base"], crc);
+    near(&function["ratio"], 1.5);
+    assert_eq!(function["changed"], true);
+    assert_eq!(row("functions", "function", "parse")["changed"], false);
+    let thread = row("threads", "thread", "worker");
+    near(&thread["base"], worker);
+    near(&thread["ratio"], (worker + crc / 2.0) / worker);
+    let gate = [
+        "--metric",
+        "instructions",
+        "--fail-above",
+        "10%",
+        "--function",
+        "crc",
+    ];
+    assert_eq!(sides.run(&gate).status.code(), Some(5));
+}
+
+#[test]
+fn instructions_that_cannot_be_trusted_are_refused() {
+    let with = |instructions| Program {
+        instructions,
+        ..Program::default()
+    };
+    let refused = |base: Counts| {
+        let sides = Sides::of(&with(base), &with(Counts::Always), 2);
+        let output = sides.run(&["--metric", "instructions"]);
+        assert_eq!(output.status.code(), Some(65), "{}", text(&output));
+        text(&output)
+    };
+    let not = "not all runs of the base side have";
+    assert!(refused(Counts::Sometimes).contains(&format!(
+        "{not} instructions that were counted all the time"
+    )));
+    assert!(refused(Counts::Never).contains(&format!("{not} counted instructions")));
 }
 
 #[test]

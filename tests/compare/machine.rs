@@ -6,9 +6,9 @@ use std::fs;
 use std::path::Path;
 
 use eprof::measurement::{
-    Baseline, CpuAccount, CpuGroup, CpuGroupId, Domain, Frame, FrameId, Meter, MeterId, Object,
-    ObjectId, Provenance, Quantity, Reading, Scope, Signals, SourceKind, StackId, StackNode,
-    Symbol, Task, TaskId, ThreadAccount, UpdateTime,
+    Baseline, Counter, CpuAccount, CpuGroup, CpuGroupId, Domain, Event, Frame, FrameId, Meter,
+    MeterId, Object, ObjectId, Provenance, Quantity, Reading, Scope, Signals, SourceKind, StackId,
+    StackNode, Symbol, Task, TaskId, ThreadAccount, UpdateTime,
 };
 use eprof::recording::{
     Command, End, Footprint, Header, IntervalRecord, Record, SampleCount, Writer,
@@ -37,6 +37,25 @@ const WORK: [(usize, &str, &str, f64); 7] = [
     (1, "worker", "worker", 0.02),
 ];
 
+/// Instructions per nanosecond in a function.
+pub(crate) fn rate(function: &str) -> f64 {
+    match function {
+        "crc" => 4.0,
+        _ => 1.0,
+    }
+}
+
+/// Whether instructions are counted.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Counts {
+    /// They are not.
+    Never,
+    /// They are.
+    Always,
+    /// They are, but not all the time.
+    Sometimes,
+}
+
 /// What a run is like.
 #[derive(Clone, Debug)]
 pub(crate) struct Program {
@@ -46,6 +65,8 @@ pub(crate) struct Program {
     pub(crate) sd: f64,
     /// Whether energy is only estimated.
     pub(crate) estimated: bool,
+    /// Whether instructions are counted.
+    pub(crate) instructions: Counts,
 }
 
 impl Default for Program {
@@ -54,6 +75,7 @@ impl Default for Program {
             factors: Vec::new(),
             sd: 0.007,
             estimated: false,
+            instructions: Counts::Never,
         }
     }
 }
@@ -100,6 +122,15 @@ impl Program {
             left[*thread] += seconds * 1e9;
         }
         let whole = left;
+        let rates = [0, 1].map(|thread| {
+            let functions = WORK.iter().zip(&seconds);
+            let own = functions.filter(|((of, ..), _)| *of == thread);
+            let counted = own.map(|((_, _, name, _), seconds)| seconds * 1e9 * rate(name));
+            match self.instructions {
+                Counts::Never => 0.0,
+                _ => counted.sum::<f64>() / whole[thread],
+            }
+        });
         let mut meter = Register::default();
         records.push(Record::Interval(IntervalRecord {
             begin: Timestamp(START),
@@ -122,6 +153,9 @@ impl Program {
             let mut samples = Vec::new();
             for thread in 0..2 {
                 samples.extend(sample(thread, busy[thread], whole[thread], &seconds, dice));
+                if self.instructions == Counts::Never {
+                    samples.iter_mut().for_each(|of| of.counts = [0; 4]);
+                }
                 left[thread] -= busy[thread] as f64;
             }
             let begin = now;
@@ -131,16 +165,20 @@ impl Program {
                 end: Timestamp(now),
                 readings: vec![meter.read(now, watts, dice)],
                 cpus: (0..2)
-                    .map(|cpu| cpu_account(cpu, busy[cpu as usize]))
+                    .map(|cpu| cpu_account(cpu, busy[cpu as usize], rates[cpu as usize]))
                     .collect(),
                 threads: (0..2)
-                    .map(|thread| account(thread, busy[thread as usize]))
+                    .map(|thread| account(thread, busy[thread as usize], rates[thread as usize]))
                     .collect(),
                 samples,
             }));
         }
         records.push(Record::End(Box::new(End {
             ended: Timestamp(now),
+            distrusted: match self.instructions {
+                Counts::Sometimes => vec![Counter::Instructions],
+                _ => Vec::new(),
+            },
             footprint: Footprint {
                 cpu: Nanos(20_000_000),
                 peak_rss: 30 << 20,
@@ -226,6 +264,10 @@ impl Program {
             },
             frequency_hz: 997,
             interval: Nanos(INTERVAL),
+            events: Event::with(match self.instructions {
+                Counts::Never => &[],
+                _ => &[Counter::Instructions],
+            }),
             follow: "cgroup".to_owned(),
             meters: vec![Meter {
                 id: MeterId(0),
@@ -309,32 +351,40 @@ fn sample(
         }
     }
     let hit = counts.iter().enumerate().filter(|(_, count)| **count > 0);
-    hit.map(|(function, &count)| SampleCount {
-        task: TaskId(thread as u32 + 1),
-        group: CpuGroupId(0),
-        stack: StackId(function as u32 * 2 + 1),
-        count,
-        spent: Nanos(u64::from(count) * 1_003_009),
-        counts: [0; 4],
+    hit.map(|(function, &count)| {
+        let spent = u64::from(count) * 1_003_009;
+        SampleCount {
+            task: TaskId(thread as u32 + 1),
+            group: CpuGroupId(0),
+            stack: StackId(function as u32 * 2 + 1),
+            count,
+            spent: Nanos(spent),
+            counts: [0, 0, (spent as f64 * rate(WORK[function].2)) as u64, 0],
+        }
     })
     .collect()
 }
 
-fn account(thread: u32, busy: u64) -> ThreadAccount {
+/// Time, and instructions at this rate.
+fn signals(busy: u64, rate: f64) -> Signals {
+    Signals::counted(Nanos(busy), [0, 0, (busy as f64 * rate) as u64, 0])
+}
+
+fn account(thread: u32, busy: u64, rate: f64) -> ThreadAccount {
     ThreadAccount {
         task: TaskId(thread + 1),
         group: CpuGroupId(0),
-        signals: Signals::of_time(Nanos(busy)),
+        signals: signals(busy, rate),
     }
 }
 
-fn cpu_account(cpu: u32, busy: u64) -> CpuAccount {
+fn cpu_account(cpu: u32, busy: u64, rate: f64) -> CpuAccount {
     CpuAccount {
         cpu,
         kernel: Signals::default(),
         other: Signals::default(),
         eprof: Signals::default(),
-        target: Signals::of_time(Nanos(busy)),
+        target: signals(busy, rate),
     }
 }
 

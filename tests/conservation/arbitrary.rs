@@ -1,6 +1,6 @@
 //! Any recording at all, as far as the reader of recordings lets it through.
 
-use eprof::measurement::{Counter, Domain, Quantity, TaskId};
+use eprof::measurement::{Counter, Domain, Event, Quantity, TaskId};
 use eprof::recording::IntervalRecord;
 use eprof::unit::{Nanos, Watts};
 use proptest::collection::vec;
@@ -149,7 +149,7 @@ fn build(
         Run::new(&[&[0, 1, 2, 3]])
     };
     if cycles {
-        run.header.counters = vec![Counter::Cycles];
+        run.header.events = Event::with(&[Counter::Cycles]);
     }
     for (id, &(tid, pid, generation, parent)) in tasks.iter().enumerate() {
         let parent = parent.min(u32::try_from(id).unwrap());
@@ -211,11 +211,11 @@ fn fill(record: &mut IntervalRecord, span: &Span, split: bool) {
             &mut cpu.eprof,
             &mut cpu.target,
         ] {
-            class.counts[0] = cycles.next().unwrap();
+            class[Counter::Cycles] = cycles.next().unwrap();
         }
     }
     for thread in &mut record.threads {
-        thread.signals.counts[0] = cycles.next().unwrap();
+        thread.signals[Counter::Cycles] = cycles.next().unwrap();
     }
     let samples = span.samples.iter();
     record.samples = samples

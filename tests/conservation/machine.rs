@@ -3,9 +3,9 @@
 use eprof::attribute::{Account, Attributed, Energy, Settings, attribute};
 use eprof::error::Error;
 use eprof::measurement::{
-    Baseline, COUNTERS, CpuAccount, CpuGroup, CpuGroupId, Domain, Frame, FrameId, Meter, MeterId,
-    Provenance, Quantity, Reading, Scope, Signals, SourceKind, StackId, StackNode, Symbol, Task,
-    TaskId, ThreadAccount,
+    Baseline, COUNTERS, CpuAccount, CpuGroup, CpuGroupId, Domain, Event, Frame, FrameId, Meter,
+    MeterId, Provenance, Quantity, Reading, Scope, Signals, SourceKind, StackId, StackNode, Symbol,
+    Task, TaskId, ThreadAccount,
 };
 use eprof::profile::Profile;
 use eprof::recording::{Catalog, Header, IntervalRecord, SampleCount};
@@ -46,6 +46,7 @@ impl Run {
                 eprof: "test".to_owned(),
                 frequency_hz: 997,
                 interval: Nanos(10 * MS),
+                events: Event::with(&[]),
                 follow: "cgroup".to_owned(),
                 cpu_groups: zones.collect(),
                 ..Header::default()

@@ -2,7 +2,7 @@
 
 use eprof::attribute::{Account, Rule, Settings, UNNAMED, Weights};
 use eprof::error::ErrorKind;
-use eprof::measurement::{Counter, Domain, Provenance, Quantity, TaskId};
+use eprof::measurement::{Counter, Domain, Event, Provenance, Quantity, TaskId};
 use eprof::unit::{Microjoules, Nanos};
 
 use super::machine::{COUNTER, MS, ROOT, Run, codes, energy, full, sample};
@@ -53,16 +53,16 @@ fn the_baseline_is_shared_by_time_and_idle_cpus_keep_theirs() {
 #[test]
 fn cycles_weigh_where_everyone_has_them() {
     let mut run = mixed();
-    run.header.counters = vec![Counter::Cycles];
+    run.header.events = Event::with(&[Counter::Cycles]);
     // Kernel, other, eprof, target: the target ran at twice the frequency.
     let [first, second] = &mut run.records[1].cpus[..] else {
         panic!("two CPUs");
     };
-    first.other.counts[0] = 3_000;
-    first.target.counts[0] = 8_000;
-    second.kernel.counts[0] = 2_000;
-    second.eprof.counts[0] = 1_000;
-    run.records[1].threads[0].signals.counts[0] = 8_000;
+    first.other[Counter::Cycles] = 3_000;
+    first.target[Counter::Cycles] = 8_000;
+    second.kernel[Counter::Cycles] = 2_000;
+    second.eprof[Counter::Cycles] = 1_000;
+    run.records[1].threads[0].signals[Counter::Cycles] = 8_000;
     let attributed = run.attribute();
     assert_eq!(attributed.weighings[0].rule, Rule::Cycles);
     assert_eq!(full(&attributed, 0, Account::Target), 571_429);
@@ -76,8 +76,8 @@ fn cycles_weigh_where_everyone_has_them() {
     assert_eq!(full(&attributed, 0, Account::Target), 400_000);
 
     // A thread without cycles would pay nothing.
-    run.records[1].threads[0].signals.counts[0] = 0;
-    run.records[1].cpus[0].target.counts[0] = 0;
+    run.records[1].threads[0].signals[Counter::Cycles] = 0;
+    run.records[1].cpus[0].target[Counter::Cycles] = 0;
     let attributed = run.attribute();
     assert_eq!(full(&attributed, 0, Account::Target), 400_000);
     assert!(codes(&attributed).contains(&"weights-mixed"));
@@ -174,7 +174,7 @@ fn threads_that_could_not_be_followed_are_still_the_target() {
     let nameless = attributed.threads.last().unwrap();
     assert_eq!(nameless.task, UNNAMED);
     assert_eq!(nameless.energy.with_idle, Microjoules(250));
-    assert_eq!(nameless.on_cpu, Nanos(MS));
+    assert_eq!(nameless.signals.on_cpu, Nanos(MS));
     assert!(codes(&attributed).contains(&"threads-unnamed"));
     assert_eq!(run.profile(0).threads[1].comm, "[unnamed]");
 }

@@ -2,7 +2,7 @@
 //! what, and whether the bars hold the truth.
 
 use eprof::attribute::{Attributed, Rule, Settings, Weights};
-use eprof::measurement::{COUNTERS, Counter, Domain, MeterId, Signals, TaskId};
+use eprof::measurement::{Counter, Domain, Event, MeterId, Signals, TaskId};
 use eprof::power::{PowerModel, Shape, Signal, Term};
 use eprof::unit::Nanos;
 
@@ -59,18 +59,14 @@ impl Character {
 
     fn signals(&self, ns: u64) -> Signals {
         let count = |hz: f64| (hz * ns as f64 / 1e9) as u64;
-        let mut counts = [0; COUNTERS];
-        counts[Counter::Cycles as usize] = count(self.hz);
-        counts[Counter::ReferenceCycles as usize] = count(REFERENCE_HZ);
-        counts[Counter::Instructions as usize] = count(self.hz * self.per_cycle);
-        counts[Counter::CacheMisses as usize] = count(self.misses);
-        Signals {
-            on_cpu: Nanos(ns),
-            counts,
-            switches: 1,
-            wakeups: 1,
-            ..Signals::default()
-        }
+        let mut signals = Signals::of_time(Nanos(ns));
+        signals[Counter::Cycles] = count(self.hz);
+        signals[Counter::ReferenceCycles] = count(REFERENCE_HZ);
+        signals[Counter::Instructions] = count(self.hz * self.per_cycle);
+        signals[Counter::CacheMisses] = count(self.misses);
+        signals[Event::Switches] = 1;
+        signals[Event::Wakeups] = 1;
+        signals
     }
 }
 
@@ -86,7 +82,7 @@ fn simulate(workers: &[Worker], intervals: u64, seed: u64) -> (Run, Vec<f64>) {
     let mut run = Run::new(&[&cpus]);
     run.meter(Domain::Package, COUNTER).update_period = Nanos(0);
     run.idle(0, IDLE_W, 0.02);
-    run.header.counters = Counter::ALL.to_vec();
+    run.header.events = Event::ALL.to_vec();
     let mut tasks = vec![ROOT];
     for tid in (101..).take(workers.len() - 1) {
         tasks.push(run.task(tid, 100, 0, Some(1)));
@@ -145,9 +141,9 @@ fn worked(worker: &Worker, (from, to): (u64, u64)) -> u64 {
 fn calibrated(run: &mut Run) {
     let signals = [
         Signal::Time(String::new()),
-        Signal::Count(Counter::Cycles),
-        Signal::Count(Counter::Instructions),
-        Signal::Count(Counter::CacheMisses),
+        Counter::Cycles.into(),
+        Counter::Instructions.into(),
+        Counter::CacheMisses.into(),
     ];
     // Time is in nanoseconds, the law in seconds.
     let off = [1.02e-9, 0.99, 1.01, 0.98];
@@ -279,7 +275,7 @@ fn bars_hold_the_truth() {
                 calibrated(&mut run);
             }
             if !counted {
-                run.header.counters.clear();
+                run.header.events = Event::with(&[]);
             }
             let attributed = run.attribute();
             let (held, rows) = held(&attributed, &truth);
@@ -347,7 +343,7 @@ fn misplaced(phase: f64, counted: bool) -> f64 {
     run.meter(Domain::Package, COUNTER).update_period = Nanos(0);
     run.idle(0, IDLE_W, 0.02);
     if counted {
-        run.header.counters = Counter::ALL.to_vec();
+        run.header.events = Event::ALL.to_vec();
     }
     run.start(&[Some(1_000_000)]);
     let mut truth = [0.0; 4];
@@ -373,7 +369,7 @@ fn misplaced(phase: f64, counted: bool) -> f64 {
             if tick <= 1e-9 {
                 let mut taken = sample(ROOT, 0, turn as u32 + 1, 1);
                 taken.spent = since.on_cpu;
-                taken.counts = since.counts;
+                taken.counts = since.events.counts();
                 samples.push(taken);
                 since = Signals::default();
                 tick = 1000.0 / 997.0;

@@ -3,7 +3,7 @@
 use std::time::Duration;
 
 use eprof::kernel::{Counting, Settings};
-use eprof::measurement::{Counter, Signals};
+use eprof::measurement::{Counter, Event, Signals};
 use eprof::unit::Nanos;
 
 use super::bench::{Cgroup, Measured, agrees, both, measure, skip, turn};
@@ -84,7 +84,7 @@ fn a_thread_that_never_switches_is_charged_each_interval() {
         // The interval before and after, too, so that it ran all the time.
         let mut whole = 0;
         for three in measured.intervals.windows(3) {
-            let still = |i: usize| matches!(&three[i].threads[..], [thread] if thread.signals.switches == 0);
+            let still = |i: usize| matches!(&three[i].threads[..], [thread] if thread.signals[Event::Switches] == 0);
             if still(0) && still(1) && still(2) {
                 let length = three[1].end.since(three[1].begin);
                 let charged = three[1].threads[0].signals.on_cpu;
@@ -121,7 +121,7 @@ fn cycles_are_shared_like_the_time_they_were_counted_in() {
         };
         let speed = |cycles: u64, time: Nanos| cycles as f64 / time.0 as f64;
         let target = speed(
-            cpus().map(|cpu| cpu.target.cycles()).sum(),
+            cpus().map(|cpu| cpu.target[Counter::Cycles]).sum(),
             measured.target(),
         );
         assert!(target > 0.1, "{target} cycles per ns");
@@ -131,7 +131,7 @@ fn cycles_are_shared_like_the_time_they_were_counted_in() {
             .flat_map(|interval| &interval.threads)
         {
             if thread.signals.on_cpu > Nanos(5_000_000) {
-                let ratio = speed(thread.signals.cycles(), thread.signals.on_cpu) / target;
+                let ratio = speed(thread.signals[Counter::Cycles], thread.signals.on_cpu) / target;
                 assert!((ratio - 1.0).abs() < 0.01, "{ratio} in one interval");
             }
         }

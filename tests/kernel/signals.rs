@@ -4,7 +4,7 @@ use std::path::Path;
 use std::time::Duration;
 
 use eprof::kernel::{Counting, Settings};
-use eprof::measurement::{Counter, CpuAccount, Signals};
+use eprof::measurement::{Counter, CpuAccount, Event, Signals};
 use eprof::unit::Nanos;
 
 use super::accounts::conserved;
@@ -54,12 +54,13 @@ fn every_counter_has_its_own_place() {
         assert_eq!(measured.losses.0.len(), 0, "{:?}", measured.losses);
         let all = measured.signals();
         let speed = |counts: u64| counts as f64 / all.on_cpu.0 as f64;
-        for counts in all.counts {
+        let counted = all.events.counts();
+        for counts in counted {
             // The four are read one after the other.
-            let ratio = speed(counts) / speed(all.counts[0]);
-            assert!((ratio - 1.0).abs() < 1e-3, "{:?}", all.counts);
+            let ratio = speed(counts) / speed(counted[0]);
+            assert!((ratio - 1.0).abs() < 1e-3, "{counted:?}");
         }
-        assert!(speed(all.counts[0]) > 0.1, "{all:?}");
+        assert!(speed(counted[0]) > 0.1, "{all:?}");
     }
 }
 
@@ -87,7 +88,7 @@ fn what_is_not_counted_is_named_and_the_rest_is_counted() {
         .collect();
     assert_eq!(told.len(), 1, "{:?}", measured.caveats);
     assert!(told[0].sentence.contains("cache-misses"), "{told:?}");
-    let counts = measured.signals().counts;
+    let counts = measured.signals().events.counts();
     assert!(counts[0] > 0 && counts[1..] == [0; 3], "{counts:?}");
 }
 
@@ -150,25 +151,28 @@ fn crowded_by_law(measured: &Measured, cpus: [u32; 2]) -> (Nanos, Nanos) {
     let length = end.since(begin).0;
     eprintln!(
         "crowded {} and {} of {} and {} in {length} ns",
-        one.smt_shared.0, other.smt_shared.0, one.on_cpu.0, other.on_cpu.0
+        one.smt_shared().0,
+        other.smt_shared().0,
+        one.on_cpu.0,
+        other.on_cpu.0
     );
     // A slice that straddles a boundary is cut by time alone: how crowded its
     // halves were is not known. Most runs agree to the nanosecond, but where a
     // hypervisor takes a CPU away, up to 25 ms were seen on one side only.
     let slack = 1_000_000 + length / 10;
-    assert!(one.smt_shared.0.abs_diff(other.smt_shared.0) <= slack);
+    assert!(one.smt_shared().0.abs_diff(other.smt_shared().0) <= slack);
     for (crowded, busy) in [(one, other), (other, one)] {
-        assert!(crowded.smt_shared <= crowded.on_cpu);
-        assert!(crowded.smt_shared.0 <= busy.on_cpu.0 + slack);
+        assert!(crowded.smt_shared() <= crowded.on_cpu);
+        assert!(crowded.smt_shared().0 <= busy.on_cpu.0 + slack);
     }
     let least = (one.on_cpu.0 + other.on_cpu.0).saturating_sub(length);
-    assert!(one.smt_shared.0 + slack >= least);
+    assert!(one.smt_shared().0 + slack >= least);
     for interval in &measured.intervals {
         for cpu in &interval.cpus {
-            assert!(cpu.target.smt_shared <= cpu.target.on_cpu);
+            assert!(cpu.target.smt_shared() <= cpu.target.on_cpu);
         }
     }
-    (one.smt_shared, other.smt_shared)
+    (one.smt_shared(), other.smt_shared())
 }
 
 #[test]
@@ -185,7 +189,7 @@ fn crowding_is_the_time_in_which_both_siblings_are_busy() {
         crowded_by_law(&measured, [a, b]);
         // Both run all the time, until one of them is done.
         let target = measured.signals();
-        let part = target.smt_shared.0 as f64 / target.on_cpu.0 as f64;
+        let part = target.smt_shared().0 as f64 / target.on_cpu.0 as f64;
         assert!(part > 0.8, "{part} of the target's time is crowded");
 
         let measured = measure(&settings, &["alone", &second, "300"], EVERY, None);
@@ -193,7 +197,7 @@ fn crowding_is_the_time_in_which_both_siblings_are_busy() {
         crowded_by_law(&measured, [a, b]);
         // The workload's crowded time is time in which the other was busy.
         let busy = whole(&measured, a).on_cpu;
-        assert!(measured.signals().smt_shared <= busy + Nanos(35_000_000));
+        assert!(measured.signals().smt_shared() <= busy + Nanos(35_000_000));
 
         let measured = measure(&settings, &["nap", "1000"], EVERY, None);
         conserved(&measured);
@@ -210,7 +214,7 @@ fn without_siblings_nothing_is_crowded() {
         .iter()
         .flat_map(|interval| &interval.cpus)
     {
-        assert_eq!(cpu.all().smt_shared, Nanos::ZERO);
+        assert_eq!(cpu.all().smt_shared(), Nanos::ZERO);
     }
 }
 
@@ -226,13 +230,14 @@ fn wakeups_are_the_voluntary_switches() {
             eprintln!(
                 "{arguments:?}: {} wakeups of {} switches; the kernel counts {voluntary} \
                  voluntary ones and {other} others",
-                signals.wakeups, signals.switches
+                signals[Event::Wakeups],
+                signals[Event::Switches]
             );
             // The kernel's count is read before the measurement begins, while
             // the workload is about to wait for its first word; its last
             // switch comes after the kernel's last count.
-            assert!(u64::from(signals.wakeups).abs_diff(voluntary) <= 3);
-            assert!(u64::from(signals.switches).abs_diff(voluntary + other + 1) <= 3);
+            assert!(signals[Event::Wakeups].abs_diff(voluntary) <= 3);
+            assert!(signals[Event::Switches].abs_diff(voluntary + other + 1) <= 3);
         }
     }
 }
@@ -246,11 +251,11 @@ fn migrations_are_counted() {
         let measured = measure(&settings, &arguments, EVERY, None);
         conserved(&measured);
         // Before, it is where it likes.
-        let migrations = measured.signals().migrations;
+        let migrations = measured.signals()[Event::Migrations];
         assert!((500..=503).contains(&migrations), "{migrations}");
         // One that is never allowed elsewhere never migrates.
         let measured = measure(&settings, &["alone", &b.to_string(), "100"], EVERY, None);
-        let migrations = measured.signals().migrations;
+        let migrations = measured.signals()[Event::Migrations];
         assert!(migrations <= 3, "{migrations}");
     }
 }
@@ -279,16 +284,16 @@ fn samples_stand_for_the_time_and_the_events_before_them() {
         eprintln!(
             "samples stand for {:.4} of the time, {} switches",
             spent.0 as f64 / target.on_cpu.0 as f64,
-            target.switches
+            target[Event::Switches]
         );
         assert!(spent <= target.on_cpu + Nanos(100_000));
         // A period and a little more per slice: a timer comes late at times.
         let period = 1_000_000_000 / 997;
-        let tails = Nanos(u64::from(target.switches + 1) * 2 * period);
+        let tails = Nanos((target[Event::Switches] + 1) * 2 * period);
         assert!(spent + tails >= target.on_cpu, "{spent:?} of {target:?}");
         // As many events per time as the accounts have.
         let ratio = counts as f64 / spent.0 as f64;
-        let speed = target.cycles() as f64 / target.on_cpu.0 as f64;
+        let speed = target[Counter::Cycles] as f64 / target.on_cpu.0 as f64;
         assert!((ratio / speed - 1.0).abs() < 1e-3, "{ratio} is not {speed}");
         for pair in measured.samples.windows(2) {
             if pair[0].task == pair[1].task {

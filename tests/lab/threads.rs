@@ -58,7 +58,7 @@ impl Run<'_> {
         for record in file.intervals(Samples::Read).unwrap() {
             for thread in record.unwrap().threads {
                 let signals = thread.signals;
-                let count = |counter: Counter| signals.counts[counter as usize] as f64;
+                let count = |counter: Counter| signals[counter] as f64;
                 let uj = 0.8e-3 * signals.on_cpu.0 as f64
                     + 0.9e-3 * count(Counter::Cycles)
                     + 0.5e-3 * count(Counter::Instructions)

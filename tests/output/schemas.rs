@@ -88,7 +88,7 @@ fn compared(base: &[Profile], new: &[Profile], question: &Question) -> Value {
     let side = |profiles: &[Profile]| {
         let mut side = Side::new();
         for profile in profiles {
-            side.add(profile, Some(4_000_000_000));
+            side.add(profile);
         }
         side
     };

@@ -4,9 +4,10 @@
 use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Arc;
 
+use eprof::apportion::apportion;
 use eprof::attribute::{Account, Energy, HalfWidth, Rule, Weighing};
 use eprof::caveat::Caveat;
-use eprof::measurement::{Loss, MeterId, Provenance};
+use eprof::measurement::{Counter, Event, Events, Loss, MeterId, Provenance, Signals};
 use eprof::profile::{
     CpuRow, FunctionKey, FunctionRow, ModuleRow, ProcessKey, ProcessRow, Profile, StackRow,
     StackShare, Summary, SymbolFrame, ThreadRow,
@@ -45,7 +46,32 @@ impl Thread {
     pub(crate) fn uj(&self) -> u64 {
         self.stacks.iter().map(|(_, uj, _)| uj).sum()
     }
+
+    /// 3 GHz, 1.5 instructions per cycle, and a wakeup per millisecond.
+    pub(crate) fn events(&self) -> Events {
+        let mut events = Events::default();
+        events[Counter::Cycles] = self.cpu_ns.saturating_mul(3);
+        events[Counter::Instructions] = events[Counter::Cycles] / 2 * 3;
+        events[Event::Wakeups] = self.cpu_ns / 1_000_000;
+        events[Event::Switches] = events[Event::Wakeups] + 5;
+        events[Event::Migrations] = 2;
+        events
+    }
+
+    /// A part for each stack: by its samples, or by its energy without any.
+    fn divided(&self, whole: u64) -> Vec<u64> {
+        let samples = self.stacks.iter().map(|(_, _, samples)| *samples);
+        let mut weights: Vec<u64> = samples.collect();
+        if weights.iter().all(|weight| *weight == 0) {
+            weights = self.stacks.iter().map(|(_, uj, _)| *uj).collect();
+        }
+        let parts = apportion(Microjoules(whole), &weights);
+        parts.into_iter().map(|part| part.0).collect()
+    }
 }
+
+/// Own energy, total, samples, CPU time and events of a function.
+type Function = (Energy, Energy, u64, Nanos, Events);
 
 /// What to build.
 #[derive(Clone, Debug)]
@@ -180,6 +206,7 @@ impl Synthetic {
                     },
                     effective: thread.stacks.iter().map(|(_, _, n)| *n as f64).sum(),
                     cpu: Nanos(thread.cpu_ns),
+                    events: thread.events(),
                     samples: thread.stacks.iter().map(|(_, _, n)| n).sum(),
                     meters: vec![
                         (MeterId(0), self.energy(uj - uj / 5)),
@@ -193,7 +220,7 @@ impl Synthetic {
         threads.sort_by_key(|(row, _)| (std::cmp::Reverse(row.energy.with_idle), row.tid));
 
         let mut processes: BTreeMap<ProcessKey, ProcessRow> = BTreeMap::new();
-        let mut functions: BTreeMap<FunctionKey, (Energy, Energy, u64)> = BTreeMap::new();
+        let mut functions: BTreeMap<FunctionKey, Function> = BTreeMap::new();
         let mut modules: BTreeMap<String, (Energy, u64)> = BTreeMap::new();
         let mut stacks = Vec::new();
         let mut cpu = (Energy::default(), Nanos::ZERO);
@@ -206,6 +233,7 @@ impl Synthetic {
                 energy: Energy::default(),
                 ci90: Microjoules::ZERO,
                 cpu: Nanos::ZERO,
+                events: Events::default(),
                 samples: 0,
             });
             if row.tid == row.process.pid {
@@ -215,10 +243,15 @@ impl Synthetic {
             process.energy += row.energy;
             process.ci90 += row.ci90;
             process.cpu += row.cpu;
+            process.events += row.events;
             process.samples += row.samples;
             cpu.0 += row.energy;
             cpu.1 += row.cpu;
-            for (frames, uj, samples) in &thread.stacks {
+            let cpus = thread.divided(row.cpu.0);
+            let counts = Counter::ALL.map(|counter| thread.divided(row.events[counter]));
+            for (at, (frames, uj, samples)) in thread.stacks.iter().enumerate() {
+                let cpu = Nanos(cpus[at]);
+                let counts = counts.each_ref().map(|of| of[at]);
                 let frames: Vec<SymbolFrame> = frames
                     .iter()
                     .map(|frame| {
@@ -241,6 +274,8 @@ impl Synthetic {
                     let own = functions.entry(leaf).or_default();
                     own.0 += energy;
                     own.2 += samples;
+                    own.3 += cpu;
+                    own.4 += Events::counted(counts);
                 }
                 let distinct: BTreeSet<&FunctionKey> = frames.iter().map(|f| &*f.key).collect();
                 for function in distinct {
@@ -250,6 +285,8 @@ impl Synthetic {
                     thread: index,
                     frames: frames.into(),
                     energy,
+                    cpu,
+                    counts,
                     samples: *samples,
                 });
             }
@@ -258,11 +295,13 @@ impl Synthetic {
         processes.sort_by_key(|row| (std::cmp::Reverse(row.energy.with_idle), row.key));
         let mut functions: Vec<FunctionRow> = functions
             .into_iter()
-            .map(|(key, (own, total, samples))| FunctionRow {
+            .map(|(key, (own, total, samples, cpu, events))| FunctionRow {
                 key,
                 own,
                 total,
                 ci90: ci(own.with_idle.0 * 3),
+                cpu,
+                counts: events.counts(),
                 samples,
             })
             .collect();
@@ -281,6 +320,14 @@ impl Synthetic {
             members: Vec::new(),
             summary: Summary {
                 carbon: None,
+                events: Event::with(&[Counter::Cycles, Counter::Instructions]),
+                signals: Signals {
+                    on_cpu: cpu.1,
+                    events: threads.iter().fold(Events::default(), |mut sum, (row, _)| {
+                        sum += row.events;
+                        sum
+                    }),
+                },
                 header,
                 duration: Nanos(5_021_334_871),
                 exit_code: self.exit_code,

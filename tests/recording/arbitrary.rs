@@ -1,9 +1,9 @@
 //! Arbitrary recordings that keep the rules.
 
 use eprof::measurement::{
-    CpuAccount, CpuGroupId, Frame, FrameId, Line, Lines, MeterId, Object, ObjectId, Reading,
-    Segment, Signals, StackEnd, StackId, StackNode, Symbol, Task, TaskId, ThreadAccount,
-    UpdateTime,
+    Counter, CpuAccount, CpuGroupId, EventUnit, Frame, FrameId, Line, Lines, MeterId, Object,
+    ObjectId, Reading, Segment, Signals, StackEnd, StackId, StackNode, Symbol, Task, TaskId,
+    ThreadAccount, UpdateTime,
 };
 use eprof::recording::{End, IntervalRecord, Record, SampleCount};
 use eprof::unit::{Nanos, Timestamp};
@@ -216,14 +216,14 @@ pub(crate) fn frame(dice: &mut Dice, tasks: u32, objects: u32) -> Frame {
 }
 
 fn signals(dice: &mut Dice) -> Signals {
-    Signals {
-        on_cpu: Nanos(dice.magnitude()),
-        smt_shared: Nanos(dice.magnitude()),
-        counts: std::array::from_fn(|_| dice.any()),
-        switches: dice.any() as u32,
-        wakeups: dice.any() as u32,
-        migrations: dice.any() as u32,
+    let mut signals = Signals::of_time(Nanos(dice.magnitude()));
+    for event in sample::events() {
+        signals[event] = match event.unit() {
+            EventUnit::Nanoseconds => dice.magnitude(),
+            EventUnit::Count => dice.any(),
+        };
     }
+    signals
 }
 
 fn interval(dice: &mut Dice, defined: &mut Defined, meters: u32) -> IntervalRecord {
@@ -259,13 +259,17 @@ fn interval(dice: &mut Dice, defined: &mut Defined, meters: u32) -> IntervalReco
         group: CpuGroupId(dice.below(2) as u16),
         signals: signals(dice),
     };
+    let header = sample::header();
     let samples = |dice: &mut Dice| SampleCount {
         task: TaskId(dice.below(tasks)),
         group: CpuGroupId(dice.below(2) as u16),
         stack: StackId(dice.below(stacks)),
         count: 1 + dice.below(u32::MAX),
         spent: Nanos(dice.magnitude()),
-        counts: std::array::from_fn(|_| dice.any()),
+        counts: Counter::ALL.map(|counter| match header.counts(counter) {
+            true => dice.any(),
+            false => 0,
+        }),
     };
     IntervalRecord {
         begin: Timestamp(begin),

@@ -4,8 +4,9 @@
 use std::alloc::{GlobalAlloc, Layout, System};
 use std::cell::Cell;
 
+use eprof::measurement::{Counter, Event, Signals};
 use eprof::recording::format::{BlockHead, MAGIC, MAX_BLOCK, MAX_SAMPLES, Part, VERSION};
-use eprof::recording::{Reader, Record, Recording, SampleCount, Writer};
+use eprof::recording::{IntervalRecord, Reader, Record, Recording, SampleCount, Writer};
 
 use super::sample;
 
@@ -100,6 +101,16 @@ fn varint(value: u64) -> Vec<u8> {
     postcard::to_stdvec(&value).unwrap()
 }
 
+/// What the header of [`sample`](super::sample) lists.
+const EVENTS: [Event; 6] = [
+    Event::SmtShared,
+    Event::Counter(Counter::Cycles),
+    Event::Counter(Counter::CacheMisses),
+    Event::Switches,
+    Event::Wakeups,
+    Event::Migrations,
+];
+
 /// Records and samples as they may be in a block, each sample a group of its
 /// own, and each value by itself.
 fn parts(records: &[Record]) -> (Vec<u8>, Vec<u8>) {
@@ -109,16 +120,39 @@ fn parts(records: &[Record]) -> (Vec<u8>, Vec<u8>) {
             bytes.extend(postcard::to_stdvec(record).unwrap());
             continue;
         };
-        let mut interval = interval.clone();
-        let samples = std::mem::take(&mut interval.samples);
-        bytes.extend(postcard::to_stdvec(&Record::Interval(interval)).unwrap());
-        assert_eq!(bytes.pop(), Some(0), "no samples");
-        bytes.extend(varint(samples.len() as u64));
-        for of in &samples {
+        let IntervalRecord {
+            begin,
+            end,
+            readings,
+            cpus,
+            threads,
+            samples,
+        } = interval;
+        bytes.push(7);
+        bytes.extend(postcard::to_stdvec(&(begin, end, readings)).unwrap());
+        let mut add = |number: u64| bytes.extend(varint(number));
+        let signals = |of: &Signals| -> Vec<u64> {
+            let numbers = EVENTS.into_iter().map(|event| of[event]);
+            [of.on_cpu.0].into_iter().chain(numbers).collect()
+        };
+        add(cpus.len() as u64);
+        for of in cpus {
+            add(of.cpu.into());
+            let classes = [&of.kernel, &of.other, &of.eprof, &of.target];
+            classes.into_iter().flat_map(signals).for_each(&mut add);
+        }
+        add(threads.len() as u64);
+        for of in threads {
+            add(of.task.0.into());
+            add(of.group.0.into());
+            signals(&of.signals).into_iter().for_each(&mut add);
+        }
+        add(samples.len() as u64);
+        for of in samples {
             columns.extend(postcard::to_stdvec(&(of.task, of.group, 1_u64)).unwrap());
         }
         let mut before = None;
-        for of in &samples {
+        for of in samples {
             let last = before.filter(|(who, _)| *who == (of.task, of.group));
             let last = last.map_or(0, |(_, stack)| stack);
             columns.extend(varint(of.stack.0.wrapping_sub(last).into()));
@@ -132,8 +166,8 @@ fn parts(records: &[Record]) -> (Vec<u8>, Vec<u8>) {
         };
         column(&|of| of.count.into());
         column(&|of| of.spent.0);
-        for counter in 0..4 {
-            column(&|of| of.counts[counter]);
+        for counter in [Counter::Cycles, Counter::CacheMisses] {
+            column(&|of| of.counts[counter as usize]);
         }
     }
     (bytes, columns)

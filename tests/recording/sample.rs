@@ -6,9 +6,10 @@ use std::rc::Rc;
 
 use eprof::caveat::Caveat;
 use eprof::measurement::{
-    Baseline, Counter, CpuAccount, CpuGroup, CpuGroupId, Domain, Frame, FrameId, Line, Lines, Loss,
-    Meter, MeterId, Object, ObjectId, Provenance, Quantity, Reading, Scope, Segment, Signals,
-    SourceKind, StackEnd, StackId, StackNode, Symbol, Task, TaskId, ThreadAccount, UpdateTime,
+    Baseline, Counter, CpuAccount, CpuGroup, CpuGroupId, Domain, Event, Frame, FrameId, Line,
+    Lines, Loss, Meter, MeterId, Object, ObjectId, Provenance, Quantity, Reading, Scope, Segment,
+    Signals, SourceKind, StackEnd, StackId, StackNode, Symbol, Task, TaskId, ThreadAccount,
+    UpdateTime,
 };
 use eprof::power::{PowerModel, Shape, Signal, Term};
 use eprof::recording::{
@@ -43,6 +44,11 @@ fn meter(id: u16, kind: SourceKind, domain: Domain, scope: Scope, quantity: Quan
     }
 }
 
+/// What the accounts count: not all that there is.
+pub(crate) fn events() -> Vec<Event> {
+    Event::with(&[Counter::Cycles, Counter::CacheMisses])
+}
+
 pub(crate) fn header() -> Header {
     let counter = |modulus| Quantity::Counter {
         unit_uj: 1e6 / f64::from(1 << 14) / f64::from(1 << 18),
@@ -62,7 +68,7 @@ pub(crate) fn header() -> Header {
         },
         frequency_hz: 997,
         interval: Nanos(100_000_000),
-        counters: vec![Counter::Cycles, Counter::CacheMisses],
+        events: events(),
         follow: "cgroup".into(),
         meters: vec![
             meter(
@@ -136,7 +142,7 @@ pub(crate) fn header() -> Header {
                     weight: 2.5,
                 },
                 Term {
-                    signal: Signal::Count(Counter::CacheMisses),
+                    signal: Counter::CacheMisses.into(),
                     shape: Shape::Ramp {
                         from: 1e6,
                         to: Some(5e7),
@@ -227,13 +233,13 @@ pub(crate) fn records() -> Vec<Record> {
         spent: Nanos(u64::from(count) * 1_003_009),
         counts: [3_000_000, 0, 0, u64::from(count)],
     };
-    let signals = |on_cpu| Signals {
-        on_cpu: Nanos(on_cpu),
-        smt_shared: Nanos(on_cpu / 2),
-        counts: [on_cpu * 3, 0, 0, on_cpu / 7],
-        switches: 17,
-        wakeups: 11,
-        migrations: 2,
+    let signals = |on_cpu| {
+        let mut signals = Signals::counted(Nanos(on_cpu), [on_cpu * 3, 0, 0, on_cpu / 7]);
+        signals[Event::SmtShared] = on_cpu / 2;
+        signals[Event::Switches] = 17;
+        signals[Event::Wakeups] = 11;
+        signals[Event::Migrations] = 2;
+        signals
     };
     let account = |task, group, on_cpu| ThreadAccount {
         task: TaskId(task),

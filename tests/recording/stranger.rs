@@ -9,13 +9,30 @@ use eprof::power::{PowerModel, Shape, Signal, Term};
 use eprof::recording::*;
 use eprof::unit::{Nanos, Timestamp, Watts};
 
-/// Bytes that are consumed from the front.
-struct Bytes<'a>(&'a [u8]);
+/// Bytes that are consumed from the front, and the events of the header.
+struct Bytes<'a> {
+    rest: &'a [u8],
+    events: Vec<Event>,
+}
+
+fn event(name: &str) -> Event {
+    match name {
+        "smt-shared" => Event::SmtShared,
+        "cycles" => Event::Counter(Counter::Cycles),
+        "reference-cycles" => Event::Counter(Counter::ReferenceCycles),
+        "instructions" => Event::Counter(Counter::Instructions),
+        "cache-misses" => Event::Counter(Counter::CacheMisses),
+        "switches" => Event::Switches,
+        "wakeups" => Event::Wakeups,
+        "migrations" => Event::Migrations,
+        other => panic!("event {other}"),
+    }
+}
 
 impl Bytes<'_> {
     fn u8(&mut self) -> u8 {
-        let (first, rest) = self.0.split_first().unwrap();
-        self.0 = rest;
+        let (first, rest) = self.rest.split_first().unwrap();
+        self.rest = rest;
         *first
     }
 
@@ -152,7 +169,7 @@ impl Bytes<'_> {
             },
             frequency_hz: self.u32(),
             interval: self.ns(),
-            counters: self.list(Self::counter),
+            events: self.events(),
             follow: self.string(),
             meters: self.list(Self::meter),
             cpu_groups: self.list(|b| CpuGroup {
@@ -225,6 +242,7 @@ impl Bytes<'_> {
             let before = if same { stacks[at - 1] } else { 0 };
             stacks.push(before.wrapping_add(self.u32()));
         }
+        let listed = self.events.clone();
         let mut column = || -> Vec<u64> {
             match self.u32() {
                 0 => vec![self.varint(); samples],
@@ -233,7 +251,11 @@ impl Bytes<'_> {
             }
         };
         let (count, spent) = (column(), column());
-        let counts: [Vec<u64>; 4] = std::array::from_fn(|_| column());
+        let counts: [Vec<u64>; 4] =
+            Counter::ALL.map(|counter| match listed.contains(&Event::Counter(counter)) {
+                true => column(),
+                false => vec![0; samples],
+            });
         let sample = |at: usize| SampleCount {
             task: TaskId(who[at].0),
             group: CpuGroupId(who[at].1),
@@ -246,35 +268,38 @@ impl Bytes<'_> {
     }
 
     fn signals(&mut self) -> Signals {
-        Signals {
-            on_cpu: self.ns(),
-            smt_shared: self.ns(),
-            counts: std::array::from_fn(|_| self.varint()),
-            switches: self.u32(),
-            wakeups: self.u32(),
-            migrations: self.u32(),
+        let mut signals = Signals::of_time(self.ns());
+        for event in self.events.clone() {
+            signals[event] = self.varint();
         }
+        signals
+    }
+
+    /// The list of a header, which tells how accounts and samples look.
+    fn events(&mut self) -> Vec<Event> {
+        self.events = self.list(|b| event(&b.string()));
+        self.events.clone()
     }
 
     fn counter(&mut self) -> Counter {
-        self.pick(&[
-            Counter::Cycles,
-            Counter::ReferenceCycles,
-            Counter::Instructions,
-            Counter::CacheMisses,
-        ])
+        match event(&self.string()) {
+            Event::Counter(counter) => counter,
+            other => panic!("counter {other:?}"),
+        }
+    }
+
+    fn signal(&mut self) -> Signal {
+        let name = self.string();
+        match name.split_once(':') {
+            Some(("time", core)) => Signal::Time(core.to_owned()),
+            _ if name == "time" => Signal::Time(String::new()),
+            _ => Signal::Event(event(&name)),
+        }
     }
 
     fn term(&mut self) -> Term {
         Term {
-            signal: match self.u32() {
-                0 => Signal::Time(self.string()),
-                1 => Signal::Crowded,
-                2 => Signal::Count(self.counter()),
-                3 => Signal::Wakeups,
-                4 => Signal::Migrations,
-                other => panic!("signal {other}"),
-            },
+            signal: self.signal(),
             shape: match self.u32() {
                 0 => Shape::Linear,
                 1 => Shape::Ramp {
@@ -407,9 +432,10 @@ fn crc(bytes: &[u8]) -> u32 {
 /// All records of a sound recording.
 pub(crate) fn read(file: &[u8]) -> Vec<Record> {
     let mut rest = file
-        .strip_prefix(b"\x45\x50\x52\x4F\x46\x00\x0D\x0A\x05\x00\x00\x00")
+        .strip_prefix(b"\x45\x50\x52\x4F\x46\x00\x0D\x0A\x06\x00\x00\x00")
         .unwrap();
     let mut records = Vec::new();
+    let mut events = Vec::new();
     while !rest.is_empty() {
         let (head, after) = rest.split_at(20);
         let word = |at: usize| u32::from_le_bytes(head[4 * at..][..4].try_into().unwrap());
@@ -420,16 +446,19 @@ pub(crate) fn read(file: &[u8]) -> Vec<Record> {
         let (packed, samples) = parts.split_at(packed);
         let plain = unpack(packed, word(1));
         let columns = unpack(samples, word(3));
-        let mut bytes = Bytes(&plain);
-        let mut columns = Bytes(&columns);
-        while !bytes.0.is_empty() {
+        let of = |rest, events| Bytes { rest, events };
+        let mut bytes = of(&plain, events);
+        let mut columns = of(&columns, Vec::new());
+        while !bytes.rest.is_empty() {
             let mut record = bytes.record();
+            columns.events.clone_from(&bytes.events);
             if let Record::Interval(interval) = &mut record {
                 interval.samples = columns.columns(bytes.varint() as usize);
             }
             records.push(record);
         }
-        assert!(columns.0.is_empty());
+        assert!(columns.rest.is_empty());
+        events = bytes.events;
     }
     records
 }

@@ -153,7 +153,7 @@ impl Activity {
         let mut order: Vec<&CpuAccount> = interval.cpus.iter().collect();
         order.sort_by_key(|of| of.cpu);
         let mut sorted: Vec<&ThreadAccount> = interval.threads.iter().collect();
-        sorted.sort_by_key(|of| (of.task, of.group, of.signals.on_cpu, of.signals.counts));
+        sorted.sort_by_key(|of| (of.task, of.group, of.signals.on_cpu, of.signals.events));
 
         let mut accounts = [Work::default(); 3];
         let mut target = Work::default();

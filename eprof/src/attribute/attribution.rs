@@ -5,7 +5,7 @@ use std::collections::BTreeMap;
 
 use crate::caveat::Caveat;
 use crate::error::Result;
-use crate::measurement::{Baseline, CpuGroupId, MeterId, Task, TaskId};
+use crate::measurement::{Baseline, CpuGroupId, MeterId, Signals, Task, TaskId};
 use crate::recording::{Header, IntervalRecord};
 use crate::timeline::Interval;
 use crate::unit::{Microjoules, Nanos, Timestamp};
@@ -33,7 +33,7 @@ use crate::apportion::apportion;
 #[derive(Clone, Debug, Default)]
 struct Thread {
     charges: Charges,
-    on_cpu: Nanos,
+    signals: Signals,
     samples: u64,
 }
 
@@ -56,6 +56,8 @@ pub struct Attribution {
     cpus: BTreeMap<u32, (Energy, Nanos)>,
     /// Spans weighed by the chosen rule, and by time where a signal is missing.
     weighed: (u64, u64),
+    /// What the target did.
+    signals: Signals,
     until: Timestamp,
     caveats: Vec<Caveat>,
 }
@@ -88,6 +90,7 @@ impl Attribution {
             sampled: Sampled::default(),
             cpus: BTreeMap::new(),
             weighed: (0, 0),
+            signals: Signals::default(),
             until: header.started,
             caveats: caveats::before(header),
         }
@@ -104,17 +107,8 @@ impl Attribution {
             &self.cpu_groups,
             &self.columns,
         );
-        let target: Nanos = record.cpus.iter().map(|cpu| cpu.target.on_cpu).sum();
-        let named: Nanos = record.threads.iter().map(|of| of.signals.on_cpu).sum();
-        for account in &record.threads {
-            if !self.processes.is_before_exec(account.task) {
-                self.threads.entry(account.task).or_default().on_cpu += account.signals.on_cpu;
-            }
-        }
-        let nameless = unnamed(target.0, named.0);
-        if nameless > 0 {
-            self.threads.entry(UNNAMED).or_default().on_cpu += Nanos(nameless);
-        }
+        self.signals += self.processes.of_target(&record.cpus, &record.threads);
+        self.count_threads(record);
         for (cpu, work) in cpus.into_iter().filter(|(_, work)| work.time > 0) {
             self.cpus.entry(cpu).or_default().1 += Nanos(work.time);
         }
@@ -129,6 +123,27 @@ impl Attribution {
             let thread = self.threads.entry(task).or_default();
             thread.samples = thread.samples.saturating_add(taken);
             self.stacks.count(task, samples);
+        }
+    }
+
+    /// Counts what each thread did; what no known thread did is [`UNNAMED`]'s.
+    fn count_threads(&mut self, record: &IntervalRecord) {
+        let (mut target, mut named) = (Signals::default(), Signals::default());
+        for cpu in &record.cpus {
+            target += cpu.target;
+        }
+        for account in &record.threads {
+            named += account.signals;
+            if !self.processes.is_before_exec(account.task) {
+                self.threads.entry(account.task).or_default().signals += account.signals;
+            }
+        }
+        let nameless = unnamed(target.on_cpu.0, named.on_cpu.0);
+        if nameless > 0 {
+            let mut rest = target;
+            rest -= named;
+            rest.on_cpu = Nanos(nameless);
+            self.threads.entry(UNNAMED).or_default().signals += rest;
         }
     }
 
@@ -291,7 +306,7 @@ impl Attribution {
                     .map(|(&meter, charge)| (meter, charge.energy))
                     .collect(),
                 width,
-                on_cpu: thread.on_cpu,
+                signals: thread.signals,
                 samples: thread.samples,
                 effective: self.stacks.effective(task).min(thread.samples as f64),
             }
@@ -322,7 +337,8 @@ impl Attribution {
         let ledger = Ledger {
             meters: meters.collect(),
         };
-        let nameless = self.threads.get(&UNNAMED).map(|thread| thread.on_cpu);
+        let nameless = self.threads.get(&UNNAMED);
+        let nameless = nameless.map(|thread| thread.signals.on_cpu);
         caveats.extend(nameless.map(caveats::nameless));
         let attributed = Attributed {
             threads,
@@ -344,6 +360,7 @@ impl Attribution {
                 .iter()
                 .map(|weigher| weigher.weighing().clone())
                 .collect(),
+            signals: self.signals,
             until: self.until,
         };
         check(&attributed)?;

@@ -1,6 +1,6 @@
 //! The signals that a recording has, as columns of numbers.
 
-use crate::measurement::{Counter, CpuGroupId, Signals};
+use crate::measurement::{CpuGroupId, Event, Signals};
 use crate::power::Signal;
 use crate::recording::Header;
 
@@ -35,7 +35,8 @@ impl Columns {
         cores.sort_unstable();
         cores.dedup();
         // More types than columns share the last one: they differ least.
-        cores.truncate(WIDTH - Counter::ALL.len() - 3);
+        let most = Event::ALL.into_iter().filter(|of| Signal::may_cost(*of));
+        cores.truncate(WIDTH - most.count());
         let last = cores.len().saturating_sub(1);
         let known = |core: &String| {
             cores
@@ -44,15 +45,11 @@ impl Columns {
                 .unwrap_or(last)
         };
         let times = cores.iter().map(|core| Signal::Time((*core).to_owned()));
-        let counts = header.counters.iter().copied().map(Signal::Count);
+        let events = header.events.iter().copied();
+        let costly = events.filter(|event| Signal::may_cost(*event));
         let groups = || header.cpu_groups.iter();
         Self {
-            signals: times
-                .chain([Signal::Crowded])
-                .chain(counts)
-                .chain([Signal::Wakeups, Signal::Migrations])
-                .take(WIDTH)
-                .collect(),
+            signals: times.chain(costly.map(Signal::Event)).take(WIDTH).collect(),
             cores: cores.iter().map(|core| (*core).to_owned()).collect(),
             of_group: by_number(groups().map(|group| (group.id.0.into(), known(&group.core)))),
             of_cpu: by_number(groups().flat_map(|group| {
@@ -74,10 +71,9 @@ impl Columns {
 
     /// The columns that add up to CPU time.
     pub(super) fn times(&self) -> Vec<usize> {
-        let is_time = |signal: &Signal| matches!(signal, Signal::Time(_) | Signal::Crowded);
         let places = self.signals.iter().enumerate();
         places
-            .filter(|(_, signal)| is_time(signal))
+            .filter(|(_, signal)| signal.is_time())
             .map(|(place, _)| place)
             .collect()
     }

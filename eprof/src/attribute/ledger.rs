@@ -5,7 +5,7 @@ use std::collections::BTreeMap;
 use serde::{Deserialize, Serialize};
 
 use crate::caveat::Caveat;
-use crate::measurement::{Domain, MeterId, Provenance, StackId, TaskId};
+use crate::measurement::{COUNTERS, Domain, MeterId, Provenance, Signals, StackId, TaskId};
 use crate::power::{Errors, Signal};
 use crate::unit::{Microjoules, Nanos, Timestamp};
 
@@ -251,8 +251,8 @@ pub struct ThreadCharge {
     pub meters: BTreeMap<MeterId, Energy>,
     /// 90 % half width of `energy.with_idle`.
     pub width: HalfWidth,
-    /// Time on a CPU.
-    pub on_cpu: Nanos,
+    /// Its time on a CPU, and what was counted in it.
+    pub signals: Signals,
     /// Number of samples.
     pub samples: u64,
     /// Number of equally heavy samples that would say as much about how the
@@ -284,6 +284,10 @@ pub struct StackCharge {
     pub energy: Energy,
     /// Number of samples.
     pub samples: u64,
+    /// Events by [`Counter`](crate::measurement::Counter) that these samples
+    /// stand for: fewer than the thread's, whose slices do not end with a sample.
+    /// An observer is not told of them.
+    pub counts: [u64; COUNTERS],
 }
 
 /// What the target is charged with on one CPU, over all disjoint meters.
@@ -314,6 +318,8 @@ pub struct Attributed {
     pub caveats: Vec<Caveat>,
     /// What divided the energy of each meter.
     pub weighings: Vec<Weighing>,
+    /// What the target did, all threads together.
+    pub signals: Signals,
     /// The end of the last interval.
     pub until: Timestamp,
 }

@@ -2,7 +2,7 @@
 
 use std::collections::BTreeMap;
 
-use crate::measurement::{MeterId, StackId, TaskId};
+use crate::measurement::{COUNTERS, MeterId, StackId, TaskId};
 use crate::recording::SampleCount;
 use crate::unit::{Microjoules, Timestamp};
 
@@ -66,6 +66,7 @@ impl Charges {
                 stack: Some(stack),
                 energy: Energy::default(),
                 samples: 0,
+                counts: [0; COUNTERS],
             });
         }
         place
@@ -105,6 +106,7 @@ impl Charges {
                 stack,
                 energy,
                 samples,
+                counts: [0; COUNTERS],
             });
         };
         if counts.stacks.is_empty() {
@@ -143,6 +145,7 @@ impl Charges {
             stack: None,
             energy,
             samples: 0,
+            counts: [0; COUNTERS],
         }));
         rows.sort_unstable_by_key(|row| (row.task, row.stack));
         rows
@@ -159,6 +162,9 @@ impl Stacks {
         for (&place, sample) in found.places.iter().zip(samples) {
             if let Some(row) = charges.rows.get_mut(place) {
                 row.samples = row.samples.saturating_add(sample.count.into());
+                for (sum, count) in row.counts.iter_mut().zip(sample.counts) {
+                    *sum = sum.saturating_add(count);
+                }
             }
         }
     }

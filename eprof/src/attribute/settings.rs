@@ -42,7 +42,7 @@ impl Settings {
     pub(super) fn check(&self, header: &Header) -> Result<()> {
         let missing = match self.weights {
             Weights::Cycles if !header.counts(Counter::Cycles) => "cycles to divide energy by",
-            Weights::Model if header.counters.is_empty() && header.models.is_empty() => {
+            Weights::Model if header.counters().next().is_none() && header.models.is_empty() => {
                 "counters to fit a power model to"
             }
             _ => return Ok(()),

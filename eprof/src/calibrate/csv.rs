@@ -53,11 +53,11 @@ fn known() -> [(Signal, &'static [&'static str]); 5] {
             ],
         ),
         (
-            Signal::Count(Counter::Cycles),
+            Counter::Cycles.into(),
             &["cpu_cycles", "cpu-cycles", "cycles"],
         ),
         (
-            Signal::Count(Counter::ReferenceCycles),
+            Counter::ReferenceCycles.into(),
             &[
                 "cpu_ref_cycles",
                 "ref-cycles",
@@ -66,11 +66,11 @@ fn known() -> [(Signal, &'static [&'static str]); 5] {
             ],
         ),
         (
-            Signal::Count(Counter::Instructions),
+            Counter::Instructions.into(),
             &["cpu_instructions", "cpu_instr", "instructions"],
         ),
         (
-            Signal::Count(Counter::CacheMisses),
+            Counter::CacheMisses.into(),
             &[
                 "cache_miss",
                 "cache_misses",
@@ -234,7 +234,7 @@ impl Columns {
 /// What a count of a column is in units of its signal: time is written in many
 /// units, which names end with.
 fn unit(signal: &Signal, column: &str) -> f64 {
-    let is_time = matches!(signal, Signal::Time(_) | Signal::Crowded);
+    let is_time = signal.is_time();
     match column.rsplit(['_', '-']).next() {
         Some("s" | "seconds") if is_time => 1e9,
         // perf stat writes milliseconds.

@@ -86,8 +86,9 @@ impl Model {
         pieces: &[usize],
     ) -> Option<Self> {
         let time = |signals: &[Signal]| -> Vec<usize> {
-            let is_time = |at: &usize| matches!(signals[*at], Signal::Time(_) | Signal::Crowded);
-            (0..signals.len()).filter(is_time).collect()
+            (0..signals.len())
+                .filter(|at| signals[*at].is_time())
+                .collect()
         };
         let mut left_out = Vec::new();
         let mut kept: Vec<usize> = (0..signals.len()).collect();

@@ -110,9 +110,7 @@ impl Measurement {
             }
             let core = self.cores.get(&account.cpu).cloned().unwrap_or_default();
             let sum = by_core.entry(core).or_default();
-            for class in [account.kernel, account.other, account.eprof, account.target] {
-                *sum += class;
-            }
+            *sum += account.all();
         }
         by_core
     }
@@ -140,8 +138,8 @@ impl Measurement {
         let sound = |counter: &Counter| {
             *counter != Counter::ReferenceCycles && !distrusted.contains(counter)
         };
-        let counters = counters.into_iter().filter(sound).map(Signal::Count);
-        time.chain([Signal::Crowded]).chain(counters).collect()
+        let counters = counters.into_iter().filter(sound).map(Signal::from);
+        time.chain([Signal::SMT_SHARED]).chain(counters).collect()
     }
 }
 

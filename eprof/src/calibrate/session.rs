@@ -16,7 +16,7 @@ use crate::error::{Error, ErrorKind, Result};
 use crate::host::{Kernel, Processor, SysRoot};
 use crate::idle::watch;
 use crate::kernel::{Probe, Settings, VerifierLog};
-use crate::measurement::{Counter, Meter, SourceKind};
+use crate::measurement::{Counter, Event, Meter, SourceKind};
 use crate::power::{Row, Signal};
 use crate::source;
 use crate::source::Choice;
@@ -215,7 +215,7 @@ fn conclude(
 /// Refuses signals that are not to be had here.
 fn check(signals: &[Signal], here: &[Signal]) -> Result<()> {
     let absent = signals.iter().find(|signal| match signal {
-        Signal::Wakeups => false,
+        Signal::Event(Event::Wakeups) => false,
         signal => !here.contains(signal),
     });
     let Some(absent) = absent else { return Ok(()) };

@@ -10,10 +10,9 @@ use super::deliver::deliver;
 use crate::clock;
 use crate::diff::{Difference, Question, Side};
 use crate::error::{Error, ErrorKind, Result};
-use crate::measurement::Counter;
 use crate::output::diff::{DiffFormat, DiffView, flame, json, markdown, table};
 use crate::output::{self, Progress, Style};
-use crate::pipeline::{self, Names};
+use crate::pipeline::Names;
 use crate::recording::{Reader, Record};
 use crate::unit::Nanos;
 
@@ -163,13 +162,7 @@ impl<'a> Reading<'a> {
                     .say(now, || format!("read {done} of {all} recordings"));
             }
             let mut analysis = self.args.attribution.analysis(file, self.names.clone());
-            let profile = analysis.profile()?;
-            let counts = profile.summary.header.counts(Counter::Instructions);
-            let instructions = match counts {
-                true => pipeline::counted(file, Counter::Instructions)?,
-                false => None,
-            };
-            side.add(&profile, instructions);
+            side.add(&analysis.profile()?);
             self.done += 1;
         }
         Ok(side)

@@ -7,10 +7,11 @@ use crate::statistics::{Confidence, Contrast, correlation};
 use super::caveats;
 use super::gate::{Gate, Outcome};
 use super::key::{By, Key};
-use super::metric::Metric;
+use super::metric::{Metric, MetricChoice};
 use super::question::Question;
 use super::rows::{Pairing, Row, Table, contrast, row, table, test};
-use super::side::{Side, Values};
+use super::side::{Instructions, Side};
+use super::values::Values;
 
 /// Comparing within blocks costs half of the degrees of freedom. It is worth
 /// that for so many blocks, and where most of the variance is common to a
@@ -45,8 +46,7 @@ pub struct Difference {
     pub others: Vec<(Metric, Row)>,
     /// The time from start to end, in nanoseconds.
     pub duration: Row,
-    /// Commands, threads, functions, functions with callees, stacks. None
-    /// where the metric is not known of them.
+    /// Commands, threads, functions, functions with callees, stacks.
     pub tables: Vec<Table>,
     /// What is gated, and with what result.
     pub gates: Vec<Gate>,
@@ -62,7 +62,7 @@ impl Difference {
     /// `Data` where a side has no run or not what is asked for, `Usage` where
     /// a gate is asked for that single runs cannot decide.
     pub fn of(base: Side, new: Side, question: &Question) -> Result<Self> {
-        let (metric, why) = Metric::choose(question.metric, &base, &new);
+        let (metric, why) = choose(question.metric, &base, &new);
         check(metric, &base, &new)?;
         let pairing = pairing(metric, &base, &new);
         let runs = (base.runs, new.runs);
@@ -74,13 +74,9 @@ impl Difference {
         let mut total = whole(metric);
         test(std::slice::from_mut(&mut total), confidence, 0.0);
         let mut others = Vec::new();
-        for other in [Metric::Energy, Metric::CpuTime, Metric::Instructions] {
-            let known = match other {
-                Metric::Energy => base.energy && new.energy,
-                Metric::CpuTime => true,
-                Metric::Instructions => base.counted_instructions() && new.counted_instructions(),
-            };
-            if other != metric && known {
+        for other in Metric::ALL {
+            let knows = |side: &Side| missing(other, side).is_none();
+            if other != metric && knows(&base) && knows(&new) {
                 let mut row = whole(other);
                 test(std::slice::from_mut(&mut row), confidence, 0.0);
                 others.push((other, row));
@@ -102,13 +98,9 @@ impl Difference {
             }));
         }
         let tested = test(&mut domains, confidence, 0.0);
-        let tables = if metric == Metric::Instructions {
-            Vec::new()
-        } else {
-            let both = total.base + total.new;
-            let table = |by| table(by, metric, (&base, &new), both, confidence, pairing);
-            By::ALL.into_iter().map(table).collect()
-        };
+        let both = total.base + total.new;
+        let table = |by| table(by, metric, (&base, &new), both, confidence, pairing);
+        let tables = By::ALL.into_iter().map(table).collect();
         let gates = match question.fail_above {
             Some(limit) => Gate::all(limit, metric, &total, (&base, &new), question, pairing)?,
             None => Vec::new(),
@@ -165,18 +157,43 @@ impl Difference {
     }
 }
 
+/// The metric for a choice, and why it is not energy, where that was not asked
+/// for.
+fn choose(choice: MetricChoice, base: &Side, new: &Side) -> (Metric, Option<&'static str>) {
+    match choice {
+        MetricChoice::Energy => (Metric::Energy, None),
+        MetricChoice::CpuTime => (Metric::CpuTime, None),
+        MetricChoice::Instructions => (Metric::Instructions, None),
+        MetricChoice::Auto if !base.energy || !new.energy => {
+            (Metric::CpuTime, Some("some run has no known energy"))
+        }
+        MetricChoice::Auto if base.estimated || new.estimated => (
+            Metric::CpuTime,
+            Some("energy was not measured, only estimated from CPU time"),
+        ),
+        MetricChoice::Auto => (Metric::Energy, None),
+    }
+}
+
+/// What runs of a side lack to be compared by `metric`.
+fn missing(metric: Metric, side: &Side) -> Option<&'static str> {
+    match metric {
+        Metric::Energy => (!side.energy).then_some("known energy"),
+        Metric::CpuTime => None,
+        Metric::Instructions => match side.instructions {
+            Instructions::Counted => None,
+            Instructions::Distrusted => Some("instructions that were counted all the time"),
+            Instructions::Absent => Some("counted instructions"),
+        },
+    }
+}
+
 fn check(metric: Metric, base: &Side, new: &Side) -> Result<()> {
     for (side, name) in [(base, "base"), (new, "new")] {
-        let missing = match metric {
-            _ if side.runs == 0 => "recordings",
-            Metric::Energy if !side.energy => "known energy",
-            Metric::Instructions if !side.counted_instructions() => "counted instructions",
-            _ => continue,
-        };
-        let sentence = format!("not all runs of the {name} side have {missing}");
-        let sentence = match side.runs {
-            0 => format!("the {name} side has no recordings"),
-            _ => sentence,
+        let sentence = match missing(metric, side) {
+            _ if side.runs == 0 => format!("the {name} side has no recordings"),
+            Some(missing) => format!("not all runs of the {name} side have {missing}"),
+            None => continue,
         };
         return Err(Error::new(ErrorKind::Data, sentence).hint(match metric {
             Metric::Instructions => {
@@ -202,11 +219,10 @@ fn pairing(metric: Metric, base: &Side, new: &Side) -> Pairing {
 }
 
 fn duration(base: &Side, new: &Side, confidence: Confidence, pairing: Pairing) -> Row {
-    let values = |side: &Side| Values {
-        cpu: side.durations.clone(),
-        ..Default::default()
-    };
-    let (old, fresh) = (values(base), values(new));
+    let (old, fresh) = (
+        Values::alike(&base.durations),
+        Values::alike(&new.durations),
+    );
     let runs = (base.runs, new.runs);
     let values = (Some(&old), Some(&fresh));
     let mut row = row(&Key::Target, Metric::CpuTime, values, runs, pairing);

@@ -17,7 +17,8 @@ use super::key::{By, Key};
 use super::metric::Metric;
 use super::question::Question;
 use super::rows::{Pairing, Row, row};
-use super::side::{Side, Values};
+use super::side::Side;
+use super::values::Values;
 
 /// Fewest runs of each side that a gate can be decided by.
 const FEWEST_RUNS: usize = 2;
@@ -72,13 +73,6 @@ impl Gate {
                 limit,
                 row: total.clone(),
             }]);
-        }
-        if metric == Metric::Instructions {
-            return Err(Error::new(
-                ErrorKind::Usage,
-                "instructions are counted of the whole target, not of functions",
-            )
-            .hint("choose --metric energy or cpu-time, or leave --function out"));
         }
         // Any of them may fail the job: each gets its part of α.
         let alpha = question.confidence.alpha() / names.len() as f64;
@@ -162,18 +156,8 @@ fn within(side: &Side, name: &str) -> Option<Values> {
         if !frames.any(|frame| is_called(&frame.key.function, name)) {
             continue;
         }
-        let sum = sum.get_or_insert_with(|| Values {
-            energy: vec![0.0; side.runs],
-            cpu: vec![0.0; side.runs],
-            ..Values::default()
-        });
-        let add = |sum: &mut [f64], more: &[f64]| {
-            sum.iter_mut()
-                .zip(more)
-                .for_each(|(sum, more)| *sum += more);
-        };
-        add(&mut sum.energy, &values.energy);
-        add(&mut sum.cpu, &values.cpu);
+        let sum = sum.get_or_insert_with(|| Values::nothing(side.runs));
+        sum.merge(values);
     }
     sum
 }

@@ -4,7 +4,8 @@ use std::fmt;
 
 use clap::ValueEnum;
 
-use super::side::Side;
+/// How many metrics there are.
+pub(super) const METRICS: usize = 3;
 
 /// What is asked for.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, ValueEnum)]
@@ -32,23 +33,8 @@ pub enum Metric {
 }
 
 impl Metric {
-    /// The metric for a choice, and why it is not energy, where that was not
-    /// asked for.
-    pub fn choose(choice: MetricChoice, base: &Side, new: &Side) -> (Self, Option<&'static str>) {
-        match choice {
-            MetricChoice::Energy => (Self::Energy, None),
-            MetricChoice::CpuTime => (Self::CpuTime, None),
-            MetricChoice::Instructions => (Self::Instructions, None),
-            MetricChoice::Auto if !base.energy || !new.energy => {
-                (Self::CpuTime, Some("some run has no known energy"))
-            }
-            MetricChoice::Auto if base.estimated || new.estimated => (
-                Self::CpuTime,
-                Some("energy was not measured, only estimated from CPU time"),
-            ),
-            MetricChoice::Auto => (Self::Energy, None),
-        }
-    }
+    /// All of them.
+    pub const ALL: [Self; METRICS] = [Self::Energy, Self::CpuTime, Self::Instructions];
 
     /// The name in reports.
     pub fn name(self) -> &'static str {

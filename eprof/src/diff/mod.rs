@@ -17,6 +17,7 @@ mod metric;
 mod question;
 mod rows;
 mod side;
+mod values;
 
 pub use difference::Difference;
 pub use gate::{Gate, Outcome};
@@ -24,4 +25,5 @@ pub use key::{By, Key};
 pub use metric::{Metric, MetricChoice};
 pub use question::Question;
 pub use rows::{LEAST_SHARE, Row, Table};
-pub use side::{Side, Values};
+pub use side::{Instructions, Side};
+pub use values::Values;

@@ -6,7 +6,8 @@ use crate::statistics::{Confidence, Contrast, Interval, Verdict, holm};
 
 use super::key::{By, Key};
 use super::metric::Metric;
-use super::side::{Side, Values};
+use super::side::Side;
+use super::values::Values;
 
 /// Rows with less than this part of the target on both sides together are not
 /// tested (and cannot be called changed): they would make the correction for
@@ -94,12 +95,8 @@ pub(super) fn contrast(
 ) -> Option<Contrast> {
     let (old, fresh) = (base.of(metric), new.of(metric));
     if let ([old], [fresh]) = (old, fresh) {
-        let error = |of: &Values| match metric {
-            Metric::Energy => Some(of.errors.0),
-            Metric::CpuTime => of.errors.1,
-            Metric::Instructions => None,
-        };
-        return Contrast::single((*old, error(base)?), (*fresh, error(new)?));
+        let (base, new) = (base.error(metric)?, new.error(metric)?);
+        return Contrast::single((*old, base), (*fresh, new));
     }
     match pairing {
         Pairing::Blocked => Contrast::blocked(old, fresh),
@@ -120,14 +117,8 @@ pub(super) fn row(
     pairing: Pairing,
 ) -> Row {
     // A row that one side lacks took nothing there.
-    let nothing = |runs: usize| Values {
-        energy: vec![0.0; runs],
-        cpu: vec![0.0; runs],
-        instructions: Vec::new(),
-        errors: (0.0, Some(0.0)),
-    };
-    let base = base.cloned().unwrap_or_else(|| nothing(runs.0));
-    let new = new.cloned().unwrap_or_else(|| nothing(runs.1));
+    let base = base.cloned().unwrap_or_else(|| Values::nothing(runs.0));
+    let new = new.cloned().unwrap_or_else(|| Values::nothing(runs.1));
     Row {
         key: key.clone(),
         base: mean(base.of(metric)),

@@ -6,45 +6,36 @@ use std::collections::{BTreeMap, BTreeSet, HashMap};
 use std::sync::Arc;
 
 use crate::attribute::uncertainty::{Z90, sampling_share};
-use crate::attribute::{Account, Rule};
-use crate::measurement::{MeterId, Provenance};
-use crate::profile::{FunctionKey, Parts, ProcessKey, Profile, StackRow};
+use crate::attribute::{Account, Energy, Rule};
+use crate::measurement::{Counter, Events, MeterId, Provenance};
+use crate::profile::{FunctionKey, Parts, ProcessKey, Profile, StackRow, ThreadRow};
 use crate::unit::Nanos;
 
 use super::key::{By, Key};
-use super::metric::Metric;
+use super::metric::METRICS;
+use super::values::Values;
 
-/// One row of every run.
-#[derive(Clone, Debug, Default, PartialEq)]
-pub struct Values {
-    /// Microjoules.
-    pub energy: Vec<f64>,
-    /// Nanoseconds on CPUs.
-    pub cpu: Vec<f64>,
-    /// Instructions, of the whole target only; empty where no run counted
-    /// them, not a number in a run that did not.
-    pub instructions: Vec<f64>,
-    /// Standard deviations of the last run's energy and CPU time, as far as
-    /// they are known from within the run.
-    pub errors: (f64, Option<f64>),
+/// How well a side knows the instructions of its runs; the last of its runs'.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, PartialOrd, Ord)]
+pub enum Instructions {
+    /// Every run has counted them.
+    #[default]
+    Counted,
+    /// Some run did, but not all the time.
+    Distrusted,
+    /// Some run did not.
+    Absent,
 }
 
-impl Values {
-    /// The values of a metric, one per run.
-    pub fn of(&self, metric: Metric) -> &[f64] {
-        match metric {
-            Metric::Energy => &self.energy,
-            Metric::CpuTime => &self.cpu,
-            Metric::Instructions => &self.instructions,
+impl Instructions {
+    /// Of one run.
+    fn of(profile: &Profile) -> Self {
+        let summary = &profile.summary;
+        match summary.header.counts(Counter::Instructions) {
+            _ if summary.counts(Counter::Instructions) => Self::Counted,
+            true => Self::Distrusted,
+            false => Self::Absent,
         }
-    }
-
-    fn add(&mut self, run: usize, energy: f64, cpu: f64) {
-        // It was not there in the runs before.
-        self.energy.resize(run + 1, 0.0);
-        self.cpu.resize(run + 1, 0.0);
-        self.energy[run] += energy;
-        self.cpu[run] += cpu;
     }
 }
 
@@ -69,6 +60,8 @@ pub struct Side {
     pub energy: bool,
     /// Whether the energy of any run is only estimated.
     pub estimated: bool,
+    /// Whether every run counted instructions.
+    pub instructions: Instructions,
     rows: BTreeMap<By, BTreeMap<Key, Values>>,
     /// The target, and each domain.
     totals: BTreeMap<Key, Values>,
@@ -99,9 +92,8 @@ impl Side {
         }
     }
 
-    /// Adds a run, in which the target executed so many `instructions`, if
-    /// that was counted.
-    pub fn add(&mut self, profile: &Profile, instructions: Option<u64>) {
+    /// Adds a run.
+    pub fn add(&mut self, profile: &Profile) {
         let run = self.runs;
         self.runs += 1;
         let summary = &profile.summary;
@@ -119,26 +111,23 @@ impl Side {
         self.totals(run, profile);
         self.people(run, profile);
         self.code(run, profile);
-        if let Some(count) = instructions {
-            let target = self.totals.entry(Key::Target).or_default();
-            target.instructions.resize(self.runs, f64::NAN);
-            target.instructions[run] = count as f64;
-        }
+        self.instructions = self.instructions.max(Instructions::of(profile));
         let kinds = self.rows.values_mut().flat_map(BTreeMap::values_mut);
         for values in kinds.chain(self.totals.values_mut()) {
-            values.energy.resize(self.runs, 0.0);
-            values.cpu.resize(self.runs, 0.0);
+            values.fill_up(self.runs);
         }
     }
 
     fn totals(&mut self, run: usize, profile: &Profile) {
         let mut squares: BTreeMap<Key, f64> = BTreeMap::new();
         let cpu: Nanos = profile.threads.iter().map(|thread| thread.cpu).sum();
+        let count = profile.summary.signals[Counter::Instructions];
         let target = self.totals.entry(Key::Target).or_default();
-        target.add(run, 0.0, cpu.0 as f64);
+        target.add(run, [0.0, cpu.0 as f64, count as f64]);
+        target.errors = [None; METRICS];
         for meter in &profile.ledger.meters {
             let energy = meter.accounts.get(&Account::Target).copied();
-            let full = energy.unwrap_or_default().with_idle.0 as f64;
+            let energy = energy.unwrap_or_default().with_idle.0 as f64;
             let width = meter.widths.get(&Account::Target).copied();
             let variance = (width.unwrap_or_default().total().0 as f64 / Z90).powi(2);
             let mut keys = vec![Key::Domain(meter.domain.name())];
@@ -147,12 +136,15 @@ impl Side {
             }
             for key in keys {
                 *squares.entry(key.clone()).or_default() += variance;
-                self.totals.entry(key).or_default().add(run, full, 0.0);
+                self.totals
+                    .entry(key)
+                    .or_default()
+                    .add(run, [energy, 0.0, 0.0]);
             }
         }
         for (key, variance) in squares {
             if let Some(values) = self.totals.get_mut(&key) {
-                values.errors = (variance.sqrt(), None);
+                values.errors = [Some(variance.sqrt()), None, None];
             }
         }
     }
@@ -161,8 +153,8 @@ impl Side {
         let names = Names::new(profile);
         for row in profile.commands() {
             let values = self.row(By::Command, Key::Command(row.comm));
-            values.add(run, row.energy.with_idle.0 as f64, row.cpu.0 as f64);
-            values.errors = (row.ci90.0 as f64 / Z90, None);
+            values.add(run, of_row(row.energy, row.cpu, &row.events));
+            values.errors = [Some(row.ci90.0 as f64 / Z90), None, None];
         }
         let mut widths: BTreeMap<Key, f64> = BTreeMap::new();
         for (at, row) in profile.threads.iter().enumerate() {
@@ -171,33 +163,32 @@ impl Side {
             // All may err the same way, as in `Profile::commands`.
             *widths.entry(key.clone()).or_default() += row.ci90.0 as f64;
             let values = self.row(By::Thread, key);
-            values.add(run, row.energy.with_idle.0 as f64, row.cpu.0 as f64);
+            values.add(run, of_row(row.energy, row.cpu, &row.events));
         }
         for (key, width) in widths {
-            self.row(By::Thread, key).errors = (width / Z90, None);
+            self.row(By::Thread, key).errors = [Some(width / Z90), None, None];
         }
     }
 
     fn code(&mut self, run: usize, profile: &Profile) {
         let names = Names::new(profile);
-        let cpu = CpuTime::of(profile);
+        let sampling = Sampling::of(profile);
         // Functions repeat in thousands of stacks: each is named once.
         let mut functions: HashMap<&FunctionKey, (Sum, Sum)> = HashMap::new();
         let mut stacks: BTreeMap<Key, Sum> = BTreeMap::new();
         for row in &profile.stacks {
-            let time = cpu.of_stack(row);
             let (process, thread) = names.of(row.thread);
             let key = Key::Stack(process, thread, Arc::clone(&row.frames));
-            stacks.entry(key).or_default().add(row, time);
+            stacks.entry(key).or_default().add(row);
             if let Some(leaf) = row.frames.last() {
                 let of = functions.entry(&leaf.key).or_default();
-                of.0.add(row, time);
+                of.0.add(row);
             }
             // A recursive function contains itself, but counts once.
             let distinct: BTreeSet<&FunctionKey> =
                 row.frames.iter().map(|frame| &*frame.key).collect();
             for function in distinct {
-                functions.entry(function).or_default().1.add(row, time);
+                functions.entry(function).or_default().1.add(row);
             }
         }
         let sums = stacks.into_iter().map(|(key, sum)| (By::Stack, key, sum));
@@ -214,11 +205,15 @@ impl Side {
                 continue;
             }
             let energy: u64 = sum.energies.values().map(|of| of.0).sum();
-            let time = sum.times.values().sum();
             let error = profile.half_width(&sum.energies).0 as f64 / Z90;
+            let whole = |of: &BTreeMap<usize, u64>| of.values().sum::<u64>() as f64;
             let values = self.row(by, key);
-            values.add(run, energy as f64, time);
-            values.errors = (error, Some(cpu.error(&sum.times)));
+            values.add(run, [energy as f64, whole(&sum.times), whole(&sum.counts)]);
+            values.errors = [
+                Some(error),
+                Some(sampling.error(&sum.times, |thread| thread.cpu.0)),
+                Some(sampling.error(&sum.counts, |thread| thread.events[Counter::Instructions])),
+            ];
         }
     }
 
@@ -244,15 +239,6 @@ impl Side {
     /// One row.
     pub fn find(&self, by: By, key: &Key) -> Option<&Values> {
         self.rows.get(&by)?.get(key)
-    }
-
-    /// Whether every run counted instructions.
-    pub fn counted_instructions(&self) -> bool {
-        let target = self.totals.get(&Key::Target);
-        target.is_some_and(|of| {
-            let counts = &of.instructions;
-            counts.len() == self.runs && counts.iter().all(|count| count.is_finite())
-        })
     }
 
     /// Whether, in order of time, each pair of runs has one of each side.
@@ -284,58 +270,51 @@ impl<'p> Names<'p> {
 #[derive(Default)]
 struct Sum {
     energies: Parts,
-    times: BTreeMap<usize, f64>,
+    times: BTreeMap<usize, u64>,
+    counts: BTreeMap<usize, u64>,
 }
 
 impl Sum {
-    fn add(&mut self, row: &StackRow, time: f64) {
+    fn add(&mut self, row: &StackRow) {
+        let count = row.counts[Counter::Instructions as usize];
         *self.energies.entry(row.thread).or_default() += row.energy.with_idle;
-        *self.times.entry(row.thread).or_default() += time;
+        *self.times.entry(row.thread).or_default() += row.cpu.0;
+        *self.counts.entry(row.thread).or_default() += count;
     }
 }
 
-/// How CPU time divides over stacks: as samples do, which are taken by time.
-struct CpuTime<'p> {
+/// How well samples tell what a thread did where.
+struct Sampling<'p> {
     profile: &'p Profile,
-    /// Samples and stacks per thread.
-    stacks: BTreeMap<usize, (u64, u64)>,
+    /// Samples per thread.
+    samples: BTreeMap<usize, u64>,
 }
 
-impl<'p> CpuTime<'p> {
+impl<'p> Sampling<'p> {
     fn of(profile: &'p Profile) -> Self {
-        let mut stacks: BTreeMap<usize, (u64, u64)> = BTreeMap::new();
+        let mut samples: BTreeMap<usize, u64> = BTreeMap::new();
         for row in &profile.stacks {
-            let sum = stacks.entry(row.thread).or_default();
-            sum.0 += row.samples;
-            sum.1 += 1;
+            *samples.entry(row.thread).or_default() += row.samples;
         }
-        Self { profile, stacks }
+        Self { profile, samples }
     }
 
-    fn whole(&self, thread: usize) -> f64 {
-        let row = self.profile.threads.get(thread);
-        row.map_or(0.0, |row| row.cpu.0 as f64)
-    }
-
-    fn of_stack(&self, row: &StackRow) -> f64 {
-        let (samples, stacks) = self.stacks.get(&row.thread).copied().unwrap_or_default();
-        let share = match samples {
-            0 => 1.0 / stacks.max(1) as f64,
-            all => row.samples as f64 / all as f64,
-        };
-        self.whole(row.thread) * share
-    }
-
-    /// The standard deviation, by sampling, of the times `parts` of threads.
-    fn error(&self, parts: &BTreeMap<usize, f64>) -> f64 {
-        let squares = parts.iter().map(|(&thread, &part)| {
-            let whole = self.whole(thread);
+    /// The standard deviation, by sampling, of `parts` of what threads did.
+    fn error(&self, parts: &BTreeMap<usize, u64>, whole: impl Fn(&ThreadRow) -> u64) -> f64 {
+        let squares = parts.iter().map(|(thread, &part)| {
+            let whole = self.profile.threads.get(*thread).map_or(0, &whole) as f64;
             if whole <= 0.0 {
                 return 0.0;
             }
-            let samples = self.stacks.get(&thread).map_or(0, |(samples, _)| *samples);
-            (whole * sampling_share(part / whole, samples as f64) / Z90).powi(2)
+            let samples = self.samples.get(thread).copied().unwrap_or_default();
+            (whole * sampling_share(part as f64 / whole, samples as f64) / Z90).powi(2)
         });
         squares.sum::<f64>().sqrt()
     }
+}
+
+/// The values of a row, by metric.
+fn of_row(energy: Energy, cpu: Nanos, events: &Events) -> [f64; METRICS] {
+    let count = events[Counter::Instructions];
+    [energy.with_idle.0 as f64, cpu.0 as f64, count as f64]
 }

@@ -4,6 +4,7 @@
 mod baseline;
 mod code;
 mod cpu_group;
+pub(crate) mod event;
 mod idle_power;
 mod loss;
 mod meter;
@@ -18,14 +19,13 @@ pub use code::{
     Frame, FrameId, Line, Lines, Object, ObjectId, Segment, StackId, StackNode, Symbol,
 };
 pub use cpu_group::CpuGroup;
+pub use event::{COUNTERS, Counter, EVENTS, Event, EventUnit, Events};
 pub use idle_power::IdlePower;
 pub use loss::Loss;
 pub use meter::{
     Domain, Meter, MeterId, Provenance, Quantity, Reading, Scope, SourceKind, UpdateTime,
 };
-pub use signals::{
-    COUNTERS, Counter, CpuAccount, CpuGroupId, IntervalAccounts, Signals, ThreadAccount,
-};
+pub use signals::{CpuAccount, CpuGroupId, IntervalAccounts, Signals, ThreadAccount};
 pub use slice::SampledSlice;
 pub use stack_end::StackEnd;
 pub use task::{Task, TaskId};

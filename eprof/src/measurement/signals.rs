@@ -1,9 +1,11 @@
 //! What ran, for how long, and what the hardware counted meanwhile.
 
-pub use eprof_common::COUNTERS;
+use std::ops::{AddAssign, Index, IndexMut, SubAssign};
+
 use serde::{Deserialize, Serialize};
 
-use super::TaskId;
+use super::event::{COUNTERS, Event, Events};
+use super::task::TaskId;
 use crate::unit::{Nanos, Timestamp};
 
 /// A set of CPUs that the finest meter in use cannot tell apart: the grain at
@@ -12,56 +14,13 @@ use crate::unit::{Nanos, Timestamp};
 #[serde(transparent)]
 pub struct CpuGroupId(pub u16);
 
-/// A hardware counter; the number is its place in [`Signals::counts`].
-#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
-#[serde(rename_all = "kebab-case")]
-pub enum Counter {
-    /// CPU cycles (`PERF_COUNT_HW_CPU_CYCLES`).
-    Cycles,
-    /// Cycles of a clock of fixed frequency (`PERF_COUNT_HW_REF_CPU_CYCLES`).
-    ReferenceCycles,
-    /// Retired instructions (`PERF_COUNT_HW_INSTRUCTIONS`).
-    Instructions,
-    /// Misses of the last-level cache (`PERF_COUNT_HW_CACHE_MISSES`).
-    CacheMisses,
-}
-
-impl Counter {
-    /// All of them, in the order of their places.
-    pub const ALL: [Self; COUNTERS] = [
-        Self::Cycles,
-        Self::ReferenceCycles,
-        Self::Instructions,
-        Self::CacheMisses,
-    ];
-
-    /// As it is called in outputs.
-    pub const fn name(self) -> &'static str {
-        match self {
-            Self::Cycles => "cycles",
-            Self::ReferenceCycles => "reference-cycles",
-            Self::Instructions => "instructions",
-            Self::CacheMisses => "cache-misses",
-        }
-    }
-}
-
 /// What was measured while something ran.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Signals {
     /// Time on a CPU.
     pub on_cpu: Nanos,
-    /// Of it, the time in which the CPU's SMT sibling was busy too; zero
-    /// where there are no siblings.
-    pub smt_shared: Nanos,
-    /// Events by [`Counter`]; zero for those that are not counted.
-    pub counts: [u64; COUNTERS],
-    /// How often it was switched out.
-    pub switches: u32,
-    /// Of those, how often because it went to sleep: so often it was woken.
-    pub wakeups: u32,
-    /// How often it ran on another CPU than the last time (target only).
-    pub migrations: u32,
+    /// What was counted meanwhile.
+    pub events: Events,
 }
 
 impl Signals {
@@ -73,9 +32,18 @@ impl Signals {
         }
     }
 
-    /// CPU cycles; zero where they are not counted.
-    pub fn cycles(&self) -> u64 {
-        self.counts[Counter::Cycles as usize]
+    /// Time on a CPU, and what the hardware counters counted in it.
+    pub fn counted(on_cpu: Nanos, counts: [u64; COUNTERS]) -> Self {
+        Self {
+            on_cpu,
+            events: Events::counted(counts),
+        }
+    }
+
+    /// Of the time on a CPU, the time in which the CPU's SMT sibling was busy,
+    /// too; none where there are no siblings.
+    pub fn smt_shared(&self) -> Nanos {
+        Nanos(self[Event::SmtShared])
     }
 
     /// Whether nothing ran.
@@ -84,30 +52,34 @@ impl Signals {
     }
 }
 
-impl std::ops::SubAssign for Signals {
-    /// Takes a part away; there is never less than nothing.
-    fn sub_assign(&mut self, part: Self) {
-        self.on_cpu = self.on_cpu.saturating_sub(part.on_cpu);
-        self.smt_shared = self.smt_shared.saturating_sub(part.smt_shared);
-        for (whole, count) in self.counts.iter_mut().zip(part.counts) {
-            *whole = whole.saturating_sub(count);
-        }
-        self.switches = self.switches.saturating_sub(part.switches);
-        self.wakeups = self.wakeups.saturating_sub(part.wakeups);
-        self.migrations = self.migrations.saturating_sub(part.migrations);
+impl<E: Into<Event>> Index<E> for Signals {
+    type Output = u64;
+
+    fn index(&self, event: E) -> &u64 {
+        &self.events[event]
     }
 }
 
-impl std::ops::AddAssign for Signals {
+impl<E: Into<Event>> IndexMut<E> for Signals {
+    fn index_mut(&mut self, event: E) -> &mut u64 {
+        &mut self.events[event]
+    }
+}
+
+impl SubAssign for Signals {
+    /// Takes a part away; there is never less than nothing.
+    fn sub_assign(&mut self, part: Self) {
+        let Self { on_cpu, events } = part;
+        self.on_cpu = self.on_cpu.saturating_sub(on_cpu);
+        self.events -= events;
+    }
+}
+
+impl AddAssign for Signals {
     fn add_assign(&mut self, other: Self) {
-        self.on_cpu += other.on_cpu;
-        self.smt_shared += other.smt_shared;
-        for (sum, count) in self.counts.iter_mut().zip(other.counts) {
-            *sum = sum.saturating_add(count);
-        }
-        self.switches = self.switches.saturating_add(other.switches);
-        self.wakeups = self.wakeups.saturating_add(other.wakeups);
-        self.migrations = self.migrations.saturating_add(other.migrations);
+        let Self { on_cpu, events } = other;
+        self.on_cpu += on_cpu;
+        self.events += events;
     }
 }
 
@@ -129,28 +101,47 @@ pub struct CpuAccount {
 impl CpuAccount {
     /// Time in anything but the idle task.
     pub fn busy(&self) -> Nanos {
-        self.kernel.on_cpu + self.other.on_cpu + self.eprof.on_cpu + self.target.on_cpu
+        self.classes().iter().map(|class| class.on_cpu).sum()
+    }
+
+    /// What each class of tasks did: kernel threads, others, eprof, the target.
+    pub fn classes(&self) -> [Signals; 4] {
+        let Self {
+            cpu: _,
+            kernel,
+            other,
+            eprof,
+            target,
+        } = *self;
+        [kernel, other, eprof, target]
     }
 
     /// Everything but the idle task, together.
     pub fn all(&self) -> Signals {
-        let mut all = self.kernel;
-        all += self.other;
-        all += self.eprof;
-        all += self.target;
+        let mut all = Signals::default();
+        for class in self.classes() {
+            all += class;
+        }
         all
     }
 
     /// Adds what the same CPU did in another interval.
-    pub fn add(&mut self, other: &Self) {
-        self.kernel += other.kernel;
-        self.other += other.other;
-        self.eprof += other.eprof;
-        self.target += other.target;
+    pub fn add(&mut self, more: &Self) {
+        let Self {
+            cpu: _,
+            kernel,
+            other,
+            eprof,
+            target,
+        } = *more;
+        self.kernel += kernel;
+        self.other += other;
+        self.eprof += eprof;
+        self.target += target;
     }
 }
 
-/// What one thread of the target did in one zone during an interval.
+/// What one thread of the target did in one CPU group during an interval.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub struct ThreadAccount {
     /// Who.
@@ -162,7 +153,7 @@ pub struct ThreadAccount {
 }
 
 impl ThreadAccount {
-    /// Adds what the same thread did in the same zone in another interval.
+    /// Adds what the same thread did in the same group in another interval.
     pub fn add(&mut self, other: &Self) {
         self.signals += other.signals;
     }
@@ -177,6 +168,6 @@ pub struct IntervalAccounts {
     pub end: Timestamp,
     /// One entry per online CPU.
     pub cpus: Vec<CpuAccount>,
-    /// One entry per thread and zone that ran.
+    /// One entry per thread and CPU group that ran.
     pub threads: Vec<ThreadAccount>,
 }

@@ -7,10 +7,12 @@
 use std::borrow::Cow;
 use std::io::{self, Write};
 
+use crate::measurement::Event;
 use crate::profile::Profile;
 
 use super::format::energy::EnergyText;
-use super::listing::{Entry, Listing};
+use super::format::event::key;
+use super::listing::{Entry, Listing, events};
 use super::view::{By, View};
 
 /// Writes the breakdown that `view` asks for, processes where it asks for
@@ -19,6 +21,7 @@ use super::view::{By, View};
 /// Columns, where a kind of rows has them: `pid`, `tid`, `cpu`, `name`,
 /// `module`, `threads`, `processes`, `uj`, `marginal_uj`, `ci90_uj`,
 /// `total_uj`, `cpu_ns`, `samples`, `provenance`. `uj` of functions is their own energy.
+/// After them, one column for each event that was counted: `cycles`, `wakeups`, ….
 ///
 /// # Errors
 ///
@@ -27,9 +30,12 @@ pub fn write(profile: &Profile, view: &View, mut out: impl Write) -> io::Result<
     let by = view.by.unwrap_or(By::Process);
     let listing = Listing::new(profile, by, view.sort, view.limit);
     let energy_text = EnergyText::of(profile);
-    row(&mut out, head(by).iter().copied().map(Cow::Borrowed))?;
+    let events = events(profile, by);
+    let head = head(by).iter().copied().map(Cow::Borrowed);
+    let keys = events.iter().map(|event| Cow::Owned(key(*event)));
+    row(&mut out, head.chain(keys))?;
     for entry in &listing.entries {
-        row(&mut out, fields(by, entry, energy_text))?;
+        row(&mut out, fields(by, entry, &events, energy_text))?;
     }
     if listing.rest.rows > 0 {
         let rest = listing.rest;
@@ -38,10 +44,11 @@ pub fn write(profile: &Profile, view: &View, mut out: impl Write) -> io::Result<
             processes: Some(rest.processes),
             energy: rest.energy,
             on_cpu: Some(rest.on_cpu),
+            events: rest.events,
             samples: Some(rest.samples),
             ..Entry::default()
         };
-        row(&mut out, fields(by, &entry, energy_text))?;
+        row(&mut out, fields(by, &entry, &events, energy_text))?;
     }
     Ok(())
 }
@@ -102,7 +109,12 @@ fn head(by: By) -> &'static [&'static str] {
     }
 }
 
-fn fields<'e>(by: By, entry: &'e Entry, energy_text: EnergyText) -> Vec<Cow<'e, str>> {
+fn fields<'e>(
+    by: By,
+    entry: &'e Entry,
+    events: &[Event],
+    energy_text: EnergyText,
+) -> Vec<Cow<'e, str>> {
     fn number<T: ToString>(n: Option<T>) -> Cow<'static, str> {
         Cow::Owned(n.map_or_else(String::new, |n| n.to_string()))
     }
@@ -125,7 +137,11 @@ fn fields<'e>(by: By, entry: &'e Entry, energy_text: EnergyText) -> Vec<Cow<'e, 
         "samples" => number(entry.samples),
         _ => Cow::Borrowed(energy_text.provenance()),
     };
-    head(by).iter().map(|column| field(column)).collect()
+    let events = events
+        .iter()
+        .map(|event| number(Some(entry.events[*event])));
+    let fields = head(by).iter().map(|column| field(column));
+    fields.chain(events).collect()
 }
 
 fn row<'a>(out: &mut impl Write, fields: impl IntoIterator<Item = Cow<'a, str>>) -> io::Result<()> {

@@ -4,6 +4,7 @@
 use std::cmp::Reverse;
 
 use crate::attribute::Energy;
+use crate::measurement::{Event, Events};
 use crate::profile::{ProcessKey, Profile};
 use crate::unit::{Microjoules, Nanos};
 
@@ -32,7 +33,21 @@ pub(in crate::output) struct Entry {
     pub(in crate::output) total: Option<Energy>,
     pub(in crate::output) ci90: Option<Microjoules>,
     pub(in crate::output) on_cpu: Option<Nanos>,
+    /// What was counted; of a function, by the hardware counters only.
+    pub(in crate::output) events: Events,
     pub(in crate::output) samples: Option<u64>,
+}
+
+/// Which events the rows of a kind count.
+pub(in crate::output) fn events(profile: &Profile, by: By) -> Vec<Event> {
+    let events = profile.summary.events.iter().copied();
+    match by {
+        By::Process | By::Command | By::Thread => events.collect(),
+        By::Function => events
+            .filter(|event| matches!(event, Event::Counter(_)))
+            .collect(),
+        By::Module | By::Cpu => Vec::new(),
+    }
 }
 
 fn run(profile: &Profile, key: ProcessKey) -> Option<String> {
@@ -54,6 +69,7 @@ fn entries(profile: &Profile, by: By) -> Vec<Entry> {
                 energy: row.energy,
                 ci90: Some(row.ci90),
                 on_cpu: Some(row.cpu),
+                events: row.events,
                 samples: Some(row.samples),
                 ..Entry::default()
             })
@@ -67,6 +83,7 @@ fn entries(profile: &Profile, by: By) -> Vec<Entry> {
                 energy: row.energy,
                 ci90: Some(row.ci90),
                 on_cpu: Some(row.cpu),
+                events: row.events,
                 samples: Some(row.samples),
                 ..Entry::default()
             })
@@ -82,6 +99,7 @@ fn entries(profile: &Profile, by: By) -> Vec<Entry> {
                 energy: row.energy,
                 ci90: Some(row.ci90),
                 on_cpu: Some(row.cpu),
+                events: row.events,
                 samples: Some(row.samples),
                 ..Entry::default()
             })
@@ -99,6 +117,7 @@ fn entries(profile: &Profile, by: By) -> Vec<Entry> {
                 energy: row.own,
                 total: Some(row.total),
                 ci90: Some(row.ci90),
+                events: Events::counted(row.counts),
                 samples: Some(row.samples),
                 ..Entry::default()
             })
@@ -139,6 +158,8 @@ pub(in crate::output) struct Rest {
     pub(in crate::output) energy: Energy,
     /// Their CPU time.
     pub(in crate::output) on_cpu: Nanos,
+    /// What was counted of them.
+    pub(in crate::output) events: Events,
     /// Their samples.
     pub(in crate::output) samples: u64,
 }
@@ -192,6 +213,7 @@ impl Listing {
             rest.processes += row.processes.unwrap_or_default();
             rest.energy += row.energy;
             rest.on_cpu += row.on_cpu.unwrap_or_default();
+            rest.events += row.events;
             rest.samples += row.samples.unwrap_or_default();
         }
         let (positions, entries) = entries.into_iter().unzip();

@@ -5,16 +5,16 @@ use std::sync::Arc;
 
 use tracing::{debug, trace};
 
-use crate::attribute::{self, Attributed, ChargedSpan, Observer, Processes, Settings};
+use crate::attribute::{self, Attributed, ChargedSpan, Observer, Settings};
 use crate::carbon::Carbon;
 use crate::error::{Error, ErrorKind, Result};
-use crate::measurement::Counter;
+use crate::measurement::Event;
 use crate::profile::{
     Detail, Group, PowerSeries, PowerSeriesObserver, Profile, Sum, TimedSamples,
     TimedSamplesObserver,
 };
 use crate::recording::merged::Labels;
-use crate::recording::{Catalog, Header, Merged, RecordingFile, Samples};
+use crate::recording::{Catalog, Header, Merged, RecordingFile};
 use crate::symbol::{self, Search};
 
 /// What the code of a recording is called.
@@ -267,37 +267,15 @@ pub fn no_common_time(path: &Path) -> Error {
     Error::new(ErrorKind::Usage, sentence).hint("name the recording of one run")
 }
 
-/// What the target counted of `counter` in the recording at `path`; `None`
-/// where that was not counted, or cannot be trusted.
-///
-/// # Errors
-///
-/// A file that is not a recording.
-pub fn counted(path: &Path, counter: Counter) -> Result<Option<u64>> {
-    let recording = RecordingFile::open(path)?;
-    let end = recording.catalog.end.as_ref();
-    let distrusted = end.is_none_or(|end| end.distrusted.contains(&counter));
-    if distrusted || !recording.catalog.header.counts(counter) {
-        return Ok(None);
-    }
-    let processes = Processes::of(&recording.catalog.tasks);
-    let mut sum = 0u64;
-    for interval in recording.intervals(Samples::Skipped)? {
-        let interval = interval?;
-        let target = processes.of_target(&interval.cpus, &interval.threads);
-        sum = sum.saturating_add(target.counts[counter as usize]);
-    }
-    Ok(Some(sum))
-}
-
 /// The header, without the counters that cannot be trusted: only at the end is
 /// it known whether they ran all the time.
 fn trusted(catalog: &Catalog) -> Header {
     let mut header = catalog.header.clone();
     if let Some(end) = &catalog.end {
-        header
-            .counters
-            .retain(|counter| !end.distrusted.contains(counter));
+        header.events.retain(|event| match event {
+            Event::Counter(counter) => !end.distrusted.contains(counter),
+            _ => true,
+        });
     }
     header
 }

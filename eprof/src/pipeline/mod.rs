@@ -16,5 +16,5 @@
 mod analyse;
 mod record;
 
-pub use analyse::{Analysis, NameProgress, Names, counted, labels, no_common_time, sum};
+pub use analyse::{Analysis, NameProgress, Names, labels, no_common_time, sum};
 pub use record::{News, Recorded, idle_power, record};

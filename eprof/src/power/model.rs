@@ -7,42 +7,58 @@ use serde::{Deserialize, Serialize};
 
 use super::shape::Shape;
 use crate::error::{Error, ErrorKind};
-use crate::measurement::{Counter, MeterId, Signals};
+use crate::measurement::{Counter, Event, EventUnit, MeterId, Signals};
 use crate::unit::Watts;
 
 /// Something that is counted per slice and may cost energy.
 #[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
-#[serde(rename_all = "kebab-case")]
+#[serde(into = "String", try_from = "String")]
 pub enum Signal {
     /// Time on a CPU of this core type (`""` where all are alike) while its
     /// SMT sibling was idle (or there was none), ns.
     Time(String),
-    /// Time on a CPU while its SMT sibling was busy too, ns.
-    Crowded,
-    /// Events of a hardware counter.
-    Count(Counter),
-    /// How often a thread went to sleep, which is how often it was woken.
-    Wakeups,
-    /// How often a thread ran on another CPU than the last time.
-    Migrations,
+    /// Anything else: ns of time beside a busy sibling, or occurrences.
+    Event(Event),
 }
 
 impl Signal {
+    /// Time on a CPU while its SMT sibling was busy, too, ns.
+    pub const SMT_SHARED: Self = Self::Event(Event::SmtShared);
+
     /// As it is called in outputs.
     pub fn name(&self) -> String {
         match self {
             Self::Time(core) if core.is_empty() => "time".to_owned(),
             Self::Time(core) => format!("time:{core}"),
-            Self::Crowded => "crowded".to_owned(),
-            Self::Count(counter) => counter.name().to_owned(),
-            Self::Wakeups => "wakeups".to_owned(),
-            Self::Migrations => "migrations".to_owned(),
+            Self::Event(event) => event.name().to_owned(),
+        }
+    }
+
+    /// Whether it is a part of CPU time.
+    pub fn is_time(&self) -> bool {
+        match self {
+            Self::Time(_) => true,
+            Self::Event(event) => event.unit() == EventUnit::Nanoseconds,
+        }
+    }
+
+    /// Whether it is one of a hardware counter's.
+    pub fn is_counted(&self) -> bool {
+        matches!(self, Self::Event(Event::Counter(_)))
+    }
+
+    /// Whether a model may give `event` a weight. A switch is the end of a
+    /// slice: what it costs is in wakeups and in time.
+    pub fn may_cost(event: Event) -> bool {
+        match event {
+            Event::SmtShared | Event::Counter(_) | Event::Wakeups | Event::Migrations => true,
+            Event::Switches => false,
         }
     }
 
     /// The time of [`Signal::Time`] on the own type of core, in nanoseconds.
     pub fn time_alone(signals: &Signals) -> u64 {
-        signals.on_cpu.0.saturating_sub(signals.smt_shared.0)
+        signals.on_cpu.saturating_sub(signals.smt_shared()).0
     }
 
     /// What `signals`, of a slice on a CPU of type `core`, say of this signal.
@@ -50,24 +66,36 @@ impl Signal {
         match self {
             Self::Time(of) if of == core => Self::time_alone(signals),
             Self::Time(_) => 0,
-            Self::Crowded => signals.smt_shared.0.min(signals.on_cpu.0),
-            Self::Count(counter) => signals.counts[*counter as usize],
-            Self::Wakeups => signals.wakeups.into(),
-            Self::Migrations => signals.migrations.into(),
+            // Taken from another CPU's accounts, so it may be a little more.
+            Self::Event(Event::SmtShared) => signals.smt_shared().min(signals.on_cpu).0,
+            Self::Event(event) => signals[*event],
         }
+    }
+}
+
+impl From<Counter> for Signal {
+    fn from(counter: Counter) -> Self {
+        Self::Event(counter.into())
+    }
+}
+
+impl From<Signal> for String {
+    fn from(signal: Signal) -> Self {
+        signal.name()
+    }
+}
+
+impl TryFrom<String> for Signal {
+    type Error = Error;
+
+    fn try_from(text: String) -> Result<Self, Error> {
+        text.parse()
     }
 }
 
 impl fmt::Display for Signal {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        match self {
-            Self::Time(core) if core.is_empty() => f.write_str("time"),
-            Self::Time(core) => write!(f, "time:{core}"),
-            Self::Crowded => f.write_str("crowded"),
-            Self::Count(counter) => f.write_str(counter.name()),
-            Self::Wakeups => f.write_str("wakeups"),
-            Self::Migrations => f.write_str("migrations"),
-        }
+        f.write_str(&self.name())
     }
 }
 
@@ -76,23 +104,21 @@ impl FromStr for Signal {
 
     /// The inverse of `Display`: `time`, `time:cpu_atom`, `cycles`, ….
     fn from_str(text: &str) -> Result<Self, Error> {
+        if text == "time" {
+            return Ok(Self::Time(String::new()));
+        }
         if let Some(core) = text.strip_prefix("time:") {
             return Ok(Self::Time(core.to_owned()));
         }
-        let counter = Counter::ALL.into_iter().find(|one| one.name() == text);
-        match (text, counter) {
-            ("time", _) => Ok(Self::Time(String::new())),
-            ("crowded", _) => Ok(Self::Crowded),
-            ("wakeups", _) => Ok(Self::Wakeups),
-            ("migrations", _) => Ok(Self::Migrations),
-            (_, Some(counter)) => Ok(Self::Count(counter)),
-            _ => Err(
-                Error::new(ErrorKind::Usage, format!("there is no signal “{text}”")).hint(
-                    "one of: time, crowded, cycles, reference-cycles, instructions, \
-                     cache-misses, wakeups, migrations",
-                ),
-            ),
-        }
+        let event = Event::named(text).filter(|event| Self::may_cost(*event));
+        event.map(Self::Event).ok_or_else(|| {
+            let events = Event::ALL
+                .into_iter()
+                .filter(|event| Self::may_cost(*event));
+            let names: Vec<&str> = events.map(Event::name).collect();
+            Error::new(ErrorKind::Usage, format!("there is no signal “{text}”"))
+                .hint(format!("one of: time, {}", names.join(", ")))
+        })
     }
 }
 
@@ -143,7 +169,7 @@ mod tests {
         for name in [
             "time",
             "time:cpu_atom",
-            "crowded",
+            "smt-shared",
             "cycles",
             "reference-cycles",
             "instructions",
@@ -153,6 +179,8 @@ mod tests {
         ] {
             assert_eq!(name.parse::<Signal>().unwrap().to_string(), name);
         }
-        assert!("joules".parse::<Signal>().is_err());
+        for name in ["joules", "switches"] {
+            assert!(name.parse::<Signal>().is_err());
+        }
     }
 }

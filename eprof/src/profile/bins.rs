@@ -41,7 +41,7 @@ impl Grain {
         times
     }
 
-    /// The bins that a stretch of time touches, each with the nanoseconds of
+    /// The bins that a span of time touches, each with the nanoseconds of
     /// it that lie there; one bin, and one nanosecond, for no time at all.
     pub(super) fn overlaps(&self, begin: Timestamp, end: Timestamp) -> Vec<(u32, u64)> {
         let (from, to) = (begin.since(self.begin).0, end.since(self.begin).0);
@@ -144,13 +144,13 @@ mod tests {
     proptest! {
         #[test]
         fn nothing_is_lost_however_long_it_takes(
-            stretches in prop::collection::vec((0u64..50_000_000, 1u64..4_000_000_000, 0u64..1_000_000), 1..200),
+            spans in prop::collection::vec((0u64..50_000_000, 1u64..4_000_000_000, 0u64..1_000_000), 1..200),
         ) {
             let begin = Timestamp(77);
             let mut grain = Grain::new(begin, 64);
             let (mut energy, mut time) = (Bins::default(), Bins::default());
             let (mut at, mut spent, mut known) = (begin, 0, 0);
-            for (gap, length, uj) in stretches {
+            for (gap, length, uj) in spans {
                 let from = at + Nanos(gap);
                 at = from + Nanos(length);
                 let times = grain.reach(at);
@@ -172,7 +172,7 @@ mod tests {
     }
 
     #[test]
-    fn a_stretch_lies_where_it_was() {
+    fn a_span_lies_where_it_was() {
         let mut grain = Grain::new(Timestamp(1000), 4);
         assert_eq!(grain.reach(Timestamp(1000 + 9_000_000)), 2);
         assert_eq!(grain.width, Nanos(4_000_000));

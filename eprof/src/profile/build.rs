@@ -3,19 +3,17 @@
 use std::cmp::Reverse;
 use std::collections::{BTreeMap, BTreeSet};
 
-use crate::attribute::{Attributed, HalfWidth, Processes, ThreadCharge};
+use crate::attribute::{Attributed, HalfWidth, ThreadCharge};
 use crate::caveat::Caveat;
-use crate::measurement::{Frame, Provenance, Quantity, StackEnd, StackId, Task, TaskId};
+use crate::measurement::{Events, Frame, Provenance, Quantity, StackEnd, StackId, TaskId};
 use crate::recording::{Catalog, End};
-use crate::unit::{Nanos, Timestamp};
+use crate::unit::Nanos;
 
 use super::detail::Detail;
 use super::functions::{ByCode, by_code};
-use super::model::{CpuRow, ProcessKey, ProcessRow, Profile, StackShare, Summary, ThreadRow};
+use super::model::{CpuRow, ProcessRow, Profile, StackShare, Summary, ThreadRow};
 use super::names::Names;
-
-/// The name of the threads that could not be followed.
-const NAMELESS: &str = "[unnamed]";
+use super::people::People;
 
 impl Profile {
     /// The profile of a recording with the catalogue `catalog`, whose energy
@@ -81,80 +79,19 @@ fn sorted<'a>(attributed: &'a Attributed, people: &People<'_>) -> Vec<&'a Thread
     charges
 }
 
-/// Who is who.
-struct People<'a> {
-    tasks: BTreeMap<TaskId, &'a Task>,
-    comms: BTreeMap<TaskId, &'a str>,
-    processes: Processes,
-}
-
-impl<'a> People<'a> {
-    fn of(catalog: &'a Catalog) -> Self {
-        let tasks = || catalog.tasks.iter();
-        let mut comms: BTreeMap<_, _> = tasks().map(|task| (task.id, task.comm.as_str())).collect();
-        for rename in &catalog.renames {
-            comms.insert(rename.task, rename.comm.as_str());
-        }
-        Self {
-            tasks: tasks().map(|task| (task.id, task)).collect(),
-            comms,
-            processes: Processes::of(tasks()),
-        }
-    }
-
-    /// The last name of a thread.
-    fn comm(&self, task: TaskId) -> String {
-        self.comms
-            .get(&task)
-            .copied()
-            .unwrap_or(NAMELESS)
-            .to_owned()
-    }
-
-    fn key(&self, leader: TaskId) -> ProcessKey {
-        match self.tasks.get(&leader) {
-            Some(task) => ProcessKey {
-                member: 0,
-                pid: task.pid,
-                start: task.start,
-                generation: task.generation,
-            },
-            None => ProcessKey {
-                member: 0,
-                pid: 0,
-                start: Timestamp(0),
-                generation: 0,
-            },
-        }
-    }
-
-    /// Of the process that forked or exec'ed into the one led by `leader`.
-    fn parent(&self, leader: TaskId) -> Option<ProcessKey> {
-        let parent = self.tasks.get(&leader)?.parent?;
-        let in_target = !self.processes.is_before_exec(parent);
-        in_target.then(|| self.key(self.processes.leader(parent)))
-    }
-
-    /// What orders threads of equal energy.
-    fn identity(&self, charge: &ThreadCharge) -> (ProcessKey, u32, Timestamp, TaskId) {
-        let task = self.tasks.get(&charge.task);
-        let (tid, start) = task.map_or((0, Timestamp(0)), |task| (task.tid, task.start));
-        (self.key(charge.process), tid, start, charge.task)
-    }
-}
-
 fn thread(charge: &ThreadCharge, people: &People<'_>) -> ThreadRow {
     let (process, tid, start, _) = people.identity(charge);
     ThreadRow {
         process,
         tid,
         start,
-        comm: people.comm(charge.task),
+        comm: people.comm(charge.task).to_owned(),
         energy: charge.energy,
         ci90: charge.width.total(),
         width: charge.width,
         effective: charge.effective,
-        cpu: charge.on_cpu,
+        cpu: charge.signals.on_cpu,
+        events: charge.signals.events,
         samples: charge.samples,
         meters: charge
             .meters
@@ -180,16 +117,18 @@ fn processes(
         let row = rows.entry(leader).or_insert_with(|| ProcessRow {
             key: people.key(leader),
             parent: people.parent(leader),
-            comm: people.comm(leader),
+            comm: people.comm(leader).to_owned(),
             threads: 0,
             energy: Default::default(),
             ci90: widths.get(&leader).copied().unwrap_or_default().total(),
             cpu: Nanos::ZERO,
+            events: Events::default(),
             samples: 0,
         });
         row.threads += 1;
         row.energy += charge.energy;
-        row.cpu += charge.on_cpu;
+        row.cpu += charge.signals.on_cpu;
+        row.events += charge.signals.events;
         row.samples = row.samples.saturating_add(charge.samples);
     }
     let mut rows: Vec<_> = rows.into_values().collect();
@@ -208,6 +147,8 @@ fn summary(catalog: &Catalog, attributed: &Attributed) -> Summary {
     });
     Summary {
         header: header.clone(),
+        events: catalog.trusted_events(),
+        signals: attributed.signals,
         duration: ended.since(header.started),
         exit_code: end.map(|end: &End| end.exit_code),
         // The weakest meter decides what may be claimed for the sum.

@@ -26,21 +26,23 @@ fn by_command(processes: &[ProcessRow]) -> Vec<CommandRow> {
             energy: Default::default(),
             ci90: Default::default(),
             cpu: Default::default(),
+            events: Default::default(),
             samples: 0,
         });
         row.processes += 1;
         row.energy += process.energy;
-        // Processes of one run share the borders of their intervals and the
+        // Processes of one run share the boundaries of their intervals and the
         // idle power, so their errors are not independent, and adding them in
         // quadrature would promise too much. How they hang together is not
         // known any more once they are rows; that they all go the same way is
         // the worst case. Standard deviations, magnitudes and what is put
         // together from them in quadrature obey the triangle inequality, so
         // the plain sum is an upper bound. It is a generous one where
-        // processes follow each other: what a border takes from one, it gives
+        // processes follow each other: what a boundary takes from one, it gives
         // to the next.
         row.ci90 += process.ci90;
         row.cpu += process.cpu;
+        row.events += process.events;
         row.samples = row.samples.saturating_add(process.samples);
     }
     let mut rows: Vec<CommandRow> = rows.into_values().collect();

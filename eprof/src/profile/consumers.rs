@@ -3,10 +3,12 @@
 use std::cmp::Reverse;
 use std::collections::{BTreeMap, HashMap};
 
-use crate::attribute::{Attributed, Processes};
-use crate::measurement::{Task, TaskId};
+use crate::attribute::Attributed;
+use crate::measurement::TaskId;
 use crate::recording::Catalog;
 use crate::unit::{Microjoules, Timestamp};
+
+use super::people::People;
 
 /// What consumers are.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, clap::ValueEnum)]
@@ -92,33 +94,13 @@ enum Key {
     Name(String),
 }
 
-struct People<'a> {
-    tasks: HashMap<TaskId, &'a Task>,
-    renamed: HashMap<TaskId, &'a str>,
-    processes: Processes,
-}
-
-impl<'a> People<'a> {
-    fn of(catalog: &'a Catalog) -> Self {
-        let renames = catalog.renames.iter();
-        Self {
-            tasks: catalog.tasks.iter().map(|task| (task.id, task)).collect(),
-            renamed: renames.map(|of| (of.task, of.comm.as_str())).collect(),
-            processes: Processes::of(&catalog.tasks),
-        }
-    }
-
-    fn comm(&self, task: TaskId) -> &'a str {
-        let first = self.tasks.get(&task).map(|task| task.comm.as_str());
-        let last = self.renamed.get(&task).copied();
-        last.or(first).unwrap_or("[unnamed]")
-    }
-
-    fn key(&self, task: TaskId, group: Group) -> Key {
+impl Key {
+    /// Of the consumer of a task.
+    fn of(people: &People<'_>, task: TaskId, group: Group) -> Self {
         match group {
-            Group::Thread => Key::Task(task),
-            Group::Process => Key::Task(self.processes.leader(task)),
-            Group::Command => Key::Name(self.comm(self.processes.leader(task)).to_owned()),
+            Group::Thread => Self::Task(task),
+            Group::Process => Self::Task(people.leader(task)),
+            Group::Command => Self::Name(people.comm(people.leader(task)).to_owned()),
         }
     }
 }
@@ -133,10 +115,10 @@ pub(super) fn consumers(
     let people = People::of(catalog);
     let mut found: BTreeMap<Key, Consumer> = BTreeMap::new();
     let mut add = |of: TaskId, energy: Microjoules, ci90: Microjoules| {
-        let task = people.tasks.get(&of);
+        let task = people.task(of);
         let gone = catalog.gone.get(of.0 as usize).copied().flatten();
         let born = task.map(|task| task.began);
-        let one = found.entry(people.key(of, group));
+        let one = found.entry(Key::of(&people, of, group));
         let one = one.or_insert_with(|| Consumer {
             comm: people.comm(of).to_owned(),
             id: match group {
@@ -184,7 +166,7 @@ pub(super) fn consumers(
     let place: BTreeMap<&Key, usize> = order.iter().map(|(key, _)| key).zip(0..).collect();
     let threads = attributed.threads.iter();
     let of_task = threads
-        .filter_map(|of| Some((of.task, *place.get(&people.key(of.task, group))?)))
+        .filter_map(|of| Some((of.task, *place.get(&Key::of(&people, of.task, group))?)))
         .collect();
     Grouped {
         largest: order.into_iter().map(|(_, of)| of).collect(),

@@ -4,10 +4,12 @@ use std::collections::{BTreeMap, HashMap};
 use std::sync::Arc;
 
 use crate::attribute::{Energy, StackCharge, ThreadCharge, UNNAMED};
-use crate::measurement::TaskId;
+use crate::measurement::{COUNTERS, TaskId};
+use crate::unit::Nanos;
 
 use super::model::{FunctionKey, FunctionRow, ModuleRow, StackRow, SymbolFrame, ThreadRow};
 use super::names::{Code, Names};
+use super::shares::{self, Seen};
 use super::width::{Parts, of_parts};
 
 /// A thread's stack, with its energy and how often it was sampled.
@@ -16,29 +18,61 @@ struct Charge<'n> {
     codes: &'n [Code],
     energy: Energy,
     samples: u64,
+    /// What its samples counted; in the end its part of what the thread counted.
+    counts: [u64; COUNTERS],
+    /// Its part of the thread's CPU time.
+    cpu: Nanos,
 }
 
 /// Sums over stacks.
 #[derive(Clone, Debug, Default)]
 struct Sum {
     own: Energy,
+    cpu: Nanos,
+    counts: [u64; COUNTERS],
     samples: u64,
     parts: Parts,
 }
 
 impl Sum {
     fn lead(&mut self, charge: &Charge<'_>) {
-        self.own += charge.energy;
-        self.samples = self.samples.saturating_add(charge.samples);
-        *self.parts.entry(charge.thread).or_default() += charge.energy.with_idle;
+        let Charge {
+            thread,
+            codes: _,
+            energy,
+            samples,
+            counts,
+            cpu,
+        } = *charge;
+        self.own += energy;
+        self.cpu += cpu;
+        add(&mut self.counts, &counts);
+        self.samples = self.samples.saturating_add(samples);
+        *self.parts.entry(thread).or_default() += energy.with_idle;
     }
 
     fn add(&mut self, other: &Self) {
-        self.own += other.own;
-        self.samples = self.samples.saturating_add(other.samples);
-        for (&thread, &part) in &other.parts {
+        let Self {
+            own,
+            cpu,
+            counts,
+            samples,
+            parts,
+        } = other;
+        self.own += *own;
+        self.cpu += *cpu;
+        add(&mut self.counts, counts);
+        self.samples = self.samples.saturating_add(*samples);
+        for (&thread, &part) in parts {
             *self.parts.entry(thread).or_default() += part;
         }
+    }
+}
+
+/// Adds numbers by counter.
+pub(super) fn add(sums: &mut [u64; COUNTERS], more: &[u64; COUNTERS]) {
+    for (sum, more) in sums.iter_mut().zip(more) {
+        *sum = sum.saturating_add(*more);
     }
 }
 
@@ -67,7 +101,8 @@ pub(super) fn by_code(
     rows: &[ThreadRow],
     names: &Names,
 ) -> ByCode {
-    let stacks = distinct(charges, threads, names);
+    let mut stacks = distinct(charges, threads, names);
+    share(&mut stacks, rows);
     let mut sums = vec![Sum::default(); names.functions()];
     let mut totals = vec![Total::default(); names.functions()];
     for (number, charge) in (1..).zip(&stacks) {
@@ -99,6 +134,8 @@ pub(super) fn by_code(
             own: sum.own,
             total: total.energy,
             ci90: of_parts(&sum.parts, rows),
+            cpu: sum.cpu,
+            counts: sum.counts,
             samples: sum.samples,
         });
     }
@@ -121,6 +158,8 @@ pub(super) fn by_code(
             thread: charge.thread,
             frames: Arc::clone(frames),
             energy: charge.energy,
+            cpu: charge.cpu,
+            counts: charge.counts,
             samples: charge.samples,
         }
     });
@@ -150,6 +189,8 @@ fn distinct<'n>(
             codes: names.stack(charge.stack),
             energy: charge.energy,
             samples: charge.samples,
+            counts: charge.counts,
+            cpu: Nanos::ZERO,
         })
     });
     let mut stacks: Vec<_> = stacks.collect();
@@ -159,10 +200,33 @@ fn distinct<'n>(
         if same {
             sum.energy += next.energy;
             sum.samples = sum.samples.saturating_add(next.samples);
+            add(&mut sum.counts, &next.counts);
         }
         same
     });
     stacks
+}
+
+/// Divides what each thread did over its stacks, which follow each other.
+fn share(stacks: &mut [Charge<'_>], threads: &[ThreadRow]) {
+    for stacks in stacks.chunk_by_mut(|a, b| a.thread == b.thread) {
+        let first = stacks.first().map(|of| of.thread);
+        let Some(thread) = first.and_then(|thread| threads.get(thread)) else {
+            continue;
+        };
+        let seen: Vec<Seen> = stacks
+            .iter()
+            .map(|of| Seen {
+                samples: of.samples,
+                energy: of.energy.with_idle.0,
+                counts: of.counts,
+            })
+            .collect();
+        for (stack, share) in stacks.iter_mut().zip(shares::of_thread(thread, &seen)) {
+            stack.cpu = share.cpu;
+            stack.counts = share.counts;
+        }
+    }
 }
 
 /// The module of a function; what is in no module is its own.

@@ -6,8 +6,8 @@
 //! interrupt, soft interrupt and idle code (kernel/irq, kernel/softirq.c,
 //! kernel/sched/idle.c).
 
+use super::marker::{GENERATED, INTERRUPT, KERNEL};
 use super::model::{FunctionKey, SymbolFrame};
-use super::names::{GENERATED, INTERRUPT, KERNEL};
 
 /// What a frame of a stack is.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]

@@ -7,7 +7,7 @@ use std::sync::Arc;
 use crate::attribute::{Energy, HalfWidth, Ledger, Weighing};
 use crate::carbon::Carbon;
 use crate::caveat::Caveat;
-use crate::measurement::{Loss, MeterId, Provenance};
+use crate::measurement::{COUNTERS, Counter, Event, Events, Loss, MeterId, Provenance, Signals};
 use crate::recording::{Footprint, Header};
 use crate::unit::{Microjoules, Nanos, Timestamp};
 
@@ -30,6 +30,11 @@ pub struct ProcessKey {
 pub struct Summary {
     /// As recorded at the start.
     pub header: Header,
+    /// What rows count: events that were recorded and can be trusted, in all
+    /// runs. Of others, rows have numbers that mean nothing.
+    pub events: Vec<Event>,
+    /// What the target did, all threads together.
+    pub signals: Signals,
     /// From the start of the target to its end.
     pub duration: Nanos,
     /// The target's exit code; `None` when the recording was cut off.
@@ -48,6 +53,25 @@ pub struct Summary {
     pub weighings: Vec<Weighing>,
     /// What the energy is converted to greenhouse gas by, if it is.
     pub carbon: Option<Carbon>,
+}
+
+impl Summary {
+    /// Whether rows count `event`.
+    pub fn counts(&self, event: impl Into<Event>) -> bool {
+        self.events.contains(&event.into())
+    }
+
+    /// What a row's `events` say of one of them; `None` where that was not
+    /// counted or cannot be trusted.
+    pub fn counted(&self, events: &Events, event: impl Into<Event>) -> Option<u64> {
+        let event = event.into();
+        self.counts(event).then(|| events[event])
+    }
+
+    /// The same of the hardware counters alone.
+    pub fn counted_by(&self, counts: &[u64; COUNTERS], counter: Counter) -> Option<u64> {
+        self.counts(counter).then(|| counts[counter as usize])
+    }
 }
 
 /// How many stacks are whole, and why the others are not.
@@ -80,10 +104,12 @@ pub struct ProcessRow {
     pub threads: u32,
     /// Energy.
     pub energy: Energy,
-    /// 90 % half width of `energy.full`.
+    /// 90 % half width of `energy.with_idle`.
     pub ci90: Microjoules,
     /// CPU time.
     pub cpu: Nanos,
+    /// What was counted in it; see [`Summary::events`].
+    pub events: Events,
     /// Samples.
     pub samples: u64,
 }
@@ -98,10 +124,12 @@ pub struct CommandRow {
     pub processes: u64,
     /// Energy.
     pub energy: Energy,
-    /// An upper bound of the 90 % half width of `energy.full`.
+    /// An upper bound of the 90 % half width of `energy.with_idle`.
     pub ci90: Microjoules,
     /// CPU time.
     pub cpu: Nanos,
+    /// What was counted in it; see [`Summary::events`].
+    pub events: Events,
     /// Samples.
     pub samples: u64,
 }
@@ -119,7 +147,7 @@ pub struct ThreadRow {
     pub comm: String,
     /// Energy.
     pub energy: Energy,
-    /// 90 % half width of `energy.full`.
+    /// 90 % half width of `energy.with_idle`.
     pub ci90: Microjoules,
     /// What that is made of.
     pub width: HalfWidth,
@@ -128,6 +156,8 @@ pub struct ThreadRow {
     pub effective: f64,
     /// CPU time.
     pub cpu: Nanos,
+    /// What was counted in it; see [`Summary::events`].
+    pub events: Events,
     /// Samples.
     pub samples: u64,
     /// Per meter, nested ones too.
@@ -153,8 +183,12 @@ pub struct FunctionRow {
     pub own: Energy,
     /// Energy while it was anywhere on the stack, counted once per stack.
     pub total: Energy,
-    /// 90 % half width of `own.full`.
+    /// 90 % half width of `own.with_idle`.
     pub ci90: Microjoules,
+    /// CPU time while it was the leaf.
+    pub cpu: Nanos,
+    /// What was counted in it, by [`Counter`]; see [`Summary::events`].
+    pub counts: [u64; COUNTERS],
     /// Samples with it as the leaf.
     pub samples: u64,
 }
@@ -202,6 +236,11 @@ pub struct StackRow {
     pub frames: Arc<[SymbolFrame]>,
     /// Energy.
     pub energy: Energy,
+    /// Its part of the thread's CPU time, by its samples. Σ = the thread's.
+    pub cpu: Nanos,
+    /// Its part of what the thread counted, by [`Counter`], as its samples
+    /// counted. Σ = the thread's; see [`Summary::events`].
+    pub counts: [u64; COUNTERS],
     /// Samples.
     pub samples: u64,
 }
@@ -230,7 +269,7 @@ pub struct MemberRow {
     pub total: Microjoules,
     /// Energy of the target.
     pub energy: Energy,
-    /// 90 % half width of `energy.full`.
+    /// 90 % half width of `energy.with_idle`.
     pub ci90: Microjoules,
     /// The target's CPU time.
     pub cpu: Nanos,

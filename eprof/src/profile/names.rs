@@ -7,20 +7,8 @@ use crate::recording::Catalog;
 
 use super::detail::Detail;
 use super::kind;
+use super::marker::{GENERATED, INTERRUPT, KERNEL, TRUNCATED, UNKNOWN, UNSAMPLED};
 use super::model::{FunctionKey, SymbolFrame};
-
-/// Code whose name is not known.
-pub const UNKNOWN: &str = "[unknown]";
-/// Stands at the root of a stack whose own root was not reached.
-pub const TRUNCATED: &str = "[truncated]";
-/// Stands for the stacks of a thread that was never sampled.
-pub const UNSAMPLED: &str = "[unsampled]";
-/// The module of kernel code.
-pub const KERNEL: &str = "[kernel]";
-/// The module of code that was made at run time.
-pub const GENERATED: &str = "[jit]";
-/// Stands between what an interrupt interrupted and what it did.
-pub const INTERRUPT: &str = "[irq]";
 
 /// A function and whether it is inlined, as `2 × position in the list of
 /// functions + inlined`. Codes are ordered like the frames they stand for.

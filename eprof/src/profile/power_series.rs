@@ -1,5 +1,5 @@
 //! Power over time: which meter said how much when, and who paid. From the
-//! same stretches as the ledger, and equal to it to the microjoule.
+//! same spans as the ledger, and equal to it to the microjoule.
 
 use std::collections::BTreeMap;
 
@@ -19,8 +19,8 @@ const MOST_BINS: u32 = 512;
 pub struct MeterSeries {
     /// Nanoseconds in each bin for which the energy is known.
     pub known: Bins,
-    /// The largest consumers, as in [`Course::consumers`], microjoules of full
-    /// energy.
+    /// The largest consumers, as in [`PowerSeries::consumers`], in microjoules
+    /// with their share of idle.
     pub consumers: Vec<Bins>,
     /// The rest of the target.
     pub rest: Bins,
@@ -46,11 +46,11 @@ impl MeterSeries {
 pub struct PowerSeries {
     /// The bins.
     pub grain: Grain,
-    /// When it began: the target, or the first stretch, whichever was first.
+    /// When it began: the target, or the first span, whichever was first.
     pub begin: Timestamp,
     /// When it began to be measured.
     pub measured: Timestamp,
-    /// When it was over: the end of the target, or of the last stretch.
+    /// When it was over: the end of the target, or of the last span.
     pub end: Timestamp,
     /// By meter, in the order of the ledger.
     pub meters: Vec<MeterSeries>,
@@ -87,7 +87,7 @@ impl PowerSeriesObserver {
         }
     }
 
-    /// The course of the recording with the catalogue `catalog`, with the
+    /// Power over time of the recording with the catalogue `catalog`, with the
     /// `most` largest consumers apart; `group` says what those are (`None`:
     /// what fits the run).
     pub fn finish(
@@ -102,23 +102,23 @@ impl PowerSeriesObserver {
         let mut meters = Vec::with_capacity(attributed.ledger.meters.len());
         for ledger in &attributed.ledger.meters {
             let meter = ledger.meter;
-            let mut course = MeterSeries {
+            let mut series = MeterSeries {
                 known: self.known.remove(&meter).unwrap_or_default(),
                 consumers: vec![Bins::default(); grouped.largest.len()],
                 ..MeterSeries::default()
             };
             for account in Account::ALL.into_iter().skip(1) {
                 if let Some(bins) = self.accounts.remove(&(meter, account)) {
-                    course.accounts.insert(account, bins);
+                    series.accounts.insert(account, bins);
                 }
             }
             let tasks = (meter, TaskId(0))..=(meter, TaskId(u32::MAX));
             for (&(_, task), bins) in self.threads.range(tasks) {
                 let place = grouped.of_task.get(&task);
-                let place = place.and_then(|&at| course.consumers.get_mut(at));
-                place.unwrap_or(&mut course.rest).merge(bins);
+                let place = place.and_then(|&at| series.consumers.get_mut(at));
+                place.unwrap_or(&mut series.rest).merge(bins);
             }
-            meters.push(course);
+            meters.push(series);
         }
         let header = &catalog.header;
         let ended = catalog.end.as_ref().map_or(attributed.until, |of| of.ended);
@@ -140,8 +140,8 @@ impl PowerSeriesObserver {
 }
 
 impl Observer for PowerSeriesObserver {
-    fn span(&mut self, stretch: &ChargedSpan<'_>) {
-        let interval = stretch.interval;
+    fn span(&mut self, span: &ChargedSpan<'_>) {
+        let interval = span.interval;
         let first = self.first.get_or_insert(interval.begin);
         *first = interval.begin.min(*first);
         self.end = self.end.max(interval.end);
@@ -157,15 +157,12 @@ impl Observer for PowerSeriesObserver {
         let Nanos(length) = interval.end.since(interval.begin);
         let known = self.known.entry(meter).or_default();
         known.spread(length, &overlaps);
-        for (task, energy) in stretch
-            .threads()
-            .filter(|(_, energy)| energy.with_idle.0 > 0)
-        {
+        for (task, energy) in span.threads().filter(|(_, energy)| energy.with_idle.0 > 0) {
             let bins = self.threads.entry((meter, task)).or_default();
             bins.spread(energy.with_idle.0, &overlaps);
         }
         for account in Account::ALL.into_iter().skip(1) {
-            let paid = stretch.charged(account).with_idle.0;
+            let paid = span.charged(account).with_idle.0;
             if paid > 0 {
                 let bins = self.accounts.entry((meter, account)).or_default();
                 bins.spread(paid, &overlaps);

@@ -13,6 +13,7 @@ use super::build::by_energy;
 use super::detail::Detail;
 use super::model::SymbolFrame;
 use super::names::Names;
+use super::shares::cpu_time;
 
 /// A stack that a thread was seen with during an interval. When within it, and
 /// in which order, is not recorded.
@@ -26,7 +27,7 @@ pub struct Seen {
     pub stack: Option<StackId>,
     /// How often.
     pub count: u32,
-    /// Microjoules, full energy, over all disjoint meters.
+    /// Energy with its share of idle, over all disjoint meters.
     pub energy: Microjoules,
     /// The thread's CPU time in it.
     pub cpu: Nanos,
@@ -41,7 +42,7 @@ pub struct ThreadSamples {
     pub seen: Vec<Seen>,
 }
 
-/// What a meter said about a stretch of time.
+/// What a meter said about a span of time.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Power {
     /// From here …
@@ -57,7 +58,7 @@ pub struct Power {
 pub struct TimedSamples {
     /// As in [`Profile::threads`](super::Profile::threads).
     pub threads: Vec<ThreadSamples>,
-    /// Stretches of known energy of each meter, in the order of the ledger.
+    /// Spans of known energy of each meter, in the order of the ledger.
     pub power: Vec<Vec<Power>>,
     names: Names,
 }
@@ -140,7 +141,7 @@ impl Observer for TimedSamplesObserver {
         for of_task in samples.chunk_by(|a, b| a.task == b.task) {
             let thread = self.threads.entry(of_task[0].task).or_default();
             let counts: Vec<u64> = of_task.iter().map(|of| of.count.into()).collect();
-            let cpu = apportion(Microjoules(thread.cpu.0), &counts);
+            let cpu = cpu_time(thread.cpu, &counts);
             thread.cpu = Nanos::ZERO;
             for (of, cpu) in of_task.iter().zip(cpu) {
                 thread.seen.push(Seen {
@@ -149,14 +150,14 @@ impl Observer for TimedSamplesObserver {
                     stack: Some(of.stack),
                     count: of.count,
                     energy: Microjoules::ZERO,
-                    cpu: Nanos(cpu.0),
+                    cpu,
                 });
             }
         }
     }
 
-    fn span(&mut self, stretch: &ChargedSpan<'_>) {
-        let interval = stretch.interval;
+    fn span(&mut self, span: &ChargedSpan<'_>) {
+        let interval = span.interval;
         if let Some(energy) = interval.energy {
             self.power.entry(interval.meter).or_default().push(Power {
                 begin: interval.begin,

@@ -18,7 +18,7 @@ pub type Parts = BTreeMap<usize, Microjoules>;
 /// errors of different threads are independent and add in quadrature. A
 /// thread's error by timing and by baseline is shared out to its functions
 /// like its energy, and is added over threads without squaring: threads share
-/// their borders and their idle power, so the errors may all go one way.
+/// their boundaries and their idle power, so the errors may all go one way.
 pub(super) fn of_parts(parts: &Parts, threads: &[ThreadRow]) -> Microjoules {
     let mut width = HalfWidth::default();
     let mut square = 0.0;

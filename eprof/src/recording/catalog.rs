@@ -5,7 +5,7 @@ use std::io::Read;
 
 use crate::caveat::Caveat;
 use crate::error::Result;
-use crate::measurement::{Task, TaskId};
+use crate::measurement::{Event, Task, TaskId};
 use crate::unit::Timestamp;
 
 use super::read::Reader;
@@ -76,6 +76,18 @@ impl Catalog {
             end: None,
             caveats: Vec::new(),
         }
+    }
+
+    /// The events of the accounts that can be trusted. Only the end tells whether
+    /// a hardware counter ran all the time.
+    pub fn trusted_events(&self) -> Vec<Event> {
+        let trusted = |event: &Event| match (event, &self.end) {
+            (Event::Counter(_), None) => false,
+            (Event::Counter(counter), Some(end)) => !end.distrusted.contains(counter),
+            _ => true,
+        };
+        let events = self.header.events.iter().copied();
+        events.filter(trusted).collect()
     }
 
     /// Takes in a record that was checked, and gives it back if it is an

@@ -6,7 +6,7 @@
 pub const MAGIC: [u8; 8] = *b"EPROF\0\r\n";
 
 /// The version of the format that this eprof writes and reads.
-pub const VERSION: u32 = 5;
+pub const VERSION: u32 = 6;
 
 /// Length of what precedes the first block, in bytes.
 pub const PROLOGUE: u64 = 12;
@@ -28,6 +28,11 @@ pub const MAX_RECORD: usize = 8 << 20;
 /// Most samples of an interval: bounds what a reader must hold, as columns of
 /// equal values take no room. (256 CPUs, 10 kHz, 1.6 s.)
 pub const MAX_SAMPLES: usize = 4 << 20;
+
+/// Most accounts of threads of an interval: bounds what a reader must hold. There
+/// is one per thread and CPU group in which it ran; a kernel has at most 4 Mi
+/// threads (`PID_MAX_LIMIT`).
+pub const MAX_THREADS: usize = 4 << 20;
 
 /// How many bytes of records may pile up before a block is written although
 /// the interval is still open.

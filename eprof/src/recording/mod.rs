@@ -10,6 +10,7 @@
 //!                          (checks)
 //! ```
 
+mod accounts;
 mod blocks;
 pub mod capture;
 pub mod catalog;
@@ -27,6 +28,7 @@ pub mod record;
 mod samples;
 pub mod stack;
 pub mod text;
+mod varint;
 pub mod write;
 
 pub use capture::{Capture, Finished};

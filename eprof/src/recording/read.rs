@@ -6,7 +6,7 @@ use crate::caveat::Caveat;
 use crate::error::{Error, ErrorKind, Result};
 
 use super::blocks::{Blocks, Damage};
-use super::check::Checker;
+use super::check::{Checker, NO_HEADER};
 use super::format::{MAX_RECORD, PROLOGUE};
 use super::interval_header::{INTERVAL, IntervalHeader};
 use super::record::Record;
@@ -152,7 +152,11 @@ impl<R: Read> Reader<R> {
             _ => rest.len().min(MAX_RECORD),
         };
         let decoded = match rest {
-            [INTERVAL, interval @ ..] => interval_header::decode(interval),
+            [INTERVAL, interval @ ..] => {
+                let events = self.checker.events();
+                let events = events.ok_or_else(|| self.refuse(NO_HEADER))?;
+                interval_header::decode(interval, events)
+            }
             _ => postcard::take_from_bytes(&rest[..limit]).map(|(record, rest)| IntervalHeader {
                 record,
                 samples: 0,
@@ -171,7 +175,7 @@ impl<R: Read> Reader<R> {
             && !self.skip_samples
         {
             let mut columns = self.samples.get(self.next_samples..).unwrap_or_default();
-            interval.samples = samples::decode(&mut columns, samples)
+            interval.samples = samples::decode(&mut columns, samples, self.checker.counters())
                 .ok_or_else(|| self.refuse("contains invalid samples"))?;
             self.next_samples = self.samples.len() - columns.len();
         }

@@ -7,8 +7,9 @@ use serde::{Deserialize, Serialize};
 
 use crate::caveat::Caveat;
 use crate::measurement::{
-    Baseline, COUNTERS, Counter, CpuAccount, CpuGroup, CpuGroupId, Frame, Lines, Loss, Meter,
-    Object, ObjectId, Reading, Segment, StackId, StackNode, Symbol, Task, TaskId, ThreadAccount,
+    Baseline, COUNTERS, Counter, CpuAccount, CpuGroup, CpuGroupId, Event, Frame, Lines, Loss,
+    Meter, Object, ObjectId, Reading, Segment, StackId, StackNode, Symbol, Task, TaskId,
+    ThreadAccount,
 };
 use crate::power::PowerModel;
 use crate::unit::{Nanos, Timestamp};
@@ -45,9 +46,10 @@ pub struct Header {
     pub frequency_hz: u32,
     /// Nominal length of an interval.
     pub interval: Nanos,
-    /// The hardware counters that the accounts carry, ascending. At the end
-    /// it may turn out that some cannot be trusted ([`End::distrusted`]).
-    pub counters: Vec<Counter>,
+    /// What the accounts count, in the order in which they have it. At the
+    /// end it may turn out that some counters cannot be trusted
+    /// ([`End::distrusted`]).
+    pub events: Vec<Event>,
     /// How the target was followed: `cgroup` or `fork`.
     pub follow: String,
     /// The meters in use, `id` = position.
@@ -63,9 +65,17 @@ pub struct Header {
 }
 
 impl Header {
-    /// Whether the accounts carry this counter.
-    pub fn counts(&self, counter: Counter) -> bool {
-        self.counters.contains(&counter)
+    /// Whether the accounts have this event.
+    pub fn counts(&self, event: impl Into<Event>) -> bool {
+        self.events.contains(&event.into())
+    }
+
+    /// The hardware counters that the accounts, and samples, have.
+    pub fn counters(&self) -> impl Iterator<Item = Counter> {
+        self.events.iter().filter_map(|event| match event {
+            Event::Counter(counter) => Some(*counter),
+            _ => None,
+        })
     }
 }
 
@@ -84,6 +94,7 @@ pub struct SampleCount {
     /// (or the switch to the thread) to each of them.
     pub spent: Nanos,
     /// Events by [`Counter`] in that time.
+    #[serde(with = "crate::measurement::event::by_counter")]
     pub counts: [u64; COUNTERS],
 }
 

@@ -2,11 +2,12 @@
 //! that it takes little room and is soon read. The layout is told in
 //! [`super::format`].
 
-use crate::measurement::{COUNTERS, CpuGroupId, TaskId};
+use crate::measurement::{COUNTERS, Counter, CpuGroupId, TaskId};
 use crate::unit::Nanos;
 
 use super::format::MAX_SAMPLES;
 use super::record::SampleCount;
+use super::varint::{put, take};
 use crate::measurement::StackId;
 
 /// All values of the column are the same.
@@ -14,8 +15,8 @@ const SAME: u8 = 0;
 /// Each has its own.
 const EACH: u8 = 1;
 
-/// Adds `samples` to the end of `out`.
-pub(super) fn encode(samples: &[SampleCount], out: &mut Vec<u8>) {
+/// Adds `samples`, with these counters, to the end of `out`.
+pub(super) fn encode(samples: &[SampleCount], counters: &[Counter], out: &mut Vec<u8>) {
     let of_one = |a: &SampleCount, b: &SampleCount| (a.task, a.group) == (b.task, b.group);
     let groups = || samples.chunk_by(of_one);
     for group in groups() {
@@ -34,8 +35,8 @@ pub(super) fn encode(samples: &[SampleCount], out: &mut Vec<u8>) {
     }
     column(samples, out, |sample| sample.count.into());
     column(samples, out, |sample| sample.spent.0);
-    for counter in 0..COUNTERS {
-        column(samples, out, |sample| sample.counts[counter]);
+    for &counter in counters {
+        column(samples, out, |sample| sample.counts[counter as usize]);
     }
 }
 
@@ -54,18 +55,13 @@ fn column(samples: &[SampleCount], out: &mut Vec<u8>, value: impl Fn(&SampleCoun
     }
 }
 
-/// Adds a varint to the end of `out`.
-pub(super) fn put(out: &mut Vec<u8>, mut value: u64) {
-    while value >= 0x80 {
-        out.push(value as u8 | 0x80);
-        value >>= 7;
-    }
-    out.push(value as u8);
-}
-
-/// Takes `total` samples from the front of `bytes`; `None` where they are not
-/// there.
-pub(super) fn decode(bytes: &mut &[u8], total: u64) -> Option<Vec<SampleCount>> {
+/// Takes `total` samples, with these counters, from the front of `bytes`;
+/// `None` where they are not there.
+pub(super) fn decode(
+    bytes: &mut &[u8],
+    total: u64,
+    counters: &[Counter],
+) -> Option<Vec<SampleCount>> {
     let total = usize::try_from(total).ok()?;
     // A sample has a byte at least: that of its stack.
     if total > MAX_SAMPLES.min(bytes.len()) {
@@ -103,9 +99,9 @@ pub(super) fn decode(bytes: &mut &[u8], total: u64) -> Option<Vec<SampleCount>> 
         sample.spent = Nanos(value);
         Some(())
     })?;
-    for counter in 0..COUNTERS {
+    for &counter in counters {
         fill(&mut samples, bytes, |sample, value| {
-            sample.counts[counter] = value;
+            sample.counts[counter as usize] = value;
             Some(())
         })?;
     }
@@ -133,20 +129,4 @@ fn fill(
             .try_for_each(|sample| set(sample, take(bytes)?)),
         _ => None,
     }
-}
-
-/// Takes a varint from the front of `bytes`; `None` where it is cut off or has
-/// more than 64 bits.
-pub(super) fn take(bytes: &mut &[u8]) -> Option<u64> {
-    let mut value = 0;
-    for shift in (0..u64::BITS).step_by(7) {
-        let (&byte, rest) = bytes.split_first()?;
-        *bytes = rest;
-        let bits = u64::from(byte & 0x7f);
-        value |= bits << shift;
-        if byte < 0x80 {
-            return (value >> shift == bits).then_some(value);
-        }
-    }
-    None
 }

@@ -8,7 +8,7 @@ use crate::error::{Error, ErrorKind, Result};
 use super::check::Checker;
 use super::compress::Compression;
 use super::format::{
-    BlockHead, FULL_BLOCK, MAGIC, MAX_BLOCK, MAX_RECORD, MAX_SAMPLES, Part, VERSION,
+    BlockHead, FULL_BLOCK, MAGIC, MAX_BLOCK, MAX_RECORD, MAX_SAMPLES, MAX_THREADS, Part, VERSION,
 };
 use super::record::Record;
 use super::{interval_header, samples};
@@ -40,12 +40,13 @@ struct Pending {
 }
 
 impl Pending {
-    fn add(&mut self, record: &Record) -> postcard::Result<()> {
+    fn add(&mut self, record: &Record, rules: &Checker) -> postcard::Result<()> {
         let Record::Interval(interval) = record else {
             return postcard::to_io(record, &mut self.records).map(drop);
         };
-        samples::encode(&interval.samples, &mut self.samples);
-        interval_header::encode(interval, &mut self.records)
+        let events = rules.events().unwrap_or_default();
+        samples::encode(&interval.samples, rules.counters(), &mut self.samples);
+        interval_header::encode(interval, events, &mut self.records)
     }
 
     /// How long the parts are, in bytes.
@@ -134,11 +135,15 @@ impl<W: Write> Writer<W> {
 
     /// The same, which tells why a record is left out.
     pub(super) fn offer(&mut self, record: &Record) -> Result<(), Refused> {
-        if let Record::Interval(interval) = record
-            && interval.samples.len() > MAX_SAMPLES
-        {
-            let size = format!("{} samples", interval.samples.len());
-            return Err(Refused::TooMuch(size));
+        if let Record::Interval(interval) = record {
+            for (number, most, what) in [
+                (interval.samples.len(), MAX_SAMPLES, "samples"),
+                (interval.threads.len(), MAX_THREADS, "threads"),
+            ] {
+                if number > most {
+                    return Err(Refused::TooMuch(format!("{number} {what}")));
+                }
+            }
         }
         let before = self.pending.lengths();
         let accepted = self.accept(record, before);
@@ -160,7 +165,7 @@ impl<W: Write> Writer<W> {
     /// Encodes a record behind what is pending, of these lengths, and checks it.
     fn accept(&mut self, record: &Record, before: [usize; 2]) -> Result<(), Refused> {
         let is_interval = matches!(record, Record::Interval(_));
-        self.pending.add(record).map_err(|error| {
+        self.pending.add(record, &self.checker).map_err(|error| {
             let sentence = format!("cannot encode a record: {error}");
             Error::new(ErrorKind::Internal, sentence)
         })?;

@@ -11,6 +11,7 @@ use crate::idle::watch::Idling;
 use crate::kernel::Probe;
 use crate::kernel::loader::object;
 use crate::launch::Follow;
+use crate::measurement::Event;
 use crate::recording::{Command, Header};
 use crate::source::Selected;
 
@@ -47,7 +48,7 @@ pub fn describe(
         },
         frequency_hz: plan.frequency_hz,
         interval: plan.interval,
-        counters: probe.counters(),
+        events: Event::with(&probe.counters()),
         follow: match follow {
             Follow::Cgroup(_) => "cgroup",
             Follow::Fork(_) => "fork",

@@ -126,7 +126,7 @@ fn rule(
     header: &Header,
     weights: Weights,
 ) -> Chosen {
-    let cycles = columns.place(&Signal::Count(Counter::Cycles));
+    let cycles = columns.place(&Counter::Cycles.into());
     let simple = |rule: RuleName, why: &str, applied: bool| {
         let (rule_, usual) = match (rule, cycles) {
             (RuleName::Cycles, Some(cycles)) => (Rule::Column(cycles), USUAL_BY_CYCLES),
@@ -175,8 +175,7 @@ fn rule(
             rule: Rule::Model(terms),
         };
     }
-    let counts = |signal: &Signal| matches!(signal, Signal::Count(_));
-    if !columns.signals().iter().any(counts) {
+    if !columns.signals().iter().any(Signal::is_counted) {
         return simple(fallback, "", true);
     }
     let terms = design::linear(columns);

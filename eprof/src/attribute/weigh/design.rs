@@ -28,7 +28,7 @@ pub(super) fn saved(model: &PowerModel, columns: &Columns) -> Option<Vec<Term>> 
 /// wakeup or a migration costs is too little for a run to tell it from noise;
 /// only a calibration knows it.
 pub(super) fn linear(columns: &Columns) -> Vec<Term> {
-    let steady = |signal: &Signal| !matches!(signal, Signal::Wakeups | Signal::Migrations);
+    let steady = |signal: &Signal| signal.is_time() || signal.is_counted();
     let places = columns.signals().iter().enumerate();
     places
         .filter(|(_, signal)| steady(signal))
@@ -69,7 +69,7 @@ impl<'a> Design<'a> {
             shaped.chain([time]).collect()
         };
         let sound = blocks.iter().filter(|block| block.seconds > 0.0);
-        let cycles = columns.place(&Signal::Count(Counter::Cycles));
+        let cycles = columns.place(&Counter::Cycles.into());
         Self {
             terms,
             cycles: terms.iter().position(|term| Some(term.column) == cycles),

@@ -1,5 +1,6 @@
 //! The weights of one meter.
 
+use crate::measurement::Signals;
 use crate::recording::SampleCount;
 
 use super::super::activity::{Activity, Consumer, Work};
@@ -82,11 +83,7 @@ impl Weigher {
         if matches!(self.rule, Rule::Time) || spent <= 0.0 {
             return 0.0;
         }
-        let signals = crate::measurement::Signals {
-            on_cpu: sample.spent,
-            counts: sample.counts,
-            ..Default::default()
-        };
+        let signals = Signals::counted(sample.spent, sample.counts);
         let work = Work {
             time: sample.spent.0,
             row: columns.in_group(sample.group, &signals),

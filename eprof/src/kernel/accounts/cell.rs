@@ -3,10 +3,10 @@
 use std::mem::offset_of;
 use std::sync::atomic::Ordering::Relaxed;
 
-use eprof_common::Cell;
+use eprof_common::{AMOUNTS, Cell};
 
 use super::shared::Shared;
-use crate::measurement::Signals;
+use crate::measurement::{Events, Signals};
 use crate::unit::Nanos;
 
 /// Takes what is in the cell at byte `at` of element `index`, and zeroes it.
@@ -30,10 +30,14 @@ pub(in crate::kernel) fn take<T>(map: &Shared<T>, index: usize, at: usize) -> Si
     };
     Signals {
         on_cpu: Nanos(wide(offset_of!(Cell, ns))),
-        smt_shared: Nanos(wide(offset_of!(Cell, crowded))),
-        counts: std::array::from_fn(|counter| wide(offset_of!(Cell, counts) + counter * 8)),
-        switches: narrow(offset_of!(Cell, switches)),
-        wakeups: narrow(offset_of!(Cell, wakeups)),
-        migrations: narrow(offset_of!(Cell, migrations)),
+        events: Events(std::array::from_fn(|place| {
+            match place.checked_sub(AMOUNTS) {
+                None => wide(offset_of!(Cell, amounts) + place * size_of::<u64>()),
+                Some(place) => {
+                    let at = offset_of!(Cell, occurrences) + place * size_of::<u32>();
+                    narrow(at).into()
+                }
+            }
+        })),
     }
 }

@@ -132,7 +132,7 @@ impl Counters {
         for account in cpus {
             let all = account.all();
             for open in self.open.iter().filter(|open| open.cpu == account.cpu) {
-                let events = all.counts[open.counter as usize];
+                let events = all[open.counter];
                 self.pulse.watch(open.cpu, open.counter, all.on_cpu, events);
             }
         }

@@ -3,7 +3,7 @@
 use crate::diff::{By, Key, Metric, Row, Table};
 use crate::statistics::{Interval, Verdict};
 
-use super::super::format::number::{count, time, with_error};
+use super::super::format::number::{large, time, with_error};
 use super::super::format::sanitize::visible;
 
 /// A value of a metric.
@@ -11,16 +11,7 @@ pub(super) fn value(metric: Metric, x: f64) -> String {
     match metric {
         Metric::Energy => with_error(x / 1e6, None, "J").text(),
         Metric::CpuTime => time(x.round().max(0.0) as u64),
-        Metric::Instructions => instructions(x.max(0.0)),
-    }
-}
-
-/// A number of instructions: `48.30 G`.
-fn instructions(x: f64) -> String {
-    match x {
-        x if x >= 1e9 => format!("{:.2} G", x / 1e9),
-        x if x >= 1e6 => format!("{:.2} M", x / 1e6),
-        x => count(x.round() as u64),
+        Metric::Instructions => large(x.max(0.0)),
     }
 }
 

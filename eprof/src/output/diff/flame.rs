@@ -56,28 +56,17 @@ impl Both {
     fn add(&mut self, base: Option<&Values>, new: Option<&Values>) {
         let sides = [(&mut self.base, base), (&mut self.new, new)];
         for (sum, more) in sides {
-            let Some(more) = more else { continue };
-            let add = |sum: &mut Vec<f64>, more: &[f64]| {
-                sum.resize(sum.len().max(more.len()), 0.0);
-                sum.iter_mut()
-                    .zip(more)
-                    .for_each(|(sum, more)| *sum += more);
-            };
-            add(&mut sum.energy, &more.energy);
-            add(&mut sum.cpu, &more.cpu);
-            // Sampling errors of different stacks are nearly independent.
-            let (old, more) = (sum.errors, more.errors);
-            let time = more.1.map(|more| more.hypot(old.1.unwrap_or_default()));
-            sum.errors = (old.0.hypot(more.0), time);
+            if let Some(more) = more {
+                // Sampling errors of different stacks are nearly independent.
+                sum.merge(more);
+            }
         }
     }
 
     /// Both sides with a value for every run.
     fn whole(mut self, runs: (usize, usize)) -> Self {
         for (values, runs) in [(&mut self.base, runs.0), (&mut self.new, runs.1)] {
-            values.energy.resize(runs, 0.0);
-            values.cpu.resize(runs, 0.0);
-            values.errors.1.get_or_insert(0.0);
+            values.fill_up(runs);
         }
         self
     }

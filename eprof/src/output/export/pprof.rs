@@ -319,7 +319,7 @@ fn proto(profile: &Profile) -> Proto {
             labels.push(builder.number("tid", thread.tid));
         }
         let joules = energy.then_some(stack.row.energy.with_idle.0);
-        let others = [stack.cpu_ns, stack.row.samples];
+        let others = [stack.row.cpu.0, stack.row.samples];
         builder.proto.samples.push(Sample {
             locations,
             values: joules.into_iter().chain(others).map(signed).collect(),

@@ -8,7 +8,7 @@
 use std::io::{self, Write};
 
 use crate::attribute::{Account, ChargedSpan};
-use crate::measurement::Counter;
+use crate::measurement::{Counter, Event};
 use crate::recording::Header;
 use crate::recording::merged::Labels;
 
@@ -88,7 +88,7 @@ impl<W: Write> Series<W> {
         let busy: u64 = interval.cpus.iter().map(|of| of.busy().0).sum();
         let charged = |account| span.charged(account).with_idle.0.to_string();
         let counted = |counter: Counter| match header.counts(counter) {
-            true => target.counts[counter as usize].to_string(),
+            true => target[counter].to_string(),
             false => String::new(),
         };
         let label = |name: &str| labels.get(name).cloned().unwrap_or_default();
@@ -115,8 +115,8 @@ impl<W: Write> Series<W> {
                 .unwrap_or_default(),
             target.on_cpu.0.to_string(),
             busy.to_string(),
-            target.wakeups.to_string(),
-            target.migrations.to_string(),
+            target[Event::Wakeups].to_string(),
+            target[Event::Migrations].to_string(),
             counted(Counter::Cycles),
             counted(Counter::ReferenceCycles),
             counted(Counter::Instructions),

@@ -63,7 +63,7 @@ pub fn write(profile: &Profile, mut out: impl Write) -> io::Result<()> {
         let energy = |stack: &Stack<'_>| stack.row.energy.with_idle.0;
         profiles.push(one("energy in µJ", "none", &energy));
     }
-    profiles.push(one("CPU time", "nanoseconds", &|stack| stack.cpu_ns));
+    profiles.push(one("CPU time", "nanoseconds", &|stack| stack.row.cpu.0));
     let file = json!({
         "$schema": "https://www.speedscope.app/file-format-schema.json",
         "exporter": concat!("eprof@", env!("CARGO_PKG_VERSION")),

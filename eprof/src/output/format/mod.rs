@@ -3,6 +3,7 @@
 pub(super) mod accounts;
 pub(super) mod attribution;
 pub(super) mod energy;
+pub(super) mod event;
 pub(super) mod facts;
 pub(super) mod number;
 pub(super) mod sanitize;

@@ -230,6 +230,15 @@ pub(in crate::output) fn count(n: u64) -> String {
     text
 }
 
+/// A large count: `48.30 G`.
+pub(in crate::output) fn large(n: f64) -> String {
+    match n {
+        n if n >= 1e9 => format!("{:.2} G", n / 1e9),
+        n if n >= 1e6 => format!("{:.2} M", n / 1e6),
+        n => count(n.round() as u64),
+    }
+}
+
 /// `1 thread`, `2 threads`, `20,000 threads`.
 pub(in crate::output) fn counted(n: u64, one: &str, many: &str) -> String {
     format!("{} {}", count(n), if n == 1 { one } else { many })

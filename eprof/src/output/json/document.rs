@@ -21,6 +21,7 @@ use super::meters::{Entry, Source, ledger, source};
 use super::origin::{Footprint, Recording, footprint, recording};
 use super::rows::{Cpu, Function, Module, Process, Thread};
 use super::schema::VERSION;
+use super::signals::Signals;
 
 #[derive(Serialize)]
 pub(super) struct Report<'p> {
@@ -31,6 +32,7 @@ pub(super) struct Report<'p> {
     source: Source<'p>,
     energy_uj: Option<u64>,
     target: EnergyValue,
+    signals: Signals,
     carbon: Option<Emitted<'p>>,
     members: Vec<Member<'p>>,
     ledger: Vec<Entry<'p>>,
@@ -118,6 +120,7 @@ impl<'p> Report<'p> {
             source: source(profile, energy_text),
             energy_uj: energy_text.known.then(|| profile.ledger.total().0),
             target: target_energy,
+            signals: Signals::new(summary, &summary.signals.events),
             carbon: summary
                 .carbon
                 .as_ref()
@@ -154,6 +157,7 @@ impl<'p> Report<'p> {
                     self_marginal_uj: energy_text.above_idle(row.own),
                     total_marginal_uj: energy_text.above_idle(row.total),
                     ci90_uj: energy(row.own, row.ci90.0).ci90_uj,
+                    signals: Signals::of_counters(summary, &row.counts),
                     samples: row.samples,
                 },
                 &mut omitted,

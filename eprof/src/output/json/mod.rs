@@ -11,6 +11,7 @@
 //! | `source` | `kind` (`perf`, `powercap`, … or `null`), `provenance` (`measured` or `estimated`), `band` (for estimates: the factors `low` and `high` between which the truth lies in 90 % of cases), `weights`, and the `meters` |
 //! | `energy_uj` | the total of all meters that no other meter contains |
 //! | `target` | the target's account over those meters |
+//! | `signals` | what the target did: counters, switches, wakeups, migrations |
 //! | `carbon` | what `energy_uj` and `target` stand for in grams of CO₂ equivalent, with the factor and its source; `null` unless it was asked for |
 //! | `members` | the runs that were added up (see `eprof merge`), empty for a single one; they add up to `target` and, in `total_uj`, to `energy_uj` |
 //! | `ledger` | per meter and account; per meter, `uj` adds up to the meter's `total_uj`, and so does `marginal_uj` |
@@ -28,6 +29,10 @@
 //! `ci90_uj` is half of the 90 % interval around `uj`; of an estimate it is
 //! at least as wide as the model's band, which is common to all rows and so
 //! does not touch their shares.
+//!
+//! `signals` of processes and threads add up to the target's (but for what no
+//! known thread did). Those of functions have the hardware counters only, which
+//! are divided over a thread's stacks as its samples counted.
 
 pub mod calibration;
 mod carbon;
@@ -40,6 +45,7 @@ mod meters;
 mod origin;
 mod rows;
 mod schema;
+mod signals;
 mod write;
 
 pub use schema::{SCHEMA, VERSION};

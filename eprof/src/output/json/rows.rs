@@ -8,6 +8,7 @@ use crate::profile::{ProcessKey, ProcessRow, Profile, ThreadRow};
 
 use super::super::format::energy::has_reading;
 use super::energy::EnergyValue;
+use super::signals::Signals;
 
 #[derive(Serialize)]
 pub(super) struct Process<'p> {
@@ -21,6 +22,7 @@ pub(super) struct Process<'p> {
     #[serde(flatten)]
     energy: EnergyValue,
     cpu_ns: u64,
+    signals: Signals,
     samples: u64,
 }
 
@@ -35,6 +37,7 @@ pub(super) struct Thread<'p> {
     #[serde(flatten)]
     energy: EnergyValue,
     cpu_ns: u64,
+    signals: Signals,
     samples: u64,
     domains: BTreeMap<&'static str, u64>,
 }
@@ -48,6 +51,7 @@ pub(super) struct Function<'p> {
     pub(super) self_marginal_uj: Option<u64>,
     pub(super) total_marginal_uj: Option<u64>,
     pub(super) ci90_uj: Option<u64>,
+    pub(super) signals: Signals,
     pub(super) samples: u64,
 }
 
@@ -84,6 +88,7 @@ impl<'p> Process<'p> {
             threads: row.threads,
             energy,
             cpu_ns: row.cpu.0,
+            signals: Signals::new(&profile.summary, &row.events),
             samples: row.samples,
         }
     }
@@ -109,6 +114,7 @@ impl<'p> Thread<'p> {
             comm: &row.comm,
             energy,
             cpu_ns: row.cpu.0,
+            signals: Signals::new(&profile.summary, &row.events),
             samples: row.samples,
             domains,
         }

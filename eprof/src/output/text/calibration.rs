@@ -125,7 +125,7 @@ impl std::fmt::Display for Rounded {
 
 /// Time in watts of a busy CPU, all else in joules each.
 fn row(term: &FittedTerm, signal: &Signal, sd: f64) -> Vec<String> {
-    let is_time = matches!(signal, Signal::Time(_) | Signal::Crowded);
+    let is_time = signal.is_time();
     let rate = |rate: f64| {
         if is_time {
             format!("{:.2} CPUs", rate / 1e9)

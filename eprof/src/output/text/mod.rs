@@ -9,5 +9,6 @@ pub(super) mod ledger;
 pub mod meters;
 pub mod progress;
 pub(super) mod runs;
+mod signals;
 pub mod style;
 pub mod table;

@@ -10,12 +10,13 @@ use crate::attribute::Account;
 use crate::profile::{FunctionRow, Profile};
 
 use super::grid::{Column, Give, Grid, LUXURY, Weight};
+use super::signals::{self, SignalColumn};
 use super::style::Style;
 use super::{footer, header, ledger, runs};
 use crate::output::format::energy::EnergyText;
 use crate::output::format::number::{count, counted, percent, time};
 use crate::output::format::sanitize::shorten_middle;
-use crate::output::listing::{Entry, Listing, Rest};
+use crate::output::listing::{Entry, Listing, Rest, events};
 use crate::output::view::{By, Sort, View};
 
 /// Columns that a module's name may take beside a function's: in a narrow
@@ -115,7 +116,8 @@ fn breakdown(profile: &Profile, by: By, view: &View, most: usize, style: Style) 
     if listing.entries.is_empty() && listing.rest.rows == 0 {
         return vec![format!("{} none", style.bold(title))];
     }
-    titled(title, Rows::new(profile, by, style).lines(&listing), style)
+    let rows = Rows::new(profile, by, style, view.by.is_some());
+    titled(title, rows.lines(&listing), style)
 }
 
 fn commands_title(profile: &Profile) -> String {
@@ -129,15 +131,22 @@ struct Rows {
     energy_text: EnergyText,
     style: Style,
     target: u64,
+    /// Columns of what was counted.
+    signals: Vec<SignalColumn>,
 }
 
 impl Rows {
-    fn new(profile: &Profile, by: By, style: Style) -> Self {
+    fn new(profile: &Profile, by: By, style: Style, detailed: bool) -> Self {
         Self {
             by,
             energy_text: EnergyText::of(profile),
             style,
             target: profile.ledger.account(Account::Target).with_idle.0,
+            signals: if detailed {
+                signals::columns(&events(profile, by))
+            } else {
+                Vec::new()
+            },
         }
     }
 
@@ -196,6 +205,7 @@ impl Rows {
                 columns.push(Column::number("mean").spare(3));
             }
         }
+        columns.extend(self.signals.iter().map(SignalColumn::column));
         columns
     }
 
@@ -256,6 +266,7 @@ impl Rows {
                 cells.push(self.energy_text.watts(full, half, on_cpu));
             }
         }
+        cells.extend(self.signals.iter().map(|of| of.cell(&entry.events)));
         cells
     }
 
@@ -294,6 +305,7 @@ impl Rows {
                 cells.push(self.energy_text.watts(full, None, Some(rest.on_cpu.0)));
             }
         }
+        cells.extend(self.signals.iter().map(|of| of.cell(&rest.events)));
         cells
     }
 }

@@ -51,7 +51,9 @@ impl About {
         }
         own.wall_clock_ns = own.wall_clock_ns.min(header.wall_clock_ns);
         own.frequency_hz = own.frequency_hz.max(header.frequency_hz);
-        own.counters.retain(|of| header.counters.contains(of));
+        own.events.retain(|of| header.events.contains(of));
+        sum.events.retain(|of| other.events.contains(of));
+        sum.signals += other.signals;
         // Idle power and models are those of each run.
         own.baselines.clear();
         own.models.clear();

@@ -25,6 +25,7 @@ use crate::caveat::{Caveat, Tally};
 use crate::measurement::Loss;
 use crate::unit::{Microjoules, Nanos};
 
+use super::functions::add;
 use super::model::{
     CpuRow, FunctionKey, FunctionRow, MemberRow, ModuleRow, ProcessKey, ProcessRow, Profile,
     StackRow, SymbolFrame, ThreadRow,
@@ -97,31 +98,19 @@ impl Sum {
         self.threads.extend(threads);
         for row in functions {
             match self.functions.get_mut(&row.key) {
-                Some(sum) => {
-                    sum.own += row.own;
-                    sum.total += row.total;
-                    sum.ci90 += row.ci90;
-                    sum.samples = sum.samples.saturating_add(row.samples);
-                }
+                Some(sum) => add_function(sum, &row),
                 None => drop(self.functions.insert(row.key.clone(), row)),
             }
         }
         for row in modules {
             match self.modules.get_mut(&row.module) {
-                Some(sum) => {
-                    sum.own += row.own;
-                    sum.ci90 += row.ci90;
-                    sum.samples = sum.samples.saturating_add(row.samples);
-                }
+                Some(sum) => add_module(sum, &row),
                 None => drop(self.modules.insert(row.module.clone(), row)),
             }
         }
         for row in cpus {
             match self.cpus.get_mut(&row.cpu) {
-                Some(sum) => {
-                    sum.energy += row.energy;
-                    sum.on_cpu += row.on_cpu;
-                }
+                Some(sum) => add_cpu(sum, &row),
                 None => drop(self.cpus.insert(row.cpu, row)),
             }
         }
@@ -179,6 +168,46 @@ impl Sum {
             caveats: all,
         })
     }
+}
+
+fn add_function(sum: &mut FunctionRow, row: &FunctionRow) {
+    let FunctionRow {
+        key: _,
+        own,
+        total,
+        ci90,
+        cpu,
+        counts,
+        samples,
+    } = row;
+    sum.own += *own;
+    sum.total += *total;
+    sum.ci90 += *ci90;
+    sum.cpu += *cpu;
+    add(&mut sum.counts, counts);
+    sum.samples = sum.samples.saturating_add(*samples);
+}
+
+fn add_module(sum: &mut ModuleRow, row: &ModuleRow) {
+    let ModuleRow {
+        module: _,
+        own,
+        ci90,
+        samples,
+    } = row;
+    sum.own += *own;
+    sum.ci90 += *ci90;
+    sum.samples = sum.samples.saturating_add(*samples);
+}
+
+fn add_cpu(sum: &mut CpuRow, row: &CpuRow) {
+    let CpuRow {
+        cpu: _,
+        energy,
+        on_cpu,
+    } = row;
+    sum.energy += *energy;
+    sum.on_cpu += *on_cpu;
 }
 
 /// Most energy first; the stacks follow their threads.

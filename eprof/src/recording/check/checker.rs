@@ -2,12 +2,12 @@
 
 use super::interval::{Clock, Defined};
 use super::rules::{
-    Broken, MAX_BUILD_ID, MAX_DEPTH, MAX_INLINED, MAX_LABELS, MAX_SEGMENTS, known, more, next,
-    string, time,
+    Broken, MAX_BUILD_ID, MAX_DEPTH, MAX_INLINED, MAX_LABELS, MAX_SEGMENTS, NO_HEADER, known, more,
+    next, string, time,
 };
 use super::{end, header};
 use crate::measurement::{
-    CpuAccount, Frame, Lines, Object, StackNode, Symbol, Task, ThreadAccount,
+    Counter, CpuAccount, Event, Frame, Lines, Object, StackNode, Symbol, Task, ThreadAccount,
 };
 use crate::recording::record::{Record, SampleCount};
 
@@ -33,6 +33,17 @@ impl Checker {
     /// Whether a Header was seen.
     pub(in crate::recording) fn begun(&self) -> bool {
         self.shape.is_some()
+    }
+
+    /// What accounts count, in the order in which they have it; `None` before
+    /// the Header.
+    pub(in crate::recording) fn events(&self) -> Option<&[Event]> {
+        self.shape.as_ref().map(|shape| &*shape.events)
+    }
+
+    /// What samples count, in the order in which they have it.
+    pub(in crate::recording) fn counters(&self) -> &[Counter] {
+        self.shape.as_ref().map_or(&[], |shape| &*shape.counters)
     }
 
     /// Whether an End was seen.
@@ -129,7 +140,7 @@ impl Checker {
         let first = matches!(record, Record::Header(_));
         match &self.shape {
             _ if self.ended => Err("has a record after its end".into()),
-            None if !first => Err("does not begin with a header".into()),
+            None if !first => Err(NO_HEADER.into()),
             Some(_) if first => Err("has a second header".into()),
             _ => Ok(()),
         }

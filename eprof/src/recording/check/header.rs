@@ -1,11 +1,9 @@
 //! The rules of a header.
 
-use crate::measurement::{CpuGroup, Meter, Quantity};
+use crate::measurement::{Counter, CpuGroup, EVENTS, Event, Meter, Quantity};
 use crate::power::{self, PowerModel, Signal};
 
-use super::rules::{
-    Broken, MAX_CPUS, amount, caveats, counters, known, length, next, string, time,
-};
+use super::rules::{Broken, MAX_CPUS, amount, caveats, known, length, next, string, time};
 use crate::recording::record::Header;
 
 /// Most terms of a power model.
@@ -18,6 +16,14 @@ pub(super) struct Shape {
     pub(super) groups: u32,
     /// Whether a CPU is in a CPU group, by CPU.
     pub(super) grouped: Vec<bool>,
+    /// What accounts count, in the order in which they have it.
+    pub(super) events: Vec<Event>,
+    /// Whether accounts count it, by [`Event::place`].
+    pub(super) listed: [bool; EVENTS],
+    /// What samples count, in the order in which they have it.
+    pub(super) counters: Vec<Counter>,
+    /// What they do not.
+    pub(super) uncounted: Vec<Counter>,
 }
 
 /// Checks a header.
@@ -60,7 +66,15 @@ pub(super) fn header(header: &Header) -> Result<Shape, Broken> {
         amount(baseline.sd.0, "an idle power's deviation")?;
         string(&baseline.origin)?;
     }
-    counters(&header.counters)?;
+    for event in &header.events {
+        if std::mem::replace(&mut shape.listed[event.place()], true) {
+            return Err(format!("has the event {} twice", event.name()));
+        }
+    }
+    shape.events.clone_from(&header.events);
+    shape.counters = header.counters().collect();
+    let counters = Counter::ALL.into_iter();
+    shape.uncounted = counters.filter(|of| !header.counts(*of)).collect();
     let mut modelled = vec![false; header.meters.len()];
     for model in &header.models {
         let meter = u32::from(model.meter.0);

@@ -1,10 +1,10 @@
 //! The rules of an interval.
 
 use super::header::Shape;
-use super::rules::{Broken, known, length, time};
-use crate::measurement::{CpuAccount, Reading, Signals, ThreadAccount};
+use super::rules::{Broken, NO_HEADER, known, length, time};
+use crate::measurement::{CpuAccount, Event, EventUnit, Reading, Signals, ThreadAccount};
 use crate::recording::record::{IntervalRecord, SampleCount};
-use crate::unit::Timestamp;
+use crate::unit::{Nanos, Timestamp};
 
 /// What an interval may refer to.
 pub(super) struct Defined<'a> {
@@ -17,7 +17,7 @@ impl<'a> Defined<'a> {
     /// So many tasks and stacks, and what the header says.
     pub(super) fn new(shape: Option<&'a Shape>, tasks: u32, stacks: u32) -> Result<Self, Broken> {
         Ok(Self {
-            shape: shape.ok_or("does not begin with a header")?,
+            shape: shape.ok_or(NO_HEADER)?,
             tasks,
             stacks,
         })
@@ -41,14 +41,32 @@ impl<'a> Defined<'a> {
         {
             return Err(format!("uses CPU {cpu}, which is in no CPU group"));
         }
-        [kernel, other, eprof, target].iter().try_for_each(signals)
+        let mut classes = [kernel, other, eprof, target].into_iter();
+        classes.try_for_each(|class| self.signals(&class))
     }
 
     /// Checks a thread's account.
     pub(super) fn thread(&self, account: &ThreadAccount) -> Result<(), Broken> {
         known(account.task.0, self.tasks, "task")?;
         known(account.group.0.into(), self.shape.groups, "CPU group")?;
-        signals(&account.signals)
+        self.signals(&account.signals)
+    }
+
+    /// Checks the times of what was measured, and that there is no event that the
+    /// header does not list. The time beside a busy sibling may be a little longer
+    /// than the whole, as it is taken from another CPU's account.
+    fn signals(&self, signals: &Signals) -> Result<(), Broken> {
+        let Signals { on_cpu, events } = signals;
+        length(*on_cpu)?;
+        for (event, number) in events.iter() {
+            if !self.shape.listed[event.place()] {
+                uncounted(event, number)?;
+            }
+            if event.unit() == EventUnit::Nanoseconds {
+                length(Nanos(number))?;
+            }
+        }
+        Ok(())
     }
 
     /// Checks a sample.
@@ -57,6 +75,9 @@ impl<'a> Defined<'a> {
         known(sample.group.0.into(), self.shape.groups, "CPU group")?;
         known(sample.stack.0, self.stacks, "stack")?;
         length(sample.spent)?;
+        for &counter in &self.shape.uncounted {
+            uncounted(counter.into(), sample.counts[counter as usize])?;
+        }
         if sample.count == 0 {
             return Err("has a sample that was never taken".into());
         }
@@ -144,9 +165,11 @@ impl Clock {
     }
 }
 
-/// Checks the times of what was measured. The time beside a busy sibling may
-/// be a little longer than the whole, as it is taken from another CPU's account.
-fn signals(signals: &Signals) -> Result<(), Broken> {
-    length(signals.on_cpu)?;
-    length(signals.smt_shared)
+/// Refuses what is said of an event that the header does not list.
+fn uncounted(event: Event, number: u64) -> Result<(), Broken> {
+    if number == 0 {
+        return Ok(());
+    }
+    let name = event.name();
+    Err(format!("counts {name}, which its header does not list"))
 }

@@ -10,6 +10,7 @@ mod interval;
 mod rules;
 
 pub use checker::Checker;
+pub(super) use rules::NO_HEADER;
 pub use rules::{
     MAX_BUILD_ID, MAX_CPUS, MAX_DEPTH, MAX_INLINED, MAX_LABELS, MAX_SEGMENTS, MAX_STRING, MAX_TIME,
 };

@@ -32,6 +32,9 @@ pub const MAX_TIME: u64 = 1 << 60;
 /// (`NR_CPUS` in `arch/x86/Kconfig`).
 pub const MAX_CPUS: u32 = 1 << 16;
 
+/// The rule that what precedes the header breaks.
+pub(in crate::recording) const NO_HEADER: &str = "does not begin with a header";
+
 /// A broken rule, as the second half of a sentence that begins with the place.
 pub(super) type Broken = String;
 

@@ -79,7 +79,7 @@ pub(super) enum Meaning {
 /// A part of an interval.
 #[derive(Debug)]
 pub(super) enum Part {
-    Cpu(CpuAccount),
+    Cpu(Box<CpuAccount>),
     Thread(ThreadAccount),
     Sample(SampleCount),
 }
@@ -143,7 +143,7 @@ impl<'a> Line<'a> {
                     ..IntervalRecord::default()
                 });
             }
-            Self::Cpu(account) => return Meaning::Part(Part::Cpu(account.into_owned())),
+            Self::Cpu(account) => return Meaning::Part(Part::Cpu(Box::new(account.into_owned()))),
             Self::Thread(account) => return Meaning::Part(Part::Thread(account)),
             Self::Sample(sample) => return Meaning::Part(Part::Sample(sample)),
             Self::Header(header) => Record::Header(Box::new(header.into_owned())),

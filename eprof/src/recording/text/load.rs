@@ -170,7 +170,7 @@ impl<R: BufRead> Loader<R> {
         match part {
             Part::Cpu(account) => {
                 let checked = checker.cpu(&account);
-                add(&mut interval.cpus, account, MAX_CPUS as usize, checked)
+                add(&mut interval.cpus, *account, MAX_CPUS as usize, checked)
             }
             Part::Thread(account) => {
                 let checked = checker.thread(&account);
