@@ -83,7 +83,7 @@ fn collect(directory: &Path, module: &mut Segments, into: &mut BTreeMap<Segments
             module.pop();
         } else if path.extension().is_some_and(|of| of == "rs") && !is_test(&stem) {
             let mut name = module.clone();
-            if !matches!(stem.as_str(), "mod" | "lib") {
+            if !matches!(stem.as_str(), "mod" | "lib" | "main") {
                 name.push(stem);
             }
             let text = std::fs::read_to_string(&path).unwrap();
@@ -143,9 +143,18 @@ impl Crate {
                 None => self.absolute(path, module),
             }
         });
-        used.chain(written)
+        let mut homes: BTreeSet<Segments> = used
+            .chain(written)
             .filter_map(|path| self.home(&path, 0))
-            .collect()
+            .collect();
+        let all = paths.uses.iter().map(|(path, _)| path).chain(&paths.paths);
+        if all
+            .filter_map(|path| path.first())
+            .any(|first| first == "eprof_common")
+        {
+            homes.insert(vec![COMMON.to_owned()]);
+        }
+        homes
     }
 
     /// `path` from the root of the crate; `None` for one that leads elsewhere.
@@ -230,6 +239,10 @@ impl<'ast> Visit<'ast> for Paths {
         if matches!(item.vis, syn::Visibility::Inherited) && !item.attrs.iter().any(is_cfg_test) {
             self.uses.extend(leaves(&item.tree));
         }
+    }
+
+    fn visit_visibility(&mut self, _: &'ast syn::Visibility) {
+        // Who may see an item is no import.
     }
 
     fn visit_path(&mut self, path: &'ast syn::Path) {
