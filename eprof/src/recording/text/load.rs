@@ -66,7 +66,11 @@ struct Open {
 impl<R: BufRead> Loader<R> {
     /// Reads the first line.
     fn schema(&mut self) -> Result<Schema> {
-        match self.lines.next()? {
+        let first = self.lines.next().map_err(|error| match error.kind() {
+            ErrorKind::Data => error.hint("eprof load reads what eprof dump writes"),
+            _ => error,
+        })?;
+        match first {
             Some(Meaning::Schema(schema)) if schema == ONE => Ok(Schema::One),
             Some(Meaning::Schema(schema)) if schema == SEVERAL => Ok(Schema::Several),
             Some(Meaning::Schema(schema)) => Err(self.lines.refuse(format!(
