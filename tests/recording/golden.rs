@@ -1,6 +1,6 @@
 //! A recording of this version of the format, committed: whatever changes, it
-//! must still be readable. `EPROF_BLESS=1 cargo test --test recording` writes
-//! it anew; do that only together with a new `format::VERSION`.
+//! must still be readable. `EPROF_BLESS=1 cargo test --test pure -- recording`
+//! writes it anew; do that only together with a new `format::VERSION`.
 
 use std::path::Path;
 

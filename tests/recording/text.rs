@@ -1,7 +1,7 @@
 //! The text form: nothing is lost on the way there and back, what is loaded
 //! keeps the rules, and no text makes the loader take more memory than it is
-//! worth. `EPROF_BLESS=1 cargo test --test recording` writes the golden text
-//! anew; do that only together with a new schema.
+//! worth. `EPROF_BLESS=1 cargo test --test pure -- recording` writes the golden
+//! text anew; do that only together with a new schema.
 
 use std::collections::BTreeMap;
 use std::io::{BufReader, Cursor, Read};
@@ -288,9 +288,15 @@ fn a_line_that_is_no_record_is_refused() {
     );
     refuses_edit(
         "{\"cpu\"",
-        "\"wakeups\":",
-        "\"dreams\":7,\"wakeups\":",
+        "\"on_cpu\":",
+        "\"dreams\":7,\"on_cpu\":",
         "\"kernel.dreams\"",
+    );
+    refuses_edit(
+        "{\"cpu\"",
+        "\"cycles\":",
+        "\"dreams\":7,\"cycles\":",
+        "there is no event “dreams”",
     );
     refuses_edit(
         "{\"task\"",
@@ -358,6 +364,14 @@ fn a_line_that_is_no_record_is_refused() {
 
 #[test]
 fn a_line_that_breaks_a_rule_is_refused() {
+    for (part, what) in [("thread", "events"), ("sample", "counts")] {
+        refuses_edit(
+            &format!("{{\"{part}\""),
+            &format!("\"{what}\":{{"),
+            &format!("\"{what}\":{{\"instructions\":7,"),
+            "counts instructions, which its header does not list",
+        );
+    }
     refuses_edit(
         "{\"task\"",
         "\"id\":0",

@@ -1,6 +1,6 @@
 //! The accounts of an interval as a file has them: of each CPU and of each
-//! thread the time and the events that the header lists, in its order. The
-//! layout is told in [`super::format`].
+//! thread the time and the events that the header lists, in its order.
+//! `docs/recording-format.md` tells the layout.
 
 use crate::measurement::{CpuAccount, CpuGroupId, Event, Signals, TaskId, ThreadAccount};
 use crate::unit::Nanos;

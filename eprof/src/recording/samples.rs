@@ -1,6 +1,6 @@
 //! The samples of an interval as columns: what is alike lies side by side, so
-//! that it takes little room and is soon read. The layout is told in
-//! [`super::format`].
+//! that it takes little room and is soon read. `docs/recording-format.md` tells
+//! the layout.
 
 use crate::measurement::{COUNTERS, Counter, CpuGroupId, TaskId};
 use crate::unit::Nanos;

@@ -8,15 +8,11 @@ use super::of_member;
 use crate::caveat::Caveat;
 use crate::error::{Error, ErrorKind, Result};
 use crate::recording::check::MAX_CPUS;
-use crate::recording::format::{MAX_BLOCK, MAX_SAMPLES};
+use crate::recording::format::{MAX_SAMPLES, MAX_THREADS};
 use crate::recording::merged::{Labels, MAX_MEMBERS, MergedWriter};
 use crate::recording::read::unfinished;
 use crate::recording::record::{IntervalRecord, Record};
 use crate::recording::write::{Refused, Writer};
-
-/// Most threads' accounts of an interval: bounds what must be held. As many do
-/// not fit into a block, of which each takes several bytes.
-const MAX_THREADS: usize = MAX_BLOCK / 8;
 
 /// Writes the recording, or the recordings, that `input` has as text. Holds no
 /// more of it than an interval. Answers what is missing.
