@@ -44,7 +44,7 @@ impl Command {
     }
 
     /// The signal mask of the target: the one that eprof was started with
-    /// ([`super::Signals::original_mask`]).
+    /// ([`super::SignalSet::original_mask`]).
     pub fn signal_mask(mut self, mask: SigSet) -> Self {
         self.mask = mask;
         self

@@ -48,7 +48,7 @@ pub fn write(profile: &Profile, mut out: impl Write) -> io::Result<()> {
 ///
 /// # Errors
 ///
-/// As [`write`].
+/// As [`write()`].
 pub(super) fn picture(profile: &Profile) -> io::Result<Picture> {
     let stacks = Stacks::of(profile);
     let energy_text = EnergyText::of(profile);

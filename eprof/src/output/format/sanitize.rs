@@ -51,7 +51,7 @@ pub(in crate::output) fn visible(name: &str) -> Cow<'_, str> {
     Cow::Owned(shown)
 }
 
-/// Text of others with every hostile character escaped. Unlike [`visible`], it
+/// Text of others with every hostile character escaped. Unlike `visible`, it
 /// leaves text empty that is.
 pub fn harmless(text: &str) -> Cow<'_, str> {
     if text.trim().is_empty() && !text.chars().any(hostile) {
