@@ -252,7 +252,7 @@ fn defects() -> Vec<Scenario> {
         // What a dead register does not say cannot be charged to anybody.
         Scenario::new("dead-domains", two, &[Meter]).hardware("zero_domains=10"),
         Scenario::new("stalled-meter", two, &[Threads])
-            .hardware("stall_from_ms=5000 stall_for_ms=1200"),
+            .hardware("stall_from_ms=1000 stall_for_ms=1200"),
         Scenario::new("filtered", two, &[Meter, Threads]).hardware("noise_permille=400"),
         Scenario::new("left-out", two, &[Meter, Threads]).hardware("doubled_permille=150"),
         Scenario::new("stalled-cycles", two, &[Meter, Said("counter-stalled")])

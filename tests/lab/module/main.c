@@ -11,6 +11,8 @@
 static char law[16] = "linear";
 static uint noise_permille, doubled_permille, zero_domains;
 static uint stall_from_ms, stall_for_ms, wrap_joules;
+/* Whether the work has not begun that the energy registers are to stop in. */
+static bool stall_ahead;
 
 module_param_string(law, law, sizeof(law), 0644);
 MODULE_PARM_DESC(law, "power law: linear, smt, freq or mix");
@@ -21,7 +23,7 @@ MODULE_PARM_DESC(doubled_permille, "updates of the energy registers that are lef
 module_param(zero_domains, uint, 0644);
 MODULE_PARM_DESC(zero_domains, "bits of the energy domains that read 0 (1 cores, 2 package, 3 memory)");
 module_param(stall_from_ms, uint, 0644);
-MODULE_PARM_DESC(stall_from_ms, "when the energy registers stop, after the reset");
+MODULE_PARM_DESC(stall_from_ms, "when the energy registers stop, after the work begins");
 module_param(stall_for_ms, uint, 0644);
 MODULE_PARM_DESC(stall_for_ms, "for how long they stop");
 module_param(wrap_joules, uint, 0644);
@@ -45,11 +47,8 @@ int lab_apply(void)
 
 	if (!lab_law_parse(law, &parsed))
 		return -EINVAL;
-	if (stall_for_ms) {
-		defects.stall_from = ktime_get_ns() + stall_from_ms * NSEC_PER_MSEC;
-		defects.stall_until = defects.stall_from + stall_for_ms * NSEC_PER_MSEC;
-	}
 	lab_reset(&parsed, &defects);
+	stall_ahead = stall_for_ms != 0;
 	lab_powercap_wrap_in(wrap_joules);
 	return 0;
 }
@@ -60,8 +59,20 @@ static void on_switch(void *data, bool preempt, struct task_struct *prev,
 	lab_run(smp_processor_id(), next, next->comm);
 }
 
+/* Nobody knows how long eprof takes until it starts the work. */
+static void stall(void)
+{
+	u64 from = ktime_get_ns() + stall_from_ms * NSEC_PER_MSEC;
+
+	lab_defects.stall_from = from;
+	/* Until now 0, which is before everything. */
+	smp_store_release(&lab_defects.stall_until, from + stall_for_ms * NSEC_PER_MSEC);
+}
+
 static void on_rename(void *data, struct task_struct *task, const char *comm)
 {
+	if (!strcmp(comm, "lab_work") && xchg(&stall_ahead, false))
+		stall();
 	lab_rename(task, comm);
 }
 
