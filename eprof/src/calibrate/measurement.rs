@@ -30,7 +30,7 @@ pub struct Block {
     pub readings: Vec<Reading>,
     /// Its length in seconds, as the kernel side has it; 0 without one.
     pub seconds: f64,
-    /// Per meter, mean power in watts; `None` where it could not be told.
+    /// Per meter, mean power in watts; `None` where it is unknown.
     pub watts: Vec<Option<f64>>,
     /// Per meter, what all its CPUs did together, by core type.
     pub signals: Vec<BTreeMap<String, Signals>>,
@@ -120,7 +120,7 @@ impl Measurement {
         self.probe.as_mut().map_or_else(Vec::new, Probe::caveats)
     }
 
-    /// All signals that can be told here: time of each type of core, time
+    /// All signals that can be measured here: time of each type of core, time
     /// beside a busy sibling, and the counters that there are and that counted
     /// all the time. Reference cycles are time in another unit.
     pub fn signal_names(&mut self) -> Vec<Signal> {

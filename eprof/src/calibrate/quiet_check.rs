@@ -6,8 +6,8 @@ use std::fs;
 use crate::host::SysRoot;
 use crate::host::load::CpuTimes;
 
-/// The CPUs may be this busy, as a part of all CPU time, and still be quiet:
-/// eprof itself and the kernel need a little.
+/// Up to this part of all CPU time may be busy on a quiet machine: eprof itself
+/// and the kernel need a little.
 pub const LIMIT: f64 = 0.03;
 
 /// What ran while nothing was to run.

@@ -36,7 +36,7 @@ pub struct SavedModel {
 pub struct BusyCpu {
     /// Watts above idle.
     pub watts: f64,
-    /// Relative standard deviation of power that is told by CPU time alone.
+    /// Relative standard deviation of power predicted by CPU time alone.
     pub residual: f64,
 }
 

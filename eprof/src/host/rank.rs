@@ -9,7 +9,7 @@ pub const VARIABLES: [&str; 4] = [
     "SLURM_PROCID",
 ];
 
-/// The rank that the environment tells; `None` outside parallel jobs.
+/// The rank that the environment names; `None` outside parallel jobs.
 pub fn of_environment() -> Option<u32> {
     rank(|name| std::env::var(name).ok())
 }
@@ -17,8 +17,8 @@ pub fn of_environment() -> Option<u32> {
 /// The same, with `variable` in place of the environment. A batch script under
 /// Slurm has a rank of its own, 0, which that of a launcher inside it overrides.
 pub fn rank(variable: impl Fn(&str) -> Option<String>) -> Option<u32> {
-    let told = |name: &&str| variable(name)?.trim().parse().ok();
-    VARIABLES.iter().find_map(told)
+    let named = |name: &&str| variable(name)?.trim().parse().ok();
+    VARIABLES.iter().find_map(named)
 }
 
 #[cfg(test)]

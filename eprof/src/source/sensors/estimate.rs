@@ -138,7 +138,7 @@ pub fn coefficients(processor: &Processor) -> Coefficients {
 /// there was a meter: the bare metal below a virtual machine); `None` where it
 /// is of another one, or of an unknown one.
 ///
-/// The band is that of power told by CPU time alone, as found in the
+/// The band is that of power predicted by CPU time alone, as found in the
 /// calibration when whole workloads were left out; never narrower than ±15 %,
 /// for nothing is known of the other tenants.
 pub fn calibrated(processor: &Processor, calibration: &Calibration) -> Option<Coefficients> {

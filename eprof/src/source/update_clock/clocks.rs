@@ -1,7 +1,7 @@
 //! Which meters are updated together, and the dates of what they read.
 //!
-//! Pure: it is told of every round of readings, dates them, and says when a
-//! round would tell most about the clocks of the registers.
+//! Pure: it takes every round of readings, dates them, and says when a round
+//! would show most of the clocks of the registers.
 
 use super::clock::{Lock, Window};
 use crate::measurement::{Meter, MeterId, Quantity, Reading, UpdateTime};
