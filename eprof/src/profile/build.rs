@@ -81,20 +81,29 @@ fn sorted<'a>(attributed: &'a Attributed, people: &People<'_>) -> Vec<&'a Thread
 
 fn thread(charge: &ThreadCharge, people: &People<'_>) -> ThreadRow {
     let (process, tid, start, _) = people.identity(charge);
+    let ThreadCharge {
+        task,
+        process: _,
+        energy,
+        meters,
+        width,
+        signals,
+        samples,
+        effective,
+    } = charge;
     ThreadRow {
         process,
         tid,
         start,
-        comm: people.comm(charge.task).to_owned(),
-        energy: charge.energy,
-        ci90: charge.width.total(),
-        width: charge.width,
-        effective: charge.effective,
-        cpu: charge.signals.on_cpu,
-        events: charge.signals.events,
-        samples: charge.samples,
-        meters: charge
-            .meters
+        comm: people.comm(*task).to_owned(),
+        energy: *energy,
+        ci90: width.total(),
+        width: *width,
+        effective: *effective,
+        cpu: signals.on_cpu,
+        events: signals.events,
+        samples: *samples,
+        meters: meters
             .iter()
             .map(|(&meter, &energy)| (meter, energy))
             .collect(),

@@ -20,8 +20,19 @@ impl Profile {
 fn by_command(processes: &[ProcessRow]) -> Vec<CommandRow> {
     let mut rows: BTreeMap<&str, CommandRow> = BTreeMap::new();
     for process in processes {
-        let row = rows.entry(&process.comm).or_insert_with(|| CommandRow {
-            comm: process.comm.clone(),
+        let ProcessRow {
+            key: _,
+            parent: _,
+            comm,
+            threads: _,
+            energy,
+            ci90,
+            cpu,
+            events,
+            samples,
+        } = process;
+        let row = rows.entry(comm).or_insert_with(|| CommandRow {
+            comm: comm.clone(),
             processes: 0,
             energy: Default::default(),
             ci90: Default::default(),
@@ -30,7 +41,7 @@ fn by_command(processes: &[ProcessRow]) -> Vec<CommandRow> {
             samples: 0,
         });
         row.processes += 1;
-        row.energy += process.energy;
+        row.energy += *energy;
         // Processes of one run share the boundaries of their intervals and the
         // idle power, so their errors are not independent, and adding them in
         // quadrature would promise too much. How they hang together is not
@@ -40,10 +51,10 @@ fn by_command(processes: &[ProcessRow]) -> Vec<CommandRow> {
         // the plain sum is an upper bound. It is a generous one where
         // processes follow each other: what a boundary takes from one, it gives
         // to the next.
-        row.ci90 += process.ci90;
-        row.cpu += process.cpu;
-        row.events += process.events;
-        row.samples = row.samples.saturating_add(process.samples);
+        row.ci90 += *ci90;
+        row.cpu += *cpu;
+        row.events += *events;
+        row.samples = row.samples.saturating_add(*samples);
     }
     let mut rows: Vec<CommandRow> = rows.into_values().collect();
     // Stable: ties stay in the order of their names.

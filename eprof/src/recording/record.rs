@@ -101,9 +101,17 @@ pub struct SampleCount {
 impl SampleCount {
     /// Adds samples of the same thread, CPU group and stack.
     pub fn add(&mut self, other: &Self) {
-        self.count = self.count.saturating_add(other.count);
-        self.spent += other.spent;
-        for (sum, count) in self.counts.iter_mut().zip(other.counts) {
+        let Self {
+            task: _,
+            group: _,
+            stack: _,
+            count,
+            spent,
+            counts,
+        } = *other;
+        self.count = self.count.saturating_add(count);
+        self.spent += spent;
+        for (sum, count) in self.counts.iter_mut().zip(counts) {
             *sum = sum.saturating_add(count);
         }
     }

@@ -20,9 +20,18 @@ pub(super) fn encode(samples: &[SampleCount], counters: &[Counter], out: &mut Ve
     let of_one = |a: &SampleCount, b: &SampleCount| (a.task, a.group) == (b.task, b.group);
     let groups = || samples.chunk_by(of_one);
     for group in groups() {
-        if let Some(first) = group.first() {
-            put(out, first.task.0.into());
-            put(out, first.group.0.into());
+        // The others are columns, below.
+        if let Some(&SampleCount {
+            task,
+            group: cpus,
+            stack: _,
+            count: _,
+            spent: _,
+            counts: _,
+        }) = group.first()
+        {
+            put(out, task.0.into());
+            put(out, cpus.0.into());
             put(out, group.len() as u64);
         }
     }

@@ -4,7 +4,8 @@
 use std::collections::{BTreeMap, BTreeSet};
 
 use crate::caveat::Caveat;
-use crate::profile::{MemberRow, Summary};
+use crate::profile::{MemberRow, StackShare, Summary};
+use crate::recording::{Footprint, Header};
 use crate::unit::Nanos;
 
 use super::meters::Described;
@@ -31,58 +32,35 @@ impl About {
     }
 
     pub(super) fn add(&mut self, other: Summary) {
+        // The duration is known when all runs are; how energy was divided is
+        // added up by meter, and carbon is that of the first.
+        let Summary {
+            header,
+            events,
+            signals,
+            duration: _,
+            exit_code,
+            provenance,
+            band,
+            footprint,
+            samples,
+            stacks,
+            weighings: _,
+            carbon: _,
+        } = other;
         let sum = &mut self.summary;
-        let (own, header) = (&mut sum.header, other.header);
-        for (own, other) in [
-            (&mut own.eprof, header.eprof),
-            (&mut own.object, header.object),
-            (&mut own.host, header.host),
-            (&mut own.kernel, header.kernel),
-            (&mut own.cpu_model, header.cpu_model),
-            (&mut own.command.directory, header.command.directory),
-            (&mut own.follow, header.follow),
-        ] {
-            if *own != other {
-                SEVERAL.clone_into(own);
-            }
-        }
-        if own.command.argv != header.command.argv {
-            own.command.argv = vec!["(several commands)".to_owned()];
-        }
-        own.wall_clock_ns = own.wall_clock_ns.min(header.wall_clock_ns);
-        own.frequency_hz = own.frequency_hz.max(header.frequency_hz);
-        own.events.retain(|of| header.events.contains(of));
-        sum.events.retain(|of| other.events.contains(of));
-        sum.signals += other.signals;
-        // Idle power and models are those of each run.
-        own.baselines.clear();
-        own.models.clear();
-
-        self.exit_codes.push(other.exit_code);
-        sum.provenance = sum.provenance.max(other.provenance);
-        sum.band = match (sum.band, other.band) {
+        common(&mut sum.header, header);
+        sum.events.retain(|of| events.contains(of));
+        sum.signals += signals;
+        self.exit_codes.push(exit_code);
+        sum.provenance = sum.provenance.max(provenance);
+        sum.band = match (sum.band, band) {
             (Some(a), Some(b)) => Some((a.0.min(b.0), a.1.max(b.1))),
             (a, b) => a.or(b),
         };
-        sum.samples = sum.samples.saturating_add(other.samples);
-        sum.stacks.samples = sum.stacks.samples.saturating_add(other.stacks.samples);
-        for (reason, count) in other.stacks.ended {
-            let ended = sum.stacks.ended.entry(reason).or_default();
-            *ended = ended.saturating_add(count);
-        }
-        let footprint = &mut sum.footprint;
-        footprint.cpu += other.footprint.cpu;
-        footprint.peak_rss = footprint.peak_rss.max(other.footprint.peak_rss);
-        for (name, runs, mean) in other.footprint.programs {
-            let mut own = footprint.programs.iter_mut();
-            match own.find(|(own, ..)| *own == name) {
-                Some((_, all, both)) => {
-                    *both = mean_of((*all, *both), (runs, mean));
-                    *all = all.saturating_add(runs);
-                }
-                None => footprint.programs.push((name, runs, mean)),
-            }
-        }
+        sum.samples = sum.samples.saturating_add(samples);
+        add_stacks(&mut sum.stacks, stacks);
+        add_footprint(&mut sum.footprint, footprint);
     }
 
     pub(super) fn finish(self, members: &[MemberRow], described: Described) -> Summary {
@@ -99,6 +77,81 @@ impl About {
         };
         summary.duration = covered(members);
         summary
+    }
+}
+
+/// Leaves in `own` what is the same in `other`.
+fn common(own: &mut Header, other: Header) {
+    let Header {
+        eprof,
+        object,
+        wall_clock_ns,
+        started: _,
+        host,
+        kernel,
+        cpu_model,
+        command,
+        frequency_hz,
+        interval: _,
+        events,
+        follow,
+        // Added up by name.
+        meters: _,
+        cpu_groups: _,
+        // Those of each run.
+        baselines: _,
+        models: _,
+        caveats: _,
+    } = other;
+    for (own, other) in [
+        (&mut own.eprof, eprof),
+        (&mut own.object, object),
+        (&mut own.host, host),
+        (&mut own.kernel, kernel),
+        (&mut own.cpu_model, cpu_model),
+        (&mut own.command.directory, command.directory),
+        (&mut own.follow, follow),
+    ] {
+        if *own != other {
+            SEVERAL.clone_into(own);
+        }
+    }
+    if own.command.argv != command.argv {
+        own.command.argv = vec!["(several commands)".to_owned()];
+    }
+    own.wall_clock_ns = own.wall_clock_ns.min(wall_clock_ns);
+    own.frequency_hz = own.frequency_hz.max(frequency_hz);
+    own.events.retain(|of| events.contains(of));
+    own.baselines.clear();
+    own.models.clear();
+}
+
+fn add_stacks(sum: &mut StackShare, more: StackShare) {
+    let StackShare { samples, ended } = more;
+    sum.samples = sum.samples.saturating_add(samples);
+    for (reason, count) in ended {
+        let ended = sum.ended.entry(reason).or_default();
+        *ended = ended.saturating_add(count);
+    }
+}
+
+fn add_footprint(sum: &mut Footprint, more: Footprint) {
+    let Footprint {
+        cpu,
+        peak_rss,
+        programs,
+    } = more;
+    sum.cpu += cpu;
+    sum.peak_rss = sum.peak_rss.max(peak_rss);
+    for (name, runs, mean) in programs {
+        let mut own = sum.programs.iter_mut();
+        match own.find(|(own, ..)| *own == name) {
+            Some((_, all, both)) => {
+                *both = mean_of((*all, *both), (runs, mean));
+                *all = all.saturating_add(runs);
+            }
+            None => sum.programs.push((name, runs, mean)),
+        }
     }
 }
 

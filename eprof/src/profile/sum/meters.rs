@@ -103,15 +103,27 @@ pub(super) struct Described {
 }
 
 fn add(sum: &mut MeterLedger, ledger: &MeterLedger) {
-    sum.provenance = sum.provenance.max(ledger.provenance);
-    sum.total += ledger.total;
-    sum.unknown += ledger.unknown;
+    let MeterLedger {
+        meter: _,
+        domain: _,
+        name: _,
+        provenance,
+        nested: _,
+        total,
+        unknown,
+        baseline,
+        accounts,
+        widths,
+    } = ledger;
+    sum.provenance = sum.provenance.max(*provenance);
+    sum.total += *total;
+    sum.unknown += *unknown;
     // Above idle is known of the sum where it is known of all parts.
-    sum.baseline = sum.baseline.zip(ledger.baseline).map(|(a, b)| a + b);
-    for (account, energy) in &ledger.accounts {
+    sum.baseline = sum.baseline.zip(*baseline).map(|(a, b)| a + b);
+    for (account, energy) in accounts {
         *sum.accounts.entry(*account).or_default() += *energy;
     }
-    for (account, width) in &ledger.widths {
+    for (account, width) in widths {
         let both = sum.widths.entry(*account).or_default();
         *both = wider(*both, *width);
     }
