@@ -25,7 +25,7 @@ pub const OCCURRENCES: usize = 3;
 /// How many occurrences a cell has room for.
 const ROOM: usize = 4;
 
-/// A cell of the map `CELLS`, at index `(slot × zones + zone) × 2 + parity`
+/// A cell of the map `CELLS`, at index `(slot × groups + group) × 2 + parity`
 /// of the interval, and of [`crate::CpuCell`].
 ///
 /// It has one writer at a time, because a thread runs on one CPU at a time;

@@ -35,7 +35,7 @@ struct Piece {
 
 /// Closes the slice that `owner` has been running since the last hook on this
 /// CPU, and begins the next one. Must not be interrupted by another closing
-/// on the same CPU. Gives the moment of the border between the two.
+/// on the same CPU. Gives the time of the boundary between the two.
 ///
 /// The clock is read here, late in the program: most of what a hook costs is
 /// charged to the task that caused it rather than to the next one.

@@ -1,5 +1,5 @@
 //! Two programs, or two versions of one, against each other: rows of their
-//! profiles, matched by name, with the statistics of [`compare`](crate::statistics).
+//! profiles, matched by name, with the statistics of [`statistics`](crate::statistics).
 //! Pure: profiles in, a [`Difference`] out.
 //!
 //! ```text

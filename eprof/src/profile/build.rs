@@ -160,7 +160,7 @@ fn summary(catalog: &Catalog, attributed: &Attributed) -> Summary {
         signals: attributed.signals,
         duration: ended.since(header.started),
         exit_code: end.map(|end: &End| end.exit_code),
-        // The weakest meter decides what may be claimed for the sum.
+        // The weakest meter decides what the sum may be called.
         provenance: disjoint()
             .map(|meter| meter.provenance)
             .max()

@@ -65,12 +65,12 @@ pub struct Consumer {
     pub id: Option<u32>,
     /// How many processes a command has; else 1.
     pub members: u64,
-    /// Full energy over all disjoint meters.
+    /// Energy with its share of idle, over all disjoint meters.
     pub energy: Microjoules,
     /// 90 % half width (of a command: an upper bound).
     pub ci90: Microjoules,
     /// When the first of it began.
-    pub born: Option<Timestamp>,
+    pub began: Option<Timestamp>,
     /// Whether it began by an exec, not by a fork.
     pub by_exec: bool,
     /// When the last of it ended; `None` where that was not seen.
@@ -117,7 +117,7 @@ pub(super) fn consumers(
     let mut add = |of: TaskId, energy: Microjoules, ci90: Microjoules| {
         let task = people.task(of);
         let gone = catalog.gone.get(of.0 as usize).copied().flatten();
-        let born = task.map(|task| task.began);
+        let began = task.map(|task| task.began);
         let one = found.entry(Key::of(&people, of, group));
         let one = one.or_insert_with(|| Consumer {
             comm: people.comm(of).to_owned(),
@@ -129,12 +129,12 @@ pub(super) fn consumers(
             members: 0,
             energy: Microjoules::ZERO,
             ci90: Microjoules::ZERO,
-            born,
+            began,
             by_exec: task.is_some_and(|task| task.generation > 0),
             gone,
         });
-        if born < one.born {
-            one.born = born;
+        if began < one.began {
+            one.began = began;
             one.by_exec = task.is_some_and(|task| task.generation > 0);
         }
         // As long as one has no end, there is none.

@@ -39,7 +39,7 @@ pub struct Summary {
     pub duration: Nanos,
     /// The target's exit code; `None` when the recording was cut off.
     pub exit_code: Option<i32>,
-    /// The strongest claim all disjoint meters can make.
+    /// How well all disjoint meters know it: the weakest of them decides.
     pub provenance: Provenance,
     /// For estimates: the factor range that holds the truth in 90 % of cases.
     pub band: Option<(f64, f64)>,
@@ -119,7 +119,7 @@ pub struct ProcessRow {
 pub struct CommandRow {
     /// The last name of each of them.
     pub comm: String,
-    /// How many there are (incarnations: a reused PID or an exec counts
+    /// How many there are (task instances: a reused PID or an exec counts
     /// again).
     pub processes: u64,
     /// Energy.
@@ -134,7 +134,7 @@ pub struct CommandRow {
     pub samples: u64,
 }
 
-/// One thread of the target (one incarnation).
+/// One thread of the target (one task instance).
 #[derive(Clone, Debug)]
 pub struct ThreadRow {
     /// Its process.

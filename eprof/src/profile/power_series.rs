@@ -123,12 +123,12 @@ impl PowerSeriesObserver {
         let header = &catalog.header;
         let ended = catalog.end.as_ref().map_or(attributed.until, |of| of.ended);
         // The first that is the command itself, after its exec.
-        let born = catalog.tasks.iter().find(|task| task.generation > 0);
-        let born = born.map(|task| task.began);
+        let command = catalog.tasks.iter().find(|task| task.generation > 0);
+        let command = command.map(|task| task.began);
         let measured = self.first.unwrap_or(header.started);
         PowerSeries {
             grain: self.grain,
-            begin: born.map_or(measured, |born| born.min(measured)),
+            begin: command.map_or(measured, |began| began.min(measured)),
             measured,
             end: ended.max(self.end),
             meters,

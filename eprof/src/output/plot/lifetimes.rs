@@ -165,12 +165,12 @@ fn numbers(
 /// From the fork or exec of a consumer to its exit, where those are known.
 fn bar(fill: Fill, consumer: &Consumer, axis: &TimeAxis, middle: f64) -> Markup {
     let (from, to) = (
-        consumer.born.map_or(axis.left, |begin| axis.x(begin)),
+        consumer.began.map_or(axis.left, |begin| axis.x(begin)),
         consumer.gone.map_or(axis.right(), |end| axis.x(end)),
     );
     let (top, bottom) = (short(middle - 5.0), short(middle + 5.0));
     // What began before the picture does, or has no end in it, has no mark.
-    let begins = consumer.born.is_some_and(|begin| begin >= axis.begin);
+    let begins = consumer.began.is_some_and(|begin| begin >= axis.begin);
     let x = short(from);
     html! {
         rect class="ep-life" fill={ "url(#" (fill.id()) ")" } x=(x) y=(short(middle - 3.0))
