@@ -236,50 +236,42 @@ impl AddAssign for Events {
 
 /// Numbers of events as a map by name, without those that are zero.
 mod by_event {
-    use std::collections::BTreeMap;
+    use serde::{Deserializer, Serializer};
 
-    use serde::{Deserialize, Deserializer, Serializer};
-
+    use super::super::by_name;
     use super::{EVENTS, Event};
 
     pub(super) fn serialize<S: Serializer>(
-        events: &[u64; EVENTS],
+        numbers: &[u64; EVENTS],
         serializer: S,
     ) -> Result<S::Ok, S::Error> {
-        let all = Event::ALL.into_iter().zip(events);
-        let some: Vec<_> = all.filter(|(_, number)| **number != 0).collect();
-        serializer.collect_map(some)
+        by_name::serialize(Event::ALL.into_iter().zip(*numbers), serializer)
     }
 
     pub(super) fn deserialize<'de, D: Deserializer<'de>>(
         deserializer: D,
     ) -> Result<[u64; EVENTS], D::Error> {
-        let some = BTreeMap::<Event, u64>::deserialize(deserializer)?;
-        Ok(Event::ALL.map(|event| some.get(&event).copied().unwrap_or_default()))
+        by_name::deserialize(deserializer, Event::place)
     }
 }
 
 /// The same for the hardware counters alone, as in samples.
 pub(crate) mod by_counter {
-    use std::collections::BTreeMap;
+    use serde::{Deserializer, Serializer};
 
-    use serde::{Deserialize, Deserializer, Serializer};
-
+    use super::super::by_name;
     use super::{COUNTERS, Counter};
 
     pub(crate) fn serialize<S: Serializer>(
         counts: &[u64; COUNTERS],
         serializer: S,
     ) -> Result<S::Ok, S::Error> {
-        let all = Counter::ALL.into_iter().zip(counts);
-        let some: Vec<_> = all.filter(|(_, number)| **number != 0).collect();
-        serializer.collect_map(some)
+        by_name::serialize(Counter::ALL.into_iter().zip(*counts), serializer)
     }
 
     pub(crate) fn deserialize<'de, D: Deserializer<'de>>(
         deserializer: D,
     ) -> Result<[u64; COUNTERS], D::Error> {
-        let some = BTreeMap::<Counter, u64>::deserialize(deserializer)?;
-        Ok(Counter::ALL.map(|counter| some.get(&counter).copied().unwrap_or_default()))
+        by_name::deserialize(deserializer, |counter: Counter| counter as usize)
     }
 }

@@ -2,6 +2,7 @@
 //! code and stacks. Data only: nothing here measures or calculates.
 
 mod baseline;
+mod by_name;
 mod code;
 mod cpu_group;
 pub(crate) mod event;
