@@ -14,7 +14,8 @@ impl Loss {
     /// Counts `n` more losses for `reason`; nothing is stored for zero.
     pub fn count(&mut self, reason: &str, n: u64) {
         if n > 0 {
-            *self.0.entry(reason.to_owned()).or_default() += n;
+            let count = self.0.entry(reason.to_owned()).or_default();
+            *count = count.saturating_add(n);
         }
     }
 }
