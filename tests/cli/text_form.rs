@@ -53,15 +53,15 @@ fn a_recording_is_dumped_edited_loaded_and_reported() {
 
     let before = succeeds(folder.path(), &["report", "a.data", "--by", "thread"]);
     assert!(
-        before.contains("task 0") && !before.contains("edited"),
+        before.contains("cc1 🦀") && !before.contains("edited"),
         "{before}"
     );
-    let edited = dumped.replacen("\"comm\":\"task 0\"", "\"comm\":\"edited\"", 1);
+    let edited = dumped.replacen("\"comm\":\"cc1 🦀\"", "\"comm\":\"edited\"", 1);
     std::fs::write(at("b.jsonl"), edited).unwrap();
     succeeds(folder.path(), &["load", "b.jsonl", "-o", "b.data"]);
     let after = succeeds(folder.path(), &["report", "b.data", "--by", "thread"]);
     assert!(
-        after.contains("edited") && !after.contains("task 0"),
+        after.contains("edited") && !after.contains("cc1 🦀"),
         "{after}"
     );
     let mode = at("b.data").metadata().unwrap().permissions().mode();
