@@ -40,7 +40,7 @@ impl Here {
     /// parallel job.
     pub(super) fn expand(&self, path: &Path) -> Result<PathBuf> {
         let usage =
-            |sentence: String, remedy: String| Error::new(ErrorKind::Usage, sentence).hint(remedy);
+            |sentence: String, hint: String| Error::new(ErrorKind::Usage, sentence).hint(hint);
         let mut expanded = Vec::new();
         let mut bytes = path.as_os_str().as_bytes().iter();
         while let Some(&byte) = bytes.next() {
