@@ -35,8 +35,14 @@ pub enum Column {
     Missing,
     /// Error of the sum of many processes, in percent.
     Sum,
-    /// Standard deviation of the energies of intervals, in percent.
+    /// Standard deviation of the energies of intervals that eprof is sure of, in
+    /// percent.
     Timing,
+    /// Root mean square of the errors of all intervals, in the standard
+    /// deviations that eprof states.
+    Deviations,
+    /// Intervals that eprof is not sure of, in percent.
+    Unsure,
     /// Threads whose 90 % interval holds not the truth.
     Uncovered,
     /// Caveats that are not there.
@@ -171,7 +177,7 @@ impl Run<'_> {
                         by_time.map_or_else(String::new, |by_time| format!("{by_time:.1} by time"));
                     figures.push(self.functions(None, note));
                 }
-                Check::Timing => figures.push(self.timing()),
+                Check::Timing => figures.extend(self.timing()),
                 Check::Short => figures.extend(self.short(Some(3.0))),
                 Check::Storm => figures.extend(self.short(None)),
                 Check::Said(code) => figures.push(self.said(code)),

@@ -11,6 +11,9 @@ use super::{Column, Figure, Run};
 /// The time between two updates of the registers, in nanoseconds.
 const UPDATE: u64 = 1_003_100;
 
+/// eprof is sure of an interval whose energy it says it knows to this part.
+const SURE: f64 = 0.05;
+
 /// What a meter said in all.
 #[derive(Debug, Default)]
 struct Total {
@@ -98,22 +101,46 @@ impl Run<'_> {
         }
     }
 
-    /// The relative error of single intervals of the package.
-    pub(super) fn timing(&self) -> Figure {
+    /// The errors of single intervals of the package. Where the emulator let
+    /// eprof in late, nobody can know an interval better than eprof's own
+    /// standard deviation says; what it is sure of, it must know.
+    pub(super) fn timing(&self) -> [Figure; 3] {
         let stretches = self.stretches();
-        let package = stretches.iter().filter(|stretch| stretch.1 == 1);
-        let errors: Vec<f64> = package
-            .filter_map(|stretch| self.pair(stretch))
-            .map(|(truth, said)| (said / truth - 1.0) * 100.0)
-            .collect();
-        let mean = errors.iter().sum::<f64>() / errors.len() as f64;
-        let squares = errors.iter().map(|error| (error - mean).powi(2));
-        let sd = (squares.sum::<f64>() / (errors.len() - 1) as f64).sqrt();
-        Figure {
-            column: Column::Timing,
-            value: sd,
-            bound: Some(1.0),
-            note: format!("{} intervals, mean {mean:+.2} %", errors.len()),
+        let mut before = 0.0;
+        let (mut sure, mut deviations) = (Vec::new(), Vec::new());
+        for stretch in stretches.iter().filter(|stretch| stretch.1 == 1) {
+            let end = stretch.2.boundary.sd;
+            let sd = f64::hypot(before, end);
+            before = end;
+            let Some((truth, said)) = self.pair(stretch) else {
+                continue;
+            };
+            deviations.push((said - truth) / sd);
+            if sd <= SURE * truth {
+                sure.push((said / truth - 1.0) * 100.0);
+            }
         }
+        let all = deviations.len() as f64;
+        let mean = sure.iter().sum::<f64>() / sure.len() as f64;
+        let squares = sure.iter().map(|error| (error - mean).powi(2));
+        let sd = (squares.sum::<f64>() / (sure.len() as f64 - 1.0)).sqrt();
+        let own = deviations.iter().map(|error| error.powi(2)).sum::<f64>();
+        let figure = |column, value, bound, note| Figure {
+            column,
+            value,
+            bound: Some(bound),
+            note,
+        };
+        let of = format!("{} of {all} intervals, mean {mean:+.2} %", sure.len());
+        [
+            figure(Column::Timing, sd, 1.0, of),
+            figure(Column::Deviations, (own / all).sqrt(), 1.25, String::new()),
+            figure(
+                Column::Unsure,
+                (1.0 - sure.len() as f64 / all) * 100.0,
+                25.0,
+                String::new(),
+            ),
+        ]
     }
 }

@@ -3,7 +3,7 @@
 use crate::bounds::{self, Verdict};
 use crate::compare::{Column, Outcome};
 
-const COLUMNS: [(Column, &str); 12] = [
+const COLUMNS: [(Column, &str); 14] = [
     (Column::Conserved, "off µJ"),
     (Column::Meter, "meter"),
     (Column::ThreadsMean, "mean %"),
@@ -14,6 +14,8 @@ const COLUMNS: [(Column, &str); 12] = [
     (Column::Missing, "missing"),
     (Column::Sum, "sum %"),
     (Column::Timing, "timing %"),
+    (Column::Deviations, "timing σ"),
+    (Column::Unsure, "unsure %"),
     (Column::Uncovered, "covered"),
     (Column::Unsaid, "unsaid"),
 ];
