@@ -144,26 +144,26 @@ fn whole(measured: &Measured, cpu: u32) -> Signals {
 /// Two CPUs that are told to be siblings. The time in which both are busy is
 /// the same seen from either; it is no longer than either was busy, and no
 /// shorter than what they were busy together beyond the time that passed.
-fn crowded_by_law(measured: &Measured, cpus: [u32; 2]) -> (Nanos, Nanos) {
+fn shared_by_law(measured: &Measured, cpus: [u32; 2]) -> (Nanos, Nanos) {
     let [one, other] = cpus.map(|cpu| whole(measured, cpu));
     let begin = measured.intervals[0].begin;
     let end = measured.intervals[measured.intervals.len() - 1].end;
     let length = end.since(begin).0;
     eprintln!(
-        "crowded {} and {} of {} and {} in {length} ns",
+        "shared {} and {} of {} and {} in {length} ns",
         one.smt_shared().0,
         other.smt_shared().0,
         one.on_cpu.0,
         other.on_cpu.0
     );
-    // A slice that straddles a boundary is cut by time alone: how crowded its
+    // A slice that straddles a boundary is cut by time alone: how shared its
     // halves were is not known. Most runs agree to the nanosecond, but where a
     // hypervisor takes a CPU away, up to 25 ms were seen on one side only.
     let slack = 1_000_000 + length / 10;
     assert!(one.smt_shared().0.abs_diff(other.smt_shared().0) <= slack);
-    for (crowded, busy) in [(one, other), (other, one)] {
-        assert!(crowded.smt_shared() <= crowded.on_cpu);
-        assert!(crowded.smt_shared().0 <= busy.on_cpu.0 + slack);
+    for (shared, busy) in [(one, other), (other, one)] {
+        assert!(shared.smt_shared() <= shared.on_cpu);
+        assert!(shared.smt_shared().0 <= busy.on_cpu.0 + slack);
     }
     let least = (one.on_cpu.0 + other.on_cpu.0).saturating_sub(length);
     assert!(one.smt_shared().0 + slack >= least);
@@ -186,27 +186,27 @@ fn crowding_is_the_time_in_which_both_siblings_are_busy() {
         let (first, second) = (a.to_string(), b.to_string());
         let measured = measure(&settings, &["both", &first, &second, "300"], EVERY, None);
         conserved(&measured);
-        crowded_by_law(&measured, [a, b]);
+        shared_by_law(&measured, [a, b]);
         // Both run all the time, until one of them is done.
         let target = measured.signals();
         let part = target.smt_shared().0 as f64 / target.on_cpu.0 as f64;
-        assert!(part > 0.8, "{part} of the target's time is crowded");
+        assert!(part > 0.8, "{part} of the target's time is smt-shared");
 
         let measured = measure(&settings, &["alone", &second, "300"], EVERY, None);
         conserved(&measured);
-        crowded_by_law(&measured, [a, b]);
-        // The workload's crowded time is time in which the other was busy.
+        shared_by_law(&measured, [a, b]);
+        // The workload's smt-shared time is time in which the other was busy.
         let busy = whole(&measured, a).on_cpu;
         assert!(measured.signals().smt_shared() <= busy + Nanos(35_000_000));
 
         let measured = measure(&settings, &["nap", "1000"], EVERY, None);
         conserved(&measured);
-        crowded_by_law(&measured, [a, b]);
+        shared_by_law(&measured, [a, b]);
     }
 }
 
 #[test]
-fn without_siblings_nothing_is_crowded() {
+fn without_siblings_nothing_is_shared() {
     let Some(_turn) = turn() else { return };
     let measured = measure(&Settings::default(), &["spin", "50"], EVERY, None);
     for cpu in measured

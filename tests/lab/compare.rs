@@ -237,7 +237,7 @@ impl Run<'_> {
         }
     }
 
-    /// The same recording, shared by time.
+    /// The same recording, divided by time.
     fn by_time(&self) -> Report {
         let report = |option: &str| {
             let output = Command::new(support::eprof())

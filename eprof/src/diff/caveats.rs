@@ -83,7 +83,7 @@ fn of_energy(base: &Side, new: &Side, caveats: &mut Vec<Caveat>) {
         caveats.push(
             Caveat::new(
                 "different-weights",
-                "energy was not shared by the same rule in all runs, so rows may differ by rule",
+                "energy was not divided by the same rule in all runs, so rows may differ by rule",
             )
             .hint("--attribution time or cycles"),
         );

@@ -52,7 +52,7 @@ pub struct Side {
     pub commands: BTreeSet<Vec<String>>,
     /// On which processors.
     pub processors: BTreeSet<String>,
-    /// What energy was shared by, in every run.
+    /// What energy was divided by, in every run.
     pub rules: BTreeSet<Vec<(MeterId, Rule)>>,
     /// Exit codes; `None` for a recording that was cut off.
     pub exits: BTreeSet<Option<i32>>,

@@ -15,7 +15,7 @@ pub struct Prior {
 #[derive(Clone, Debug, PartialEq)]
 pub struct Settings {
     /// The columns that are CPU time. Their sum alone is the model that a fit
-    /// must beat (energy shared by time), and what it leans to where there is
+    /// must beat (energy divided by time), and what it leans to where there is
     /// no other prior.
     pub time: Vec<usize>,
     /// Whether there may be power without any signal: for power that still

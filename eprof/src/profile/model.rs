@@ -49,7 +49,7 @@ pub struct Summary {
     pub samples: u64,
     /// How their stacks ended.
     pub stacks: StackShare,
-    /// What the energy of each meter was shared by.
+    /// What the energy of each meter was divided by.
     pub weighings: Vec<Weighing>,
     /// What the energy is converted to greenhouse gas by, if it is.
     pub carbon: Option<Carbon>,

@@ -14,7 +14,7 @@ pub(super) struct Term {
     pub(super) weight: f64,
 }
 
-/// What energy is shared by.
+/// What energy is divided by.
 #[derive(Clone, Debug, PartialEq)]
 pub(super) enum Rule {
     /// Time on a CPU.

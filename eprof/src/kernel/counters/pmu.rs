@@ -225,7 +225,7 @@ pub(in crate::kernel) fn caveat(absent: &[Absent], present: &[Counter]) -> Optio
         };
         return Some(Caveat::new(
             "no-cycles",
-            format!("{why}, so energy is shared by time, not by cycles"),
+            format!("{why}, so energy is divided by CPU time, not by cycles"),
         ));
     }
     let names: Vec<&str> = absent.iter().map(|absent| absent.counter.name()).collect();

@@ -47,8 +47,10 @@ pub fn dump(path: &Path, out: &mut impl Write) -> Result<Vec<Caveat>, Stopped> {
         line: Vec::new(),
     };
     let Some(merged) = Merged::open(path)? else {
+        // A recording that cannot be read leaves no text behind.
+        let records = Records::open(path, 0, u64::MAX)?;
         text.write(&Line::Schema(Cow::Borrowed(ONE)))?;
-        return text.records(Records::open(path, 0, u64::MAX)?);
+        return text.records(records);
     };
     text.write(&Line::Schema(Cow::Borrowed(SEVERAL)))?;
     let mut caveats = merged.caveats.clone();
