@@ -51,7 +51,7 @@ pub const PENDING: &[Pending] = &[
     Pending {
         runs: "",
         column: Column::Unsure,
-        limit: 60.0,
+        limit: 80.0,
         why: LATE,
     },
 ];

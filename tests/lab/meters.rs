@@ -12,7 +12,7 @@ use super::{Column, Figure, Run};
 const UPDATE: u64 = 1_003_100;
 
 /// eprof is sure of an interval whose energy it says it knows to this part.
-const SURE: f64 = 0.05;
+const SURE: f64 = 0.02;
 
 /// What a meter said in all.
 #[derive(Debug, Default)]
@@ -134,11 +134,11 @@ impl Run<'_> {
         let of = format!("{} of {all} intervals, mean {mean:+.2} %", sure.len());
         [
             figure(Column::Timing, sd, 1.0, of),
-            figure(Column::Deviations, (own / all).sqrt(), 1.25, String::new()),
+            figure(Column::Deviations, (own / all).sqrt(), 1.5, String::new()),
             figure(
                 Column::Unsure,
                 (1.0 - sure.len() as f64 / all) * 100.0,
-                25.0,
+                50.0,
                 String::new(),
             ),
         ]
