@@ -71,31 +71,41 @@ fn a_thread_that_never_switches_is_charged_each_interval() {
     }
     for settings in both(&Settings::default()) {
         let arguments = ["alone", &cpu.to_string(), "600"];
-        let measured = measure(&settings, &arguments, EVERY, None);
-        conserved(&measured);
-        if measured
-            .caveats
-            .iter()
-            .any(|caveat| caveat.code == "boundary-late")
-        {
-            crate::support::absent(&format!("{:?}", measured.caveats));
-            continue;
-        }
-        // The interval before and after, too, so that it ran all the time.
-        let mut whole = 0;
-        for three in measured.intervals.windows(3) {
-            let still = |i: usize| matches!(&three[i].threads[..], [thread] if thread.signals[Event::Switches] == 0);
-            if still(0) && still(1) && still(2) {
-                let length = three[1].end.since(three[1].begin);
-                let charged = three[1].threads[0].signals.on_cpu;
-                // Both ends are split at the boundary itself.
-                assert_eq!(charged, length, "an interval without a switch");
-                whole += 1;
+        // The kernel now and then lets others in before a thread of any
+        // priority; where it did so all the time, nothing was seen.
+        let whole = (0..5).find_map(|_| {
+            let measured = measure(&settings, &arguments, EVERY, None);
+            conserved(&measured);
+            let mut caveats = measured.caveats.iter();
+            if caveats.any(|caveat| caveat.code == "boundary-late") {
+                return None;
             }
-        }
-        assert!(whole > 0, "it was switched in every interval");
-        agrees(&measured, "rusage", measured.rusage);
+            agrees(&measured, "rusage", measured.rusage);
+            Some(whole_intervals(&measured)).filter(|whole| *whole > 0)
+        });
+        assert!(
+            whole.is_some(),
+            "it was switched in every interval of five runs"
+        );
     }
+}
+
+/// How many intervals the only thread had for itself; each must be charged to it
+/// to the nanosecond.
+fn whole_intervals(measured: &Measured) -> usize {
+    // The interval before and after, too, so that it ran all the time.
+    let mut whole = 0;
+    for three in measured.intervals.windows(3) {
+        let still = |i: usize| matches!(&three[i].threads[..], [thread] if thread.signals[Event::Switches] == 0);
+        if still(0) && still(1) && still(2) {
+            let length = three[1].end.since(three[1].begin);
+            let charged = three[1].threads[0].signals.on_cpu;
+            // Both ends are split at the boundary itself.
+            assert_eq!(charged, length, "an interval without a switch");
+            whole += 1;
+        }
+    }
+    whole
 }
 
 #[test]
