@@ -19,6 +19,7 @@ mod conservation;
 mod lab_twin;
 mod output;
 mod power;
+mod recipes;
 mod recording;
 mod support;
 mod timing;

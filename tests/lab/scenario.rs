@@ -108,7 +108,7 @@ impl Scenario {
         self
     }
 
-    /// Whether there is a saved calibration of its hardware. One takes half a
+    /// Whether there is a saved calibration of its hardware. One takes a
     /// minute, so there are only those of the linear law.
     pub fn has_calibration(&self) -> bool {
         let other_meters = self.options.contains("powercap");
