@@ -50,6 +50,12 @@ pub const PENDING: &[Pending] = &[
     },
     Pending {
         runs: "",
+        column: Column::Timing,
+        limit: 2.0,
+        why: LATE,
+    },
+    Pending {
+        runs: "",
         column: Column::Unsure,
         limit: 80.0,
         why: LATE,
