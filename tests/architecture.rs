@@ -15,7 +15,8 @@ use std::sync::OnceLock;
 use imports::Imports;
 use table::{Row, Side};
 
-fn repository() -> PathBuf {
+/// The directory of the workspace.
+pub fn repository() -> PathBuf {
     Path::new(env!("CARGO_MANIFEST_DIR"))
         .parent()
         .unwrap()

@@ -3,7 +3,8 @@
 
 use std::collections::BTreeSet;
 use std::fs;
-use std::path::PathBuf;
+
+use crate::architecture::repository;
 
 /// A recipe's heading begins so; its diff is called so.
 const RECIPES: [(&str, &str); 4] = [
@@ -13,14 +14,8 @@ const RECIPES: [(&str, &str); 4] = [
     ("A subcommand", "subcommand"),
 ];
 
-fn workspace(path: &str) -> PathBuf {
-    PathBuf::from(env!("CARGO_MANIFEST_DIR"))
-        .join("..")
-        .join(path)
-}
-
 fn read(path: &str) -> String {
-    fs::read_to_string(workspace(path)).unwrap_or_else(|why| panic!("{path}: {why}"))
+    fs::read_to_string(repository().join(path)).unwrap_or_else(|why| panic!("{path}: {why}"))
 }
 
 /// The recipe's count, and the files that its numbered steps name first.
@@ -78,11 +73,11 @@ fn a_recipe_names_as_many_files_as_following_it_touched() {
             assert!(all.iter().any(|path| of_step(&path)), "{name}: {step}");
         }
         for path in all.difference(&new) {
-            assert!(workspace(path).exists(), "{name}: {path} is gone");
+            assert!(repository().join(path).exists(), "{name}: {path} is gone");
         }
         for path in &new {
             assert!(
-                !workspace(path).exists(),
+                !repository().join(path).exists(),
                 "{name}: {path} is no example any more"
             );
         }

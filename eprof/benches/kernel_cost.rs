@@ -73,11 +73,11 @@ fn main() {
 /// What is measured besides time.
 const SIGNALS: [(&str, usize, bool); 6] = [
     ("time, wakeups, migrations", 0, false),
-    ("+ crowding", 0, true),
+    ("+ SMT-shared", 0, true),
     ("+ 1 counter", 1, false),
     ("+ 2 counters", 2, false),
     ("+ 4 counters", 4, false),
-    ("+ 4 counters, crowding", 4, true),
+    ("+ 4 counters, SMT-shared", 4, true),
 ];
 
 fn signals() {

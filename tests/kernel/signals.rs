@@ -1,4 +1,4 @@
-//! What is measured besides time: counters, crowding, wakeups, migrations.
+//! What is measured besides time: counters, SMT-shared time, wakeups, migrations.
 
 use std::path::Path;
 use std::time::Duration;
@@ -176,7 +176,7 @@ fn shared_by_law(measured: &Measured, cpus: [u32; 2]) -> (Nanos, Nanos) {
 }
 
 #[test]
-fn crowding_is_the_time_in_which_both_siblings_are_busy() {
+fn smt_shared_time_is_the_time_in_which_both_siblings_are_busy() {
     let Some(_turn) = turn() else { return };
     let Some([a, b]) = two_cpus() else { return };
     for settings in both(&Settings {
