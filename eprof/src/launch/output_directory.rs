@@ -5,7 +5,8 @@ use std::io::{self, ErrorKind as IoErrorKind};
 use std::os::unix::fs::DirBuilderExt as _;
 use std::path::{Path, PathBuf};
 
-use super::output_file::{as_owner, refused};
+use super::as_owner::as_owner;
+use super::output_file::refused;
 use super::user::UserId;
 use crate::clock;
 use crate::error::Result;
