@@ -5,8 +5,10 @@ use std::process::ExitCode;
 use clap::{CommandFactory, FromArgMatches};
 use eprof::cli::{self, args::Cli};
 use eprof::kernel::loader::object;
+use eprof::launch::signal::survive_file_size_limit;
 
 fn main() -> ExitCode {
+    survive_file_size_limit();
     let version = format!(
         "{}\nkernel programs: {}",
         env!("CARGO_PKG_VERSION"),
@@ -29,10 +31,7 @@ fn main() -> ExitCode {
     match cli::execute(cli) {
         Ok(code) => ExitCode::from(code),
         Err(error) => {
-            eprintln!("error: {error}");
-            if let Some(hint) = error.given_hint() {
-                eprintln!("hint: {hint}");
-            }
+            cli::complain(&error);
             ExitCode::from(error.kind().exit_code())
         }
     }

@@ -16,6 +16,7 @@ use nix::errno::Errno;
 
 use super::credentials;
 use super::exec_image::{Image, Report, Step};
+use super::signal::is_ignored_for_eprof;
 
 /// The highest signal number on all ports but MIPS (signal(7)).
 const LAST_SIGNAL: c_int = 64;
@@ -123,8 +124,8 @@ fn join_cgroup(list: RawFd) -> Result<(), Errno> {
     Errno::result(unsafe { libc::write(list, c"0".as_ptr().cast(), 1) }).map(drop)
 }
 
-/// Gives every handled signal its default action, and SIGPIPE, which the Rust
-/// runtime ignores, too; what eprof's caller ignored (nohup) stays ignored.
+/// Gives every handled signal its default action, and those that only eprof
+/// ignores, too; what eprof's caller ignored (nohup) stays ignored.
 /// Then unblocks all but `mask`.
 fn reset_signals(mask: &libc::sigset_t) {
     for signal in 1..=LAST_SIGNAL {
@@ -137,7 +138,7 @@ fn reset_signals(mask: &libc::sigset_t) {
             }
             action.assume_init_mut()
         };
-        if action.sa_sigaction != libc::SIG_IGN || signal == libc::SIGPIPE {
+        if action.sa_sigaction != libc::SIG_IGN || is_ignored_for_eprof(signal) {
             action.sa_sigaction = libc::SIG_DFL;
             action.sa_flags = 0;
             // SAFETY: the action is initialised, its handler the default.

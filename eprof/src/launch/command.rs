@@ -2,9 +2,9 @@
 
 use std::ffi::{OsStr, OsString};
 use std::fs::{self, File};
-use std::sync::Arc;
+use std::sync::{Arc, OnceLock};
 
-use nix::sys::resource::{Resource, getrlimit};
+use nix::sys::resource::{Resource, getrlimit, setrlimit};
 use nix::sys::signal::SigSet;
 
 /// A command with its environment.
@@ -93,8 +93,14 @@ pub struct Streams {
 pub struct Limits(pub(super) Vec<(i32, u64, u64)>);
 
 impl Limits {
-    /// The limits now: to be taken before eprof changes its own. A limit that
-    /// cannot be read is left as it is.
+    /// The limits with which eprof was started: to be asked for the first time
+    /// before eprof changes its own. A limit that cannot be read is left as it is.
+    pub fn at_start() -> Self {
+        static LIMITS: OnceLock<Limits> = OnceLock::new();
+        LIMITS.get_or_init(Self::now).clone()
+    }
+
+    /// The limits now.
     pub fn now() -> Self {
         Self(
             [Resource::RLIMIT_NOFILE, Resource::RLIMIT_MEMLOCK]
@@ -105,6 +111,18 @@ impl Limits {
                 })
                 .collect(),
         )
+    }
+
+    /// Lets eprof open as many files as it is allowed to: timers, rings and counters
+    /// of each CPU are files. The target gets what there was [`at_start`](Self::at_start).
+    pub fn raise() {
+        Self::at_start();
+        if let Ok((soft, hard)) = getrlimit(Resource::RLIMIT_NOFILE)
+            && soft < hard
+        {
+            // Where that is refused, what is there has to do.
+            let _ = setrlimit(Resource::RLIMIT_NOFILE, hard, hard);
+        }
     }
 }
 

@@ -19,7 +19,7 @@ use super::clone::{CloneMethod, clone_child};
 use super::command::Command;
 use super::exec_image::{Image, Pipes, Report, Step, is_path, read_report};
 use super::user::Identity;
-use crate::error::{Error, ErrorKind, Result};
+use crate::error::{Error, ErrorKind, FILES_HINT, Result};
 
 /// A target of which everything is ready but the process.
 #[derive(Debug)]
@@ -44,8 +44,7 @@ pub fn prepare(
     identity: &Identity,
 ) -> Result<Prepared> {
     let none_left = |error: std::io::Error| {
-        Error::new(ErrorKind::Internal, format!("cannot make a pipe: {error}"))
-            .hint("raise the limit of open files: ulimit -n")
+        Error::new(ErrorKind::Internal, format!("cannot make a pipe: {error}")).hint(FILES_HINT)
     };
     let (go_read, go_write) = pipe().map_err(none_left)?;
     let (report_read, report_write) = pipe().map_err(none_left)?;
@@ -223,13 +222,22 @@ impl Child {
     ///
     /// `EPERM` where the target became somebody whom we may not signal.
     pub fn signal(&self, signal: Signal) -> Result<(), Errno> {
+        self.signal_number(signal as i32)
+    }
+
+    /// The same for any signal, of which real-time ones have only a number.
+    ///
+    /// # Errors
+    ///
+    /// As [`signal`](Self::signal).
+    pub fn signal_number(&self, signal: i32) -> Result<(), Errno> {
         // SAFETY: the descriptor is an open pidfd, and a null pointer stands
         // for the default siginfo.
         let sent = unsafe {
             libc::syscall(
                 libc::SYS_pidfd_send_signal,
                 self.pidfd.as_raw_fd(),
-                signal as i32,
+                signal,
                 std::ptr::null::<libc::siginfo_t>(),
                 0,
             )

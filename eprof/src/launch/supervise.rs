@@ -34,6 +34,8 @@ pub enum Wakeup {
     Alarm,
     /// The descriptor at this position of the list is readable.
     Ready(usize),
+    /// It never will be any more.
+    Over(usize),
 }
 
 /// Waits for a child, and stops it as [`Stop`] decides.
@@ -77,6 +79,13 @@ impl Supervisor {
                 Event::Exited => return Ok(Wakeup::Exited),
                 Event::Alarm => return Ok(Wakeup::Alarm),
                 Event::Ready(at) => return Ok(Wakeup::Ready(at)),
+                Event::Over(at) => return Ok(Wakeup::Over(at)),
+                Event::Passing(number) => {
+                    debug!(number, "passes a signal on");
+                    // A target that may not be signalled does without.
+                    let _ = of.child.signal_number(number);
+                    continue;
+                }
                 Event::Signal(received) => {
                     debug!(signal = %received.signal, origin = ?received.origin, "received a signal");
                     self.interrupted = Some(received.signal);
