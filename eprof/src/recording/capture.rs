@@ -161,7 +161,7 @@ impl<W: Write> Capture<W> {
             self.losses.count("sample-of-unknown-task", 1);
             return;
         }
-        let Some(group) = self.group(slice.cpu) else {
+        let Some(group) = self.sampled_group(slice.cpu) else {
             self.losses.count("sample-outside-groups", 1);
             return;
         };
@@ -349,6 +349,16 @@ impl<W: Write> Capture<W> {
     /// Whether a task was announced.
     fn knows(&self, task: TaskId) -> bool {
         (task.0 as usize) < self.catalog.tasks.len()
+    }
+
+    /// The CPU group of a sample's CPU: one that came online during the run counts to
+    /// the only group, as it does in the accounts of threads.
+    fn sampled_group(&self, cpu: u32) -> Option<CpuGroupId> {
+        let only = match &*self.catalog.header.cpu_groups {
+            [only] => Some(only.id),
+            _ => None,
+        };
+        self.group(cpu).or(only)
     }
 
     /// The CPU group of a CPU.
