@@ -44,6 +44,17 @@ impl ErrorKind {
     }
 }
 
+/// What to do where a process has as many files open as it may. eprof has raised its
+/// soft limit by then.
+pub const FILES_HINT: &str = "ulimit -n limits the files that may be open, and eprof needs some for \
+     each CPU: raise the hard limit as root (ulimit -Hn, LimitNOFILE= of a service)";
+
+/// Whether an error says that no more files can be open.
+pub fn is_without_files(error: &std::io::Error) -> bool {
+    // EMFILE and ENFILE of asm-generic/errno-base.h.
+    matches!(error.raw_os_error(), Some(23 | 24))
+}
+
 /// An error of eprof itself: a sentence, and what to do about it.
 #[derive(Debug)]
 pub struct Error {
@@ -93,7 +104,11 @@ impl Error {
             std::io::ErrorKind::PermissionDenied => ErrorKind::Permission,
             _ => ErrorKind::Input,
         };
-        Self::new(kind, format!("cannot {doing} {}: {error}", path.display()))
+        let failed = Self::new(kind, format!("cannot {doing} {}: {error}", path.display()));
+        match is_without_files(error) {
+            true => failed.hint(FILES_HINT),
+            false => failed,
+        }
     }
 }
 

@@ -4,7 +4,7 @@ use std::fmt::Write as _;
 use std::io;
 
 use super::verifier_log::{VerifierLog, last_lines};
-use crate::error::{Error, ErrorKind};
+use crate::error::{Error, ErrorKind, FILES_HINT, is_without_files};
 use crate::host::kernel::OLDEST;
 use crate::host::{Kernel, SysRoot};
 
@@ -27,13 +27,20 @@ impl From<io::Error> for RefusedProgram {
 pub(in crate::kernel) fn refusal(doing: &str, error: &(dyn std::error::Error + 'static)) -> Error {
     let mut cause = Some(error);
     let mut errno = None;
+    let mut without_files = false;
     while let Some(error) = cause {
         if let Some(io) = error.downcast_ref::<io::Error>() {
             errno = errno.or(io.raw_os_error());
+            without_files |= is_without_files(io);
         }
         cause = error.source();
     }
-    explained(&format!("{doing}: {}", chain(error)), errno.is_some(), "")
+    let what = format!("{doing}: {}", chain(error));
+    if without_files {
+        let sentence = format!("eprof's programs cannot be loaded ({what})");
+        return Error::new(ErrorKind::Unavailable, sentence).hint(FILES_HINT);
+    }
+    explained(&what, errno.is_some(), "")
 }
 
 /// The same for a program: its first line ends with the verifier's reason, the

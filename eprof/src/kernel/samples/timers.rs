@@ -6,7 +6,7 @@ use std::os::fd::RawFd;
 use perf_event::events::Software;
 use perf_event::{Builder, Counter};
 
-use crate::error::{Error, ErrorKind, Result};
+use crate::error::{Error, ErrorKind, FILES_HINT, Result, is_without_files};
 
 /// Timers that run only while a thread of the cgroup does, one per CPU: a CPU
 /// that idles is not woken.
@@ -58,8 +58,12 @@ fn start(builder: &Builder<'_>, program: RawFd) -> Result<Counter> {
             std::io::ErrorKind::PermissionDenied => ErrorKind::Permission,
             _ => ErrorKind::Unavailable,
         };
-        Error::new(kind, format!("cannot start the sampling timer: {error}"))
-            .hint("CAP_PERFMON allows it; with --frequency 0 no stacks are sampled")
+        Error::new(kind, format!("cannot start the sampling timer: {error}")).hint(
+            match is_without_files(error) {
+                true => FILES_HINT,
+                false => "CAP_PERFMON allows it; with --frequency 0 no stacks are sampled",
+            },
+        )
     };
     let mut counter = builder.build().map_err(|error| failed(&error))?;
     counter.set_bpf(program).map_err(|error| failed(&error))?;
