@@ -20,6 +20,8 @@ mod compare;
 mod examples;
 mod export;
 mod fake_meter;
+#[cfg(target_arch = "x86_64")]
+mod faults;
 mod live;
 mod merge;
 mod object;

@@ -14,6 +14,8 @@
 //! [`pipeline`] shows the whole flow.
 
 #![deny(unsafe_code)]
+// They end the program where nobody reads.
+#![deny(clippy::print_stderr, clippy::print_stdout)]
 
 pub mod apportion;
 pub mod attribute;

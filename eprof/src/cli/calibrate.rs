@@ -5,6 +5,7 @@ use std::path::{Path, PathBuf};
 use std::time::{SystemTime, UNIX_EPOCH};
 
 use super::args::CalibrateArgs;
+use super::say::say;
 use super::verifier_log;
 use crate::calibrate::csv::{Columns, Table};
 use crate::calibrate::session::{Plan, Step, calibrate};
@@ -80,13 +81,15 @@ fn measured(args: &CalibrateArgs, root: SysRoot) -> Result<Findings> {
     })?;
     progress.clear();
     if !findings.disturbance.is_quiet() {
-        eprintln!("warning: {}", findings.disturbance.sentence());
-        eprintln!("hint: stop what runs and calibrate again; --strict makes this an error");
+        say(format_args!("warning: {}", findings.disturbance.sentence()));
+        say(format_args!(
+            "hint: stop what runs and calibrate again; --strict makes this an error"
+        ));
     }
     for caveat in &findings.caveats {
-        eprintln!("warning: {}", caveat.sentence);
+        say(format_args!("warning: {}", caveat.sentence));
         if let Some(hint) = &caveat.hint {
-            eprintln!("hint: {hint}");
+            say(format_args!("hint: {hint}"));
         }
     }
     Ok(findings)
@@ -175,11 +178,11 @@ fn show(args: &CalibrateArgs, findings: &Findings, saved: Option<&Path>) -> Resu
     if args.format == TableFormat::Json {
         let refused = |meter: &MeterFindings| {
             if let Some(refused) = &meter.refused {
-                eprintln!(
+                say(format_args!(
                     "warning: no model of {} is saved: {}",
                     meter.name, refused.why
-                );
-                eprintln!("hint: {}", refused.hint);
+                ));
+                say(format_args!("hint: {}", refused.hint));
             }
         };
         findings.meters.iter().for_each(refused);

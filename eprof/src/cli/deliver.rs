@@ -4,6 +4,7 @@ use std::fs::File;
 use std::io::{self, Write as _};
 use std::path::Path;
 
+use super::say::say;
 use crate::caveat::Caveat;
 use crate::error::{Error, ErrorKind, Result};
 use crate::launch::{Identity, RunAs, output_file};
@@ -44,6 +45,10 @@ pub(super) fn deliver_private<T: Send>(
 /// Says what is missing of the recording in the file at `path`.
 pub(super) fn warn(path: &Path, caveats: &[Caveat]) {
     for caveat in caveats {
-        eprintln!("warning: {}: {}", path.display(), caveat.sentence);
+        say(format_args!(
+            "warning: {}: {}",
+            path.display(),
+            caveat.sentence
+        ));
     }
 }

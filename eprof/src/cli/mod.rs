@@ -27,6 +27,7 @@ mod report;
 mod run;
 mod run_files;
 mod run_repeat;
+mod say;
 mod stat;
 mod stdin;
 mod verifier_log;
@@ -35,6 +36,7 @@ use crate::error::Result;
 use crate::host::SysRoot;
 
 use args::{Cli, Command};
+pub use say::complain;
 
 /// Does what was typed. The result is the exit code.
 ///

@@ -43,6 +43,7 @@ impl<W: Write> Recorder<W> {
         let programs = self.probe.footprint();
         self.caveats.extend(self.probe.caveats());
         self.caveats.extend(self.unwinder.caveats());
+        self.caveats.extend(self.strays.caveat());
         // The hooks are of no use any more, and naming takes its time.
         drop(self.probe);
         drop(self.sideband);
