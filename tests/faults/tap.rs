@@ -148,7 +148,9 @@ const KINDS: &[(i64, &str, i32)] = &[
 ];
 
 /// Calls whose failure nobody can do anything about, or that do not fail: the end of
-/// a thread or process, what only gives memory back, what the C library does for itself.
+/// a thread or process, what only gives memory back, what the C library and the Rust
+/// runtime do for themselves. (brk has no error: it answers where the end is. Random
+/// numbers are there from the boot on; the runtime takes their absence for the end.)
 const UNFAILING: &[i64] = &[
     libc::SYS_exit,
     libc::SYS_exit_group,
@@ -169,6 +171,8 @@ const UNFAILING: &[i64] = &[
     libc::SYS_rseq,
     libc::SYS_sigaltstack,
     libc::SYS_restart_syscall,
+    libc::SYS_brk,
+    libc::SYS_getrandom,
 ];
 
 impl Kind {

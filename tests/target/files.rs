@@ -50,6 +50,7 @@ fn an_older_recording_is_kept_once() {
     let old = directory.path().join("eprof.data.old");
     assert_eq!(second.older(), Some(old.as_path()));
     assert_eq!((read(&path), read(&old)), ("second".into(), "first".into()));
+    drop(second);
     write(&path, None, "third");
     assert_eq!((read(&path), read(&old)), ("third".into(), "second".into()));
     assert_eq!(names(directory.path()), ["eprof.data", "eprof.data.old"]);
