@@ -5,8 +5,12 @@ use std::process::ExitCode;
 use clap::{CommandFactory, FromArgMatches};
 use eprof::cli::{self, args::Cli};
 use eprof::kernel::loader::object;
+use eprof::symbol;
 
 fn main() -> ExitCode {
+    if let Some(code) = symbol::serve_if_asked() {
+        return ExitCode::from(code);
+    }
     let version = format!(
         "{}\nkernel programs: {}",
         env!("CARGO_PKG_VERSION"),

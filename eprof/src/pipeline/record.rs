@@ -1,6 +1,7 @@
 //! From a command to a recording.
 
 use std::fs::File;
+use std::ops::ControlFlow;
 use std::time::Duration;
 
 use nix::sys::signal::Signal;
@@ -131,8 +132,17 @@ pub fn record(
         recorder.left_running(cgroup.remove().moved);
     }
     let ran = recorder.ran();
-    let interrupted = recorder.interrupted();
-    let mut naming = |progress| observer(News::Naming(progress));
+    let mut interrupted = recorder.interrupted();
+    let mut naming = |progress| {
+        observer(News::Naming(progress));
+        match signals.next() {
+            Some(received) => {
+                interrupted = interrupted.or(Some(received.signal));
+                ControlFlow::Break(())
+            }
+            None => ControlFlow::Continue(()),
+        }
+    };
     let failure = recorder.finish(exit, ended, search, &mut naming)?;
     Ok(Recorded {
         exit,
