@@ -43,7 +43,11 @@ fn bytes(digits: &str) -> Vec<u8> {
 
 /// The code of the program at `path` as a recording knows it.
 fn catalog_of(path: &Path) -> Catalog {
-    let notes = Command::new("readelf").arg("-n").arg(path).output().unwrap();
+    let notes = Command::new("readelf")
+        .arg("-n")
+        .arg(path)
+        .output()
+        .unwrap();
     let notes = String::from_utf8(notes.stdout).unwrap();
     let (_, id) = notes.split_once("Build ID: ").unwrap();
     let mut catalog = Catalog::new(Header::default());
@@ -88,7 +92,8 @@ fn replace_compressed(path: &Path, name: &str, stream: &[u8], length: u64) {
     let sections = header.sections(endian, &*bytes).unwrap();
     let (index, section) = sections.section_by_name(endian, name.as_bytes()).unwrap();
     assert!(section.sh_flags(endian).0 & u64::from(elf::SHF_COMPRESSED.0) != 0);
-    let at = header.e_shoff(endian) as usize + index.0 * size_of::<elf::SectionHeader64<Endianness>>();
+    let at =
+        header.e_shoff(endian) as usize + index.0 * size_of::<elf::SectionHeader64<Endianness>>();
     // `Elf64_Chdr` of elf.h, at the end of the file.
     let begin = bytes.len().next_multiple_of(8);
     bytes.resize(begin, 0);
@@ -149,7 +154,10 @@ fn a_section_that_inflates_to_gibibytes_ends_a_helper_and_nothing_else() {
     replace_compressed(&path, ".debug_info", &stream, 6 << 30);
     let found = found(&path, &search());
     assert!(has(&found, "outer"));
-    let caveat = found.caveats.iter().find(|of| of.code == "debug-information-skipped");
+    let caveat = found
+        .caveats
+        .iter()
+        .find(|of| of.code == "debug-information-skipped");
     let caveat = caveat.expect("a caveat says so");
     assert!(caveat.sentence.contains(text(&path)), "{caveat:?}");
     assert!(caveat.sentence.contains("memory") || caveat.sentence.contains("long"));
@@ -226,7 +234,12 @@ fn a_debug_file_of_enormous_length_is_not_read() {
     }
     let found = found(&work.program, &search());
     assert!(!has(&found, "inner"));
-    assert!(found.caveats.iter().any(|of| of.sentence.contains("too large")));
+    assert!(
+        found
+            .caveats
+            .iter()
+            .any(|of| of.sentence.contains("too large"))
+    );
 }
 
 #[test]
@@ -238,7 +251,12 @@ fn a_library_that_is_cut_short_while_it_is_used_costs_its_names() {
     let library = dir.path().join("lib.so");
     let source = "static volatile unsigned long sink;\n\
         void spin(void) { for (int i = 0; i < 100000; i++) sink += i; }\n";
-    compile(&library, source, "cc", &["-shared", "-fPIC", "-Wl,--build-id"]);
+    compile(
+        &library,
+        source,
+        "cc",
+        &["-shared", "-fPIC", "-Wl,--build-id"],
+    );
     let program = dir.path().join("work");
     let source = r#"
 #include <dlfcn.h>
@@ -281,13 +299,25 @@ fn a_helper_that_dies_hangs_or_lies_costs_names_and_says_why() {
         ("unconfined", "exit 78", "privileges"),
         ("hangs", "exec sleep 1000", "too long"),
         // A length that nobody says; then one answer of a kind that there is not.
-        ("shouts", r"printf '\377\377\377\377' >&0; exec sleep 1000", "nonsense"),
-        ("lies", r"printf '\001\000\000\000\011' >&0; exec sleep 1000", "nonsense"),
+        (
+            "shouts",
+            r"printf '\377\377\377\377' >&0; exec sleep 1000",
+            "nonsense",
+        ),
+        (
+            "lies",
+            r"printf '\001\000\000\000\011' >&0; exec sleep 1000",
+            "nonsense",
+        ),
     ] {
         let program = script(dir.path(), name, what);
         let found = found(&path, &Search::local(&[]).by(&program));
         assert!(found.symbols.is_empty());
-        let said: Vec<&str> = found.caveats.iter().map(|of| of.sentence.as_str()).collect();
+        let said: Vec<&str> = found
+            .caveats
+            .iter()
+            .map(|of| of.sentence.as_str())
+            .collect();
         let fits = |text: &&str| text.contains(why) && text.contains("work");
         assert!(said.iter().any(fits), "{name}: {said:?}");
         assert!(codes(&found).contains(&"names-skipped"), "{name}");
@@ -309,7 +339,9 @@ fn other_files_have_names_when_one_ends_its_helper() {
     let good = catalog_of(&good);
     catalog.objects.extend(good.objects);
     let moved = |frame: &Frame| match *frame {
-        Frame::User { offset, returns, .. } => Frame::User {
+        Frame::User {
+            offset, returns, ..
+        } => Frame::User {
             object: ObjectId(1),
             offset,
             returns,
@@ -369,14 +401,21 @@ impl Waiting {
         let mut output = self.eprof.stdout.take().unwrap();
         output.read_to_string(&mut written).unwrap();
         let status = self.eprof.wait().unwrap();
-        assert!(begun.elapsed() < Duration::from_secs(20), "{:?}", begun.elapsed());
+        assert!(
+            begun.elapsed() < Duration::from_secs(20),
+            "{:?}",
+            begun.elapsed()
+        );
         (written, status.code())
     }
 }
 
 fn field<'a>(status: &'a str, name: &str) -> &'a str {
     let mut lines = status.lines();
-    lines.find_map(|line| line.strip_prefix(name)).unwrap().trim()
+    lines
+        .find_map(|line| line.strip_prefix(name))
+        .unwrap()
+        .trim()
 }
 
 #[test]
@@ -451,7 +490,10 @@ fn a_run_that_is_interrupted_while_names_are_looked_up_reports_what_it_measured(
         let report: serde_json::Value = serde_json::from_slice(&report).unwrap();
         assert!(report["target"]["uj"].as_u64().unwrap() > 0);
         let caveats = report["caveats"].as_array().unwrap();
-        let caveats: Vec<_> = caveats.iter().map(|of| of["code"].as_str().unwrap()).collect();
+        let caveats: Vec<_> = caveats
+            .iter()
+            .map(|of| of["code"].as_str().unwrap())
+            .collect();
         assert!(caveats.contains(&"names-interrupted"), "{caveats:?}");
         fs::remove_file(dir.path().join("report.json")).unwrap();
     }

@@ -5,8 +5,8 @@ use std::time::Duration;
 
 use eprof::kernel::{KernelEvent, Probe, Settings, Sideband, Unwinding, in_order};
 use eprof::measurement::Frame;
-use eprof::symbol::stack::frames_in;
 use eprof::symbol::ProcessMaps;
+use eprof::symbol::stack::frames_in;
 
 use super::target::{Cgroup, compile, cpus, possible, search, spawn};
 

@@ -30,8 +30,7 @@ pub(super) fn give_up() -> io::Result<()> {
     let nothing = [0_u32; 6];
     // SAFETY: header and words have the layout of version 3, which is what the header
     // asks for, and live through the call.
-    let done =
-        unsafe { libc::syscall(libc::SYS_capset, &raw const header, nothing.as_ptr()) };
+    let done = unsafe { libc::syscall(libc::SYS_capset, &raw const header, nothing.as_ptr()) };
     Errno::result(done)?;
     Ok(())
 }

@@ -111,7 +111,9 @@ impl Helper {
         let used = clock_getcpuclockid(pid).ok()?.now().ok()?;
         let seconds = u64::try_from(used.tv_sec()).ok()?;
         let rest = u64::try_from(used.tv_nsec()).ok()?;
-        Some(Nanos(seconds.saturating_mul(1_000_000_000).saturating_add(rest)))
+        Some(Nanos(
+            seconds.saturating_mul(1_000_000_000).saturating_add(rest),
+        ))
     }
 
     /// Ends it: its exit code, or the signal that ended it, if that was not this call.

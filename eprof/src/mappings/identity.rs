@@ -6,8 +6,8 @@ use std::os::unix::fs::MetadataExt as _;
 use std::time::Duration;
 
 use object::elf::{ELF_NOTE_GNU, FileHeader32, FileHeader64, NT_GNU_BUILD_ID};
-use object::read::elf::{FileHeader, ProgramHeader as _};
 use object::read::ReadCacheOps;
+use object::read::elf::{FileHeader, ProgramHeader as _};
 use object::{Endianness, FileKind, ReadCache, ReadRef};
 
 use crate::kernel::Inode;

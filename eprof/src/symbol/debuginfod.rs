@@ -89,8 +89,8 @@ impl Settings {
             .map(|url| url.trim_end_matches('/').to_owned())
             .collect();
         let below = |name: &str| Some(PathBuf::from(variable(name).filter(|at| !at.is_empty())?));
-        let cache = below("DEBUGINFOD_CACHE_PATH")
-            .or_else(|| Some(below("XDG_CACHE_HOME")?.join(CACHE)));
+        let cache =
+            below("DEBUGINFOD_CACHE_PATH").or_else(|| Some(below("XDG_CACHE_HOME")?.join(CACHE)));
         let number = |name: &str| variable(name)?.trim().parse().ok().filter(|&n: &u64| n > 0);
         (!urls.is_empty()).then(|| Self {
             urls,
@@ -185,7 +185,9 @@ impl Client {
     /// What went wrong so far.
     pub(super) fn failures(&self) -> Vec<Failure> {
         let failures = self.failures.lock();
-        failures.map(|failures| failures.clone()).unwrap_or_default()
+        failures
+            .map(|failures| failures.clone())
+            .unwrap_or_default()
     }
 
     fn times(&self, url: &str) -> u32 {
@@ -352,7 +354,11 @@ impl Entry {
         // Of a process that died with the same id.
         let _ = fs::remove_file(&partial);
         let mut options = OpenOptions::new();
-        let made = options.read(true).write(true).create_new(true).open(&partial);
+        let made = options
+            .read(true)
+            .write(true)
+            .create_new(true)
+            .open(&partial);
         let stored = made.and_then(|mut file| {
             write(&mut file)?;
             if !has(&file, build_id) {
@@ -412,9 +418,8 @@ mod tests {
     fn the_cache_is_where_others_look_for_it() {
         let urls = ("DEBUGINFOD_URLS", "http://a https://b/");
         let home = Path::new("/home/a");
-        let cache = |variables: &[(&str, &str)]| {
-            settings(variables).unwrap().cache(Some(home)).unwrap()
-        };
+        let cache =
+            |variables: &[(&str, &str)]| settings(variables).unwrap().cache(Some(home)).unwrap();
         assert_eq!(
             cache(&[urls]),
             Path::new("/home/a/.cache/debuginfod_client")
@@ -441,7 +446,11 @@ mod tests {
         std::os::unix::fs::symlink(&secret, cache.join("cd").join(FILE)).unwrap();
         assert!(matches!(entry.state(&[0xcd]), State::Unknown));
         assert!(entry.note_absence().is_err());
-        assert!(entry.store(&[0xcd], |file| file.write_all(b"garbage")).is_err());
+        assert!(
+            entry
+                .store(&[0xcd], |file| file.write_all(b"garbage"))
+                .is_err()
+        );
         assert_eq!(fs::read(&secret).unwrap(), b"as it was");
         let left = fs::read_dir(cache.join("cd")).unwrap().count();
         assert_eq!(left, 1, "what is not kept is not left behind");

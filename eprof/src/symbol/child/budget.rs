@@ -74,6 +74,9 @@ mod tests {
         budget.heard(at(130), seconds(20));
         assert!(!budget.is_over(at(139), seconds(20)));
         assert!(budget.is_over(at(140), seconds(20)), "hangs later");
-        assert!(budget.is_over(at(220), seconds(24)), "for ever on a busy machine");
+        assert!(
+            budget.is_over(at(220), seconds(24)),
+            "for ever on a busy machine"
+        );
     }
 }

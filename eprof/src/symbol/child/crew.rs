@@ -11,8 +11,7 @@ use nix::poll::{PollFd, PollFlags, PollTimeout, poll};
 
 use super::budget::{Budget, TOTAL};
 use super::message::{
-    Answer, Begin, Delivery, Depth, LONGEST_NAME, MOST_INLINED, MOST_SEGMENTS, Quest, Role,
-    Wanted,
+    Answer, Begin, Delivery, Depth, LONGEST_NAME, MOST_INLINED, MOST_SEGMENTS, Quest, Role, Wanted,
 };
 use super::misfortune::{Misfortune, Misfortunes};
 use super::serve::{UNCONFINED, WORD};
@@ -125,9 +124,7 @@ pub(crate) fn crew(
 ) -> Vec<Caveat> {
     let now = clock::now();
     let cpus = std::thread::available_parallelism().map_or(1, usize::from);
-    let seats = cpus
-        .min(MOST_HELPERS)
-        .min(jobs.len().div_ceil(FILES_EACH));
+    let seats = cpus.min(MOST_HELPERS).min(jobs.len().div_ceil(FILES_EACH));
     let tickets = jobs.into_iter().map(|(job, left)| Ticket {
         job,
         depth: Depth::Everything,
@@ -240,7 +237,10 @@ impl Crew<'_> {
     /// Sends `errand` to the helper at this place, which is started if need be.
     fn send(&mut self, place: usize, errand: &Errand) -> io::Result<()> {
         if let Some(Some(seat)) = self.seats.get(place)
-            && seat.helper.send(&errand.quest, errand.file.as_ref()).is_ok()
+            && seat
+                .helper
+                .send(&errand.quest, errand.file.as_ref())
+                .is_ok()
         {
             return Ok(());
         }
@@ -521,7 +521,11 @@ fn bounds(memory: u64, file: u64, network: bool) -> io::Result<(Option<PathBuf>,
     let caller = caller.map_err(|error| io::Error::other(error.to_string()))?;
     let caller: Option<UserId> = caller.files;
     let home = caller.as_ref().map(|caller| caller.home.clone());
-    let person = caller.map(|UserId { uid, gid, groups, .. }| Person { uid, gid, groups });
+    let person = caller.map(
+        |UserId {
+             uid, gid, groups, ..
+         }| Person { uid, gid, groups },
+    );
     let bounds = Bounds {
         person,
         parent: std::process::id().cast_signed(),
@@ -535,12 +539,14 @@ fn bounds(memory: u64, file: u64, network: bool) -> io::Result<(Option<PathBuf>,
 
 /// How much memory helpers may have in all.
 fn memory() -> u64 {
-    let available = std::fs::read_to_string("/proc/meminfo").ok().and_then(|text| {
-        let mut lines = text.lines();
-        let line = lines.find_map(|line| line.strip_prefix("MemAvailable:"))?;
-        let kib: u64 = line.trim().trim_end_matches(" kB").parse().ok()?;
-        Some(kib << 10)
-    });
+    let available = std::fs::read_to_string("/proc/meminfo")
+        .ok()
+        .and_then(|text| {
+            let mut lines = text.lines();
+            let line = lines.find_map(|line| line.strip_prefix("MemAvailable:"))?;
+            let kib: u64 = line.trim().trim_end_matches(" kB").parse().ok()?;
+            Some(kib << 10)
+        });
     available.map_or(MEMORY, |available| {
         (available / 2).clamp(LEAST_MEMORY, MEMORY)
     })

@@ -54,9 +54,9 @@ impl Places {
         let directory = path.is_absolute().then(|| path.parent()).flatten()?;
         let directory = directory.canonicalize().ok();
         let directory = directory.as_deref();
-        let beside = directory.into_iter().flat_map(|directory| {
-            [directory.join(name), directory.join(".debug").join(name)]
-        });
+        let beside = directory
+            .into_iter()
+            .flat_map(|directory| [directory.join(name), directory.join(".debug").join(name)]);
         let below = self.directories.iter().flat_map(|debug| {
             let same = directory.and_then(|directory| directory.strip_prefix("/").ok());
             let same = same.map(|directory| debug.join(directory).join(name));

@@ -15,7 +15,8 @@ pub(super) struct Memory(pub(super) u64);
 
 impl Memory {
     pub(super) fn has_room_for(self, file: &File) -> bool {
-        file.metadata().is_ok_and(|metadata| metadata.len() <= self.0)
+        file.metadata()
+            .is_ok_and(|metadata| metadata.len() <= self.0)
     }
 }
 

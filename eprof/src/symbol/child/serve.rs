@@ -9,9 +9,7 @@ use super::fetch;
 use super::find::{Places, with_id};
 use super::links::Links;
 use super::memory::Memory;
-use super::message::{
-    Answer, Begin, Depth, Flaw, LONGEST_NAME, MOST_INLINED, Quest, Role,
-};
+use super::message::{Answer, Begin, Depth, Flaw, LONGEST_NAME, MOST_INLINED, Quest, Role};
 use super::source::Source;
 use crate::confine::{self, envelope, receive, unpack};
 use crate::measurement::Line;
