@@ -344,7 +344,12 @@ impl Crew<'_> {
                 };
                 if let Some(flaw) = flaw {
                     let misfortune = Misfortune::Flaw(flaw);
-                    self.misfortunes.add(misfortune, ticket.depth, &ticket.path);
+                    let depth = if ticket.left.is_empty() {
+                        Depth::Everything
+                    } else {
+                        Depth::Symbols
+                    };
+                    self.misfortunes.add(misfortune, depth, &ticket.path);
                 }
                 self.give_up(ticket);
                 true

@@ -4,7 +4,7 @@
 use std::fs::File;
 use std::path::{Path, PathBuf};
 
-use super::links::Links;
+use super::links::{self, Links};
 use super::memory::{Memory, checksum};
 use crate::mappings::identity::{Fingerprint, hex};
 use crate::mappings::objects::open_plain;
@@ -85,7 +85,8 @@ impl Places {
                 Some(directory) => directory.join(path),
                 None => return None,
             };
-            first([path].into_iter(), build_id)
+            let file = open_plain(&path)?;
+            (links::section_id(&file)? == build_id).then_some(file)
         })
     }
 }

@@ -5,10 +5,11 @@ use std::fs::File;
 use std::io;
 use std::os::unix::fs::FileExt as _;
 
-use object::elf::{FileHeader32, FileHeader64};
+use object::elf::{ELF_NOTE_GNU, FileHeader32, FileHeader64, NT_GNU_BUILD_ID};
 use object::read::elf::{FileHeader, SectionHeader as _};
 use object::{Endianness, FileKind, ReadCache};
 
+use super::message::Depth;
 use crate::mappings::identity::Pieces;
 
 /// The longest section that is a link, in bytes.
@@ -25,6 +26,8 @@ enum Kind {
     Supplement,
     /// `.debug_sup` of DWARF 5: the same in another form, which nobody writes.
     Other,
+    /// `.gnu_debugdata`: another ELF file inside, compressed.
+    Inner,
 }
 
 /// A section that is a link.
@@ -45,7 +48,11 @@ struct Link {
 
 /// The links of a file.
 #[derive(Clone, Debug, Default)]
-pub(super) struct Links(Vec<Link>);
+pub(super) struct Links {
+    links: Vec<Link>,
+    /// Whether the file has sections that cannot be read: it was cut short.
+    pub(super) broken: bool,
+}
 
 impl Links {
     /// Those of `file`; of something else there are none.
@@ -57,17 +64,18 @@ impl Links {
             Ok(FileKind::Elf32) => links::<FileHeader32<Endianness>>(data, false),
             _ => None,
         };
-        Self(found.unwrap_or_default())
+        found.unwrap_or_default()
     }
 
+    /// Whether none leads to another file.
     pub(super) fn is_empty(&self) -> bool {
-        self.0.is_empty()
+        self.links.iter().all(|link| link.kind == Kind::Inner)
     }
 
     /// The name of the file with debug information, and its checksum. No path: it is
     /// looked for in certain places only.
     pub(super) fn debug(&self) -> Option<(&str, u32)> {
-        let link = self.0.iter().find(|link| link.kind == Kind::Debug)?;
+        let link = self.links.iter().find(|link| link.kind == Kind::Debug)?;
         let end = link.content.iter().position(|&byte| byte == 0)?;
         let name = str::from_utf8(link.content.get(..end)?).ok()?;
         let sum = link.content.get((end + 1).next_multiple_of(4)..)?;
@@ -84,7 +92,10 @@ impl Links {
     /// The path of the file that has what this one shares with others (by dwz), and
     /// its build id.
     pub(super) fn supplement(&self) -> Option<(&str, &[u8])> {
-        let link = self.0.iter().find(|link| link.kind == Kind::Supplement)?;
+        let link = self
+            .links
+            .iter()
+            .find(|link| link.kind == Kind::Supplement)?;
         let end = link.content.iter().position(|&byte| byte == 0)?;
         let (path, id) = link.content.split_at_checked(end)?;
         let path = str::from_utf8(path).ok()?;
@@ -94,18 +105,27 @@ impl Links {
 
     /// Whether debug information cannot be read without another file.
     pub(super) fn needs_other(&self) -> bool {
-        self.0.iter().any(|link| link.kind != Kind::Debug)
+        let needed = |kind| matches!(kind, Kind::Supplement | Kind::Other);
+        self.links.iter().any(|link| needed(link.kind))
     }
 
     /// Cuts them in `copy`, a copy of the file. With `supplement`, the link to that
-    /// file leads there instead.
+    /// file leads there instead. A file inside is left, unless only the symbol table is
+    /// to be read.
     ///
     /// # Errors
     ///
     /// Where the copy cannot be written.
-    pub(super) fn cut(&self, copy: &File, supplement: Option<&str>) -> io::Result<()> {
-        let mut supplement = supplement;
-        for link in &self.0 {
+    pub(super) fn cut(
+        &self,
+        copy: &File,
+        depth: Depth,
+        mut supplement: Option<&str>,
+    ) -> io::Result<()> {
+        for link in &self.links {
+            if link.kind == Kind::Inner && depth == Depth::Everything {
+                continue;
+            }
             let led = match (link.kind, self.supplement(), supplement) {
                 (Kind::Supplement, Some((path, id)), Some(to)) if to.len() <= path.len() => {
                     supplement = None;
@@ -123,6 +143,36 @@ impl Links {
         }
         Ok(())
     }
+}
+
+/// The GNU build id of `file` by its sections: a file without code has no segments.
+pub(super) fn section_id(file: &File) -> Option<Vec<u8>> {
+    let cache = ReadCache::new(file);
+    let data = Pieces(&cache);
+    match FileKind::parse(data) {
+        Ok(FileKind::Elf64) => noted::<FileHeader64<Endianness>>(data),
+        Ok(FileKind::Elf32) => noted::<FileHeader32<Endianness>>(data),
+        _ => None,
+    }
+}
+
+fn noted<H>(data: Pieces<'_, &File>) -> Option<Vec<u8>>
+where
+    H: FileHeader<Endian = Endianness>,
+{
+    let header = H::parse(data).ok()?;
+    let endian = header.endian().ok()?;
+    for section in header.sections(endian, data).ok()?.iter() {
+        let Ok(Some(mut notes)) = section.notes(endian, data) else {
+            continue;
+        };
+        while let Ok(Some(note)) = notes.next() {
+            if note.name() == ELF_NOTE_GNU && note.n_type(endian) == NT_GNU_BUILD_ID {
+                return Some(note.desc().to_vec());
+            }
+        }
+    }
+    None
 }
 
 impl Link {
@@ -150,14 +200,19 @@ impl Link {
     }
 }
 
-fn links<H>(data: Pieces<'_, &File>, wide: bool) -> Option<Vec<Link>>
+fn links<H>(data: Pieces<'_, &File>, wide: bool) -> Option<Links>
 where
     H: FileHeader<Endian = Endianness>,
 {
     let header = H::parse(data).ok()?;
     let endian = header.endian().ok()?;
-    let sections = header.sections(endian, data).ok()?;
     let first: u64 = header.e_shoff(endian).into();
+    let Ok(sections) = header.sections(endian, data) else {
+        return Some(Links {
+            links: Vec::new(),
+            broken: first != 0,
+        });
+    };
     let each = u64::try_from(size_of::<H::SectionHeader>()).ok()?;
     let mut found = Vec::new();
     for (section, place) in sections.iter().zip(0..) {
@@ -168,6 +223,7 @@ where
             b".gnu_debuglink" => Kind::Debug,
             b".gnu_debugaltlink" => Kind::Supplement,
             b".debug_sup" => Kind::Other,
+            b".gnu_debugdata" => Kind::Inner,
             _ => continue,
         };
         let at = section.sh_offset(endian).into();
@@ -189,5 +245,8 @@ where
             break;
         }
     }
-    Some(found)
+    Some(Links {
+        links: found,
+        broken: false,
+    })
 }

@@ -96,6 +96,8 @@ pub(super) enum Flaw {
     TooLarge,
     /// It could not be read.
     Unreadable,
+    /// It names sections that it does not have.
+    Broken,
 }
 
 /// What somebody who asks servers is asked: for the file with this build id.

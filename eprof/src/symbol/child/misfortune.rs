@@ -51,6 +51,7 @@ impl Misfortune {
             Self::Killed(None) => "the process that read it ended early".into(),
             Self::Nonsense => "the process that read it answered nonsense".into(),
             Self::Flaw(Flaw::TooLarge) => "it is too large".into(),
+            Self::Flaw(Flaw::Broken) => "it is broken, or was cut short".into(),
             Self::Flaw(Flaw::Unreadable) => "it could not be read".into(),
             Self::Total => "looking names up took too long in all".into(),
             Self::Nobody => "no process could be started that looks names up".into(),

@@ -43,6 +43,9 @@ impl Source {
         if length > LARGEST {
             return Err(Flaw::TooLarge);
         }
+        if links.broken {
+            return Err(Flaw::Broken);
+        }
         if !places.memory.has_room_for(&file) {
             // It is mapped. Whoever cuts it short ends this process, and no other.
             return Ok(Self {
@@ -69,13 +72,15 @@ impl Source {
             .filter(|file| places.memory.has_room_for(file))
             .and_then(|file| {
                 let copy = copied(&file).ok()?;
-                Links::of(&file).cut(&copy, None).ok()?;
+                Links::of(&file).cut(&copy, depth, None).ok()?;
                 Some(copy)
             });
         let name = supplement.as_ref().map(descriptor);
         let name = name.as_deref().and_then(Path::file_name);
         let name = name.and_then(|name| name.to_str());
-        links.cut(&copy, name).map_err(|_| Flaw::Unreadable)?;
+        links
+            .cut(&copy, depth, name)
+            .map_err(|_| Flaw::Unreadable)?;
         Ok(Self {
             path: descriptor(&copy),
             // Half of it would be wrong.
