@@ -1,11 +1,10 @@
 //! Names are looked up in processes of their own: what these may do, and what a file
 //! can do to them.
 
-use std::fs::{self, File, OpenOptions};
-use std::io::{Read as _, Seek as _, Write as _};
+use std::fs::{self, OpenOptions};
+use std::io::Read as _;
 use std::net::TcpListener;
-use std::os::unix::fs::{FileExt as _, MetadataExt as _, PermissionsExt as _};
-use std::os::unix::process::CommandExt as _;
+use std::os::unix::fs::{MetadataExt as _, PermissionsExt as _};
 use std::path::{Path, PathBuf};
 use std::process::{Child, Command, Stdio};
 use std::time::{Duration, Instant};
@@ -17,7 +16,7 @@ use object::read::elf::{FileHeader as _, SectionHeader as _};
 use object::{Endianness, elf};
 
 use super::debug_files::{Stripped, WORK, recorded};
-use super::run::{RUN, Report, eprof, record, succeed};
+use super::run::{RUN, Report, eprof, record};
 use super::target::{compile, possible, search};
 use crate::support::skip;
 
