@@ -225,7 +225,7 @@ fn a_debug_file_of_enormous_length_is_not_read() {
     fs::create_dir_all(place.parent().unwrap()).unwrap();
     fs::copy(&work.debug, &place).unwrap();
     let program = Path::new(env!("CARGO_BIN_EXE_eprof"));
-    let search = || Search::local(&[directory.clone()]).by(program);
+    let search = || Search::local(std::slice::from_ref(&directory)).by(program);
     assert!(has(&found(&work.program, &search()), "inner"));
     let file = OpenOptions::new().write(true).open(&place).unwrap();
     if file.set_len(400 << 30).is_err() {
