@@ -27,7 +27,9 @@ fn work(end: Duration) -> nix::Result<()> {
     while cpu_time()? < end {
         let (mut n, mut x) = (0_u64, 1_u64);
         while n < 10_000 {
-            x = x.wrapping_mul(6_364_136_223_846_793_005).wrapping_add(n);
+            x ^= x << 13;
+            x ^= x >> 7;
+            x ^= x << 17;
             n += 1;
         }
         black_box(x);

@@ -19,15 +19,17 @@ use std::time::Duration;
 
 use eprof_examples::cpu_time;
 
-// The loops count by hand: iterators are calls of their own without
-// optimisation, and would be seen as the leaf. Each function starts from a
+// The loops count by hand, and compute without functions of the library: where
+// these are inlined, they are named as the leaf all the same. Each function starts from a
 // number of its own, or the compiler would make one function of the two.
 macro_rules! burn_until {
     ($end:expr, $start:expr) => {
         while cpu_time()? < $end {
             let (mut n, mut x) = (0_u64, $start);
             while n < 100_000 {
-                x = x.wrapping_mul(6_364_136_223_846_793_005).wrapping_add(n);
+                x ^= x << 13;
+                x ^= x >> 7;
+                x ^= x << 17;
                 n += 1;
             }
             black_box(x);

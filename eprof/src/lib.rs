@@ -25,6 +25,7 @@ pub mod carbon;
 pub mod caveat;
 pub mod cli;
 pub mod clock;
+mod confine;
 pub mod diff;
 pub mod doctor;
 pub mod error;

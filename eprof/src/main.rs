@@ -6,8 +6,12 @@ use clap::{CommandFactory, FromArgMatches};
 use eprof::cli::{self, args::Cli};
 use eprof::kernel::loader::object;
 use eprof::launch::signal::survive_file_size_limit;
+use eprof::symbol;
 
 fn main() -> ExitCode {
+    if let Some(code) = symbol::serve_if_asked() {
+        return ExitCode::from(code);
+    }
     survive_file_size_limit();
     let version = format!(
         "{}\nkernel programs: {}",

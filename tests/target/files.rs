@@ -60,7 +60,7 @@ fn an_older_recording_is_kept_once() {
 fn one_without_an_end_never_takes_the_place_of_a_whole_one() {
     let directory = tempfile::tempdir().unwrap();
     let path = directory.path().join("eprof.data");
-    let named = |name: &str| read(&directory.path().join(name));
+    let named = |name: &str| read(directory.path().join(name));
     write(&path, None, "whole");
     write(&path, None, "cut 1");
     assert_eq!(named("eprof.data.old"), "whole");
@@ -95,7 +95,7 @@ fn what_another_run_still_writes_is_never_replaced() {
     places.sort();
     places.dedup();
     assert_eq!(places.len(), 5, "{places:?}");
-    assert_eq!(read(&directory.path().join("eprof.data.old")), "older");
+    assert_eq!(read(directory.path().join("eprof.data.old")), "older");
 }
 
 #[test]

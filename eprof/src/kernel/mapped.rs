@@ -60,13 +60,14 @@ mod tests {
     #[test]
     fn only_code_is_listed_and_paths_may_have_spaces() {
         let line = "00400000-00452000 r-xp 00001000 08:02 173521      /usr/bin/a b";
-        let Some(mapping) = parse(7, line) else {
-            panic!("not read: {line}");
-        };
-        assert_eq!((mapping.start, mapping.end), (0x40_0000, 0x45_2000));
-        assert_eq!((mapping.pid, mapping.offset), (7, 0x1000));
-        assert_eq!(mapping.path, "/usr/bin/a b");
-        assert_eq!(mapping.inode.map(|inode| inode.number), Some(173_521));
+        let mapping = parse(7, line);
+        let mapping = mapping.as_ref();
+        let range = mapping.map(|of| (of.start, of.end));
+        assert_eq!(range, Some((0x40_0000, 0x45_2000)));
+        assert_eq!(mapping.map(|of| (of.pid, of.offset)), Some((7, 0x1000)));
+        assert_eq!(mapping.map(|of| of.path.as_str()), Some("/usr/bin/a b"));
+        let inode = mapping.and_then(|of| of.inode.map(|inode| inode.number));
+        assert_eq!(inode, Some(173_521));
         assert!(parse(7, "7ff0-7ff1 rw-p 00000000 00:00 0 [stack]").is_none());
         let anonymous = parse(7, "7f00-7f01 rwxp 00000000 00:00 0 ");
         assert_eq!(anonymous.map(|of| of.path), Some("//anon".to_owned()));

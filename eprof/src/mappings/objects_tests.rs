@@ -34,11 +34,8 @@ fn mapping(path: &Path) -> Mapping {
 
 /// What can be read of `id` now.
 fn content(objects: &Objects, id: ObjectId) -> Option<String> {
-    let Readable::At(path, _open) = objects.readable(id) else {
-        return None;
-    };
     let mut text = String::new();
-    File::open(path).unwrap().read_to_string(&mut text).unwrap();
+    objects.open(id)?.read_to_string(&mut text).unwrap();
     Some(text)
 }
 

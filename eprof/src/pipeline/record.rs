@@ -1,6 +1,7 @@
 //! From a command to a recording.
 
 use std::fs::File;
+use std::ops::ControlFlow;
 use std::path::PathBuf;
 use std::sync::Arc;
 use std::time::Duration;
@@ -143,8 +144,17 @@ pub fn record(
         recorder.left_running(cgroup.remove().moved);
     }
     let ran = recorder.ran();
-    let interrupted = recorder.interrupted();
-    let mut naming = |progress| observer(News::Naming(progress));
+    let mut interrupted = recorder.interrupted();
+    let mut naming = |progress| {
+        observer(News::Naming(progress));
+        match signals.next() {
+            Some(received) => {
+                interrupted = interrupted.or(Some(received.signal));
+                ControlFlow::Break(())
+            }
+            None => ControlFlow::Continue(()),
+        }
+    };
     let failure = recorder.finish(exit, ended, search, &mut naming)?;
     let cut = data.failure().map(|error| {
         let kept = match file.whereabouts() {

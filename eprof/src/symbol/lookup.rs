@@ -11,6 +11,9 @@ use super::named::Named;
 use super::outline::address;
 use crate::measurement::{FrameId, Line, Lines, Segment, Symbol};
 
+/// Where open files have a path.
+const DESCRIPTORS: &str = "/proc/self/fd";
+
 /// How many frames are looked up between two reports of progress.
 const BATCH: usize = 256;
 
@@ -25,27 +28,27 @@ pub(super) enum Names {
 
 /// Looks up `frames` (offsets in the file that was mapped, which has
 /// `segments`) in the first of `files` that knows
-/// each. `found` is told now and then what was found, in the end of how many
+/// each; of those that are not marked, debug information is not looked at. `found` is told now and then what was found, in the end of how many
 /// frames in all nothing was.
 pub(super) fn look_up(
-    files: &[Names],
+    files: &[(Names, bool)],
     segments: &[Segment],
     frames: &[(FrameId, u64)],
     found: &mut dyn FnMut(Vec<Named>),
 ) -> usize {
     let mut left = frames.to_vec();
-    for file in files {
+    for &(ref file, debug) in files {
         if left.is_empty() {
             break;
         }
-        let (unknown, failed) = one_file(file, true, segments, &left, found);
+        let (unknown, failed) = one_file(file, debug, segments, &left, found);
         left = unknown;
-        if failed {
+        if failed && debug {
             // Broken debug information must not hide the symbol table.
             left = one_file(file, false, segments, &left, found).0;
         }
     }
-    for file in files {
+    for (file, _) in files {
         if let (Names::Whole(path), false) = (file, left.is_empty()) {
             left = go_names::look_up(path, segments, &left, found);
         }
@@ -62,7 +65,10 @@ fn one_file(
     frames: &[(FrameId, u64)],
     found: &mut dyn FnMut(Vec<Named>),
 ) -> (Vec<(FrameId, u64)>, bool) {
-    let symbolizer = Symbolizer::new();
+    // A file has no way to others but by its descriptors.
+    let symbolizer = Symbolizer::builder()
+        .set_debug_dirs(Some([DESCRIPTORS]))
+        .build();
     let (Names::Whole(path) | Names::Debug(path)) = file;
     let source = elf(path, debug);
     let mut unknown = Vec::new();

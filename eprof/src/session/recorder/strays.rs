@@ -88,7 +88,7 @@ impl Strays {
                 continue;
             }
             let unsampled = self.unsampled.entry(task).or_default();
-            *unsampled = *unsampled + account.signals.on_cpu;
+            *unsampled += account.signals.on_cpu;
             if *unsampled >= self.suspicious && !suspects.contains(&task) {
                 suspects.push(task);
             }
@@ -174,7 +174,7 @@ impl<W: Write> Recorder<W> {
                 continue;
             }
             if self.strays.away(task.pid).is_some() {
-                self.strays.missed = self.strays.missed + unsampled.unwrap_or_default();
+                self.strays.missed += unsampled.unwrap_or_default();
                 self.follow_stray(task.clone());
                 away = true;
             }
