@@ -25,7 +25,7 @@ pub(crate) enum Identity {
 /// What a file tells about itself.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub(crate) struct Fingerprint {
-    /// Whether it is an ELF file at all.
+    /// Whether it is an ELF file that can be mapped: one with segments.
     pub(crate) elf: bool,
     /// GNU build id.
     pub(crate) build_id: Option<Vec<u8>>,
@@ -48,7 +48,11 @@ impl Fingerprint {
             _ => None,
         };
         Some(Self {
-            elf: matches!(kind, Ok(FileKind::Elf64 | FileKind::Elf32)),
+            elf: match kind {
+                Ok(FileKind::Elf64) => has_segments::<FileHeader64<Endianness>, _>(&cache),
+                Ok(FileKind::Elf32) => has_segments::<FileHeader32<Endianness>, _>(&cache),
+                _ => false,
+            },
             build_id,
             stamp: (
                 metadata.dev(),
@@ -103,6 +107,16 @@ impl Fingerprint {
 /// Bytes in hexadecimal, as build ids are written.
 pub(crate) fn hex(bytes: &[u8]) -> String {
     bytes.iter().map(|byte| format!("{byte:02x}")).collect()
+}
+
+fn has_segments<'data, H, R>(data: R) -> bool
+where
+    H: FileHeader<Endian = Endianness>,
+    R: ReadRef<'data>,
+{
+    let header = H::parse(data).ok();
+    let endian = header.and_then(|header| Some((header, header.endian().ok()?)));
+    endian.is_some_and(|(header, endian)| header.e_phnum(endian) > 0)
 }
 
 /// The GNU build id from the note segments: where the kernel looks too

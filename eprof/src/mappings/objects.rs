@@ -252,6 +252,15 @@ impl Objects {
         }
     }
 
+    /// Whether the code of `id` is a program's or a library's, as far as that is
+    /// known: an ELF file that says itself what of it is mapped where.
+    pub(crate) fn is_program(&self, id: ObjectId) -> bool {
+        match self.entries.get(id.0 as usize).map(|entry| &entry.backing) {
+            Some(Backing::Held(_, file) | Backing::Closed(_, file)) => file.elf,
+            _ => true,
+        }
+    }
+
     /// The file of `id` itself, which the target may still have written to
     /// after it was mapped.
     pub(crate) fn growing(&self, id: ObjectId) -> Option<File> {

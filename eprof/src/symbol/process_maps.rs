@@ -39,7 +39,8 @@ impl ProcessMaps {
                 let object = self.objects.intern(mapping);
                 self.spaces.mapped(mapping, object);
                 if let Some(process) = self.spaces.leader_of(mapping.pid) {
-                    self.compilers.mapped(process, mapping, object);
+                    let objects = &self.objects;
+                    self.compilers.mapped(process, mapping, object, objects);
                 }
             }
             KernelEvent::Gone { task, .. } => self.spaces.gone(*task),
@@ -67,6 +68,7 @@ impl ProcessMaps {
     /// To be called after each batch.
     pub fn end_batch(&mut self) {
         self.spaces.forget_ended();
+        self.spaces.find_moved(&self.objects);
         self.compilers.open_maps();
     }
 

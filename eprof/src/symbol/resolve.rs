@@ -273,6 +273,13 @@ impl Job {
     }
 
     fn in_object(&self, id: ObjectId, places: &Places<'_>, news: &Sender<News>) -> usize {
+        if !places.objects.is_program(id) {
+            let compilers = places.compilers;
+            let named = compilers.look_up_in_file(id, places.objects, &self.frames);
+            let unknown = self.frames.len() - named.len();
+            tell(news, News::Found(named));
+            return unknown;
+        }
         let (path, _open) = match places.objects.readable(id) {
             Readable::At(path, open) => (path, open),
             Readable::Vdso => match vdso::vdso() {
