@@ -3,6 +3,7 @@
 
 use std::collections::BTreeSet;
 
+use super::beginnings::is_made_up;
 use super::lookup::Names;
 use super::outline::Outline;
 use super::resolve::{Job, Origin, Progress, Resolution, jobs, work};
@@ -20,7 +21,11 @@ pub fn late(
     lines: bool,
     progress: &mut dyn FnMut(Progress),
 ) -> Resolution {
-    let mut known: BTreeSet<FrameId> = catalog.symbols.iter().map(|of| of.frame).collect();
+    let symbols = catalog.symbols.iter();
+    let mut known: BTreeSet<FrameId> = symbols
+        .filter(|of| !of.functions.iter().all(|name| is_made_up(name)))
+        .map(|of| of.frame)
+        .collect();
     let named = known.clone();
     if lines {
         known.retain(|frame| catalog.lines.contains_key(frame));

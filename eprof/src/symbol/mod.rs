@@ -1,6 +1,7 @@
 //! From addresses to functions: what was mapped where while the processes
 //! lived, and the names after the run.
 
+mod beginnings;
 mod debuginfod;
 mod generated;
 mod go_names;
