@@ -13,3 +13,4 @@ mod runtimes;
 mod sampled;
 mod servers;
 mod target;
+mod told_apart;
