@@ -3,6 +3,8 @@
 
 use std::fmt;
 
+use crate::harmless::escaped_lines;
+
 /// The class of an error; each has a documented exit code.
 ///
 /// The codes keep clear of a target's own: as `env`, `nice` and `timeout` do,
@@ -44,7 +46,8 @@ impl ErrorKind {
     }
 }
 
-/// An error of eprof itself: a sentence, and what to do about it.
+/// An error of eprof itself: a sentence, and what to do about it. Both quote
+/// names of files and what was typed, so that they are made harmless.
 #[derive(Debug)]
 pub struct Error {
     kind: ErrorKind,
@@ -60,20 +63,21 @@ impl Error {
     pub fn new(kind: ErrorKind, sentence: impl Into<String>) -> Self {
         Self {
             kind,
-            sentence: sentence.into(),
+            sentence: escaped_lines(&sentence.into()).into_owned(),
             hint: None,
         }
     }
 
     /// Adds what to do about it: the exact line to type, or what to change.
     pub fn hint(mut self, hint: impl Into<String>) -> Self {
-        self.hint = Some(hint.into());
+        self.hint = Some(escaped_lines(&hint.into()).into_owned());
         self
     }
 
     /// Puts what was being done before the sentence.
     pub fn context(mut self, doing: impl fmt::Display) -> Self {
-        self.sentence = format!("{doing}: {}", self.sentence);
+        let sentence = format!("{doing}: {}", self.sentence);
+        self.sentence = escaped_lines(&sentence).into_owned();
         self
     }
 

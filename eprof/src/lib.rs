@@ -26,6 +26,7 @@ pub mod clock;
 pub mod diff;
 pub mod doctor;
 pub mod error;
+pub mod harmless;
 pub mod host;
 pub mod idle;
 pub mod kernel;

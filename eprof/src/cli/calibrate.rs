@@ -5,6 +5,7 @@ use std::path::{Path, PathBuf};
 use std::time::{SystemTime, UNIX_EPOCH};
 
 use super::args::CalibrateArgs;
+use super::deliver::deliver_anywhere;
 use super::verifier_log;
 use crate::calibrate::csv::{Columns, Table};
 use crate::calibrate::session::{Plan, Step, calibrate};
@@ -14,7 +15,6 @@ use crate::calibration::file::{Calibration, Machine, day};
 use crate::clock;
 use crate::error::{Error, ErrorKind, Result};
 use crate::host::SysRoot;
-use crate::launch::output_file;
 use crate::output::{self, Progress, Style, TableFormat};
 use crate::power::Signal;
 
@@ -150,11 +150,7 @@ fn save(findings: &Findings, path: &Path) -> Result<()> {
     let mut text = serde_json::to_vec_pretty(&calibration)
         .map_err(|error| Error::new(ErrorKind::Internal, format!("cannot write JSON: {error}")))?;
     text.push(b'\n');
-    if let Some(directory) = path.parent().filter(|path| !path.as_os_str().is_empty()) {
-        std::fs::create_dir_all(directory)
-            .map_err(|error| Error::io("make the directory", directory, &error))?;
-    }
-    output_file::replace(path, None, &text)
+    deliver_anywhere(path, &text)
 }
 
 fn show(args: &CalibrateArgs, findings: &Findings, saved: Option<&Path>) -> Result<()> {

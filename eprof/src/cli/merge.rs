@@ -6,6 +6,7 @@ use std::path::{Path, PathBuf};
 
 use super::args::MergeArgs;
 use crate::error::{Error, ErrorKind, Result};
+use crate::harmless::escaped_lines;
 use crate::launch::{Identity, RunAs, output_file};
 use crate::recording::merged::{Labels, MAX_MEMBERS, Member};
 use crate::recording::{Merged, MergedWriter, RecordingFile};
@@ -69,7 +70,8 @@ fn parts_of(path: &Path) -> Result<Vec<Part>> {
         begin: member.begin,
     };
     for caveat in &merged.caveats {
-        eprintln!("warning: {}: {}", path.display(), caveat.sentence);
+        let line = format!("{}: {}", path.display(), caveat.sentence);
+        eprintln!("warning: {}", escaped_lines(&line));
     }
     Ok(merged.members.into_iter().map(part).collect())
 }

@@ -1,7 +1,7 @@
 //! `eprof run --repeat`: the same command several times, every recording kept.
 
 use std::io::{self, Write as _};
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 
 use super::args::RunArgs;
 use super::run_files::{Files, draw, names};
@@ -99,17 +99,21 @@ fn format(args: &RunArgs) -> Result<TableFormat> {
 fn show_files(made: &[PathBuf], files: &Files, drawn: bool) {
     eprintln!();
     if let Some(picture) = files.picture.as_ref().filter(|_| drawn) {
-        eprintln!("flamegraph of all runs: {}", picture.display());
+        eprintln!("flamegraph of all runs: {}", shown(picture));
     }
     if let (Some(first), Some(last)) = (made.first(), made.last()) {
         let more = made.len() - 1;
         match more {
-            0 => eprintln!("recording: {}", first.display()),
+            0 => eprintln!("recording: {}", shown(first)),
             _ => eprintln!(
                 "recordings: {} to {} (eprof diff, eprof merge)",
-                first.display(),
-                last.display()
+                shown(first),
+                shown(last)
             ),
         }
     }
+}
+
+fn shown(path: &Path) -> String {
+    output::harmless(&path.display().to_string()).into_owned()
 }

@@ -128,7 +128,7 @@ pub(super) fn report_failure(failed: &Failed, ignorable: bool) {
         Some(round) => format!("in round {}", round + 1),
         None => "while warming up".to_owned(),
     };
-    eprintln!("error: {} {how} {when}", failed.name);
+    eprintln!("error: {} {how} {when}", output::harmless(&failed.name));
     if !failed.stderr_tail.is_empty() {
         eprintln!("the end of its standard error:");
         for line in failed.stderr_tail.lines() {

@@ -70,11 +70,14 @@ impl Probe {
     /// [`ErrorKind::Permission`] without CAP_BPF and CAP_PERFMON,
     /// [`ErrorKind::Unavailable`] where the kernel lacks something.
     pub fn load(settings: &Settings) -> Result<Self> {
-        let internal = |(path, error): (&str, std::io::Error)| {
-            Error::new(ErrorKind::Internal, format!("cannot read {path}: {error}"))
+        let unknown = |(path, error): (&str, std::io::Error)| {
+            let sentence =
+                format!("the CPUs of this machine are unknown: cannot read {path}: {error}");
+            Error::new(ErrorKind::Unavailable, sentence)
+                .hint("mount what describes them: mount -t sysfs sysfs /sys")
         };
         let online = Cpus::read(&SysRoot::machine()).numbers();
-        let possible = aya::util::nr_cpus().map_err(internal)?;
+        let possible = aya::util::nr_cpus().map_err(unknown)?;
         let count = u32::try_from(possible).unwrap_or(u32::MAX);
         // The programs are told before they are loaded what to read.
         let (counters, absent) = Counters::open(&settings.counters, &online, &settings.core_pmus);

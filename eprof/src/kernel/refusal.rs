@@ -5,7 +5,9 @@ use std::io;
 
 use super::verifier_log::{VerifierLog, last_lines};
 use crate::error::{Error, ErrorKind};
+use crate::host::caps::Capability;
 use crate::host::kernel::OLDEST;
+use crate::host::remedy::{self, Asked, Place, Remedy};
 use crate::host::{Kernel, SysRoot};
 
 /// A program that the kernel did not take.
@@ -33,7 +35,7 @@ pub(in crate::kernel) fn refusal(doing: &str, error: &(dyn std::error::Error + '
         }
         cause = error.source();
     }
-    explained(&format!("{doing}: {}", chain(error)), errno.is_some(), "")
+    explained(&format!("{doing}: {}", chain(error)), errno, false, "")
 }
 
 /// The same for a program: its first line ends with the verifier's reason, the
@@ -60,7 +62,7 @@ pub(in crate::kernel) fn refused_program(
         // Writing to a string cannot fail.
         let _ = write!(below, "\nthe whole log cannot be written: {error}");
     }
-    explained(&what, true, &below)
+    explained(&what, refused.error.raw_os_error(), true, &below)
 }
 
 /// An error in one line, for a sentence that goes on after it.
@@ -69,20 +71,26 @@ pub(in crate::kernel) fn in_one_line(error: &Error) -> String {
     text.lines().next().unwrap_or_default().to_owned()
 }
 
-/// What it means that the kernel refused `what`, with what is told `below`. Only
-/// where the kernel itself `answered`, a capability can be what was missing.
-fn explained(what: &str, answered: bool, below: &str) -> Error {
-    // Not only EPERM: before it looks at capabilities, the kernel refuses maps
-    // whose types it was not allowed to be told.
-    if answered && !is_root_enough() {
-        return Error::new(
-            ErrorKind::Permission,
-            format!("the kernel does not allow eprof to load its programs ({what}){below}"),
-        )
-        .hint(
-            "run eprof with sudo, or give it the two capabilities it needs: \
-             sudo setcap cap_bpf,cap_perfmon+ep \"$(command -v eprof)\"",
-        );
+/// What it means that the kernel answered `errno` to `what`, with what is told
+/// `below`. To the capable, what the verifier `judged` is no matter of permission.
+fn explained(what: &str, errno: Option<i32>, judged: bool, below: &str) -> Error {
+    let place = Place::here();
+    let has = |capability| place.privileges.has(capability);
+    let capable = has(Capability::Bpf) && has(Capability::Perfmon);
+    let remedy = remedy::of(Asked::Programs, errno, &place);
+    if let Some(remedy) = remedy.filter(|_| !judged || !capable || place.is_locked_down()) {
+        let Remedy {
+            cause,
+            hint,
+            permission,
+        } = remedy;
+        let (kind, verb) = match permission {
+            true => (ErrorKind::Permission, "does not allow eprof to load"),
+            // Nor does another way of loading help.
+            false => (ErrorKind::Internal, "cannot load"),
+        };
+        let sentence = format!("the kernel {verb} its programs: {cause} ({what}){below}");
+        return Error::new(kind, sentence).hint(hint);
     }
     let refused = Error::new(
         ErrorKind::Unavailable,
@@ -93,23 +101,6 @@ fn explained(what: &str, answered: bool, below: &str) -> Error {
         return refused.hint(format!("eprof needs Linux {major}.{minor} or newer"));
     }
     refused.hint("`eprof doctor` says what this kernel lacks")
-}
-
-/// Whether the capabilities CAP_BPF and CAP_PERFMON (or CAP_SYS_ADMIN, which
-/// includes them) are effective, so that a refusal has another cause.
-fn is_root_enough() -> bool {
-    const SYS_ADMIN: u32 = 21;
-    const PERFMON: u32 = 38;
-    const BPF: u32 = 39;
-    let Ok(status) = std::fs::read_to_string("/proc/thread-self/status") else {
-        return false;
-    };
-    let effective = status
-        .lines()
-        .find_map(|line| u64::from_str_radix(line.strip_prefix("CapEff:")?.trim(), 16).ok())
-        .unwrap_or(0);
-    let has = |capability: u32| effective >> capability & 1 == 1;
-    has(SYS_ADMIN) || (has(PERFMON) && has(BPF))
 }
 
 /// An error and its causes, each once.

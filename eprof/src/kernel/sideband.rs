@@ -23,6 +23,8 @@ use perf_event_open_sys::bindings::{PERF_RECORD_MISC_COMM_EXEC, perf_event_heade
 use super::{Inode, Mapping};
 use crate::clock;
 use crate::error::{Error, ErrorKind, Result};
+use crate::host::elevation;
+use crate::host::remedy::{self, Asked, Place};
 use crate::measurement::Loss;
 use crate::unit::Timestamp;
 
@@ -91,6 +93,7 @@ impl Sideband {
     }
 
     fn open(scope: Scope<'_>, cpus: &[u32]) -> Result<Self> {
+        let _raised = elevation::raised(elevation::KERNEL);
         let rings = cpus
             .iter()
             .map(|&cpu| Ring::open(scope, cpu))
@@ -318,9 +321,12 @@ fn at(metadata: &RecordMetadata) -> Timestamp {
 
 fn refused(error: &io::Error) -> Error {
     let sentence = format!("the kernel does not report the target's mappings: {error}");
-    match error.raw_os_error() {
-        Some(libc::EACCES | libc::EPERM) => Error::new(ErrorKind::Permission, sentence)
-            .hint("run as root, or grant CAP_PERFMON and CAP_IPC_LOCK"),
-        _ => Error::new(ErrorKind::Unavailable, sentence),
+    match remedy::of(Asked::Rings, error.raw_os_error(), &Place::here()) {
+        Some(remedy) => Error::new(
+            ErrorKind::Permission,
+            format!("{sentence}: {}", remedy.cause),
+        )
+        .hint(remedy.hint),
+        None => Error::new(ErrorKind::Unavailable, sentence),
     }
 }

@@ -72,6 +72,11 @@ impl Image {
             };
             Errno::result(done).map_err(|errno| (Step::Limits, errno))?;
         }
+        if self.session {
+            // SAFETY: the call takes nothing. The child of a clone leads no process
+            // group, so that it may begin a session.
+            Errno::result(unsafe { libc::setsid() }).map_err(|errno| (Step::Session, errno))?;
+        }
         if let Some(user) = &self.user {
             // The user last: only root may change the groups.
             credentials::set_groups(&user.groups)

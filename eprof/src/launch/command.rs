@@ -7,6 +7,8 @@ use std::sync::Arc;
 use nix::sys::resource::{Resource, getrlimit};
 use nix::sys::signal::SigSet;
 
+use crate::host::elevation;
+
 /// A command with its environment.
 #[derive(Clone, Debug)]
 pub struct Command {
@@ -20,7 +22,7 @@ pub struct Command {
 }
 
 impl Command {
-    /// A command with eprof's own environment, an empty signal mask, the
+    /// A command with the environment of eprof's caller, an empty signal mask, the
     /// resource limits of eprof, and no files but the standard ones.
     pub fn new(
         program: impl Into<OsString>,
@@ -29,7 +31,7 @@ impl Command {
         Self {
             program: program.into(),
             arguments: arguments.into_iter().map(Into::into).collect(),
-            environment: std::env::vars_os().collect(),
+            environment: environment(),
             mask: SigSet::empty(),
             limits: Limits::default(),
             inherited: InheritedFiles::default(),
@@ -73,6 +75,15 @@ impl Command {
     pub fn program(&self) -> &OsStr {
         &self.program
     }
+}
+
+/// The environment that eprof's caller gave. Where eprof's file has privileges,
+/// the loader took variables such as `LD_LIBRARY_PATH` out, for eprof; the target
+/// has none of them, and gets all.
+fn environment() -> Vec<(OsString, OsString)> {
+    let callers = elevation::is_elevated().then(elevation::callers_environment);
+    let callers = callers.flatten();
+    callers.unwrap_or_else(|| std::env::vars_os().collect())
 }
 
 /// Where the standard streams of the target lead; those without a file are
@@ -135,6 +146,8 @@ impl InheritedFiles {
 /// Whether a file is without the close-on-exec flag, by `/proc/self/fdinfo`
 /// (octal flags, proc(5)).
 fn stays_open(file: u32) -> bool {
+    // Root's before Linux 5.14, where eprof's file has privileges.
+    let _raised = elevation::raised(elevation::READ);
     fs::read_to_string(format!("/proc/self/fdinfo/{file}"))
         .ok()
         .and_then(|info| {

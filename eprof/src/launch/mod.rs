@@ -27,6 +27,7 @@ pub mod command;
 mod credentials;
 pub(super) mod exec_image;
 pub mod follow;
+mod job_control;
 mod lock;
 pub mod output_directory;
 pub mod output_file;

@@ -13,6 +13,7 @@ use std::io::{self, ErrorKind as IoErrorKind};
 use std::os::unix::fs::OpenOptionsExt as _;
 use std::path::{Path, PathBuf};
 
+use nix::fcntl::{FcntlArg, OFlag, fcntl};
 use nix::unistd::{Gid, Uid, setfsgid, setfsuid};
 use tracing::info;
 
@@ -47,7 +48,7 @@ impl OutputFile {
     pub fn create(path: &Path, owner: Option<&UserId>) -> Result<Self> {
         let (file, made, older) = as_owner(owner, || {
             if is_special(path)? {
-                return Ok((OpenOptions::new().write(true).open(path)?, false, None));
+                return Ok((open_special(path)?, false, None));
             }
             let older = older_name(path);
             let kept = match fs::rename(path, &older) {
@@ -138,7 +139,7 @@ fn replaced(
 ) -> Result<()> {
     as_owner(owner, || {
         if is_special(path)? {
-            return write(&mut OpenOptions::new().write(true).open(path)?);
+            return write(&mut open_special(path)?);
         }
         let draft = draft_name(path);
         let written = new_file(&draft, mode)
@@ -167,16 +168,16 @@ fn replaced(
 /// Where the owner may not write there, or a link has that name.
 pub fn log(path: &Path, owner: Option<&UserId>) -> Result<File> {
     as_owner(owner, || {
-        let mut options = OpenOptions::new();
-        options.write(true);
-        if !is_special(path)? {
-            options
-                .create(true)
-                .truncate(true)
-                .mode(PRIVATE)
-                .custom_flags(libc::O_NOFOLLOW);
+        if is_special(path)? {
+            return open_special(path);
         }
-        options.open(path)
+        OpenOptions::new()
+            .write(true)
+            .create(true)
+            .truncate(true)
+            .mode(PRIVATE)
+            .custom_flags(libc::O_NOFOLLOW | libc::O_NONBLOCK)
+            .open(path)
     })
     .map_err(|error| refused("write", path, owner, &error))
 }
@@ -223,6 +224,25 @@ fn is_special(path: &Path) -> io::Result<bool> {
         Err(error) if error.kind() == IoErrorKind::NotFound => Ok(false),
         Err(error) => Err(error),
     }
+}
+
+/// Opens what is no regular file to write to it. That nobody reads from a FIFO is
+/// no reason to wait for somebody for ever.
+fn open_special(path: &Path) -> io::Result<File> {
+    let opened = OpenOptions::new()
+        .write(true)
+        .custom_flags(libc::O_NONBLOCK | libc::O_NOCTTY)
+        .open(path);
+    let file = match opened {
+        Err(error) if error.raw_os_error() == Some(libc::ENXIO) => {
+            return Err(io::Error::other("it is a FIFO, and nobody reads from it"));
+        }
+        other => other?,
+    };
+    // Opened, it may take its time.
+    let flags = OFlag::from_bits_retain(fcntl(&file, FcntlArg::F_GETFL)?);
+    fcntl(&file, FcntlArg::F_SETFL(flags & !OFlag::O_NONBLOCK))?;
+    Ok(file)
 }
 
 /// Makes a file that was not there, and follows no link to one that was.

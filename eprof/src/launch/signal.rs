@@ -2,8 +2,9 @@
 #![expect(unsafe_code, reason = "setting a signal's action has no safe wrapper")]
 
 use std::fs;
-use std::os::fd::{AsFd, BorrowedFd};
+use std::os::fd::{AsFd, AsRawFd as _, BorrowedFd};
 
+use nix::errno::Errno;
 use nix::sys::signal::{SaFlags, SigAction, SigHandler, SigSet, SigmaskHow, Signal, sigaction};
 use nix::sys::signalfd::{SfdFlags, SignalFd};
 
@@ -16,6 +17,9 @@ const HANDLED: [Signal; 4] = [
     Signal::SIGHUP,
     Signal::SIGQUIT,
 ];
+
+/// The signals that eprof takes only for a target in a session of its own.
+const JOB_CONTROL: [Signal; 2] = [Signal::SIGTSTP, Signal::SIGWINCH];
 
 /// Who sent a signal.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -56,12 +60,6 @@ impl SignalSet {
     ///
     /// No file descriptor left.
     pub fn block() -> Result<Self> {
-        let refused = |errno: nix::errno::Errno| {
-            Error::new(
-                ErrorKind::Internal,
-                format!("cannot take charge of signals: {}", errno.desc()),
-            )
-        };
         let ignored = ignored();
         let mut set = SigSet::empty();
         for signal in HANDLED {
@@ -83,6 +81,32 @@ impl SignalSet {
             descriptor,
             original,
         })
+    }
+
+    /// Takes charge of what stops eprof at a terminal, too, for a target in a session
+    /// of its own. To be called before any other thread exists.
+    ///
+    /// # Errors
+    ///
+    /// What the kernel said; there is no expected cause.
+    pub fn take_job_control(&self) -> Result<()> {
+        let mut set = SigSet::thread_get_mask().map_err(refused)?;
+        for signal in JOB_CONTROL {
+            set.add(signal);
+        }
+        let mut readable = SigSet::empty();
+        for signal in HANDLED.into_iter().chain(JOB_CONTROL) {
+            if set.contains(signal) {
+                readable.add(signal);
+            }
+        }
+        set.thread_set_mask().map_err(refused)?;
+        let descriptor = self.descriptor.as_fd().as_raw_fd();
+        // SAFETY: the descriptor is an open signalfd, whose set is replaced by
+        // another one, which lives through the call.
+        Errno::result(unsafe { libc::signalfd(descriptor, readable.as_ref(), 0) })
+            .map(drop)
+            .map_err(refused)
     }
 
     /// The signal mask that eprof was started with, which is the target's.
@@ -120,6 +144,13 @@ impl Drop for SignalSet {
         // Putting back a mask that was in force cannot fail.
         let _ = self.original.thread_set_mask();
     }
+}
+
+fn refused(errno: Errno) -> Error {
+    Error::new(
+        ErrorKind::Internal,
+        format!("cannot take charge of signals: {}", errno.desc()),
+    )
 }
 
 /// The signals that this process ignores, bit n−1 for signal n (`SigIgn` in

@@ -11,7 +11,8 @@ use std::os::fd::{AsFd, AsRawFd as _, BorrowedFd, FromRawFd as _, OwnedFd};
 use std::path::Path;
 
 use nix::errno::Errno;
-use nix::sys::signal::{SigSet, SigmaskHow, Signal};
+use nix::sys::signal::{SigSet, SigmaskHow, Signal, killpg};
+use nix::unistd::Pid;
 use tracing::info;
 
 use super::cgroup::Cgroup;
@@ -54,7 +55,7 @@ pub fn prepare(
         report: report_write.as_raw_fd(),
     };
     command.environment = identity.environment(command.environment);
-    let image = Image::new(&command, identity.target.clone(), pipes)?;
+    let image = Image::new(&command, identity, pipes)?;
     let cgroup = cgroup.map(|cgroup| {
         let list = cgroup.path().join("cgroup.procs");
         let list_file = OpenOptions::new()
@@ -119,7 +120,7 @@ impl Prepared {
         if pidfd < 0 {
             // It has not been released, so it ends by itself.
             drop(go);
-            let _ = nix::sys::wait::waitpid(nix::unistd::Pid::from_raw(pid), None);
+            let _ = nix::sys::wait::waitpid(Pid::from_raw(pid), None);
             return Err(Error::new(
                 ErrorKind::Unavailable,
                 "the kernel gives no pidfd for the target",
@@ -136,6 +137,7 @@ impl Prepared {
             report,
             program: self.program,
             runs_as: self.image.user().map(|user| user.label()),
+            own_session: self.image.session,
             reaped: None,
         })
     }
@@ -202,6 +204,7 @@ pub struct Child {
     report: PipeReader,
     program: OsString,
     runs_as: Option<String>,
+    own_session: bool,
     reaped: Option<ExitStatus>,
 }
 
@@ -236,6 +239,29 @@ impl Child {
         };
         match Errno::result(sent) {
             Ok(_) | Err(Errno::ESRCH) => Ok(()),
+            Err(errno) => Err(errno),
+        }
+    }
+
+    /// Whether it leads a session of its own, so that what is typed at eprof's
+    /// terminal does not reach it by itself.
+    pub fn has_own_session(&self) -> bool {
+        self.own_session
+    }
+
+    /// Sends a signal to its process group, which is what a terminal does;
+    /// without effect where there is none any more. Only for a child with a
+    /// session of its own.
+    ///
+    /// # Errors
+    ///
+    /// `EPERM` where the target became somebody whom we may not signal.
+    pub fn signal_group(&self, signal: Signal) -> Result<(), Errno> {
+        if !self.own_session || self.reaped.is_some() {
+            return Ok(());
+        }
+        match killpg(Pid::from_raw(self.pid), signal) {
+            Ok(()) | Err(Errno::ESRCH) => Ok(()),
             Err(errno) => Err(errno),
         }
     }
@@ -319,6 +345,10 @@ impl Child {
                 format!("the target cannot run as {user}: {what}"),
             )
             .hint("run it as root with --as-root, or give eprof CAP_SETUID and CAP_SETGID"),
+            Step::Session => Error::new(
+                ErrorKind::CannotRun,
+                format!("the target cannot be given a session of its own: {what}"),
+            ),
             Step::Capabilities => Error::new(
                 ErrorKind::CannotRun,
                 format!("eprof's capabilities cannot be kept from the target: {what}"),

@@ -120,13 +120,6 @@ impl Stop {
 ///
 /// Where the target became somebody whom eprof may not signal.
 pub fn enforce(action: Action, child: &Child, cgroup: Option<&Cgroup>) -> Result<()> {
-    let refused = |error: &dyn std::fmt::Display| {
-        Error::new(
-            ErrorKind::Permission,
-            format!("the target cannot be stopped: {error}"),
-        )
-        .hint("it runs as another user: stop it as that user, or run eprof as root")
-    };
     match (action, cgroup) {
         (Action::Nothing, _) => Ok(()),
         (Action::Forward(signal), _) => {
@@ -135,6 +128,15 @@ pub fn enforce(action: Action, child: &Child, cgroup: Option<&Cgroup>) -> Result
         (Action::Kill, Some(cgroup)) => cgroup.kill().map_err(|error| refused(&error)),
         (Action::Kill, None) => kill_tree(child).map_err(|errno| refused(&errno.desc())),
     }
+}
+
+/// Why the target cannot be signalled.
+pub(super) fn refused(error: &dyn std::fmt::Display) -> Error {
+    Error::new(
+        ErrorKind::Permission,
+        format!("the target cannot be stopped: {error}"),
+    )
+    .hint("it runs as another user: stop it as that user, or run eprof as root")
 }
 
 #[cfg(test)]

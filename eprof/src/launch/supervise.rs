@@ -6,6 +6,7 @@ use nix::sys::signal::Signal;
 use tracing::{debug, info};
 
 use super::cgroup::Cgroup;
+use super::job_control;
 use super::signal::SignalSet;
 use super::spawn::Child;
 use super::stop::{self, Action, Stop, enforce};
@@ -79,6 +80,10 @@ impl Supervisor {
                 Event::Ready(at) => return Ok(Wakeup::Ready(at)),
                 Event::Signal(received) => {
                     debug!(signal = %received.signal, origin = ?received.origin, "received a signal");
+                    let passed = job_control::pass_on(received, of.child);
+                    if passed.map_err(|errno| stop::refused(&errno.desc()))? {
+                        continue;
+                    }
                     self.interrupted = Some(received.signal);
                     self.stop.on_signal(received, clock::now())
                 }

@@ -7,6 +7,7 @@ use nix::sys::signal::Signal;
 
 use crate::caveat::Caveat;
 use crate::error::{Error, ErrorKind, Result};
+use crate::host::elevation;
 use crate::idle::watch::Idling;
 use crate::idle::{KnownIdle, find};
 use crate::kernel::{Probe, Sideband};
@@ -68,9 +69,13 @@ pub fn record(
     // Everything that can be refused comes before the target exists.
     let inherited = InheritedFiles::now();
     let identity = Identity::resolve(&plan.run_as)?;
+    if identity.stranger {
+        signals.take_job_control()?;
+    }
     let limits = Limits::now();
     let mut selected = source::select(&plan.root, plan.source, plan.calibration.as_deref())?;
     let mut caveats = std::mem::take(&mut selected.caveats);
+    caveats.extend(plan.coarse());
     let known = plan.known_idle.as_ref();
     let known = known.and_then(|known| known.of(selected.source.meters()));
     let mut idle = match known {
@@ -100,6 +105,9 @@ pub fn record(
     let header = header::describe(plan, &selected, idle, &probe, &follow, caveats);
     let mut timeline = LiveTimeline::new(&header);
     let mut capture = Capture::new(file.file(), header)?;
+    if elevation::is_elevated() {
+        capture.mask_kernel_addresses();
+    }
     if let Some(rank) = plan.rank {
         capture.labels([("rank".to_owned(), rank.to_string())].into())?;
     }
@@ -190,7 +198,11 @@ fn watch_target(
                             "no-cgroup-events",
                             format!("stacks are sampled by process, not by cgroup: {error}"),
                         )
-                        .hint("sudo sh -c 'echo +cpu > /sys/fs/cgroup/cgroup.subtree_control'"),
+                        .hint(match (error.kind(), error.given_hint()) {
+                            // A permission or a resource is what was missing.
+                            (ErrorKind::Permission | ErrorKind::Internal, Some(hint)) => hint,
+                            _ => "sudo sh -c 'echo +cpu > /sys/fs/cgroup/cgroup.subtree_control'",
+                        }),
                     );
                     of_process(probe, child)?
                 }

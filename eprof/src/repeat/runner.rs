@@ -64,6 +64,9 @@ impl<'a> Runner<'a> {
     pub(super) fn new(plan: &'a Plan) -> Result<Self> {
         let signals = SignalSet::block()?;
         let identity = Identity::resolve(&plan.base.run_as)?;
+        if identity.stranger {
+            signals.take_job_control()?;
+        }
         let scratch = Scratch::create("eprof-stat", identity.files.as_ref())?;
         let mut base = plan.base.clone();
         // Before anything has warmed the machine.

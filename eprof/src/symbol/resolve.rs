@@ -361,7 +361,8 @@ fn generated(sum: &Sum) -> impl Iterator<Item = Caveat> {
         )
         .hint(
             "node --perf-basic-prof, python3.12 -X perf, \
-             java -XX:+PreserveFramePointer -XX:+UnlockDiagnosticVMOptions -XX:+DumpPerfMapAtExit",
+             java -XX:+PreserveFramePointer -XX:+UnlockDiagnosticVMOptions -XX:+DumpPerfMapAtExit, \
+             erl +JPperf true, php -d opcache.jit_debug=0x10, MONO_ENV_OPTIONS=--jitmap mono",
         )
     });
     let reused = (sum.reused > 0).then(|| {

@@ -129,15 +129,17 @@ impl<W: Write> Recorder<W> {
 
     /// Says that so many processes of the target outlived its first one.
     pub fn left_running(&mut self, processes: usize) {
-        if processes > 0 {
-            self.caveats.push(Caveat::new(
-                "left-running",
-                format!(
-                    "{processes} processes of the target still ran when its first one had \
-                     ended; they go on, and what they use from now on is not in the report"
-                ),
-            ));
-        }
+        let sentence = match processes {
+            0 => return,
+            1 => "a process of the target still ran when its first one had ended; it goes on, \
+                  and what it uses from now on is not in the report"
+                .to_owned(),
+            more => format!(
+                "{more} processes of the target still ran when its first one had ended; they go \
+                 on, and what they use from now on is not in the report"
+            ),
+        };
+        self.caveats.push(Caveat::new("left-running", sentence));
     }
 
     /// Whether the target was let go, so that there is something to keep.
