@@ -1,12 +1,12 @@
 //! The `eprof` command: parse, execute, exit code.
 
-use std::borrow::Cow;
+use std::ffi::OsString;
 use std::io::Write as _;
 use std::process::ExitCode;
 
 use clap::{CommandFactory, FromArgMatches};
 use eprof::cli::{self, args::Cli};
-use eprof::harmless::escaped_lines;
+use eprof::harmless::{escaped_lines, hostile};
 use eprof::host::elevation;
 use eprof::kernel::loader::object;
 
@@ -31,11 +31,16 @@ fn main() -> ExitCode {
         Ok(cli) => cli,
         Err(error) => {
             // Printing fails only when nobody reads.
-            let text = error.render().to_string();
-            let _ = match escaped_lines(&text) {
-                Cow::Borrowed(_) => error.print(),
-                // What was typed is quoted: then without colours.
-                Cow::Owned(harmless) => std::io::stderr().write_all(harmless.as_bytes()),
+            let typed = std::env::args_os();
+            let is_hostile = |word: OsString| word.to_string_lossy().contains(hostile);
+            let quotes = error.use_stderr() && typed.into_iter().any(is_hostile);
+            let _ = match quotes {
+                false => error.print(),
+                // What was typed is quoted, which has no colours then.
+                true => {
+                    let text = error.render().to_string();
+                    std::io::stderr().write_all(escaped_lines(&text).as_bytes())
+                }
             };
             return ExitCode::from(u8::try_from(error.exit_code()).unwrap_or(2));
         }

@@ -192,14 +192,16 @@ fn the_command_gets_what_the_loader_takes_from_eprof() {
 #[test]
 fn a_recording_by_capabilities_does_not_say_where_the_kernel_lies() {
     for installed in elevated() {
-        let script = "for i in $(seq 200); do head -c 100000 /dev/zero > /dev/null; done";
+        let script = "for i in $(seq 50); do head -c 100000 /dev/zero > /dev/null; done";
         let run = installed.as_nobody(&["run", "-q", "--no-flamegraph", "--", "sh", "-c", script]);
         assert!(run.status.success(), "{}", said(&run));
         let dump = installed.as_nobody(&["dump", "eprof.data"]);
         let mut frames = 0;
         for line in text(&dump.stdout).lines() {
             let value: serde_json::Value = serde_json::from_str(line).unwrap();
-            let Some(kernel) = find(&value, "kernel").filter(|frame| frame.is_object()) else {
+            let Some(kernel) =
+                find(&value, "kernel").filter(|frame| frame["address"] != serde_json::Value::Null)
+            else {
                 continue;
             };
             frames += 1;
