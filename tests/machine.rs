@@ -24,6 +24,7 @@ mod live;
 mod merge;
 mod object;
 mod pages;
+mod reliability;
 mod sources;
 mod support;
 mod symbols;

@@ -2,6 +2,8 @@
 //! lived, and the names after the run.
 
 mod debuginfod;
+#[cfg(fuzzing)]
+pub mod fuzzing;
 mod generated;
 mod go_names;
 mod jitdump;
