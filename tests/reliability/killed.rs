@@ -88,7 +88,7 @@ fn kill(
         std::thread::sleep(Duration::from_millis(1));
     }
     run.kill().unwrap();
-    assert_eq!(run.wait().unwrap().signal(), Some(nix::libc::SIGKILL));
+    assert_eq!(run.wait().unwrap().signal(), Some(libc::SIGKILL));
     left.cgroups += cgroups(&[run.id()]).len();
     // Nobody waits for the target any more.
     fs::remove_file(file("goes-on")).unwrap();
