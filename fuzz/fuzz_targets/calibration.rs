@@ -6,10 +6,10 @@
 use eprof::calibration::file::Calibration;
 use eprof::error::ErrorKind;
 use eprof::measurement::MeterId;
-use eprof_fuzz::{memory, scratch};
+use eprof_fuzz::{limits, scratch};
 use libfuzzer_sys::fuzz_target;
 
-fuzz_target!(|data: &[u8]| memory::bounded(|| check(data)));
+fuzz_target!(|data: &[u8]| limits::bounded(|| check(data)));
 
 fn check(data: &[u8]) {
     let loaded = match Calibration::load(&scratch::file("calibration.json", data)) {

@@ -4,10 +4,10 @@
 #![no_main]
 
 use eprof::symbol::fuzzing;
-use eprof_fuzz::{memory, object};
+use eprof_fuzz::{limits, object};
 use libfuzzer_sys::fuzz_target;
 
-fuzz_target!(|data: &[u8]| memory::bounded(|| {
+fuzz_target!(|data: &[u8]| limits::bounded(|| {
     // What the stack holds: the end of the file, so that it varies with the input.
     let stack = &data[data.len().saturating_sub(1024)..];
     object::check(data, stack);

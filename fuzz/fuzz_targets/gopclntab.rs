@@ -3,14 +3,14 @@
 #![no_main]
 
 use eprof::symbol::fuzzing;
-use eprof_fuzz::{memory, object};
+use eprof_fuzz::{limits, object};
 use libfuzzer_sys::fuzz_target;
 
-/// Where the code is, in the file and in memory, and how long it is.
+/// Where the code is, in the file and in limits, and how long it is.
 const TEXT: u64 = 0x1000;
 const CODE: usize = 2048;
 
-fuzz_target!(|data: &[u8]| memory::bounded(|| {
+fuzz_target!(|data: &[u8]| limits::bounded(|| {
     let file = program(data);
     object::check(&file, data);
     let addresses: Vec<u64> = (TEXT..TEXT + CODE as u64).step_by(4).collect();

@@ -6,10 +6,10 @@ use std::collections::HashMap;
 use std::fs::File;
 
 use eprof::symbol::fuzzing;
-use eprof_fuzz::{memory, scratch};
+use eprof_fuzz::{limits, scratch};
 use libfuzzer_sys::fuzz_target;
 
-fuzz_target!(|data: &[u8]| memory::bounded(|| check(data)));
+fuzz_target!(|data: &[u8]| limits::bounded(|| check(data)));
 
 fn check(data: &[u8]) {
     let entries = entries(data);

@@ -3,10 +3,10 @@
 #![no_main]
 
 use eprof::symbol::fuzzing;
-use eprof_fuzz::memory;
+use eprof_fuzz::limits;
 use libfuzzer_sys::fuzz_target;
 
-fuzz_target!(|data: &[u8]| memory::bounded(|| check(data)));
+fuzz_target!(|data: &[u8]| limits::bounded(|| check(data)));
 
 fn check(data: &[u8]) {
     let entries: Vec<_> = data

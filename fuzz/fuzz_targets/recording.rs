@@ -6,7 +6,7 @@
 
 #![no_main]
 
-use eprof_fuzz::{memory, recordings};
+use eprof_fuzz::{limits, recordings};
 use libfuzzer_sys::{Corpus, fuzz_target};
 
 fuzz_target!(|data: &[u8]| -> Corpus {
@@ -16,6 +16,6 @@ fuzz_target!(|data: &[u8]| -> Corpus {
         [b'm', members @ ..] => recordings::forge_merged(members),
         _ => return Corpus::Reject,
     };
-    memory::bounded(|| recordings::check(&file));
+    limits::bounded(|| recordings::check(&file));
     Corpus::Keep
 });

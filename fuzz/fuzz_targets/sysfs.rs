@@ -17,7 +17,7 @@ use eprof::output::text;
 use eprof::source::selection::select::Finder;
 use eprof::source::sensors::perf_event::{CounterGroup, Opener, PowerEvent};
 use eprof::source::{Choice, Probe};
-use eprof_fuzz::memory;
+use eprof_fuzz::limits;
 use libfuzzer_sys::fuzz_target;
 use sysfs::Tree;
 
@@ -121,7 +121,7 @@ struct Machine {
     spoiled: Vec<(u8, Content)>,
 }
 
-fuzz_target!(|machine: Machine| memory::bounded(|| check(&machine)));
+fuzz_target!(|machine: Machine| limits::bounded(|| check(&machine)));
 
 fn check(machine: &Machine) {
     let tree = begin(machine);

@@ -7,10 +7,10 @@ use std::io::Cursor;
 
 use eprof::error::ErrorKind;
 use eprof::recording::text::load;
-use eprof_fuzz::{memory, recordings, scratch};
+use eprof_fuzz::{limits, recordings, scratch};
 use libfuzzer_sys::fuzz_target;
 
-fuzz_target!(|data: &[u8]| memory::bounded(|| check(data)));
+fuzz_target!(|data: &[u8]| limits::bounded(|| check(data)));
 
 fn check(data: &[u8]) {
     let mut recording = Cursor::new(Vec::new());

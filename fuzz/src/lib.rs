@@ -1,7 +1,7 @@
 //! What the fuzz targets share. A target asserts what must hold for any input; a
 //! failed assertion, a panic and too much memory are all found as crashes.
 
-pub mod memory;
+pub mod limits;
 pub mod object;
 pub mod recordings;
 pub mod scratch;

@@ -1,11 +1,16 @@
-//! How much memory an input may cost.
+//! What an input may cost: memory and time.
 
 use std::alloc::{GlobalAlloc, Layout, System};
 use std::sync::atomic::{AtomicUsize, Ordering};
+use std::time::Duration;
 
 /// Bytes in use beyond what there was before, at most: a hostile file ends in a
 /// sentence, not in an exhausted machine.
 const BUDGET: usize = 256 << 20;
+
+/// CPU time, at most: inputs have some kilobytes. (`-timeout` goes by the clock, which
+/// tells nothing where others use the machine.)
+const LONGEST: Duration = Duration::from_secs(5);
 
 static IN_USE: AtomicUsize = AtomicUsize::new(0);
 static HIGHEST: AtomicUsize = AtomicUsize::new(0);
@@ -52,11 +57,26 @@ unsafe impl GlobalAlloc for Counted {
 #[global_allocator]
 static ALLOCATOR: Counted = Counted;
 
-/// Does `work`, and asserts that it stayed within the budget.
+/// CPU time of this process.
+fn cpu_time() -> Duration {
+    let mut time = libc::timespec {
+        tv_sec: 0,
+        tv_nsec: 0,
+    };
+    // SAFETY: `time` is there to be written to.
+    let failed = unsafe { libc::clock_gettime(libc::CLOCK_PROCESS_CPUTIME_ID, &mut time) };
+    assert_eq!(failed, 0);
+    Duration::new(time.tv_sec as u64, time.tv_nsec as u32)
+}
+
+/// Does `work`, and asserts that it stayed within the limits.
 pub fn bounded<T>(work: impl FnOnce() -> T) -> T {
     let before = IN_USE.load(Ordering::Relaxed);
     HIGHEST.store(before, Ordering::Relaxed);
+    let begun = cpu_time();
     let result = work();
+    let time = cpu_time() - begun;
+    assert!(time <= LONGEST, "{time:?} of CPU time");
     let more = HIGHEST.load(Ordering::Relaxed).saturating_sub(before);
     assert!(more <= BUDGET, "{} MiB of memory", more >> 20);
     result
