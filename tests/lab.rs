@@ -28,9 +28,12 @@ mod bounds;
 mod compare;
 #[path = "lab/guest.rs"]
 mod guest;
+#[path = "support/report.rs"]
+mod report;
 #[path = "lab/scenario.rs"]
 mod scenario;
-mod support;
+#[path = "support/skip.rs"]
+mod skip;
 #[path = "lab/table.rs"]
 mod table;
 #[path = "lab/truth.rs"]
@@ -59,7 +62,7 @@ fn main() -> ExitCode {
         return ExitCode::SUCCESS;
     }
     if let Err(why) = guest::possible() {
-        support::skip(&why);
+        skip::skip(&why);
         return ExitCode::SUCCESS;
     }
     let lab = guest::Lab::prepare();

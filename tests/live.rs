@@ -1,13 +1,14 @@
 //! The real thing, end to end, as root: `eprof run` on workloads whose truth
 //! is known, held against something independent of eprof.
 
+mod lost;
 mod running;
 mod surroundings;
 mod truth;
 
 use std::collections::BTreeSet;
 use std::os::unix::process::CommandExt;
-use std::process::{Command, Stdio};
+use std::process::{Command, Output, Stdio};
 
 use serde_json::Value;
 

@@ -20,10 +20,14 @@ mod compare;
 mod examples;
 mod export;
 mod fake_meter;
+#[cfg(target_arch = "x86_64")]
+mod faults;
 mod live;
 mod merge;
 mod object;
 mod pages;
+mod privilege;
+mod reliability;
 mod sources;
 mod support;
 mod symbols;

@@ -1,5 +1,6 @@
 //! Mappings, addresses and names of real programs. The programs print the
 //! addresses of their own functions: that is the truth to be found again.
+mod child;
 mod debug_files;
 mod generated;
 mod go;
@@ -13,3 +14,4 @@ mod runtimes;
 mod sampled;
 mod servers;
 mod target;
+mod told_apart;

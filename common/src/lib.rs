@@ -33,7 +33,7 @@ pub use task_state::TaskState;
 
 /// The version of everything in this crate, stored in the object's
 /// [`ABI_SECTION`].
-pub const ABI_VERSION: u32 = 9;
+pub const ABI_VERSION: u32 = 10;
 
 /// The ELF section of the object that holds [`ABI_VERSION`] as four
 /// little-endian bytes.

@@ -68,7 +68,7 @@ pub fn begin(thread: u64) {
 pub unsafe fn note(scratch: *mut Scratch) {
     // SAFETY: by the caller; as above.
     unsafe {
-        if (*scratch).registers.flags != 0 {
+        if !(*scratch).registers.can_resume() {
             return;
         }
         let Some(kept) = of((*scratch).header.serial) else {

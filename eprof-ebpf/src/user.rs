@@ -66,12 +66,12 @@ pub unsafe fn registers(ctx: &PerfEventContext, scratch: *mut Scratch) -> bool {
                 sp: context!(ctx, 152),
                 fp: context!(ctx, 32),
                 lr: context!(ctx, 112),
-                flags: Registers::EXACT,
+                flags: Registers::EXACT | narrow(cs),
             };
             (Some(registers), false)
         } else {
             // SAFETY: reads kernel memory by a helper.
-            (unsafe { entry(128, 152, 32, 112) }, true)
+            (unsafe { entry(128, 152, 32, 112, Some(136)) }, true)
         }
     } else {
         // PSR_MODE_MASK, and PSR_MODE_EL0t, which is zero.
@@ -87,7 +87,7 @@ pub unsafe fn registers(ctx: &PerfEventContext, scratch: *mut Scratch) -> bool {
             (Some(registers), false)
         } else {
             // SAFETY: as above.
-            (unsafe { entry(256, 248, 232, 240) }, true)
+            (unsafe { entry(256, 248, 232, 240, None) }, true)
         }
     };
     let (registers, entered) = registers;
@@ -105,12 +105,30 @@ pub unsafe fn registers(ctx: &PerfEventContext, scratch: *mut Scratch) -> bool {
     }
 }
 
-/// The registers with which the running thread entered the kernel.
+/// The flag of code that runs in a segment of 32 bits: `__USER32_CS` of
+/// arch/x86/include/asm/segment.h.
+#[inline(always)]
+fn narrow(cs: u64) -> u64 {
+    if cs & 0xffff == 0x23 {
+        Registers::NARROW
+    } else {
+        0
+    }
+}
+
+/// The registers with which the running thread entered the kernel; `cs` is where the
+/// code segment is, where there is one.
 ///
 /// # Safety
 /// None: the kernel's memory is read by a helper.
 #[inline(always)]
-unsafe fn entry(pc: usize, sp: usize, fp: usize, lr: usize) -> Option<Registers> {
+unsafe fn entry(
+    pc: usize,
+    sp: usize,
+    fp: usize,
+    lr: usize,
+    cs: Option<usize>,
+) -> Option<Registers> {
     // SAFETY: the helpers give the saved registers of the running task.
     let saved = unsafe {
         let task: *mut task_struct = bpf_get_current_task_btf();
@@ -124,7 +142,11 @@ unsafe fn entry(pc: usize, sp: usize, fp: usize, lr: usize) -> Option<Registers>
         sp: kernel(saved.wrapping_add(sp))?,
         fp: kernel(saved.wrapping_add(fp))?,
         lr: kernel(saved.wrapping_add(lr))?,
-        flags: Registers::EXACT,
+        flags: Registers::EXACT
+            | match cs {
+                Some(cs) => narrow(kernel(saved.wrapping_add(cs))?),
+                None => 0,
+            },
     })
 }
 

@@ -3,7 +3,7 @@
 use aya_ebpf::{Global, helpers::generated::bpf_loop};
 use core::{ffi::c_void, ptr::read_volatile};
 use eprof_common::{
-    Page, Region, Rule, Space, WalkEnd, rule,
+    Page, Region, Registers, Rule, Space, WalkEnd, rule,
     sample::{INTERRUPTED, MAX_OUTER, MAX_USER_FRAMES, ResumeFrame},
     table::{CHUNK_ROWS, PAGE_BITS, REGION_STEPS},
 };
@@ -114,11 +114,18 @@ extern "C" fn step(_: u32, _: *mut c_void) -> i64 {
 unsafe fn frame(scratch: *mut Scratch) -> WalkEnd {
     // SAFETY: by the caller.
     unsafe {
+        // In between two frames, of which the first is taken down.
+        if (*scratch).registers.flags & Registers::SEEKING != 0 {
+            let mut registers = (*scratch).registers;
+            let end = rule::seek(&mut registers, |at| user::word(at).ok_or(WalkEnd::FAULT));
+            (*scratch).registers = registers;
+            return end;
+        }
         let place = (*scratch).registers.place();
         let region = match region(Space((*scratch).space), place) {
             Some(region) => *region,
             // What frame pointers led to need not be an address at all.
-            None if (*scratch).registers.flags & eprof_common::Registers::GUESSED != 0 => {
+            None if (*scratch).registers.flags & Registers::GUESSED != 0 => {
                 return WalkEnd::LEFT_CODE;
             }
             None => return WalkEnd::PENDING,
@@ -129,7 +136,8 @@ unsafe fn frame(scratch: *mut Scratch) -> WalkEnd {
         let rule = match find(&region, place) {
             Found::Rule(rule) => rule,
             // Without any, frame pointers are followed.
-            Found::None => Rule::of(Rule::NONE),
+            Found::None if region.pages == 0 => Rule::of(Rule::NONE),
+            Found::None => Rule::DOUBTFUL,
             Found::Unknown => return WalkEnd::PENDING,
         };
         let pc = (*scratch).registers.pc;

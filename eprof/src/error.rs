@@ -3,6 +3,8 @@
 
 use std::fmt;
 
+use crate::harmless::escaped_lines;
+
 /// The class of an error; each has a documented exit code.
 ///
 /// The codes keep clear of a target's own: as `env`, `nice` and `timeout` do,
@@ -44,7 +46,19 @@ impl ErrorKind {
     }
 }
 
-/// An error of eprof itself: a sentence, and what to do about it.
+/// What to do where a process has as many files open as it may. eprof has raised its
+/// soft limit by then.
+pub const FILES_HINT: &str = "ulimit -n limits the files that may be open, and eprof needs some for \
+     each CPU: raise the hard limit as root (ulimit -Hn, LimitNOFILE= of a service)";
+
+/// Whether an error says that no more files can be open.
+pub fn is_without_files(error: &std::io::Error) -> bool {
+    // EMFILE and ENFILE of asm-generic/errno-base.h.
+    matches!(error.raw_os_error(), Some(23 | 24))
+}
+
+/// An error of eprof itself: a sentence, and what to do about it. Both quote
+/// names of files and what was typed, so that they are made harmless.
 #[derive(Debug)]
 pub struct Error {
     kind: ErrorKind,
@@ -60,20 +74,21 @@ impl Error {
     pub fn new(kind: ErrorKind, sentence: impl Into<String>) -> Self {
         Self {
             kind,
-            sentence: sentence.into(),
+            sentence: escaped_lines(&sentence.into()).into_owned(),
             hint: None,
         }
     }
 
     /// Adds what to do about it: the exact line to type, or what to change.
     pub fn hint(mut self, hint: impl Into<String>) -> Self {
-        self.hint = Some(hint.into());
+        self.hint = Some(escaped_lines(&hint.into()).into_owned());
         self
     }
 
     /// Puts what was being done before the sentence.
     pub fn context(mut self, doing: impl fmt::Display) -> Self {
-        self.sentence = format!("{doing}: {}", self.sentence);
+        let sentence = format!("{doing}: {}", self.sentence);
+        self.sentence = escaped_lines(&sentence).into_owned();
         self
     }
 
@@ -91,9 +106,15 @@ impl Error {
     pub fn io(doing: &str, path: &std::path::Path, error: &std::io::Error) -> Self {
         let kind = match error.kind() {
             std::io::ErrorKind::PermissionDenied => ErrorKind::Permission,
+            // Whatever file it was.
+            _ if is_without_files(error) => ErrorKind::Internal,
             _ => ErrorKind::Input,
         };
-        Self::new(kind, format!("cannot {doing} {}: {error}", path.display()))
+        let failed = Self::new(kind, format!("cannot {doing} {}: {error}", path.display()));
+        match is_without_files(error) {
+            true => failed.hint(FILES_HINT),
+            false => failed,
+        }
     }
 }
 

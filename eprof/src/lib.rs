@@ -14,6 +14,8 @@
 //! [`pipeline`] shows the whole flow.
 
 #![deny(unsafe_code)]
+// They end the program where nobody reads.
+#![deny(clippy::print_stderr, clippy::print_stdout)]
 
 pub mod apportion;
 pub mod attribute;
@@ -23,9 +25,11 @@ pub mod carbon;
 pub mod caveat;
 pub mod cli;
 pub mod clock;
+mod confine;
 pub mod diff;
 pub mod doctor;
 pub mod error;
+pub mod harmless;
 pub mod host;
 pub mod idle;
 pub mod kernel;

@@ -5,7 +5,7 @@ use std::path::{Path, PathBuf};
 /// Where a path may begin, beside the document's own directory.
 const ROOTS: [&str; 2] = ["", "eprof/src"];
 /// First parts of paths that are this repository's.
-const TOP: [&str; 8] = [
+const TOP: [&str; 9] = [
     ".ci",
     ".github",
     "common",
@@ -13,6 +13,7 @@ const TOP: [&str; 8] = [
     "eprof",
     "eprof-ebpf",
     "examples",
+    "fuzz",
     "tests",
 ];
 

@@ -129,3 +129,37 @@ fn no_frequency_means_no_samples() {
     conserved(&measured);
     assert_eq!((measured.samples.len(), measured.runs("sample")), (0, 0));
 }
+
+/// A CPU that comes online during the run: here one of which eprof was not told.
+#[test]
+fn a_cpu_that_comes_later_is_sampled_and_said() {
+    let Some(_turn) = turn() else { return };
+    let Some(cgroup) = Cgroup::new() else { return };
+    let settings = Settings {
+        online: Some(vec![0]),
+        ..Settings::default()
+    };
+    if std::thread::available_parallelism().unwrap().get() < 2 {
+        crate::support::absent("there is one CPU");
+        return;
+    }
+    let measured = measure(&settings, &["both", "0", "1", "600"], EVERY, Some(&cgroup));
+    let on = |cpu: u32| {
+        let samples = measured.samples.iter();
+        samples.filter(|sample| sample.slice.cpu == cpu).count()
+    };
+    // Each is busy for as long; what is missing is an interval or two.
+    let (told, other) = (on(0), on(1));
+    assert!(other * 10 > told * 6, "{other} samples there, {told} here");
+    // The threads' accounts are whole.
+    let time = measured.time(|_| true).seconds();
+    assert!((1.1..1.5).contains(&time), "{time} s");
+    let caveats = measured.caveats.iter();
+    let mut caveats = caveats.filter(|caveat| caveat.code == "cpu-came-online");
+    let sentence = &caveats.next().expect("it is said").sentence;
+    assert!(sentence.starts_with("CPU 1 came online"), "{sentence}");
+    // How much is in no CPU's account: what the second thread used.
+    let seconds = sentence.split(" s of it").next().unwrap();
+    let seconds: f64 = seconds.rsplit(' ').next().unwrap().parse().unwrap();
+    assert!((0.5..0.8).contains(&seconds), "{sentence}");
+}

@@ -9,8 +9,8 @@ use std::process::Command;
 use serde_json::Value;
 
 use crate::guest::Results;
+use crate::report::Report;
 use crate::scenario::{Check, Scenario};
-use crate::support::{self, Report};
 use crate::truth::Truth;
 
 /// What a figure is about, in the order of the table.
@@ -102,11 +102,12 @@ pub fn outcomes(scenario: &Scenario, results: &Results) -> Vec<Outcome> {
             .has_calibration()
             .then(|| format!("{}+calibrated", scenario.name)),
     ];
-    let run = |name: &String| outcome(scenario, name, &results.directory.join(name));
+    let run = |name: &String| outcome(scenario, name, results);
     names.iter().flatten().map(run).collect()
 }
 
-fn outcome(scenario: &Scenario, name: &str, directory: &Path) -> Outcome {
+fn outcome(scenario: &Scenario, name: &str, results: &Results) -> Outcome {
+    let directory = &results.directory.join(name);
     let mut outcome = Outcome {
         name: name.to_owned(),
         law: scenario.law().to_owned(),
@@ -129,6 +130,7 @@ fn outcome(scenario: &Scenario, name: &str, directory: &Path) -> Outcome {
         name: name.to_owned(),
         scenario,
         directory,
+        eprof: &results.eprof,
         report: Report(report),
         truth: Truth::read(directory),
     };
@@ -149,6 +151,7 @@ struct Run<'a> {
     name: String,
     scenario: &'a Scenario,
     directory: &'a Path,
+    eprof: &'a Path,
     report: Report,
     truth: Truth,
 }
@@ -240,7 +243,7 @@ impl Run<'_> {
     /// The same recording, divided by time.
     fn by_time(&self) -> Report {
         let report = |option: &str| {
-            let output = Command::new(support::eprof())
+            let output = Command::new(self.eprof)
                 .current_dir(self.directory)
                 .args(["report", "--format", "json", option, "time"])
                 .output()

@@ -7,7 +7,6 @@ use std::process::{Command, Stdio};
 use std::time::Instant;
 
 use crate::scenario::{Boot, Scenario};
-use crate::support;
 
 /// Longest time that a virtual machine may take, in seconds.
 const PATIENCE: &str = "1200";
@@ -62,6 +61,8 @@ pub enum Attempt {
 pub struct Results {
     /// A directory per job.
     pub directory: PathBuf,
+    /// The eprof that did them.
+    pub eprof: PathBuf,
 }
 
 fn succeed(command: &mut Command) {
@@ -74,7 +75,7 @@ fn succeed(command: &mut Command) {
 
 /// The directory of the workspace.
 fn workspace() -> PathBuf {
-    Path::new(env!("CARGO_MANIFEST_DIR")).join("..")
+    Path::new(env!("CARGO_MANIFEST_DIR")).join("../..")
 }
 
 impl Lab {
@@ -88,7 +89,7 @@ impl Lab {
                 .arg(&cache)
                 .stdout(Stdio::null()),
         );
-        let programs = support::built().unwrap_or_else(release);
+        let programs = std::env::var_os("EPROF_BUILT").map_or_else(release, PathBuf::from);
         eprintln!("lab: ready after {:.0} s", begun.elapsed().as_secs_f64());
         Self {
             cache: cache.canonicalize().unwrap(),
@@ -100,6 +101,7 @@ impl Lab {
     pub fn left(&self, boot: Boot) -> Results {
         Results {
             directory: self.cache.join("runs").join(boot.name).join("out"),
+            eprof: self.programs.join("eprof"),
         }
     }
 
@@ -129,7 +131,7 @@ impl Lab {
         };
         put(&self.cache.join("eproflab.ko"), "eproflab.ko");
         put(&workspace().join("tests/lab/guest/guest"), "guest");
-        put(&self.programs.join("examples/lab_work"), "lab_work");
+        put(&self.programs.join("lab_work"), "lab_work");
         // Debugging information would have to go through the emulator.
         succeed(
             Command::new("strip")
@@ -152,7 +154,10 @@ impl Lab {
             directory.join("done").exists(),
             "the virtual machine did not finish:\n{said}"
         );
-        Results { directory }
+        Results {
+            directory,
+            eprof: self.programs.join("eprof"),
+        }
     }
 
     fn boot(&self, boot: Boot, share: &Path) -> String {
@@ -192,20 +197,11 @@ fn release() -> PathBuf {
     succeed(
         Command::new(cargo)
             .current_dir(workspace())
-            .args([
-                "build",
-                "-q",
-                "--release",
-                "-p",
-                "eprof",
-                "-p",
-                "eprof-examples",
-            ])
-            .args(["--bin", "eprof", "--example", "lab_work"]),
+            .args(["build", "-q", "--release", "-p", "eprof", "-p", "eprof-lab"])
+            .args(["--bin", "eprof", "--bin", "lab_work"]),
     );
-    // target/debug/eprof → target/release
-    let debug = support::eprof();
-    debug.parent().unwrap().with_file_name("release")
+    // From target/tmp to target/release.
+    Path::new(env!("CARGO_TARGET_TMPDIR")).with_file_name("release")
 }
 
 /// The jobs as the guest's script wants them.

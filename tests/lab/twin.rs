@@ -20,7 +20,7 @@ const KEPT: [&str; 4] = [
 
 /// Keeps those runs of `scenarios` that are to be kept.
 pub fn keep(scenarios: &[&Scenario], results: &Results) {
-    let golden = Path::new(env!("CARGO_MANIFEST_DIR")).join("../tests/golden/lab");
+    let golden = Path::new(env!("CARGO_MANIFEST_DIR")).join("../golden/lab");
     fs::create_dir_all(&golden).unwrap();
     let is_run = |name: &&str| scenarios.iter().any(|scenario| scenario.is_called(name));
     for name in KEPT.iter().copied().filter(is_run) {

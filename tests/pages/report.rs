@@ -263,6 +263,11 @@ fn without_a_browser_the_page_is_whole_and_asks_for_nothing() {
     ] {
         assert!(!html.contains(outside), "{outside}");
     }
+    // Each script is named by its hash; nothing that got in otherwise would run.
+    let policy = html.split_once("script-src ").unwrap().1;
+    let policy = policy.split_once(';').unwrap().0;
+    assert_eq!(policy.matches("sha256-").count(), 2, "{policy}");
+    assert!(!policy.contains("unsafe-inline"), "{policy}");
     assert_eq!(html.matches("<script>").count(), 2);
     assert_eq!(html.matches("</script>").count(), 2);
 }

@@ -186,7 +186,7 @@ fn texts_and_times_are_bounded() {
     let long = "x".repeat((1 << 20) + 1);
     let mut task = sample::task(2, None);
     task.comm.clone_from(&long);
-    refuses(&begun(), &Record::Task(task), "string of 1048577");
+    refuses(&begun(), &Record::Task(task), "1048577");
     let object = Object {
         path: long.clone(),
         build_id: None,

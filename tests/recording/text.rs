@@ -572,7 +572,7 @@ fn lists_of_empty_strings_are_bounded() {
     let text = lines.join("\n").into_bytes();
     let (result, most) = largest(|| loaded(&text).map(drop));
     let error = result.unwrap_err().to_string();
-    assert!(error.contains("8 MiB is the most"), "{error}");
+    assert!(error.contains("MiB is the most"), "{error}");
     assert!(most < 512 << 20, "{most}");
 }
 

@@ -126,6 +126,19 @@ fn the_models_baseline_is_its_own_with_its_band() {
 }
 
 #[test]
+fn a_register_that_stands_still_while_nothing_runs_says_so() {
+    let readings = rounds(MeterId(0), 0, &[0; 12]);
+    let idling = baselines(&[package(0, 0..4)], &readings, Some(0.0));
+    assert_eq!(idling.caveats, []);
+    let [baseline] = &idling.baselines[..] else {
+        panic!("{idling:?}");
+    };
+    assert_eq!(baseline.power, Watts(0.0));
+    // Less than one count of 1 µJ in 0.6 s, which is not nothing.
+    assert!((baseline.sd.0 - 1e-6 / 0.6).abs() < 1e-12, "{baseline:?}");
+}
+
+#[test]
 fn a_machine_of_which_the_load_is_unknown_has_no_baseline() {
     let readings = rounds(MeterId(0), 0, &[400_000; 12]);
     let idling = baselines(&[package(0, 0..4)], &readings, None);

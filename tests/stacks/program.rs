@@ -187,6 +187,49 @@ pub fn go() -> Program {
     program("Go", &[&on_main, &words], Box::new(make))
 }
 
+/// Go that calls C and its own scheduler.
+pub fn go_switches() -> Program {
+    let make = |home: &Path, _: &mut Images| {
+        if !compile::exists("go", "version") {
+            return Err(Missing::Tool("no Go toolchain"));
+        }
+        let path = home.join("program");
+        compile::go("switches.go", &path);
+        Ok(command(&path, &[]))
+    };
+    let chains: [&[&'static str]; 4] = [
+        &["main.main", "main.callsC", "c_work"],
+        &["main.main", "main.callsC"],
+        &["main.main", "main.readsClock"],
+        &["main.main", "main.traces", "runtime.callers.func1"],
+    ];
+    let made = program("Go: C, clock, tracebacks", &chains, Box::new(make));
+    // The first stacks are copied, and a copy has one of the two that a call lies on.
+    Program {
+        bound: INTERPRETED,
+        ..made
+    }
+}
+
+/// For 32-bit x86: its stacks are walked along frame pointers, which proves nothing.
+pub fn narrow() -> Program {
+    let make = |home: &Path, _: &mut Images| {
+        let path = home.join("program");
+        let flags = [
+            "-m32",
+            "-O2",
+            "-nostdlib",
+            "-static",
+            "-fno-omit-frame-pointer",
+            "-fno-stack-protector",
+        ];
+        compile::c("gcc", &["narrow.c"], &flags, &path);
+        Ok(command(&path, &[]))
+    };
+    let chain: &[&'static str] = &["alpha", "beta", "delta"];
+    honest(program("32-bit", &[chain], Box::new(make)))
+}
+
 pub fn plugins() -> Program {
     let make = |home: &Path, _: &mut Images| {
         let path = home.join("program");

@@ -1,7 +1,8 @@
 //! The programs of the suite.
 
 use super::program::{
-    CHAIN, MUSL, Program, c, go, honest, made_by, plugins, rust, short, stripped, stubs, with,
+    CHAIN, MUSL, Program, c, go, go_switches, honest, made_by, narrow, plugins, rust, short,
+    stripped, stubs, with,
 };
 use super::system;
 
@@ -9,6 +10,7 @@ use super::system;
 pub fn all() -> Vec<Program> {
     const NO_FP: &str = "-fomit-frame-pointer";
     const THREAD: &[&str] = &["thread", "alpha", "beta", "delta"];
+    const LEAF: &[&str] = &["main", "alpha", "beta", "leaf"];
     const MIDDLE: &[&str] = &["main", "alpha", "middle", "delta"];
     // Interrupted as deep as it had gone, or working.
     let signal: [&[&str]; 5] = [
@@ -161,6 +163,28 @@ pub fn all() -> Vec<Program> {
             &["-O2", NO_FP],
             &[MIDDLE],
         )),
+        honest(c(
+            "leaf in assembly",
+            &["leaf.c", "leaf.S"],
+            &["-O2", NO_FP],
+            &[LEAF],
+        )),
+        honest(c(
+            "the same, frame pointers",
+            &["leaf.c", "leaf.S"],
+            &["-O2", "-fno-omit-frame-pointer"],
+            &[LEAF],
+        )),
+        honest(stripped(
+            "the same, stripped",
+            c("", &["leaf.c", "leaf.S"], &["-O2", NO_FP], &[LEAF]),
+        )),
+        honest(c(
+            "leaf that pushes registers",
+            &["leaf.c", "leaf.S"],
+            &["-O2", "-DSPILL", NO_FP],
+            &[LEAF],
+        )),
         c(
             "fork",
             &["fork.c"],
@@ -195,11 +219,19 @@ pub fn all() -> Vec<Program> {
         stripped("Rust -O, stripped", rust("", &["-O"])),
         rust("Rust -O, musl", &["-O", "--target", MUSL]),
         go(),
+        go_switches(),
         // Nor `.debug_frame`.
         stripped("Go, stripped", go()),
     ];
     if cfg!(target_arch = "x86_64") {
         let flags = &["-O2", "-fcf-protection", NO_FP];
+        programs.push(c(
+            "text moved to huge pages",
+            &["remapped.c"],
+            &["-O2", NO_FP],
+            &[CHAIN],
+        ));
+        programs.push(narrow());
         programs.push(c("C -O2 -fcf-protection", &["chain.c"], flags, &[CHAIN]));
         let chain: &[&str] = &["main", "alpha", "beta", "gamma_", "delta"];
         let plain: &[&str] = &["-O2", NO_FP, "-fcf-protection=none"];
@@ -211,6 +243,19 @@ pub fn all() -> Vec<Program> {
             made.demand.jit = true;
             programs.push(made);
         }
+    }
+    // Elsewhere they need only say that they are broken.
+    let told_by_code = [
+        "C -O2, nothing said",
+        "assembly, nothing said",
+        "leaf in assembly",
+        "the same, frame pointers",
+        "the same, stripped",
+        "leaf that pushes registers",
+    ];
+    for program in &mut programs {
+        program.only_honest &=
+            cfg!(not(target_arch = "x86_64")) || !told_by_code.contains(&program.name);
     }
     programs.extend(system::all());
     programs

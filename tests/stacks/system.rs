@@ -7,7 +7,7 @@ use std::path::Path;
 use std::process::Command;
 
 use super::compile;
-use super::program::{COMPILED, INTERPRETED, Missing, Program};
+use super::program::{COMPILED, INTERPRETED, Missing, Program, honest};
 use super::walk::{Demand, Images, ROOTS};
 
 fn installed(
@@ -107,6 +107,24 @@ fn node(home: &Path) -> Result<Vec<String>, Missing> {
     Ok(words(["node", &file(home, "work.js", NODE.as_bytes())]))
 }
 
+const LUA: &str = "\
+local start, total = os.clock(), 0
+local function step(x) return x * 3 % 7 end
+while os.clock() - start < 1 do
+  for n = 1, 100000 do total = total + step(n) end
+end
+";
+
+/// Its interpreter is written in assembly whose unwind information does not hold
+/// everywhere: at other places the return address seems to be zero.
+fn luajit(home: &Path) -> Result<Vec<String>, Missing> {
+    if !compile::exists("luajit", "-v") {
+        return Err(Missing::Optional("no luajit"));
+    }
+    let path = file(home, "work.lua", LUA.as_bytes());
+    Ok(words(["luajit", "-joff", &path]))
+}
+
 fn gcc(home: &Path) -> Result<Vec<String>, Missing> {
     if !compile::exists("gcc", "--version") {
         return Err(Missing::Tool("no C compiler"));
@@ -174,5 +192,6 @@ pub fn all() -> Vec<Program> {
         installed("rustc", COMPILED, false, rustc),
         installed("python3", INTERPRETED, false, python),
         installed("node", INTERPRETED, true, node),
+        honest(installed("luajit", INTERPRETED, true, luajit)),
     ]
 }

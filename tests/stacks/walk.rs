@@ -64,10 +64,8 @@ pub const ROOTS: &[&str] = &[
     "runtime.clone.abi0",
     "runtime.rt0_go.abi0",
     "_rt0_amd64_linux",
-    "runtime.morestack.abi0",
-    // On the stack of the scheduler, where Go's own tracebacks end, too.
+    // The goroutine has stopped. Go's own tracebacks end here, too.
     "runtime.mcall",
-    "runtime.systemstack.abi0",
 ];
 
 /// The files that frames lie in.

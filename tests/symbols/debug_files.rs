@@ -100,7 +100,7 @@ fn a_report_finds_by_build_id_what_the_recording_lacks_and_nothing_else() {
     let wrong = Stripped::new(dir.path(), "other", &other).unwrap();
     record(dir.path(), &["./work"]);
     let before = Report::of(dir.path(), &[]);
-    assert!(before.share("[unknown] in work") > 0.8);
+    assert!(before.nameless() > 0.8);
 
     // As on another machine: the program is not there, or another one is.
     fs::rename(&wrong.program, &work.program).unwrap();
@@ -109,13 +109,13 @@ fn a_report_finds_by_build_id_what_the_recording_lacks_and_nothing_else() {
     let place = work.place(&debug);
     install(&wrong.debug, &place);
     let mistaken = Report::of(dir.path(), &with);
-    assert!(mistaken.share("[unknown] in work") > 0.8);
+    assert!(mistaken.nameless() > 0.8);
     assert!(mistaken.share_with("wrong").abs() < f64::EPSILON);
 
     install(&work.debug, &place);
     let found = Report::of(dir.path(), &with);
     assert!(found.share("inner") > 0.8, "{:?}", found.share("inner"));
-    assert!(found.share("[unknown] in work") < 0.1);
+    assert!(found.nameless() < 0.1);
     let lines = Report::of(dir.path(), &[&with[..], &["--lines"]].concat());
     let hot = format!("inner work.c:{}", line("hot"));
     assert!(lines.share(&hot) > 0.8);

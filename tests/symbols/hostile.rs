@@ -4,10 +4,10 @@ use std::fs;
 
 use eprof::measurement::{Frame, Object, ObjectId};
 use eprof::recording::{Catalog, Header};
-use eprof::symbol::{Search, late};
+use eprof::symbol::late;
 
 use super::debug_files::{Stripped, WORK};
-use super::target::{compile, possible};
+use super::target::{compile, possible, search};
 
 /// Numbers without a pattern (Knuth's MMIX generator).
 struct Dice(u64);
@@ -50,7 +50,7 @@ fn a_broken_program_costs_names_and_nothing_else() {
             returns: false,
         })
         .collect();
-    let search = Search::local(&[]);
+    let search = search();
     let found = |bytes: &[u8]| {
         fs::write(&path, bytes).unwrap();
         let resolution = late(&catalog, &search, true, &mut |_| {});

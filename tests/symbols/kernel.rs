@@ -1,13 +1,14 @@
 //! Functions of the running kernel.
 
 use std::fs;
+use std::ops::ControlFlow;
 use std::process::Command;
 
 use eprof::measurement::Frame;
-use eprof::symbol::{ProcessMaps, Search};
+use eprof::symbol::{ProcessMaps, Progress};
 
 use super::run::{RUN, Report, eprof as run_eprof, succeed};
-use super::target::{hex, possible};
+use super::target::{hex, possible, search};
 use crate::support::skip;
 
 #[test]
@@ -51,9 +52,11 @@ fn kernel_functions_are_found_where_the_kernel_tells_them() {
         })
         .collect();
     let mut reported = Vec::new();
-    let resolution = ProcessMaps::default().resolve(&frames, &Search::local(&[]), &mut |so_far| {
+    let mut report = |so_far: Progress| {
         reported.push((so_far.looked_up, so_far.frames));
-    });
+        ControlFlow::Continue(())
+    };
+    let resolution = ProcessMaps::default().resolve(&frames, &search(), &mut report);
     let found: Vec<&str> = resolution
         .symbols
         .iter()

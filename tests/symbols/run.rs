@@ -60,6 +60,14 @@ impl Report {
         self.sum(|row| row["function"] == function)
     }
 
+    /// The same of functions without names, of which at most the beginnings are known.
+    pub fn nameless(&self) -> f64 {
+        self.sum(|row| {
+            let name = row["function"].as_str().unwrap();
+            name.starts_with("[unknown]") || name.starts_with("fun_")
+        })
+    }
+
     /// The same of all functions with `part` in their name.
     pub fn share_with(&self, part: &str) -> f64 {
         self.sum(|row| row["function"].as_str().unwrap().contains(part))

@@ -1,13 +1,14 @@
 //! The whole way with real samples: from the timer's interrupt to names.
 
+use std::ops::ControlFlow;
 use std::time::Duration;
 
 use eprof::kernel::{KernelEvent, Probe, Settings, Sideband, Unwinding, in_order};
 use eprof::measurement::Frame;
+use eprof::symbol::ProcessMaps;
 use eprof::symbol::stack::frames_in;
-use eprof::symbol::{ProcessMaps, Search};
 
-use super::target::{Cgroup, compile, cpus, possible, spawn};
+use super::target::{Cgroup, compile, cpus, possible, search, spawn};
 
 /// Half a second of arithmetic, half a second of system calls, both some calls
 /// below `main`. A function that calls nothing has no frame pointer, which
@@ -78,7 +79,8 @@ fn samples_become_the_stacks_that_the_program_has() {
     let mut frames: Vec<Frame> = stacks.iter().flatten().copied().collect();
     frames.sort();
     frames.dedup();
-    let resolution = maps.resolve(&frames, &Search::local(&[]), &mut |_| {});
+    let mut on = |_| ControlFlow::Continue(());
+    let resolution = maps.resolve(&frames, &search(), &mut on);
     assert!(resolution.caveats.is_empty(), "{:?}", resolution.caveats);
     let name = |frame: &Frame| -> String {
         let place = frames.binary_search(frame).unwrap();

@@ -3,6 +3,7 @@
 use std::collections::HashMap;
 use std::io::{BufRead as _, BufReader, Write as _};
 use std::net::{TcpListener, TcpStream};
+use std::os::unix::fs::{MetadataExt as _, PermissionsExt as _, chown, symlink};
 use std::path::Path;
 use std::sync::{Arc, Mutex};
 use std::{fs, thread};
@@ -87,7 +88,7 @@ fn debug_information_is_fetched_once_from_the_servers_that_are_named() {
     let empty = Server::new(HashMap::new());
 
     // Nobody is asked unless it is wanted.
-    assert!(Report::of(dir.path(), &[]).share("[unknown] in work") > 0.8);
+    assert!(Report::of(dir.path(), &[]).nameless() > 0.8);
     assert_eq!(right.asked(), [""; 0]);
 
     let both = format!("{} {}", empty.url, right.url);
@@ -123,7 +124,7 @@ fn a_server_that_fails_lies_or_keeps_silent_costs_a_caveat_at_most() {
     let url = format!("http://{}", gone.local_addr().unwrap());
     drop(gone);
     let failed = report(dir.path(), &url, &[]);
-    assert!(failed.share("[unknown] in work") > 0.8);
+    assert!(failed.nameless() > 0.8);
     assert!(failed.caveats().contains(&"debuginfod-failed"));
 
     // Accepts, and never answers.
@@ -131,7 +132,7 @@ fn a_server_that_fails_lies_or_keeps_silent_costs_a_caveat_at_most() {
     let silent = TcpListener::bind("127.0.0.1:0").unwrap();
     let url = format!("http://{}", silent.local_addr().unwrap());
     let failed = report(dir.path(), &url, &[("DEBUGINFOD_TIMEOUT", "1")]);
-    assert!(failed.share("[unknown] in work") > 0.8);
+    assert!(failed.nameless() > 0.8);
     assert!(failed.caveats().contains(&"debuginfod-failed"));
 
     // The debug file of another program.
@@ -144,14 +145,28 @@ fn a_server_that_fails_lies_or_keeps_silent_costs_a_caveat_at_most() {
     )]));
     let mistaken = report(dir.path(), &liar.url, &[]);
     assert!(liar.asked().contains(&place));
-    assert!(mistaken.share("[unknown] in work") > 0.8);
+    assert!(mistaken.nameless() > 0.8);
     assert!(mistaken.share_with("wrong").abs() < f64::EPSILON);
+    assert!(mistaken.caveats().contains(&"debuginfod-failed"));
+    // Nothing of it was kept: others use the cache, too.
+    let kept = cache.join(&work.build_id).join("debuginfo");
+    assert!(!kept.exists());
+    report(dir.path(), &liar.url, &[]);
+    assert!(liar.asked().contains(&place));
+
+    // What another client believed is fetched anew.
+    fs::create_dir_all(kept.parent().unwrap()).unwrap();
+    fs::write(&kept, "<html>404, says 200</html>").unwrap();
+    let files = HashMap::from([(place.clone(), fs::read(&work.debug).unwrap())]);
+    let right = Server::new(files);
+    assert!(report(dir.path(), &right.url, &[]).share("inner") > 0.8);
+    assert_eq!(fs::read(&kept).unwrap(), fs::read(&work.debug).unwrap());
 
     // Larger than is allowed.
     forget();
     let large = Server::new(HashMap::from([(place, fs::read(&work.debug).unwrap())]));
     let refused = report(dir.path(), &large.url, &[("DEBUGINFOD_MAXSIZE", "1000")]);
-    assert!(refused.share("[unknown] in work") > 0.8);
+    assert!(refused.nameless() > 0.8);
     assert!(refused.caveats().contains(&"debuginfod-failed"));
 }
 
@@ -195,4 +210,40 @@ fn a_search_that_takes_longer_than_a_second_shows_how_far_it_is_on_a_terminal() 
     assert!(after.contains("\r\u{1b}[K"), "{after}");
     let elsewhere = shown(false);
     assert!(elsewhere.contains("work") && !elsewhere.contains("finding names"));
+}
+
+#[test]
+fn root_follows_no_link_that_somebody_put_into_the_cache() {
+    if !possible() {
+        return;
+    }
+    let Some((dir, work)) = recorded() else {
+        return;
+    };
+    const USER: u32 = 65534;
+    let (cache, secret) = (dir.path().join("cache"), dir.path().join("secret"));
+    fs::create_dir(&cache).unwrap();
+    fs::create_dir(&secret).unwrap();
+    for (path, mode) in [(dir.path(), 0o755), (&secret, 0o700), (&cache, 0o700)] {
+        fs::set_permissions(path, fs::Permissions::from_mode(mode)).unwrap();
+    }
+    chown(&cache, Some(USER), Some(USER)).unwrap();
+    let place = format!("/buildid/{}/debuginfo", work.build_id);
+    let files = HashMap::from([(place, fs::read(&work.debug).unwrap())]);
+    let right = Server::new(files);
+    let user = USER.to_string();
+    let sudo = [("SUDO_UID", user.as_str()), ("SUDO_GID", user.as_str())];
+    let entry = cache.join(&work.build_id);
+
+    symlink(&secret, &entry).unwrap();
+    for as_whom in [&sudo[..], &[]] {
+        let led = report(dir.path(), &right.url, as_whom);
+        assert!(led.nameless() > 0.8);
+        assert_eq!(fs::read_dir(&secret).unwrap().count(), 0);
+    }
+    fs::remove_file(&entry).unwrap();
+    let found = report(dir.path(), &right.url, &sudo);
+    assert!(found.share("inner") > 0.8);
+    let kept = entry.join("debuginfo").metadata().unwrap();
+    assert_eq!(kept.uid(), USER);
 }

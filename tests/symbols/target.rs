@@ -2,6 +2,7 @@
 
 use std::fs::{self, File};
 use std::io::{BufRead as _, BufReader, Write as _};
+use std::ops::ControlFlow;
 use std::path::{Path, PathBuf};
 use std::process::{Child, ChildStdin, ChildStdout, Command, Stdio};
 use std::sync::atomic::{AtomicU32, Ordering};
@@ -28,6 +29,11 @@ pub fn possible() -> bool {
     };
     crate::support::skip(missing);
     false
+}
+
+/// Names from local files, looked up by eprof: this program is a test.
+pub fn search() -> Search {
+    Search::local(&[]).by(Path::new(env!("CARGO_BIN_EXE_eprof")))
 }
 
 fn cgroup_root() -> Option<PathBuf> {
@@ -233,7 +239,8 @@ impl Target {
 
     /// All about `frames`, from local files.
     pub fn resolve(&self, frames: &[Frame]) -> Resolution {
-        self.maps.resolve(frames, &Search::local(&[]), &mut |_| {})
+        let mut on = |_| ControlFlow::Continue(());
+        self.maps.resolve(frames, &search(), &mut on)
     }
 
     /// The functions of `frame`.

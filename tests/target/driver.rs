@@ -77,7 +77,7 @@ fn run(script: &str) -> eprof::error::Result<u8> {
                 stop.on_signal(received, now())
             }
             Event::Deadline => stop.on_time(now()),
-            Event::Alarm | Event::Ready(_) => Action::Nothing,
+            Event::Alarm | Event::Ready(_) | Event::Over(_) | Event::Passing(_) => Action::Nothing,
         };
         if action != Action::Nothing {
             say!("action {action:?}");

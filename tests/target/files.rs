@@ -11,10 +11,24 @@ use eprof::launch::{OutputFile, UserId};
 
 use crate::bench::{open_directory, read, root, set_mode};
 
+/// Writes a file and gives it its name. One that says "cut" has no end.
 fn write(path: &Path, owner: Option<&UserId>, text: &str) -> OutputFile {
-    let output = OutputFile::create(path, owner).unwrap();
-    output.file().write_all(text.as_bytes()).unwrap();
+    let mut output = draft(path, owner, text);
+    output.publish(is_cut).unwrap();
     output
+}
+
+fn draft(path: &Path, owner: Option<&UserId>, text: &str) -> OutputFile {
+    let output = OutputFile::create(path, owner).unwrap();
+    output.file().as_ref().write_all(text.as_bytes()).unwrap();
+    output
+}
+
+fn is_cut(file: &fs::File) -> bool {
+    let mut text = String::new();
+    let mut file = file;
+    file.read_to_string(&mut text).unwrap();
+    text.starts_with("cut")
 }
 
 /// The names in a directory, in order.
@@ -36,19 +50,76 @@ fn an_older_recording_is_kept_once() {
     let old = directory.path().join("eprof.data.old");
     assert_eq!(second.older(), Some(old.as_path()));
     assert_eq!((read(&path), read(&old)), ("second".into(), "first".into()));
+    drop(second);
     write(&path, None, "third");
     assert_eq!((read(&path), read(&old)), ("third".into(), "second".into()));
     assert_eq!(names(directory.path()), ["eprof.data", "eprof.data.old"]);
 }
 
 #[test]
+fn one_without_an_end_never_takes_the_place_of_a_whole_one() {
+    let directory = tempfile::tempdir().unwrap();
+    let path = directory.path().join("eprof.data");
+    let named = |name: &str| read(directory.path().join(name));
+    write(&path, None, "whole");
+    write(&path, None, "cut 1");
+    assert_eq!(named("eprof.data.old"), "whole");
+    write(&path, None, "cut 2");
+    assert_eq!(named("eprof.data.part"), "cut 1");
+    write(&path, None, "cut 3");
+    assert_eq!(named("eprof.data.old"), "whole");
+    assert_eq!(named("eprof.data.part"), "cut 2");
+    assert_eq!(read(&path), "cut 3");
+    // A whole one again, and then a second: only the last is kept.
+    write(&path, None, "second");
+    write(&path, None, "third");
+    assert_eq!(named("eprof.data.old"), "second");
+    assert_eq!(read(&path), "third");
+}
+
+#[test]
+fn what_another_run_still_writes_is_never_replaced() {
+    let directory = tempfile::tempdir().unwrap();
+    let path = directory.path().join("eprof.data");
+    write(&path, None, "older");
+    let runs: Vec<_> = (0..5)
+        .map(|run| write(&path, None, &format!("cut {run}")))
+        .collect();
+    let mut places = Vec::new();
+    for (run, output) in runs.iter().enumerate() {
+        let place = output.whereabouts().unwrap();
+        assert_eq!(read(&place), format!("cut {run}"));
+        places.push(place);
+    }
+    assert_eq!(places[4], path);
+    places.sort();
+    places.dedup();
+    assert_eq!(places.len(), 5, "{places:?}");
+    assert_eq!(read(directory.path().join("eprof.data.old")), "older");
+}
+
+#[test]
+fn the_draft_of_a_run_that_was_killed_goes_with_the_next() {
+    let directory = tempfile::tempdir().unwrap();
+    let path = directory.path().join("eprof.data");
+    let dead = directory.path().join(".eprof.data.4194305.draft");
+    let others = directory.path().join(".eprof.data.x.draft");
+    fs::write(&dead, "dead").unwrap();
+    fs::write(&others, "not ours").unwrap();
+    let live = draft(&path, None, "live");
+    assert!(!dead.exists());
+    drop(live);
+    assert_eq!(names(directory.path()), [".eprof.data.x.draft"]);
+}
+
+#[test]
 fn a_run_that_never_began_leaves_things_as_they_were() {
     let directory = tempfile::tempdir().unwrap();
     let path = directory.path().join("eprof.data");
-    write(&path, None, "nothing").discard().unwrap();
+    drop(draft(&path, None, "nothing"));
     assert!(names(directory.path()).is_empty());
     write(&path, None, "kept");
-    write(&path, None, "nothing").discard().unwrap();
+    drop(draft(&path, None, "nothing"));
     assert_eq!(read(&path), "kept");
     assert_eq!(names(directory.path()), ["eprof.data"]);
 }
@@ -57,7 +128,8 @@ fn a_run_that_never_began_leaves_things_as_they_were() {
 fn a_recording_can_be_read_back_by_its_owner_alone() {
     let directory = tempfile::tempdir().unwrap();
     let path = directory.path().join("eprof.data");
-    let mut file = write(&path, None, "text").into_file();
+    let output = write(&path, None, "text");
+    let mut file = output.file().as_ref();
     std::io::Seek::rewind(&mut file).unwrap();
     let mut text = String::new();
     file.read_to_string(&mut text).unwrap();
@@ -70,7 +142,7 @@ fn a_device_is_written_to_and_stays() {
     let null = Path::new("/dev/null");
     let output = write(null, None, "away");
     assert_eq!(output.older(), None);
-    output.discard().unwrap();
+    drop(output);
     replace(null, None, b"away").unwrap();
     assert!(!fs::metadata(null).unwrap().is_file());
 }

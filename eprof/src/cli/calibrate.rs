@@ -5,6 +5,8 @@ use std::path::{Path, PathBuf};
 use std::time::{SystemTime, UNIX_EPOCH};
 
 use super::args::CalibrateArgs;
+use super::deliver::deliver_anywhere;
+use super::say::say;
 use super::verifier_log;
 use crate::calibrate::csv::{Columns, Table};
 use crate::calibrate::session::{Plan, Step, calibrate};
@@ -14,7 +16,7 @@ use crate::calibration::file::{Calibration, Machine, day};
 use crate::clock;
 use crate::error::{Error, ErrorKind, Result};
 use crate::host::SysRoot;
-use crate::launch::output_file;
+use crate::launch::Limits;
 use crate::output::{self, Progress, Style, TableFormat};
 use crate::power::Signal;
 
@@ -39,6 +41,8 @@ pub(super) fn execute(args: &CalibrateArgs, root: SysRoot) -> Result<u8> {
 }
 
 fn measured(args: &CalibrateArgs, root: SysRoot) -> Result<Findings> {
+    // As a run does.
+    Limits::raise();
     let signals: Vec<Signal> = args
         .signals
         .iter()
@@ -80,13 +84,15 @@ fn measured(args: &CalibrateArgs, root: SysRoot) -> Result<Findings> {
     })?;
     progress.clear();
     if !findings.disturbance.is_quiet() {
-        eprintln!("warning: {}", findings.disturbance.sentence());
-        eprintln!("hint: stop what runs and calibrate again; --strict makes this an error");
+        say(format_args!("warning: {}", findings.disturbance.sentence()));
+        say(format_args!(
+            "hint: stop what runs and calibrate again; --strict makes this an error"
+        ));
     }
     for caveat in &findings.caveats {
-        eprintln!("warning: {}", caveat.sentence);
+        say(format_args!("warning: {}", caveat.sentence));
         if let Some(hint) = &caveat.hint {
-            eprintln!("hint: {hint}");
+            say(format_args!("hint: {hint}"));
         }
     }
     Ok(findings)
@@ -150,11 +156,7 @@ fn save(findings: &Findings, path: &Path) -> Result<()> {
     let mut text = serde_json::to_vec_pretty(&calibration)
         .map_err(|error| Error::new(ErrorKind::Internal, format!("cannot write JSON: {error}")))?;
     text.push(b'\n');
-    if let Some(directory) = path.parent().filter(|path| !path.as_os_str().is_empty()) {
-        std::fs::create_dir_all(directory)
-            .map_err(|error| Error::io("make the directory", directory, &error))?;
-    }
-    output_file::replace(path, None, &text)
+    deliver_anywhere(path, &text)
 }
 
 fn show(args: &CalibrateArgs, findings: &Findings, saved: Option<&Path>) -> Result<()> {
@@ -175,11 +177,11 @@ fn show(args: &CalibrateArgs, findings: &Findings, saved: Option<&Path>) -> Resu
     if args.format == TableFormat::Json {
         let refused = |meter: &MeterFindings| {
             if let Some(refused) = &meter.refused {
-                eprintln!(
+                say(format_args!(
                     "warning: no model of {} is saved: {}",
                     meter.name, refused.why
-                );
-                eprintln!("hint: {}", refused.hint);
+                ));
+                say(format_args!("hint: {}", refused.hint));
             }
         };
         findings.meters.iter().for_each(refused);

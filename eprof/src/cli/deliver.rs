@@ -4,9 +4,10 @@ use std::fs::File;
 use std::io::{self, Write as _};
 use std::path::Path;
 
+use super::say::say;
 use crate::caveat::Caveat;
 use crate::error::{Error, ErrorKind, Result};
-use crate::launch::{Identity, RunAs, output_file};
+use crate::launch::{Identity, RunAs, output_directory, output_file};
 use crate::output;
 
 /// Writes `bytes` to the file at `path`, which will be the caller's also under
@@ -16,6 +17,20 @@ pub(super) fn deliver(path: Option<&Path>, bytes: &[u8]) -> Result<()> {
         return output::ignore_broken_pipe(io::stdout().write_all(bytes));
     };
     let owner = Identity::resolve(&RunAs::Caller)?.files;
+    output_file::replace(path, owner.as_ref(), bytes)
+}
+
+/// Writes `bytes` to the file at `path`, and makes the directories above it: as the
+/// caller also under sudo, unless all of these are root's alone, where the caller
+/// could not, and nobody else can have put a link in the way.
+pub(super) fn deliver_anywhere(path: &Path, bytes: &[u8]) -> Result<()> {
+    let directory = match path.parent() {
+        Some(directory) if !directory.as_os_str().is_empty() => directory,
+        _ => Path::new("."),
+    };
+    let caller = Identity::resolve(&RunAs::Caller)?.files;
+    let owner = caller.filter(|_| !output_directory::is_roots(directory));
+    output_directory::create(directory, owner.as_ref())?;
     output_file::replace(path, owner.as_ref(), bytes)
 }
 
@@ -44,6 +59,10 @@ pub(super) fn deliver_private<T: Send>(
 /// Says what is missing of the recording in the file at `path`.
 pub(super) fn warn(path: &Path, caveats: &[Caveat]) {
     for caveat in caveats {
-        eprintln!("warning: {}: {}", path.display(), caveat.sentence);
+        say(format_args!(
+            "warning: {}: {}",
+            path.display(),
+            caveat.sentence
+        ));
     }
 }

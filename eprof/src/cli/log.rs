@@ -66,6 +66,8 @@ where
         .with_max_level(level)
         .with_timer(Uptime::default())
         .with_ansi(false)
+        // It would say so by `eprintln!`.
+        .log_internal_errors(false)
         .with_writer(writer)
         .finish();
     // Fails only where this process logs already.

@@ -7,6 +7,7 @@ use serde::Serialize;
 use super::args::ListArgs;
 use crate::error::{Error, ErrorKind, Result};
 use crate::host::SysRoot;
+use crate::launch::Limits;
 use crate::output::{self, TableFormat};
 use crate::{doctor, source};
 
@@ -20,6 +21,8 @@ pub(super) fn list(args: &ListArgs, root: &SysRoot) -> Result<u8> {
 }
 
 pub(super) fn doctor(args: &ListArgs, root: &SysRoot) -> Result<u8> {
+    // As a run does.
+    Limits::raise();
     let diagnosis = doctor::diagnose(root);
     match args.format {
         TableFormat::Table => print(&output::text::doctor::render(&diagnosis))?,

@@ -1,6 +1,5 @@
 //! `eprof man`.
 
-use std::fs;
 use std::io::{self, Write as _};
 use std::path::Path;
 
@@ -8,6 +7,7 @@ use clap::CommandFactory;
 use clap_mangen::Man;
 
 use super::args::Cli;
+use super::deliver::deliver_anywhere;
 use crate::error::{Error, Result};
 use crate::output;
 
@@ -30,7 +30,7 @@ fn write(mut command: clap::Command, directory: &Path) -> Result<()> {
     let path = directory.join(format!("{name}.1"));
     let below: Vec<clap::Command> = command.get_subcommands_mut().map(|of| of.clone()).collect();
     let page = page(command)?;
-    fs::write(&path, page).map_err(|error| Error::io("write", &path, &error))?;
+    deliver_anywhere(&path, &page)?;
     let mut shown = below
         .into_iter()
         .filter(|command| !command.is_hide_set() && command.get_name() != "help");

@@ -5,6 +5,7 @@ use std::io::{self, BufWriter, IsTerminal as _, Write};
 use std::path::{Path, PathBuf};
 
 use super::args::MergeArgs;
+use super::say::say;
 use crate::error::{Error, ErrorKind, Result};
 use crate::launch::{Identity, RunAs, output_file};
 use crate::recording::merged::{Labels, MAX_MEMBERS, Member};
@@ -69,7 +70,11 @@ fn parts_of(path: &Path) -> Result<Vec<Part>> {
         begin: member.begin,
     };
     for caveat in &merged.caveats {
-        eprintln!("warning: {}: {}", path.display(), caveat.sentence);
+        say(format_args!(
+            "warning: {}: {}",
+            path.display(),
+            caveat.sentence
+        ));
     }
     Ok(merged.members.into_iter().map(part).collect())
 }

@@ -12,6 +12,7 @@ mod deliver;
 mod diff;
 mod dump;
 mod duration;
+mod elevated;
 mod export;
 mod file_names;
 mod flamegraph;
@@ -27,21 +28,28 @@ mod report;
 mod run;
 mod run_files;
 mod run_repeat;
+mod say;
 mod stat;
 mod stdin;
 mod verifier_log;
+
+use std::ffi::OsString;
 
 use crate::error::Result;
 use crate::host::SysRoot;
 
 use args::{Cli, Command};
+pub use elevated::not_settled;
+pub use say::complain;
 
-/// Does what was typed. The result is the exit code.
+/// Does what was typed. The result is the exit code. `ignored` are variables that
+/// [`crate::host::elevation::settle`] took out of the environment.
 ///
 /// # Errors
 ///
 /// Errors of eprof itself; each kind has an exit code of its own.
-pub fn execute(mut cli: Cli) -> Result<u8> {
+pub fn execute(mut cli: Cli, ignored: &[OsString]) -> Result<u8> {
+    elevated::begin(&mut cli, ignored)?;
     log::start()?;
     let root = SysRoot::find(cli.sysroot.as_deref());
     let _kept = stdin::keep(&mut cli.command)?;

@@ -53,7 +53,7 @@ pub(super) fn plan(asked: &Asked<'_>, root: SysRoot) -> Result<Plan> {
             std::env::var("HOME").ok().as_deref(),
         ),
         frequency_hz: asked.frequency,
-        interval: measuring.interval.into(),
+        interval: Plan::affordable(measuring.interval.into()),
         duration: asked.duration.map(Into::into),
         delay: asked.delay.map(Into::into),
         counters: measuring

@@ -1,6 +1,6 @@
 //! `eprof run`.
 
-use std::io;
+use std::io::{self, Write as _};
 use std::path::Path;
 
 use super::args::RunArgs;
@@ -8,7 +8,8 @@ use super::naming::NameSearch;
 use super::plan::{self, Asked};
 use super::run_files::{self, Files, draw};
 use super::run_repeat;
-use crate::error::Result;
+use super::say::{complain, say};
+use crate::error::{ErrorKind, Result};
 use crate::host::SysRoot;
 use crate::launch::{SignalSet, UserId, output_file};
 use crate::output::{self, Format, Progress, Style, View};
@@ -34,23 +35,74 @@ pub(super) fn execute(args: &RunArgs, root: SysRoot) -> Result<u8> {
     // From here on they may end eprof: the recording is there.
     drop(signals);
     progress.clear();
-    if let Some(failure) = recorded.failure {
-        eprintln!("warning: the recording is not whole: {failure}");
-    }
+    let mut ending = Ending::default();
+    ending.note(recorded.failure.map_or(Ok(()), Err));
+    let recording = Recording {
+        asked: first,
+        found: recorded.whereabouts.as_deref(),
+    };
+    recording.tell();
 
     let mut analysis = args
         .measuring
         .attribution
-        .analysis(first, run_files::names(args));
-    let profile = analysis.profile()?;
-    let owner = recorded.owner.as_ref();
-    let picture = files.picture.as_deref();
-    // A picture that cannot be written is no reason to keep the numbers back.
-    let drawn = picture.map_or(Ok(()), |picture| draw(picture, &profile, owner));
-    let picture = picture.filter(|_| drawn.is_ok());
-    report(args, &files, &profile, owner, picture)?;
-    drawn?;
-    Ok(recorded.exit.code)
+        .analysis(first, run_files::names(args))
+        .of(recorded.data);
+    if let Some(profile) = ending.note(analysis.profile()) {
+        let owner = recorded.owner.as_ref();
+        let picture = files.picture.as_deref();
+        // A picture that cannot be written is no reason to keep the numbers back.
+        let drawn = picture.map_or(Ok(()), |picture| draw(picture, &profile, owner));
+        let picture = picture.filter(|_| drawn.is_ok());
+        let reported = report(args, &files, &profile, owner, (picture, recording));
+        ending.note(reported);
+        ending.note(drawn);
+    }
+    Ok(ending.code(recorded.exit.code))
+}
+
+/// What went wrong after the target had run: it is said, but the target's exit
+/// code goes before that of eprof.
+#[derive(Default)]
+struct Ending(Option<ErrorKind>);
+
+impl Ending {
+    /// Says what went wrong, if anything did.
+    fn note<T>(&mut self, result: Result<T>) -> Option<T> {
+        result
+            .map_err(|error| {
+                complain(&error);
+                self.0.get_or_insert(error.kind());
+            })
+            .ok()
+    }
+
+    /// The exit code where the target's is `target`.
+    fn code(&self, target: u8) -> u8 {
+        match (target, self.0) {
+            (0, Some(kind)) => kind.exit_code(),
+            _ => target,
+        }
+    }
+}
+
+/// Where the recording was to be, and is.
+#[derive(Clone, Copy)]
+struct Recording<'a> {
+    asked: &'a Path,
+    found: Option<&'a Path>,
+}
+
+impl Recording<'_> {
+    /// Says that another run took its name.
+    fn tell(self) {
+        if let Some(found) = self.found.filter(|found| *found != self.asked) {
+            let (asked, found) = (self.asked.display(), found.display());
+            say(format_args!(
+                "warning: another run records to {asked}; the recording of this one is {found}"
+            ));
+        }
+    }
 }
 
 /// Writes the report, and where the files are.
@@ -59,7 +111,7 @@ fn report(
     files: &Files,
     profile: &Profile,
     owner: Option<&UserId>,
-    picture: Option<&Path>,
+    (picture, recording): (Option<&Path>, Recording<'_>),
 ) -> Result<()> {
     let view = View::default();
     let format = args.format;
@@ -73,18 +125,24 @@ fn report(
     }
     let stderr = io::stderr();
     let style = Style::of_stderr(&stderr);
+    let mut bytes = Vec::new();
     if format == Format::Table {
-        eprintln!();
+        bytes.push(b'\n');
     }
-    output::report(profile, &view, format, style, stderr)?;
+    output::report(profile, &view, format, style, &mut bytes)?;
+    // Where standard error cannot be written, nobody can be told.
+    let _ = stderr.lock().write_all(&bytes);
     if format == Format::Table {
-        let recordings = files.recordings.iter().map(|path| path.display());
-        let recording = recordings.map(|path| path.to_string()).collect::<String>();
-        match picture.map(Path::display) {
-            None => eprintln!("recording: {recording}"),
-            Some(picture) => {
-                eprintln!("flamegraph: {picture}   recording: {recording} (eprof report)");
+        let picture = picture.map(|path| format!("flamegraph: {}", path.display()));
+        let recording = recording
+            .found
+            .map(|path| format!("recording: {}", path.display()));
+        match (picture, recording) {
+            (None, None) => {}
+            (Some(picture), Some(recording)) => {
+                say(format_args!("{picture}   {recording} (eprof report)"));
             }
+            (Some(line), None) | (None, Some(line)) => say(line),
         }
     }
     Ok(())

@@ -1,10 +1,11 @@
 //! `eprof run --repeat`: the same command several times, every recording kept.
 
 use std::io::{self, Write as _};
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 
 use super::args::RunArgs;
 use super::run_files::{Files, draw, names};
+use super::say::say;
 use super::stat::{Line, ended_by, rendered, report_failure};
 use crate::error::{Error, ErrorKind, Result};
 use crate::launch::{Identity, output_file};
@@ -97,19 +98,23 @@ fn format(args: &RunArgs) -> Result<TableFormat> {
 
 /// Says where the files are.
 fn show_files(made: &[PathBuf], files: &Files, drawn: bool) {
-    eprintln!();
+    say("");
     if let Some(picture) = files.picture.as_ref().filter(|_| drawn) {
-        eprintln!("flamegraph of all runs: {}", picture.display());
+        say(format_args!("flamegraph of all runs: {}", shown(picture)));
     }
     if let (Some(first), Some(last)) = (made.first(), made.last()) {
         let more = made.len() - 1;
         match more {
-            0 => eprintln!("recording: {}", first.display()),
-            _ => eprintln!(
+            0 => say(format_args!("recording: {}", shown(first))),
+            _ => say(format_args!(
                 "recordings: {} to {} (eprof diff, eprof merge)",
-                first.display(),
-                last.display()
-            ),
+                shown(first),
+                shown(last)
+            )),
         }
     }
+}
+
+fn shown(path: &Path) -> String {
+    output::harmless(&path.display().to_string()).into_owned()
 }

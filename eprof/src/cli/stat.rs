@@ -8,6 +8,7 @@ use nix::sys::signal::Signal;
 use super::args::StatArgs;
 use super::deliver::deliver;
 use super::plan::{self, Asked};
+use super::say::say;
 use crate::error::Result;
 use crate::host::SysRoot;
 use crate::launch::ExitStatus;
@@ -128,15 +129,18 @@ pub(super) fn report_failure(failed: &Failed, ignorable: bool) {
         Some(round) => format!("in round {}", round + 1),
         None => "while warming up".to_owned(),
     };
-    eprintln!("error: {} {how} {when}", failed.name);
+    let name = output::harmless(&failed.name);
+    say(format_args!("error: {name} {how} {when}"));
     if !failed.stderr_tail.is_empty() {
-        eprintln!("the end of its standard error:");
+        say(format_args!("the end of its standard error:"));
         for line in failed.stderr_tail.lines() {
-            eprintln!("  {}", output::harmless(line));
+            say(format_args!("  {}", output::harmless(line)));
         }
     }
     if failed.measured && ignorable {
-        eprintln!("hint: --ignore-failure measures it all the same");
+        say(format_args!(
+            "hint: --ignore-failure measures it all the same"
+        ));
     }
 }
 

@@ -1,13 +1,16 @@
 //! The checks of `eprof doctor`, and its verdict.
 
+use std::os::unix::fs::PermissionsExt as _;
+
 use serde::Serialize;
 
-use super::trials::Trials;
+use super::trials::{Refused, Trials};
 use crate::host::caps::{Capability, Lockdown, Privileges};
 use crate::host::energy_filter::{self, Filter};
 use crate::host::kernel::{self, Kernel};
 use crate::host::processor::Processor;
 use crate::host::root::SysRoot;
+use crate::host::{elevation, remedy};
 use crate::measurement::SourceKind;
 use crate::source::{Candidate, candidates};
 
@@ -85,6 +88,7 @@ pub fn assess(root: &SysRoot, trials: &Trials, sources: &[Candidate]) -> Diagnos
     let kernel = Kernel::read(root);
     let checks = vec![
         check_kernel(&kernel),
+        check_capabilities(Installation::here()),
         check_lockdown(&privileges),
         check_program(trials),
         check_event(trials, &privileges),
@@ -111,9 +115,6 @@ pub fn assess(root: &SysRoot, trials: &Trials, sources: &[Candidate]) -> Diagnos
 
 /// The check whose failure leaves the model.
 const METERS: &str = "meters";
-
-const CAPABILITIES: &str = "sudo setcap cap_bpf,cap_perfmon,cap_dac_read_search,cap_syslog+ep \
-                            \"$(command -v eprof)\"   # or run it with sudo";
 
 fn check(name: &'static str, state: State, sentence: impl Into<String>) -> Check {
     Check {
@@ -146,6 +147,56 @@ fn check_kernel(kernel: &Kernel) -> Check {
     }
 }
 
+/// Who gives eprof its rights.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Installation {
+    /// Its user has them, or nobody.
+    Plain,
+    /// Its file has them, for those who may execute it: everybody, or not.
+    File {
+        /// Whether everybody may.
+        everybody: bool,
+    },
+}
+
+impl Installation {
+    /// That of this process.
+    fn here() -> Self {
+        if !elevation::is_elevated() {
+            return Self::Plain;
+        }
+        let mode = std::fs::metadata("/proc/self/exe").map(|file| file.permissions().mode());
+        Self::File {
+            everybody: mode.map_or(true, |mode| mode & 0o001 != 0),
+        }
+    }
+}
+
+/// What the file's own capabilities open, and to whom.
+pub fn check_capabilities(installation: Installation) -> Check {
+    let name = "capabilities";
+    match installation {
+        Installation::Plain => check(
+            name,
+            State::Ok,
+            "eprof has no rights beyond those of its user",
+        ),
+        Installation::File { everybody: false } => check(
+            name,
+            State::Ok,
+            "the file of eprof has capabilities, and not everybody may execute it; for who is \
+             not root, meters are read coarsely and kernel addresses are left out",
+        ),
+        Installation::File { everybody: true } => check(
+            name,
+            State::Degraded,
+            "everybody may execute this eprof with its capabilities, and so read the machine's \
+             energy (PLATYPUS, CVE-2020-8694) and profile the kernel",
+        )
+        .hint(remedy::RECIPE),
+    }
+}
+
 fn check_lockdown(privileges: &Privileges) -> Check {
     match privileges.lockdown {
         Lockdown::Confidentiality => check(
@@ -165,13 +216,10 @@ fn check_lockdown(privileges: &Privileges) -> Check {
 
 fn check_program(trials: &Trials) -> Check {
     match &trials.program {
-        Ok(()) => check("bpf", State::Ok, "the kernel loads BPF programs"),
-        Err(why) => check(
-            "bpf",
-            State::Missing,
-            format!("the kernel loads no BPF program: {why}"),
-        )
-        .hint(CAPABILITIES),
+        Ok(()) => check("bpf", State::Ok, "the kernel loads eprof's programs"),
+        Err(Refused { why, hint }) => {
+            check("bpf", State::Missing, why).hint(hint.as_deref().unwrap_or(remedy::RECIPE))
+        }
     }
 }
 
@@ -179,13 +227,13 @@ fn check_event(trials: &Trials, privileges: &Privileges) -> Check {
     let name = "perf-events";
     match &trials.event {
         Ok(()) => check(name, State::Ok, "the kernel opens CPU-wide perf events"),
-        Err(why) => {
+        Err(Refused { why, hint }) => {
             let level = match privileges.perf_event_paranoid {
                 Some(level) => format!(" (kernel.perf_event_paranoid is {level})"),
                 None => String::new(),
             };
             let sentence = format!("the kernel opens no CPU-wide perf event: {why}{level}");
-            check(name, State::Missing, sentence).hint(CAPABILITIES)
+            check(name, State::Missing, sentence).hint(hint.as_deref().unwrap_or(remedy::RECIPE))
         }
     }
 }
@@ -239,7 +287,7 @@ fn check_symbols(privileges: &Privileges) -> Check {
             State::Degraded,
             "without CAP_SYSLOG kernel functions have no names",
         )
-        .hint(CAPABILITIES),
+        .hint(remedy::RECIPE),
         None => check(
             "kernel-symbols",
             State::Unknown,
@@ -289,12 +337,7 @@ fn check_hypervisor(processor: &Processor) -> Check {
 }
 
 fn check_container(root: &SysRoot) -> Check {
-    let marks = [
-        "/.dockerenv",
-        "/run/.containerenv",
-        "/run/systemd/container",
-    ];
-    match marks.iter().find(|mark| root.path(mark).exists()) {
+    match remedy::container(root) {
         Some(mark) => check(
             "container",
             State::Degraded,

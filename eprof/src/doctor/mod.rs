@@ -4,5 +4,7 @@
 pub mod checks;
 pub mod trials;
 
-pub use checks::{Check, Diagnosis, State, Verdict, assess, diagnose};
-pub use trials::Trials;
+pub use checks::{
+    Check, Diagnosis, Installation, State, Verdict, assess, check_capabilities, diagnose,
+};
+pub use trials::{Refused, Trials};

@@ -2,35 +2,52 @@
 
 use std::path::{Path, PathBuf};
 
-use aya::programs::ProgramType;
-use aya::sys::is_program_supported;
 use perf_event::Builder;
 use perf_event::events::Software;
 
-use crate::host::own_cgroup;
+use crate::host::remedy::{self, Asked, Place};
+use crate::host::{elevation, own_cgroup};
+use crate::kernel::{Probe, Settings};
 
-/// Loads the smallest possible perf_event program.
-///
-/// # Errors
-/// The reason in words.
-pub fn load_program() -> Result<(), String> {
-    match is_program_supported(ProgramType::PerfEvent) {
-        Ok(true) => Ok(()),
-        Ok(false) => Err("the kernel has no BPF tracing programs".into()),
-        Err(error) => {
-            let error: &dyn std::error::Error = &error;
-            Err(innermost(error).to_string())
+/// What came of a trial that failed.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct Refused {
+    /// Why, in words.
+    pub why: String,
+    /// What helps, where that is known.
+    pub hint: Option<String>,
+}
+
+impl From<&str> for Refused {
+    fn from(why: &str) -> Self {
+        Self {
+            why: why.to_owned(),
+            hint: None,
         }
     }
 }
 
-fn innermost<'a>(
-    mut error: &'a (dyn std::error::Error + 'static),
-) -> &'a (dyn std::error::Error + 'static) {
-    while let Some(source) = error.source() {
-        error = source;
-    }
-    error
+/// Loads the kernel programs and starts to sample this process, as `eprof run`
+/// does, so that it cannot come out differently there.
+///
+/// # Errors
+/// What `eprof run` would say.
+pub fn load_program() -> Result<(), Refused> {
+    let settings = Settings {
+        slots: 1024,
+        ..Settings::default()
+    };
+    Probe::load(&settings)
+        .and_then(|mut probe| probe.sample_process(std::process::id()))
+        .map_err(|error| Refused {
+            why: error
+                .to_string()
+                .lines()
+                .next()
+                .unwrap_or_default()
+                .to_owned(),
+            hint: error.given_hint().map(str::to_owned),
+        })
 }
 
 /// Opens a CPU-wide clock event on `cpu`, kernel included.
@@ -38,6 +55,7 @@ fn innermost<'a>(
 /// # Errors
 /// What `perf_event_open(2)` says.
 pub fn open_cpu_event(cpu: u32) -> std::io::Result<()> {
+    let _raised = elevation::raised(elevation::KERNEL);
     Builder::new(Software::CPU_CLOCK)
         .any_pid()
         .one_cpu(cpu as usize)
@@ -45,6 +63,16 @@ pub fn open_cpu_event(cpu: u32) -> std::io::Result<()> {
         .include_hv()
         .build()
         .map(drop)
+}
+
+fn event_refused(error: &std::io::Error) -> Refused {
+    match remedy::of(Asked::Events, error.raw_os_error(), &Place::here()) {
+        Some(remedy) => Refused {
+            why: format!("{error}: {}", remedy.cause),
+            hint: Some(remedy.hint.to_owned()),
+        },
+        None => error.to_string().as_str().into(),
+    }
 }
 
 /// Makes a cgroup below `parent` and removes it again.
@@ -60,10 +88,10 @@ pub fn make_cgroup(parent: &Path) -> std::io::Result<()> {
 /// What came of trying things out on this machine.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Trials {
-    /// Loading a BPF program, or why not.
-    pub program: Result<(), String>,
+    /// Loading the kernel programs, or why not.
+    pub program: Result<(), Refused>,
     /// Opening a CPU-wide perf event, or why not.
-    pub event: Result<(), String>,
+    pub event: Result<(), Refused>,
     /// Making a cgroup: below which directory, or why not.
     pub cgroup: Result<PathBuf, String>,
 }
@@ -73,7 +101,7 @@ impl Trials {
     pub fn run(cpu: u32) -> Self {
         Self {
             program: load_program(),
-            event: open_cpu_event(cpu).map_err(|error| error.to_string()),
+            event: open_cpu_event(cpu).map_err(|error| event_refused(&error)),
             cgroup: own_cgroup::directory().and_then(|parent| match make_cgroup(&parent) {
                 Ok(()) => Ok(parent),
                 Err(error) => Err(format!(

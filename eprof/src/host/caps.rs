@@ -1,24 +1,8 @@
 //! What this process may do: capabilities and the kernel's own switches.
 
+pub use super::capability::Capability;
+use super::elevation;
 use super::root::SysRoot;
-
-/// A capability that eprof can make use of, by its bit
-/// (`include/uapi/linux/capability.h`).
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum Capability {
-    /// `CAP_DAC_OVERRIDE`: ignores file permissions.
-    DacOverride = 1,
-    /// `CAP_DAC_READ_SEARCH`: reads any file, so also root-only meters.
-    DacReadSearch = 2,
-    /// `CAP_SYS_ADMIN`: includes the two newer ones below.
-    SysAdmin = 21,
-    /// `CAP_SYSLOG`: sees kernel addresses.
-    Syslog = 34,
-    /// `CAP_PERFMON`: CPU-wide perf events and tracing programs.
-    Perfmon = 38,
-    /// `CAP_BPF`: loads BPF programs.
-    Bpf = 39,
-}
 
 /// The kernel's lockdown mode (`kernel_lockdown(7)`).
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -34,8 +18,9 @@ pub enum Lockdown {
 /// Permissions and switches; `None` where unknown.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Privileges {
-    /// The effective capabilities of this process.
-    pub effective: Option<u64>,
+    /// The capabilities of this process: those that are effective, or that it
+    /// can raise (see [`super::elevation`]).
+    pub permitted: Option<u64>,
     /// `kernel.perf_event_paranoid`.
     pub perf_event_paranoid: Option<i32>,
     /// `kernel.unprivileged_bpf_disabled`.
@@ -54,15 +39,12 @@ impl Privileges {
             let text = root.read(format!("/proc/sys/kernel/{name}")).ok()?;
             text.trim().parse().ok()
         };
-        let status = root
-            .read("/proc/self/status")
-            .or_else(|_| SysRoot::machine().read("/proc/self/status"))
-            .unwrap_or_default();
+        let status = status(root);
         let lockdown = root
             .read("/sys/kernel/security/lockdown")
             .unwrap_or_default();
         Self {
-            effective: effective(&status),
+            permitted: permitted(&status, elevation::is_elevated()),
             perf_event_paranoid: switch("perf_event_paranoid"),
             unprivileged_bpf_disabled: switch("unprivileged_bpf_disabled"),
             kptr_restrict: switch("kptr_restrict"),
@@ -81,13 +63,17 @@ impl Privileges {
     /// `bpf_capable` have it.
     pub fn has(&self, capability: Capability) -> bool {
         let bit = |capability: Capability| {
-            self.effective
+            self.permitted
                 .is_some_and(|set| set & (1 << capability as u32) != 0)
         };
         match capability {
             Capability::Perfmon | Capability::Bpf => bit(capability) || bit(Capability::SysAdmin),
             Capability::DacReadSearch => bit(capability) || bit(Capability::DacOverride),
-            Capability::DacOverride | Capability::SysAdmin | Capability::Syslog => bit(capability),
+            Capability::DacOverride
+            | Capability::IpcLock
+            | Capability::SysAdmin
+            | Capability::SysResource
+            | Capability::Syslog => bit(capability),
         }
     }
 
@@ -98,20 +84,38 @@ impl Privileges {
     }
 }
 
-fn effective(status: &str) -> Option<u64> {
-    let line = status
-        .lines()
-        .find_map(|line| line.strip_prefix("CapEff:"))?;
-    u64::from_str_radix(line.trim(), 16).ok()
+/// What `/proc` says of this thread: below `root`, or of the machine where the
+/// root has none. (Threads that differ exist in tests, and while a file is
+/// written for somebody.)
+pub(super) fn status(root: &SysRoot) -> String {
+    let below = match root.is_machine() {
+        true => Err(std::io::ErrorKind::NotFound.into()),
+        false => root.read("/proc/self/status"),
+    };
+    below
+        .or_else(|_| SysRoot::machine().read("/proc/thread-self/status"))
+        .or_else(|_| SysRoot::machine().read("/proc/self/status"))
+        .unwrap_or_default()
+}
+
+fn permitted(status: &str, elevated: bool) -> Option<u64> {
+    let set = |name: &str| {
+        let line = status.lines().find_map(|line| line.strip_prefix(name))?;
+        u64::from_str_radix(line.trim(), 16).ok()
+    };
+    match elevated {
+        true => set("CapPrm:"),
+        false => set("CapEff:"),
+    }
 }
 
 #[cfg(test)]
 mod tests {
     use super::*;
 
-    fn with(effective: u64, paranoid: i32) -> Privileges {
+    fn with(permitted: u64, paranoid: i32) -> Privileges {
         Privileges {
-            effective: Some(effective),
+            permitted: Some(permitted),
             perf_event_paranoid: Some(paranoid),
             unprivileged_bpf_disabled: None,
             kptr_restrict: None,
@@ -131,7 +135,10 @@ mod tests {
     #[test]
     fn the_status_line_is_hexadecimal() {
         let status = "Name:\tx\nCapEff:\t000001ffffffffff\n";
-        assert_eq!(effective(status), Some(0x1ff_ffff_ffff));
-        assert_eq!(effective("CapEff: zz"), None);
+        assert_eq!(permitted(status, false), Some(0x1ff_ffff_ffff));
+        assert_eq!(permitted("CapEff: zz", false), None);
+        let lowered = "CapPrm:\t000000c400000004\nCapEff:\t0000000000000000\n";
+        assert_eq!(permitted(lowered, true), Some(0xc4_0000_0004));
+        assert_eq!(permitted(lowered, false), Some(0));
     }
 }

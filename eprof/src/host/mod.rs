@@ -4,10 +4,12 @@
 //! missing or holds garbage makes a value unknown, never a panic and never a
 //! guess that looks like a fact.
 
+mod capability;
 pub mod caps;
 pub mod cores;
 pub mod cpulist;
 pub mod cpus;
+pub mod elevation;
 pub mod energy_filter;
 pub mod kernel;
 pub mod load;
@@ -15,7 +17,9 @@ pub mod mountinfo;
 pub mod own_cgroup;
 pub mod processor;
 pub mod rank;
+pub mod remedy;
 pub mod root;
+pub mod thread_caps;
 
 pub use cores::{CorePmu, CoreType};
 pub use cpus::{Cpu, Cpus};

@@ -176,8 +176,15 @@ fn of_windows(meter: &Meter, readings: &[Reading]) -> Option<Baseline> {
     } else {
         median_and_deviation(&powers)?
     };
-    let sd = spread.max(power * update);
-    (power.is_finite() && power > 0.0).then(|| Baseline {
+    // A part of the processor that is switched off counts nothing, and that is an
+    // answer: below one count in all this time. A sensor that says 0 W is none.
+    let (least, may_be_zero) = match meter.quantity {
+        Quantity::Counter { unit_uj, .. } => (unit_uj / 1e6 / (observed / 1e9), true),
+        _ => (0.0, false),
+    };
+    let sd = spread.max(power * update).max(least);
+    let known = power.is_finite() && (power > 0.0 || may_be_zero && power == 0.0);
+    known.then(|| Baseline {
         meter: meter.id,
         power: Watts(power),
         sd: Watts(sd),

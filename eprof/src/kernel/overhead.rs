@@ -10,6 +10,7 @@ use eprof_common::{CpuState, Outcome, Program};
 use super::accounts::shared::Shared;
 use super::loader::link::Linked;
 use super::loader::program::Runs;
+use crate::host::elevation;
 use crate::measurement::Loss;
 
 /// The kernel measures run times in one of so many intervals: its two clock
@@ -28,9 +29,11 @@ impl RunTimes {
     /// Called at the beginning of interval `epoch`. Needs CAP_SYS_ADMIN;
     /// without, run times stay unknown.
     pub(super) fn at(&mut self, epoch: u64) {
-        self.enabled = (epoch % ONE_IN == FIRST)
-            .then(|| aya::sys::enable_stats(Stats::RunTime).ok())
-            .flatten();
+        let enable = || {
+            let _raised = elevation::raised(elevation::KERNEL);
+            aya::sys::enable_stats(Stats::RunTime).ok()
+        };
+        self.enabled = (epoch % ONE_IN == FIRST).then(enable).flatten();
     }
 }
 

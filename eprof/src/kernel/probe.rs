@@ -20,6 +20,7 @@ use super::event::KernelEvent;
 use super::loader::link::Linked;
 use super::loader::load;
 use super::loader::load::Loaded;
+use super::newcomers::Newcomers;
 use super::refusal::refusal;
 use super::samples::ring::Ring;
 use super::samples::wakeup::RingWakeup;
@@ -30,10 +31,15 @@ use super::unwind_maps::regions::Regions;
 use super::unwind_maps::tables::KernelTables;
 use super::{Settings, overhead};
 use crate::caveat::Caveat;
+use crate::clock;
 use crate::error::{Error, ErrorKind, Result};
 use crate::host::{Cpus, SysRoot};
 use crate::measurement::{Counter, IntervalAccounts, Loss, TaskId};
 use crate::unit::{Nanos, Timestamp};
+
+/// The clocks of eprof and of its kernel programs are one: reading them takes less
+/// than this, unless eprof does not get to run.
+const MOST_APART: Nanos = Nanos(1_000_000_000);
 
 /// The kernel side, loaded and attached. Dropping it detaches everything.
 pub struct Probe {
@@ -44,6 +50,9 @@ pub struct Probe {
     ring: Ring,
     wakeup: Option<RingWakeup>,
     online: Vec<u32>,
+    newcomers: Newcomers,
+    /// Whose cgroup is sampled, where one is.
+    cgroup: Option<File>,
     frequency_hz: u32,
     unwinding: Unwinding,
     /// What is mapped in the target's processes, where tables are used.
@@ -70,11 +79,17 @@ impl Probe {
     /// [`ErrorKind::Permission`] without CAP_BPF and CAP_PERFMON,
     /// [`ErrorKind::Unavailable`] where the kernel lacks something.
     pub fn load(settings: &Settings) -> Result<Self> {
-        let internal = |(path, error): (&str, std::io::Error)| {
-            Error::new(ErrorKind::Internal, format!("cannot read {path}: {error}"))
+        let unknown = |(path, error): (&str, std::io::Error)| {
+            let sentence =
+                format!("the CPUs of this machine are unknown: cannot read {path}: {error}");
+            Error::new(ErrorKind::Unavailable, sentence)
+                .hint("mount what describes them: mount -t sysfs sysfs /sys")
         };
-        let online = Cpus::read(&SysRoot::machine()).numbers();
-        let possible = aya::util::nr_cpus().map_err(internal)?;
+        let online = match &settings.online {
+            Some(online) => online.clone(),
+            None => Cpus::read(&SysRoot::machine()).numbers(),
+        };
+        let possible = aya::util::nr_cpus().map_err(unknown)?;
         let count = u32::try_from(possible).unwrap_or(u32::MAX);
         // The programs are told before they are loaded what to read.
         let (counters, absent) = Counters::open(&settings.counters, &online, &settings.core_pmus);
@@ -107,6 +122,8 @@ impl Probe {
             tasks,
             wakeup: RingWakeup::of(ring.fd()),
             ring,
+            newcomers: Newcomers::beside(&online, count),
+            cgroup: None,
             online,
             frequency_hz: settings.frequency_hz,
             unwinding,
@@ -156,6 +173,7 @@ impl Probe {
         if self.frequency_hz > 0 {
             let program = self.sampler()?;
             self.timers = timers::of_cgroup(directory, &self.online, self.frequency_hz, program)?;
+            self.cgroup = directory.try_clone().ok();
         }
         Ok(())
     }
@@ -166,6 +184,17 @@ impl Probe {
         if self.frequency_hz > 0 {
             let program = self.sampler()?;
             self.timers = timers::of_process(pid, self.frequency_hz, program)?;
+        }
+        Ok(())
+    }
+
+    /// Samples the stacks of the thread `tid` (in our PID namespace), which runs
+    /// already, and of what it starts from now on.
+    pub fn sample_thread(&mut self, tid: u32) -> Result<()> {
+        if self.frequency_hz > 0 {
+            let program = self.sampler()?;
+            let timers = timers::of_process(tid, self.frequency_hz, program)?;
+            self.timers.extend(timers);
         }
         Ok(())
     }
@@ -195,8 +224,12 @@ impl Probe {
 
     /// Begins the first interval, at the boundary that was set or now, and gives
     /// its beginning. Whatever was accounted before is dropped.
+    ///
+    /// # Errors
+    /// [`ErrorKind::Unavailable`] where the kernel programs have another clock.
     pub fn start(&mut self) -> Result<Timestamp> {
         self.cross(true)?;
+        self.compare_clocks()?;
         Ok(self.begin)
     }
 
@@ -216,7 +249,13 @@ impl Probe {
             return Err(Error::new(ErrorKind::Internal, "no boundary was set"));
         };
         let epoch = armed.epoch;
-        let crossed = boundary::cross(&self.cpus, &self.online, flush, armed, everyone);
+        let all: Vec<u32> = self
+            .online
+            .iter()
+            .chain(self.newcomers.cpus())
+            .copied()
+            .collect();
+        let crossed = boundary::cross(&self.cpus, &all, flush, armed, everyone);
         let begin = std::mem::replace(&mut self.begin, crossed.at);
         self.epoch = epoch;
         self.late = self.late.max(crossed.late);
@@ -235,8 +274,52 @@ impl Probe {
             threads: self.tasks.collect(parity),
         };
         self.counters.watch(&accounts.cpus);
+        self.look_for_newcomers(parity);
         self.run_times.at(epoch);
         Ok(accounts)
+    }
+
+    /// All CPUs have just begun a slice.
+    fn compare_clocks(&self) -> Result<()> {
+        let now = clock::now();
+        let online = self
+            .online
+            .iter()
+            .filter(|cpu| (**cpu as usize) < self.cpus.len());
+        let starts = online.map(|cpu| {
+            let start = offset_of!(CpuState, start);
+            Timestamp(self.cpus.u64(*cpu as usize, start).load(SeqCst))
+        });
+        let off = |start: Timestamp| start.since(now).max(now.since(start));
+        match starts.map(off).min() {
+            Some(off) if off > MOST_APART => Err(Error::new(
+                ErrorKind::Unavailable,
+                format!(
+                    "the kernel programs' clock is {:.1} s away from eprof's, which is in a time \
+                     namespace that it cannot see",
+                    off.seconds()
+                ),
+            )
+            .hint("mount /proc, or run eprof outside: nsenter --time --target 1 eprof run -- …")),
+            _ => Ok(()),
+        }
+    }
+
+    /// Follows CPUs that came online meanwhile.
+    fn look_for_newcomers(&mut self, parity: usize) {
+        for cpu in self.newcomers.look(&self.cpus, parity) {
+            let Some(cgroup) = &self.cgroup else {
+                // The timers of processes run on any CPU.
+                continue;
+            };
+            let timers = self
+                .sampler()
+                .and_then(|program| timers::of_cgroup(cgroup, &[cpu], self.frequency_hz, program));
+            match timers {
+                Ok(timers) => self.timers.extend(timers),
+                Err(_) => self.newcomers.unsampled(cpu),
+            }
+        }
     }
 
     /// Hands over everything that happened since the last call: tasks first,
@@ -370,6 +453,7 @@ impl Probe {
                 ),
             ));
         }
+        caveats.extend(self.newcomers.caveat());
         if self.unflushed > 0 {
             caveats.push(Caveat::new(
                 "slice-open",

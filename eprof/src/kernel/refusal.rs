@@ -4,8 +4,10 @@ use std::fmt::Write as _;
 use std::io;
 
 use super::verifier_log::{VerifierLog, last_lines};
-use crate::error::{Error, ErrorKind};
+use crate::error::{Error, ErrorKind, is_without_files};
+use crate::host::caps::Capability;
 use crate::host::kernel::OLDEST;
+use crate::host::remedy::{self, Asked, Place};
 use crate::host::{Kernel, SysRoot};
 
 /// A program that the kernel did not take.
@@ -29,11 +31,15 @@ pub(in crate::kernel) fn refusal(doing: &str, error: &(dyn std::error::Error + '
     let mut errno = None;
     while let Some(error) = cause {
         if let Some(io) = error.downcast_ref::<io::Error>() {
-            errno = errno.or(io.raw_os_error());
+            // That no more files can be open explains all else.
+            errno = match is_without_files(io) {
+                true => io.raw_os_error(),
+                false => errno.or(io.raw_os_error()),
+            };
         }
         cause = error.source();
     }
-    explained(&format!("{doing}: {}", chain(error)), errno.is_some(), "")
+    explained(&format!("{doing}: {}", chain(error)), errno, false, "")
 }
 
 /// The same for a program: its first line ends with the verifier's reason, the
@@ -60,7 +66,7 @@ pub(in crate::kernel) fn refused_program(
         // Writing to a string cannot fail.
         let _ = write!(below, "\nthe whole log cannot be written: {error}");
     }
-    explained(&what, true, &below)
+    explained(&what, refused.error.raw_os_error(), true, &below)
 }
 
 /// An error in one line, for a sentence that goes on after it.
@@ -69,20 +75,20 @@ pub(in crate::kernel) fn in_one_line(error: &Error) -> String {
     text.lines().next().unwrap_or_default().to_owned()
 }
 
-/// What it means that the kernel refused `what`, with what is told `below`. Only
-/// where the kernel itself `answered`, a capability can be what was missing.
-fn explained(what: &str, answered: bool, below: &str) -> Error {
-    // Not only EPERM: before it looks at capabilities, the kernel refuses maps
-    // whose types it was not allowed to be told.
-    if answered && !is_root_enough() {
-        return Error::new(
-            ErrorKind::Permission,
-            format!("the kernel does not allow eprof to load its programs ({what}){below}"),
-        )
-        .hint(
-            "run eprof with sudo, or give it the two capabilities it needs: \
-             sudo setcap cap_bpf,cap_perfmon+ep \"$(command -v eprof)\"",
-        );
+/// What it means that the kernel answered `errno` to `what`, with what is told
+/// `below`. To the capable, what the verifier `judged` is no matter of permission.
+fn explained(what: &str, errno: Option<i32>, judged: bool, below: &str) -> Error {
+    let place = Place::here();
+    let has = |capability| place.privileges.has(capability);
+    let capable = has(Capability::Bpf) && has(Capability::Perfmon);
+    let remedy = remedy::of(Asked::Programs, errno, &place);
+    if let Some(remedy) = remedy.filter(|_| !judged || !capable || place.is_locked_down()) {
+        let failed = match remedy.permission {
+            true => "the kernel does not allow eprof to load its programs",
+            false => "eprof's programs cannot be loaded",
+        };
+        let sentence = format!("{failed}: {} ({what}){below}", remedy.cause);
+        return Error::new(remedy.kind(), sentence).hint(remedy.hint);
     }
     let refused = Error::new(
         ErrorKind::Unavailable,
@@ -93,23 +99,6 @@ fn explained(what: &str, answered: bool, below: &str) -> Error {
         return refused.hint(format!("eprof needs Linux {major}.{minor} or newer"));
     }
     refused.hint("`eprof doctor` says what this kernel lacks")
-}
-
-/// Whether the capabilities CAP_BPF and CAP_PERFMON (or CAP_SYS_ADMIN, which
-/// includes them) are effective, so that a refusal has another cause.
-fn is_root_enough() -> bool {
-    const SYS_ADMIN: u32 = 21;
-    const PERFMON: u32 = 38;
-    const BPF: u32 = 39;
-    let Ok(status) = std::fs::read_to_string("/proc/thread-self/status") else {
-        return false;
-    };
-    let effective = status
-        .lines()
-        .find_map(|line| u64::from_str_radix(line.strip_prefix("CapEff:")?.trim(), 16).ok())
-        .unwrap_or(0);
-    let has = |capability: u32| effective >> capability & 1 == 1;
-    has(SYS_ADMIN) || (has(PERFMON) && has(BPF))
 }
 
 /// An error and its causes, each once.

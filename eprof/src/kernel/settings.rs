@@ -58,6 +58,8 @@ pub struct Settings {
     pub verifier_log: Option<VerifierLog>,
     /// Load this file instead of the embedded object.
     pub object: Option<PathBuf>,
+    /// The CPUs that are online; `None`: asks the machine.
+    pub online: Option<Vec<u32>>,
     /// Bytes of the ring for samples; a power of two and a multiple of the
     /// page size.
     pub ring_bytes: u32,
@@ -78,6 +80,7 @@ impl Default for Settings {
             unwinding: Unwinding::default(),
             verifier_log: None,
             object: None,
+            online: None,
             ring_bytes: 8 << 20,
             slots: eprof_common::slot::MAX_SLOTS,
         }

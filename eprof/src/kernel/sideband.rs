@@ -23,6 +23,8 @@ use perf_event_open_sys::bindings::{PERF_RECORD_MISC_COMM_EXEC, perf_event_heade
 use super::{Inode, Mapping};
 use crate::clock;
 use crate::error::{Error, ErrorKind, Result};
+use crate::host::elevation;
+use crate::host::remedy::{self, Asked, Place};
 use crate::measurement::Loss;
 use crate::unit::Timestamp;
 
@@ -46,6 +48,9 @@ pub struct Sideband {
 struct Ring {
     sampler: Sampler,
     lost: u64,
+    /// Whether whom it tells of is gone, or has become somebody of whom the kernel
+    /// does not tell: nothing will come any more.
+    over: bool,
 }
 
 struct Record {
@@ -91,6 +96,7 @@ impl Sideband {
     }
 
     fn open(scope: Scope<'_>, cpus: &[u32]) -> Result<Self> {
+        let _raised = elevation::raised(elevation::KERNEL);
         let rings = cpus
             .iter()
             .map(|&cpu| Ring::open(scope, cpu))
@@ -104,10 +110,30 @@ impl Sideband {
         })
     }
 
+    /// Watches the process `pid`, too, and everything that it forks from now on.
+    ///
+    /// # Errors
+    /// As [`process`](Self::process).
+    pub fn also(&mut self, pid: u32, cpus: &[u32]) -> Result<()> {
+        let more = Self::process(pid, cpus)?;
+        self.rings.extend(more.rings);
+        Ok(())
+    }
+
+    /// The descriptor at this position of [`descriptors`](Self::descriptors) will
+    /// never be readable any more.
+    pub fn over(&mut self, at: usize) {
+        let mut live = self.rings.iter_mut().filter(|ring| !ring.over);
+        if let Some(ring) = live.nth(at) {
+            ring.over = true;
+        }
+    }
+
     /// Descriptors that become readable when something was mapped: whoever
     /// sleeps between two intervals polls these and drains early.
     pub fn descriptors(&self) -> impl Iterator<Item = BorrowedFd<'_>> {
-        self.rings.iter().map(|ring| {
+        let live = self.rings.iter().filter(|ring| !ring.over);
+        live.map(|ring| {
             let fd = ring.sampler.as_raw_fd();
             #[expect(unsafe_code, reason = "perf-event2 lends only raw descriptors")]
             // SAFETY: the sampler owns the descriptor and is borrowed for as
@@ -170,7 +196,11 @@ impl Ring {
             match opened.and_then(|counter| counter.sampled(size)) {
                 Ok(mut sampler) => {
                     sampler.enable()?;
-                    return Ok(Self { sampler, lost: 0 });
+                    return Ok(Self {
+                        sampler,
+                        lost: 0,
+                        over: false,
+                    });
                 }
                 // EPERM or ENOMEM: more locked memory than is allowed
                 // (kernel.perf_event_mlock_kb).
@@ -318,9 +348,11 @@ fn at(metadata: &RecordMetadata) -> Timestamp {
 
 fn refused(error: &io::Error) -> Error {
     let sentence = format!("the kernel does not report the target's mappings: {error}");
-    match error.raw_os_error() {
-        Some(libc::EACCES | libc::EPERM) => Error::new(ErrorKind::Permission, sentence)
-            .hint("run as root, or grant CAP_PERFMON and CAP_IPC_LOCK"),
-        _ => Error::new(ErrorKind::Unavailable, sentence),
+    match remedy::of(Asked::Rings, error.raw_os_error(), &Place::here()) {
+        Some(remedy) => {
+            let sentence = format!("{sentence}: {}", remedy.cause);
+            Error::new(remedy.kind(), sentence).hint(remedy.hint)
+        }
+        None => Error::new(ErrorKind::Unavailable, sentence),
     }
 }

@@ -2,10 +2,10 @@
 //! removed at the end.
 
 use std::collections::BTreeSet;
-use std::fs::{self, File, OpenOptions};
+use std::fs::{self, DirBuilder, File, OpenOptions};
 use std::io::{self, ErrorKind, Write as _};
 use std::os::fd::{AsFd, BorrowedFd};
-use std::os::unix::fs::MetadataExt as _;
+use std::os::unix::fs::{DirBuilderExt as _, MetadataExt as _};
 use std::path::{Path, PathBuf};
 
 use nix::fcntl::Flock;
@@ -22,6 +22,11 @@ use crate::unit::Nanos;
 /// How many names are tried before giving up: one more than sweepers and
 /// earlier runs of this process can plausibly take away.
 const ATTEMPTS: u32 = 64;
+
+/// The mode of the directory: the target, which may be another user's, can read
+/// the files in it by name. But only who owns it can open it and so hold the lock
+/// of a dead run, which would never be cleared then.
+const SEARCHED: u32 = 0o711;
 
 /// A fresh cgroup below the caller's own, for one run.
 ///
@@ -65,7 +70,7 @@ impl Cgroup {
             .open(parent.join("cgroup.procs"))?;
         for _ in 0..ATTEMPTS {
             let path = parent.join(RunName::next()?.to_string());
-            match fs::create_dir(&path) {
+            match DirBuilder::new().mode(SEARCHED).create(&path) {
                 Err(error) if error.kind() == ErrorKind::AlreadyExists => continue,
                 other => other?,
             }

@@ -16,6 +16,7 @@ use nix::errno::Errno;
 
 use super::credentials;
 use super::exec_image::{Image, Report, Step};
+use super::signal::is_ignored_for_eprof;
 
 /// The highest signal number on all ports but MIPS (signal(7)).
 const LAST_SIGNAL: c_int = 64;
@@ -72,6 +73,11 @@ impl Image {
             };
             Errno::result(done).map_err(|errno| (Step::Limits, errno))?;
         }
+        if self.session {
+            // SAFETY: the call takes nothing. The child of a clone leads no process
+            // group, so that it may begin a session.
+            Errno::result(unsafe { libc::setsid() }).map_err(|errno| (Step::Session, errno))?;
+        }
         if let Some(user) = &self.user {
             // The user last: only root may change the groups.
             credentials::set_groups(&user.groups)
@@ -123,8 +129,8 @@ fn join_cgroup(list: RawFd) -> Result<(), Errno> {
     Errno::result(unsafe { libc::write(list, c"0".as_ptr().cast(), 1) }).map(drop)
 }
 
-/// Gives every handled signal its default action, and SIGPIPE, which the Rust
-/// runtime ignores, too; what eprof's caller ignored (nohup) stays ignored.
+/// Gives every handled signal its default action, and those that only eprof
+/// ignores, too; what eprof's caller ignored (nohup) stays ignored.
 /// Then unblocks all but `mask`.
 fn reset_signals(mask: &libc::sigset_t) {
     for signal in 1..=LAST_SIGNAL {
@@ -137,7 +143,7 @@ fn reset_signals(mask: &libc::sigset_t) {
             }
             action.assume_init_mut()
         };
-        if action.sa_sigaction != libc::SIG_IGN || signal == libc::SIGPIPE {
+        if action.sa_sigaction != libc::SIG_IGN || is_ignored_for_eprof(signal) {
             action.sa_sigaction = libc::SIG_DFL;
             action.sa_flags = 0;
             // SAFETY: the action is initialised, its handler the default.

@@ -2,10 +2,12 @@
 
 use std::ffi::{OsStr, OsString};
 use std::fs::{self, File};
-use std::sync::Arc;
+use std::sync::{Arc, OnceLock};
 
-use nix::sys::resource::{Resource, getrlimit};
+use nix::sys::resource::{Resource, getrlimit, setrlimit};
 use nix::sys::signal::SigSet;
+
+use crate::host::elevation;
 
 /// A command with its environment.
 #[derive(Clone, Debug)]
@@ -20,7 +22,7 @@ pub struct Command {
 }
 
 impl Command {
-    /// A command with eprof's own environment, an empty signal mask, the
+    /// A command with the environment of eprof's caller, an empty signal mask, the
     /// resource limits of eprof, and no files but the standard ones.
     pub fn new(
         program: impl Into<OsString>,
@@ -29,7 +31,7 @@ impl Command {
         Self {
             program: program.into(),
             arguments: arguments.into_iter().map(Into::into).collect(),
-            environment: std::env::vars_os().collect(),
+            environment: environment(),
             mask: SigSet::empty(),
             limits: Limits::default(),
             inherited: InheritedFiles::default(),
@@ -75,6 +77,15 @@ impl Command {
     }
 }
 
+/// The environment that eprof's caller gave. Where eprof's file has privileges,
+/// the loader took variables such as `LD_LIBRARY_PATH` out, for eprof; the target
+/// has none of them, and gets all.
+fn environment() -> Vec<(OsString, OsString)> {
+    let callers = elevation::is_elevated().then(elevation::callers_environment);
+    let callers = callers.flatten();
+    callers.unwrap_or_else(|| std::env::vars_os().collect())
+}
+
 /// Where the standard streams of the target lead; those without a file are
 /// eprof's own.
 #[derive(Clone, Debug, Default)]
@@ -93,8 +104,14 @@ pub struct Streams {
 pub struct Limits(pub(super) Vec<(i32, u64, u64)>);
 
 impl Limits {
-    /// The limits now: to be taken before eprof changes its own. A limit that
-    /// cannot be read is left as it is.
+    /// The limits with which eprof was started: to be asked for the first time
+    /// before eprof changes its own. A limit that cannot be read is left as it is.
+    pub fn at_start() -> Self {
+        static LIMITS: OnceLock<Limits> = OnceLock::new();
+        LIMITS.get_or_init(Self::now).clone()
+    }
+
+    /// The limits now.
     pub fn now() -> Self {
         Self(
             [Resource::RLIMIT_NOFILE, Resource::RLIMIT_MEMLOCK]
@@ -105,6 +122,18 @@ impl Limits {
                 })
                 .collect(),
         )
+    }
+
+    /// Lets eprof open as many files as it is allowed to: timers, rings and counters
+    /// of each CPU are files. The target gets what there was [`at_start`](Self::at_start).
+    pub fn raise() {
+        Self::at_start();
+        if let Ok((soft, hard)) = getrlimit(Resource::RLIMIT_NOFILE)
+            && soft < hard
+        {
+            // Where that is refused, what is there has to do.
+            let _ = setrlimit(Resource::RLIMIT_NOFILE, hard, hard);
+        }
     }
 }
 
@@ -135,6 +164,8 @@ impl InheritedFiles {
 /// Whether a file is without the close-on-exec flag, by `/proc/self/fdinfo`
 /// (octal flags, proc(5)).
 fn stays_open(file: u32) -> bool {
+    // Root's before Linux 5.14, where eprof's file has privileges.
+    let _raised = elevation::raised(elevation::READ);
     fs::read_to_string(format!("/proc/self/fdinfo/{file}"))
         .ok()
         .and_then(|info| {

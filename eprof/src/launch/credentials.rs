@@ -12,6 +12,8 @@
 
 use nix::errno::Errno;
 
+use crate::host::thread_caps::ThreadCaps;
+
 // The unnumbered calls of old 32-bit ports take 16-bit ids.
 #[cfg(not(any(target_arch = "x86", target_arch = "arm")))]
 use libc::{SYS_setgroups, SYS_setresgid, SYS_setresuid};
@@ -20,25 +22,6 @@ use libc::{
     SYS_setgroups32 as SYS_setgroups, SYS_setresgid32 as SYS_setresgid,
     SYS_setresuid32 as SYS_setresuid,
 };
-
-/// `_LINUX_CAPABILITY_VERSION_3` of linux/capability.h: two words per set.
-const CAPABILITY_VERSION_3: u32 = 0x2008_0522;
-
-/// `struct __user_cap_header_struct` of linux/capability.h.
-#[repr(C)]
-struct CapabilityHeader {
-    version: u32,
-    pid: i32,
-}
-
-/// `struct __user_cap_data_struct` of linux/capability.h.
-#[repr(C)]
-#[derive(Clone, Copy, Default)]
-struct CapabilityWord {
-    effective: u32,
-    permitted: u32,
-    inheritable: u32,
-}
 
 /// Sets the supplementary groups.
 ///
@@ -80,23 +63,14 @@ pub(super) fn set_user(user: u32) -> Result<(), Errno> {
 ///
 /// What the kernel said; it never refuses to take capabilities away.
 pub(super) fn drop_inheritable() -> Result<(), Errno> {
-    let mut header = CapabilityHeader {
-        version: CAPABILITY_VERSION_3,
-        pid: 0,
-    };
-    let mut words = [CapabilityWord::default(); 2];
-    // SAFETY: header and words have the layout of version 3, which is what
-    // the header asks for, and live through the call.
-    Errno::result(unsafe { libc::syscall(libc::SYS_capget, &raw mut header, words.as_mut_ptr()) })?;
-    if words.iter().all(|word| word.inheritable == 0) {
+    let caps = ThreadCaps::get()?;
+    if caps.inheritable == 0 {
         // Ambient is a subset of inheritable.
         return Ok(());
     }
-    for word in &mut words {
-        word.inheritable = 0;
+    ThreadCaps {
+        inheritable: 0,
+        ..caps
     }
-    // SAFETY: as above. Lowering the inheritable set lowers the ambient set
-    // with it.
-    Errno::result(unsafe { libc::syscall(libc::SYS_capset, &raw mut header, words.as_ptr()) })
-        .map(drop)
+    .set()
 }

@@ -8,7 +8,7 @@ use std::os::unix::ffi::{OsStrExt as _, OsStringExt as _};
 use nix::errno::Errno;
 
 use super::command::{Command, Streams};
-use super::user::UserId;
+use super::user::{Identity, UserId};
 use crate::error::{Error, ErrorKind, Result};
 
 /// Where `execvp` looks without a `PATH`: what glibc's `confstr(_CS_PATH)` says.
@@ -31,6 +31,8 @@ pub(super) enum Step {
     Capabilities = 4,
     /// Executing the program.
     Exec = 5,
+    /// Beginning a session.
+    Session = 6,
 }
 
 /// What the child reports about a failure: the step, and the error number in
@@ -46,6 +48,7 @@ pub(super) fn read_report(report: Report) -> Option<(Step, Errno)> {
         Step::User,
         Step::Capabilities,
         Step::Exec,
+        Step::Session,
     ]
     .into_iter()
     .find(|known| *known as u8 == step)?;
@@ -99,6 +102,8 @@ pub(super) struct Image {
     pub(super) mask: libc::sigset_t,
     pub(super) limits: Vec<(c_int, libc::rlimit64)>,
     pub(super) user: Option<UserId>,
+    /// Whether it gets a session of its own.
+    pub(super) session: bool,
     pub(super) pipes: Pipes,
     /// Files that become standard streams: the file, the stream.
     pub(super) redirected: Vec<(RawFd, RawFd)>,
@@ -109,13 +114,14 @@ pub(super) struct Image {
 }
 
 impl Image {
-    /// Lays out `command` for a child that becomes `user` and speaks
-    /// through `pipes`.
+    /// Lays out `command` for a child that becomes the target's user of `identity`
+    /// and speaks through `pipes`.
     ///
     /// # Errors
     ///
     /// A NUL byte in a string, or no program at all.
-    pub(super) fn new(command: &Command, user: Option<UserId>, pipes: Pipes) -> Result<Self> {
+    pub(super) fn new(command: &Command, identity: &Identity, pipes: Pipes) -> Result<Self> {
+        let user = identity.target.clone();
         if command.program.is_empty() {
             return Err(Error::new(ErrorKind::NotFound, "the command is empty"));
         }
@@ -159,6 +165,7 @@ impl Image {
                 })
                 .collect(),
             user,
+            session: identity.stranger,
             pipes,
             redirected: redirected(&command.streams),
             _streams: command.streams.clone(),

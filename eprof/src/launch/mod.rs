@@ -19,6 +19,7 @@
 //!    [`Waiter`], lets [`Stop`] decide about signals, and carries that out;
 //! 7. [`Child::reap`], then [`Cgroup::remove`].
 
+mod as_owner;
 pub mod cgroup;
 pub(super) mod child;
 mod clear;
@@ -27,6 +28,7 @@ pub mod command;
 mod credentials;
 pub(super) mod exec_image;
 pub mod follow;
+mod job_control;
 mod lock;
 pub mod output_directory;
 pub mod output_file;
@@ -44,7 +46,7 @@ pub use cgroup::Cgroup;
 pub use command::{Command, InheritedFiles, Limits, Streams};
 pub use follow::{Follow, follow};
 pub use output_file::OutputFile;
-pub use signal::{Origin, Received, SignalSet};
+pub use signal::{Arrival, Origin, Received, SignalSet};
 pub use spawn::{Child, ExitStatus, Prepared, prepare};
 pub use stop::{Action, Stop, enforce};
 pub use supervise::{Supervised, Supervisor, Wakeup};

@@ -2,10 +2,11 @@
 
 use std::fs;
 use std::io::{self, ErrorKind as IoErrorKind};
-use std::os::unix::fs::DirBuilderExt as _;
+use std::os::unix::fs::{DirBuilderExt as _, MetadataExt as _};
 use std::path::{Path, PathBuf};
 
-use super::output_file::{as_owner, refused};
+use super::as_owner::as_owner;
+use super::output_file::refused;
 use super::user::UserId;
 use crate::clock;
 use crate::error::Result;
@@ -25,6 +26,35 @@ const ATTEMPTS: u64 = 16;
 pub fn create(path: &Path, owner: Option<&UserId>) -> Result<()> {
     as_owner(owner, || fs::create_dir_all(path))
         .map_err(|error| refused("make the directory", path, owner, &error))
+}
+
+/// Whether nobody but root can have put anything where `path` leads, or can
+/// before it is used: all directories from the root down are root's alone. What
+/// is missing of it, only root can make.
+pub fn is_roots(path: &Path) -> bool {
+    let mut existing = path;
+    let found = loop {
+        match fs::canonicalize(existing) {
+            Ok(found) => break found,
+            Err(error) if error.kind() == IoErrorKind::NotFound => match existing.parent() {
+                Some(parent) if !parent.as_os_str().is_empty() => existing = parent,
+                Some(_) if existing != Path::new(".") => existing = Path::new("."),
+                _ => return false,
+            },
+            Err(_) => return false,
+        }
+    };
+    let Ok(absolute) = std::path::absolute(existing) else {
+        return false;
+    };
+    // Of a link, the directory that it is in decides, too.
+    let named = absolute.ancestors().skip(1).map(fs::canonicalize);
+    let own = |directory: &Path| {
+        fs::symlink_metadata(directory)
+            .is_ok_and(|found| found.uid() == 0 && found.mode() & 0o022 == 0)
+    };
+    let all_own = |directory: &Path| directory.ancestors().all(own);
+    all_own(&found) && { named }.all(|named| named.is_ok_and(|named| all_own(&named)))
 }
 
 /// A directory for temporary files, which goes when it is dropped.
@@ -72,5 +102,33 @@ impl Drop for Scratch {
     fn drop(&mut self) {
         // What cannot be removed is left to whoever clears away such files.
         let _ = fs::remove_dir_all(&self.0);
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    #![allow(clippy::unwrap_used, reason = "a failed assumption is a failed test")]
+
+    use std::os::unix::fs::{PermissionsExt as _, symlink};
+
+    use super::*;
+
+    #[test]
+    fn what_others_can_write_to_is_not_roots() {
+        let directory = tempfile::tempdir().unwrap();
+        // Anybody may make names in the directory for temporary files.
+        assert!(!is_roots(directory.path()));
+        assert!(!is_roots(&directory.path().join("missing/too")));
+        let etc = fs::metadata("/etc").unwrap();
+        let root = fs::metadata("/").unwrap();
+        let roots = |of: &fs::Metadata| of.uid() == 0 && of.permissions().mode() & 0o022 == 0;
+        assert_eq!(
+            is_roots(Path::new("/etc/missing")),
+            roots(&etc) && roots(&root)
+        );
+        let link = directory.path().join("link");
+        symlink("/etc", &link).unwrap();
+        // Where it leads is root's; that it leads there is not.
+        assert!(!is_roots(&link.join("missing")));
     }
 }

@@ -6,12 +6,13 @@
 
 use std::ffi::OsString;
 use std::fs::{File, OpenOptions};
-use std::io::{PipeReader, PipeWriter, Read as _, Write as _, pipe};
+use std::io::{self, PipeReader, PipeWriter, Read as _, Write as _, pipe};
 use std::os::fd::{AsFd, AsRawFd as _, BorrowedFd, FromRawFd as _, OwnedFd};
 use std::path::Path;
 
 use nix::errno::Errno;
-use nix::sys::signal::{SigSet, SigmaskHow, Signal};
+use nix::sys::signal::{SigSet, SigmaskHow, Signal, killpg};
+use nix::unistd::Pid;
 use tracing::info;
 
 use super::cgroup::Cgroup;
@@ -19,7 +20,7 @@ use super::clone::{CloneMethod, clone_child};
 use super::command::Command;
 use super::exec_image::{Image, Pipes, Report, Step, is_path, read_report};
 use super::user::Identity;
-use crate::error::{Error, ErrorKind, Result};
+use crate::error::{Error, ErrorKind, FILES_HINT, Result};
 
 /// A target of which everything is ready but the process.
 #[derive(Debug)]
@@ -43,9 +44,8 @@ pub fn prepare(
     cgroup: Option<&Cgroup>,
     identity: &Identity,
 ) -> Result<Prepared> {
-    let none_left = |error: std::io::Error| {
-        Error::new(ErrorKind::Internal, format!("cannot make a pipe: {error}"))
-            .hint("raise the limit of open files: ulimit -n")
+    let none_left = |error: io::Error| {
+        Error::new(ErrorKind::Internal, format!("cannot make a pipe: {error}")).hint(FILES_HINT)
     };
     let (go_read, go_write) = pipe().map_err(none_left)?;
     let (report_read, report_write) = pipe().map_err(none_left)?;
@@ -54,7 +54,7 @@ pub fn prepare(
         report: report_write.as_raw_fd(),
     };
     command.environment = identity.environment(command.environment);
-    let image = Image::new(&command, identity.target.clone(), pipes)?;
+    let image = Image::new(&command, identity, pipes)?;
     let cgroup = cgroup.map(|cgroup| {
         let list = cgroup.path().join("cgroup.procs");
         let list_file = OpenOptions::new()
@@ -119,7 +119,7 @@ impl Prepared {
         if pidfd < 0 {
             // It has not been released, so it ends by itself.
             drop(go);
-            let _ = nix::sys::wait::waitpid(nix::unistd::Pid::from_raw(pid), None);
+            let _ = nix::sys::wait::waitpid(Pid::from_raw(pid), None);
             return Err(Error::new(
                 ErrorKind::Unavailable,
                 "the kernel gives no pidfd for the target",
@@ -136,6 +136,7 @@ impl Prepared {
             report,
             program: self.program,
             runs_as: self.image.user().map(|user| user.label()),
+            own_session: self.image.session,
             reaped: None,
         })
     }
@@ -202,6 +203,7 @@ pub struct Child {
     report: PipeReader,
     program: OsString,
     runs_as: Option<String>,
+    own_session: bool,
     reaped: Option<ExitStatus>,
 }
 
@@ -223,19 +225,51 @@ impl Child {
     ///
     /// `EPERM` where the target became somebody whom we may not signal.
     pub fn signal(&self, signal: Signal) -> Result<(), Errno> {
+        self.signal_number(signal as i32)
+    }
+
+    /// The same for any signal, of which real-time ones have only a number.
+    ///
+    /// # Errors
+    ///
+    /// As [`signal`](Self::signal).
+    pub fn signal_number(&self, signal: i32) -> Result<(), Errno> {
         // SAFETY: the descriptor is an open pidfd, and a null pointer stands
         // for the default siginfo.
         let sent = unsafe {
             libc::syscall(
                 libc::SYS_pidfd_send_signal,
                 self.pidfd.as_raw_fd(),
-                signal as i32,
+                signal,
                 std::ptr::null::<libc::siginfo_t>(),
                 0,
             )
         };
         match Errno::result(sent) {
             Ok(_) | Err(Errno::ESRCH) => Ok(()),
+            Err(errno) => Err(errno),
+        }
+    }
+
+    /// Whether it leads a session of its own, so that what is typed at eprof's
+    /// terminal does not reach it by itself.
+    pub fn has_own_session(&self) -> bool {
+        self.own_session
+    }
+
+    /// Sends a signal to its process group, which is what a terminal does;
+    /// without effect where there is none any more. Only for a child with a
+    /// session of its own.
+    ///
+    /// # Errors
+    ///
+    /// `EPERM` where the target became somebody whom we may not signal.
+    pub fn signal_group(&self, signal: Signal) -> Result<(), Errno> {
+        if !self.own_session || self.reaped.is_some() {
+            return Ok(());
+        }
+        match killpg(Pid::from_raw(self.pid), signal) {
+            Ok(()) | Err(Errno::ESRCH) => Ok(()),
             Err(errno) => Err(errno),
         }
     }
@@ -251,9 +285,7 @@ impl Child {
         let Some(mut go) = self.go.take() else {
             return Ok(());
         };
-        // A child that was killed meanwhile does not read; the end of the
-        // report pipe follows at once.
-        let _ = go.write_all(b"!");
+        let told = go.write_all(b"!");
         drop(go);
         let mut report = Vec::with_capacity(size_of::<Report>());
         self.report.read_to_end(&mut report).map_err(|error| {
@@ -262,12 +294,21 @@ impl Child {
                 format!("cannot learn whether the target started: {error}"),
             )
         })?;
-        match Report::try_from(report).ok().and_then(read_report) {
-            None => {
+        match (Report::try_from(report).ok().and_then(read_report), told) {
+            // A child that was killed meanwhile does not read; one that was not told
+            // has ended without running anything.
+            (None, Err(error)) if error.kind() != io::ErrorKind::BrokenPipe => {
+                self.reap()?;
+                Err(Error::new(
+                    ErrorKind::CannotRun,
+                    format!("the target cannot be told to start: {error}"),
+                ))
+            }
+            (None, _) => {
                 info!(pid = self.pid, program = ?self.program, "a process has started");
                 Ok(())
             }
-            Some((step, errno)) => {
+            (Some((step, errno)), _) => {
                 self.reap()?;
                 Err(self.failure(step, errno))
             }
@@ -319,6 +360,10 @@ impl Child {
                 format!("the target cannot run as {user}: {what}"),
             )
             .hint("run it as root with --as-root, or give eprof CAP_SETUID and CAP_SETGID"),
+            Step::Session => Error::new(
+                ErrorKind::CannotRun,
+                format!("the target cannot be given a session of its own: {what}"),
+            ),
             Step::Capabilities => Error::new(
                 ErrorKind::CannotRun,
                 format!("eprof's capabilities cannot be kept from the target: {what}"),

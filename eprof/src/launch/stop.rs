@@ -4,8 +4,8 @@
 //! * Ctrl-C and the like reach the target by themselves: eprof waits for it
 //!   to end, however long it takes, since a program may use Ctrl-C for
 //!   something else (an interactive interpreter). Ctrl-\ starts the grace time.
-//! * A signal from a process is forwarded to the root of the target and starts
-//!   the grace time; so does the end of `--duration`, with SIGTERM.
+//! * A signal from a process is forwarded to all processes of the target, which are
+//!   woken up if they are stopped, and starts the grace time; so does the end of `--duration`, with SIGTERM.
 //! * A second such signal, or the end of the grace time, kills it all.
 
 use nix::sys::signal::Signal;
@@ -13,7 +13,7 @@ use nix::sys::signal::Signal;
 use super::cgroup::Cgroup;
 use super::signal::{Origin, Received};
 use super::spawn::Child;
-use super::tree::kill_tree;
+use super::tree::{ask_tree, kill_tree};
 use crate::error::{Error, ErrorKind, Result};
 use crate::unit::{Nanos, Timestamp};
 
@@ -25,7 +25,7 @@ pub const GRACE: Nanos = Nanos(5_000_000_000);
 pub enum Action {
     /// Nothing.
     Nothing,
-    /// Send this signal to its root process.
+    /// Send this signal to all of its processes.
     Forward(Signal),
     /// Kill all of its processes.
     Kill,
@@ -113,28 +113,30 @@ impl Stop {
     }
 }
 
-/// Does `action` to the target. Without a cgroup, killing reaches the root
+/// Does `action` to the target. Without a cgroup, it reaches the root
 /// process and its descendants, but not those whose parent has ended.
 ///
 /// # Errors
 ///
 /// Where the target became somebody whom eprof may not signal.
 pub fn enforce(action: Action, child: &Child, cgroup: Option<&Cgroup>) -> Result<()> {
-    let refused = |error: &dyn std::fmt::Display| {
-        Error::new(
-            ErrorKind::Permission,
-            format!("the target cannot be stopped: {error}"),
-        )
-        .hint("it runs as another user: stop it as that user, or run eprof as root")
-    };
     match (action, cgroup) {
         (Action::Nothing, _) => Ok(()),
-        (Action::Forward(signal), _) => {
-            child.signal(signal).map_err(|errno| refused(&errno.desc()))
+        (Action::Forward(signal), cgroup) => {
+            ask_tree(child, cgroup, signal).map_err(|errno| refused(&errno.desc()))
         }
         (Action::Kill, Some(cgroup)) => cgroup.kill().map_err(|error| refused(&error)),
         (Action::Kill, None) => kill_tree(child).map_err(|errno| refused(&errno.desc())),
     }
+}
+
+/// Why the target cannot be signalled.
+pub(super) fn refused(error: &dyn std::fmt::Display) -> Error {
+    Error::new(
+        ErrorKind::Permission,
+        format!("the target cannot be stopped: {error}"),
+    )
+    .hint("it runs as another user: stop it as that user, or run eprof as root")
 }
 
 #[cfg(test)]

@@ -6,6 +6,7 @@ use nix::sys::signal::Signal;
 use tracing::{debug, info};
 
 use super::cgroup::Cgroup;
+use super::job_control;
 use super::signal::SignalSet;
 use super::spawn::Child;
 use super::stop::{self, Action, Stop, enforce};
@@ -34,6 +35,8 @@ pub enum Wakeup {
     Alarm,
     /// The descriptor at this position of the list is readable.
     Ready(usize),
+    /// It never will be any more.
+    Over(usize),
 }
 
 /// Waits for a child, and stops it as [`Stop`] decides.
@@ -77,8 +80,19 @@ impl Supervisor {
                 Event::Exited => return Ok(Wakeup::Exited),
                 Event::Alarm => return Ok(Wakeup::Alarm),
                 Event::Ready(at) => return Ok(Wakeup::Ready(at)),
+                Event::Over(at) => return Ok(Wakeup::Over(at)),
+                Event::Passing(number) => {
+                    debug!(number, "passes a signal on");
+                    // A target that may not be signalled does without.
+                    let _ = of.child.signal_number(number);
+                    continue;
+                }
                 Event::Signal(received) => {
                     debug!(signal = %received.signal, origin = ?received.origin, "received a signal");
+                    let passed = job_control::pass_on(received, of.child);
+                    if passed.map_err(|errno| stop::refused(&errno.desc()))? {
+                        continue;
+                    }
                     self.interrupted = Some(received.signal);
                     self.stop.on_signal(received, clock::now())
                 }

@@ -1,4 +1,4 @@
-//! Killing a process tree without a cgroup.
+//! Signals for all processes of the target.
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::fs;
@@ -7,11 +7,52 @@ use nix::errno::Errno;
 use nix::sys::signal::{Signal, kill};
 use nix::unistd::Pid;
 
+use super::cgroup::Cgroup;
 use super::spawn::Child;
 
 /// How often new descendants are looked for; each round finds only what was
 /// forked during the one before.
 const ROUNDS: u32 = 1000;
+
+/// How often processes are looked for that were forked while others were asked.
+const ASKED_ROUNDS: u32 = 16;
+
+/// Sends `signal` to `child`, then to all in `cgroup`, or without one to its
+/// descendants. Those that are stopped go on, so that it reaches them.
+///
+/// # Errors
+///
+/// `EPERM` where the root may not be signalled.
+pub(super) fn ask_tree(
+    child: &Child,
+    cgroup: Option<&Cgroup>,
+    signal: Signal,
+) -> Result<(), Errno> {
+    // Before the others: a shell must not go on with its next command.
+    child.signal(signal)?;
+    child.signal(Signal::SIGCONT)?;
+    let mut asked = BTreeSet::from([child.pid()]);
+    for _ in 0..ASKED_ROUNDS {
+        let found = match cgroup {
+            Some(cgroup) => cgroup.processes(),
+            None => descendants(child.pid(), &parents()),
+        };
+        let new: Vec<_> = found.difference(&asked).copied().collect();
+        if new.is_empty() {
+            break;
+        }
+        for pid in new {
+            // Zero is one that this PID namespace has no number for.
+            if let Some(pid) = i32::try_from(pid).ok().filter(|pid| *pid > 0) {
+                // It may have ended meanwhile, or belong to another user.
+                let _ = kill(Pid::from_raw(pid), signal);
+                let _ = kill(Pid::from_raw(pid), Signal::SIGCONT);
+            }
+            asked.insert(pid);
+        }
+    }
+    Ok(())
+}
 
 /// Kills `child` and its descendants, as far as they can be found: one whose
 /// parent has ended was handed to init and is nobody's descendant any more.

@@ -50,6 +50,9 @@ pub struct Identity {
     /// That is the calling user also with `--user`, who need not be able to
     /// write where the caller works; with `--as-root` everything is root's.
     pub files: Option<UserId>,
+    /// Whether the target is somebody else's than the terminal: then it gets a
+    /// session of its own, in which it cannot type into that terminal (TIOCSTI).
+    pub stranger: bool,
 }
 
 /// Variables by which a helper names its caller; they are not handed on to a
@@ -93,6 +96,7 @@ impl Identity {
                 Ok(Self {
                     target: caller.clone(),
                     files: caller,
+                    stranger: false,
                 })
             }
             RunAs::Root if root => Ok(Self::default()),
@@ -103,9 +107,12 @@ impl Identity {
                 if !ours && !root {
                     return Err(only_root("--user"));
                 }
+                let files = caller()?;
+                let callers = files.as_ref().map(|caller| caller.uid);
                 Ok(Self {
+                    stranger: !ours && callers != Some(user.uid),
                     target: (!ours).then_some(user),
-                    files: caller()?,
+                    files,
                 })
             }
         }

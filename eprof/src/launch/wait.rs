@@ -8,16 +8,20 @@ use nix::poll::{PollFd, PollFlags, PollTimeout, poll};
 use nix::sys::time::TimeSpec;
 use nix::sys::timerfd::{ClockId, Expiration, TimerFd, TimerFlags, TimerSetTimeFlags};
 
-use super::signal::{Received, SignalSet};
+use super::signal::{Arrival, Received, SignalSet};
 use super::spawn::Child;
-use crate::error::{Error, ErrorKind, Result};
+use crate::clock;
+use crate::error::{Error, ErrorKind, FILES_HINT, Result, is_without_files};
 use crate::unit::Timestamp;
 
 /// What happened.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Event {
-    /// eprof received a signal.
+    /// eprof received a signal that asks for an end, or that a terminal sent which
+    /// the target does not hear.
     Signal(Received),
+    /// One that is for the target, by its number.
+    Passing(i32),
     /// The root process of the target has ended; from now on it is always this.
     Exited,
     /// The time set by [`Waiter::set_deadline`] has come; returned once.
@@ -26,6 +30,9 @@ pub enum Event {
     Alarm,
     /// The descriptor at this position of the list is readable.
     Ready(usize),
+    /// What the descriptor at this position told of is over: it will never be
+    /// readable again, and is not to be asked about any more.
+    Over(usize),
 }
 
 /// Returns events one at a time, the urgent first, without polling. Times are
@@ -103,10 +110,13 @@ impl Waiter {
                 .iter()
                 .enumerate()
                 .filter(|(_, file)| file.any().unwrap_or(true))
-                .map(|(position, _)| position)
+                .map(|(position, file)| {
+                    let events = file.revents().unwrap_or(PollFlags::POLLIN);
+                    (position, events.contains(PollFlags::POLLIN))
+                })
                 .collect();
-            for position in ready {
-                if let Some(event) = self.event(position, signals) {
+            for (position, readable) in ready {
+                if let Some(event) = self.event(position, readable, signals) {
                     return Ok(event);
                 }
             }
@@ -114,13 +124,19 @@ impl Waiter {
     }
 
     /// The event at one position of the poll list; `None` for a false alarm.
-    fn event(&mut self, position: usize, signals: &SignalSet) -> Option<Event> {
+    fn event(&mut self, position: usize, readable: bool, signals: &SignalSet) -> Option<Event> {
         match position {
-            0 => signals.next().map(Event::Signal),
+            0 => signals.take().map(|arrival| match arrival {
+                Arrival::Asking(received) | Arrival::JobControl(received) => {
+                    Event::Signal(received)
+                }
+                Arrival::Passing(number) => Event::Passing(number),
+            }),
             1 => Some(Event::Exited),
             2 => (expirations(&self.deadline) > 0).then_some(Event::Deadline),
             3 => (expirations(&self.alarm) > 0).then_some(Event::Alarm),
-            other => Some(Event::Ready(other - 4)),
+            other if readable => Some(Event::Ready(other - 4)),
+            other => Some(Event::Over(other - 4)),
         }
     }
 }
@@ -130,7 +146,7 @@ fn set(timer: &TimerFd, at: Option<Timestamp>) -> Result<()> {
         None => timer.unset(),
         // A time that has passed fires at once, but zero would disarm.
         Some(at) => timer.set(
-            Expiration::OneShot(time_spec(at.0.max(1))),
+            Expiration::OneShot(time_spec(clock::as_seen_here(at).0.max(1))),
             TimerSetTimeFlags::TFD_TIMER_ABSTIME,
         ),
     }
@@ -151,8 +167,12 @@ fn time_spec(nanos: u64) -> TimeSpec {
 }
 
 fn refused(errno: Errno) -> Error {
-    Error::new(
+    let failed = Error::new(
         ErrorKind::Internal,
         format!("cannot wait for the target: {}", errno.desc()),
-    )
+    );
+    match is_without_files(&errno.into()) {
+        true => failed.hint(FILES_HINT),
+        false => failed,
+    }
 }

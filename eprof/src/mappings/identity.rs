@@ -1,10 +1,12 @@
 //! Whether a file is the one that was mapped.
 
 use std::fs::{File, Metadata};
+use std::ops::Range;
 use std::os::unix::fs::MetadataExt as _;
 use std::time::Duration;
 
 use object::elf::{ELF_NOTE_GNU, FileHeader32, FileHeader64, NT_GNU_BUILD_ID};
+use object::read::ReadCacheOps;
 use object::read::elf::{FileHeader, ProgramHeader as _};
 use object::{Endianness, FileKind, ReadCache, ReadRef};
 
@@ -25,7 +27,7 @@ pub(crate) enum Identity {
 /// What a file tells about itself.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub(crate) struct Fingerprint {
-    /// Whether it is an ELF file at all.
+    /// Whether it is an ELF file that can be mapped: one with segments.
     pub(crate) elf: bool,
     /// GNU build id.
     pub(crate) build_id: Option<Vec<u8>>,
@@ -41,14 +43,19 @@ impl Fingerprint {
     pub(crate) fn of(file: &File) -> Option<Self> {
         let metadata = file.metadata().ok().filter(Metadata::is_file)?;
         let cache = ReadCache::new(file);
-        let kind = FileKind::parse(&cache);
+        let head = Pieces(&cache);
+        let kind = FileKind::parse(head);
         let build_id = match kind {
-            Ok(FileKind::Elf64) => build_id::<FileHeader64<Endianness>, _>(&cache),
-            Ok(FileKind::Elf32) => build_id::<FileHeader32<Endianness>, _>(&cache),
+            Ok(FileKind::Elf64) => build_id::<FileHeader64<Endianness>, _>(head),
+            Ok(FileKind::Elf32) => build_id::<FileHeader32<Endianness>, _>(head),
             _ => None,
         };
         Some(Self {
-            elf: matches!(kind, Ok(FileKind::Elf64 | FileKind::Elf32)),
+            elf: match kind {
+                Ok(FileKind::Elf64) => has_segments::<FileHeader64<Endianness>, _>(&cache),
+                Ok(FileKind::Elf32) => has_segments::<FileHeader32<Endianness>, _>(&cache),
+                _ => false,
+            },
             build_id,
             stamp: (
                 metadata.dev(),
@@ -100,9 +107,53 @@ impl Fingerprint {
     }
 }
 
+/// The most that is read of a file at once, in bytes: more than any table of segments
+/// or sections has. A file may say of itself what it likes, and have as many bytes as
+/// it says without using any space.
+const LARGEST_PIECE: u64 = 16 << 20;
+
+/// A file of which small pieces only are read.
+#[derive(Debug)]
+pub(crate) struct Pieces<'a, R: ReadCacheOps>(pub(crate) &'a ReadCache<R>);
+
+impl<R: ReadCacheOps> Clone for Pieces<'_, R> {
+    fn clone(&self) -> Self {
+        *self
+    }
+}
+
+impl<R: ReadCacheOps> Copy for Pieces<'_, R> {}
+
+impl<'a, R: ReadCacheOps> ReadRef<'a> for Pieces<'a, R> {
+    fn len(self) -> Result<u64, ()> {
+        self.0.len()
+    }
+
+    fn read_bytes_at(self, offset: u64, size: u64) -> Result<&'a [u8], ()> {
+        if size > LARGEST_PIECE {
+            return Err(());
+        }
+        self.0.read_bytes_at(offset, size)
+    }
+
+    fn read_bytes_at_until(self, range: Range<u64>, delimiter: u8) -> Result<&'a [u8], ()> {
+        self.0.read_bytes_at_until(range, delimiter)
+    }
+}
+
 /// Bytes in hexadecimal, as build ids are written.
 pub(crate) fn hex(bytes: &[u8]) -> String {
     bytes.iter().map(|byte| format!("{byte:02x}")).collect()
+}
+
+fn has_segments<'data, H, R>(data: R) -> bool
+where
+    H: FileHeader<Endian = Endianness>,
+    R: ReadRef<'data>,
+{
+    let header = H::parse(data).ok();
+    let endian = header.and_then(|header| Some((header, header.endian().ok()?)));
+    endian.is_some_and(|(header, endian)| header.e_phnum(endian) > 0)
 }
 
 /// The GNU build id from the note segments: where the kernel looks too

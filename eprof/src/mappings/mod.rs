@@ -3,6 +3,7 @@
 
 pub(super) mod identity;
 pub mod objects;
+mod remapped;
 pub mod space;
 pub mod spaces;
 pub(super) mod vdso;

@@ -73,17 +73,6 @@ enum Backing {
     Vdso,
 }
 
-/// Where the symbols of an object can be read.
-#[derive(Debug)]
-pub(crate) enum Readable {
-    /// At this path, as long as the file (where there is one) stays open.
-    At(PathBuf, Option<File>),
-    /// In eprof's own copy of the kernel's code page.
-    Vdso,
-    /// The file was never found, or is gone.
-    Gone,
-}
-
 impl Default for Objects {
     fn default() -> Self {
         // A quarter of what is allowed: eprof needs descriptors for rings,
@@ -252,6 +241,15 @@ impl Objects {
         }
     }
 
+    /// Whether the code of `id` is a program's or a library's, as far as that is
+    /// known: an ELF file that says itself what of it is mapped where.
+    pub(crate) fn is_program(&self, id: ObjectId) -> bool {
+        match self.entries.get(id.0 as usize).map(|entry| &entry.backing) {
+            Some(Backing::Held(_, file) | Backing::Closed(_, file)) => file.elf,
+            _ => true,
+        }
+    }
+
     /// The file of `id` itself, which the target may still have written to
     /// after it was mapped.
     pub(crate) fn growing(&self, id: ObjectId) -> Option<File> {
@@ -263,47 +261,18 @@ impl Objects {
         }
     }
 
-    /// The file of `id`, or a copy of what stands for it, open; `None` where it
-    /// is gone.
+    /// The file of `id`, or a copy of what stands for it, open, at a position of its
+    /// own; `None` where it is gone, or is not what was mapped any more.
     pub(crate) fn open(&self, id: ObjectId) -> Option<File> {
-        match self.readable(id) {
-            Readable::At(_, Some(file)) => Some(file),
-            Readable::At(path, None) => open_plain(&path),
-            Readable::Vdso => vdso::vdso(),
-            Readable::Gone => None,
-        }
-    }
-
-    /// Where the symbols of `id` can be read now.
-    pub(crate) fn readable(&self, id: ObjectId) -> Readable {
-        let place = id.0 as usize;
-        let (Some(object), Some(entry)) = (self.objects.get(place), self.entries.get(place)) else {
-            return Readable::Gone;
+        let (file, was) = match &self.entries.get(id.0 as usize)?.backing {
+            Backing::Held(file, was) => (open_plain(&descriptor(file))?, was),
+            Backing::Closed(path, was) => (open_plain(path)?, was),
+            Backing::Vdso => return vdso::vdso(),
+            Backing::Missing(_) => return None,
         };
-        match &entry.backing {
-            Backing::Held(file, was) => match Fingerprint::of(file) {
-                Some(now) if was.still(&now) => {
-                    // Debug information beside the file is found by the
-                    // file's own path only.
-                    let path = Path::new(&object.path);
-                    let own = open_plain(path).and_then(|file| Fingerprint::of(&file));
-                    if own.is_some_and(|own| own.same_file(&now)) {
-                        Readable::At(path.to_owned(), None)
-                    } else {
-                        Readable::At(descriptor(file), None)
-                    }
-                }
-                _ => Readable::Gone,
-            },
-            Backing::Closed(path, was) => match open_plain(path) {
-                Some(file) if Fingerprint::of(&file).is_some_and(|now| was.still(&now)) => {
-                    Readable::At(descriptor(&file), Some(file))
-                }
-                _ => Readable::Gone,
-            },
-            Backing::Vdso => Readable::Vdso,
-            Backing::Missing(_) => Readable::Gone,
-        }
+        Fingerprint::of(&file)
+            .is_some_and(|now| was.still(&now))
+            .then_some(file)
     }
 }
 
@@ -362,12 +331,20 @@ fn open(mapping: &Mapping, identity: &Identity) -> Option<(File, Fingerprint)> {
         })
 }
 
-/// Opens without ever waiting: by now anything may be at the path, a FIFO too.
+/// Opens a regular file, and nothing else: by now anything may be at the path, a FIFO
+/// or a device, on which opening alone may have an effect. So it is looked at first,
+/// and what was looked at is opened.
 pub(crate) fn open_plain(path: &Path) -> Option<File> {
+    let found = OpenOptions::new()
+        .read(true)
+        .custom_flags(libc::O_PATH | libc::O_CLOEXEC)
+        .open(path)
+        .ok()?;
+    found.metadata().ok()?.is_file().then_some(())?;
     OpenOptions::new()
         .read(true)
         .custom_flags(libc::O_NONBLOCK | libc::O_NOCTTY | libc::O_CLOEXEC)
-        .open(path)
+        .open(descriptor(&found))
         .ok()
 }
 

@@ -29,6 +29,8 @@ pub enum Location {
 pub struct AddressSpace {
     /// Disjoint, ascending.
     regions: Arc<Vec<Region>>,
+    /// The files that were ever mapped, ascending: far fewer than mappings.
+    objects: Arc<Vec<ObjectId>>,
 }
 
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -77,6 +79,11 @@ impl AddressSpace {
     }
 
     fn insert(&mut self, new: Region) {
+        if let Some(object) = new.object
+            && let Err(place) = self.objects.binary_search(&object)
+        {
+            Arc::make_mut(&mut self.objects).insert(place, object);
+        }
         let regions = Arc::make_mut(&mut self.regions);
         let first = regions.partition_point(|region| region.end <= new.start);
         let last = regions.partition_point(|region| region.start < new.end);
@@ -113,6 +120,36 @@ impl AddressSpace {
             let code = region.object.map(|object| (object, region.offset));
             (region.start, region.end, code)
         })
+    }
+
+    /// Whether anything is mapped between two addresses.
+    pub(super) fn overlaps(&self, start: u64, end: u64) -> bool {
+        let next = self.regions.partition_point(|region| region.end <= start);
+        let region = self.regions.get(next);
+        region.is_some_and(|region| region.start < end)
+    }
+
+    /// What of files is mapped between two addresses: first address, one past the
+    /// last, the file, and the offset in it.
+    pub(super) fn files_in(
+        &self,
+        start: u64,
+        end: u64,
+    ) -> impl Iterator<Item = (u64, u64, ObjectId, u64)> + '_ {
+        let first = self.regions.partition_point(|region| region.end <= start);
+        let rest = self.regions.get(first..).unwrap_or_default().iter();
+        let inside = rest.take_while(move |region| region.start < end);
+        inside.filter_map(move |region| {
+            let piece = region
+                .from(region.start.max(start))
+                .until(region.end.min(end));
+            Some((piece.start, piece.end, piece.object?, piece.offset))
+        })
+    }
+
+    /// The files of which there is code, and of which there was.
+    pub(crate) fn objects(&self) -> impl Iterator<Item = ObjectId> + '_ {
+        self.objects.iter().copied()
     }
 
     /// What lies at `address`.

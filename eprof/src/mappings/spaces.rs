@@ -3,6 +3,8 @@
 
 use std::collections::{BTreeSet, HashMap, HashSet};
 
+use super::objects::Objects;
+use super::remapped::is_same;
 use super::space::{AddressSpace, Location};
 use crate::kernel::Mapping;
 use crate::measurement::{ObjectId, Task, TaskId};
@@ -29,9 +31,28 @@ pub struct Spaces {
     changed: HashSet<u32>,
 }
 
+/// How often memory is looked at that was mapped in place of code of a file.
+const LOOKS: u32 = 64;
+
+/// Most such pieces of memory of one process.
+const MOST_REPLACED: usize = 256;
+
+/// Memory without a file that was mapped in place of code of one.
+#[derive(Clone, Debug)]
+struct Replaced {
+    start: u64,
+    end: u64,
+    /// How often it was looked at.
+    looks: u32,
+}
+
 #[derive(Debug, Default)]
 struct Process {
     space: AddressSpace,
+    /// Mappings of files alone, of which memory without a file replaces none.
+    files: AddressSpace,
+    /// What may have been moved, and is not known to have been.
+    replaced: Vec<Replaced>,
     /// Its leader, or the first thread that was seen: as a task instance.
     leader: Option<TaskId>,
     /// How many threads live.
@@ -56,9 +77,9 @@ impl Spaces {
         let parent = task.parent.and_then(|parent| self.tasks.get(&parent));
         let forked = task.generation == 0 && task.tid == task.pid && parent != Some(&task.pid);
         if forked {
-            let inherited = parent
+            let (inherited, files) = parent
                 .and_then(|pid| self.processes.get(pid))
-                .map(|process| process.space.clone())
+                .map(|process| (process.space.clone(), process.files.clone()))
                 .unwrap_or_default();
             let process = self.processes.entry(task.pid).or_default();
             if process.known {
@@ -68,6 +89,8 @@ impl Spaces {
             if !process.image {
                 let own = std::mem::replace(&mut process.space, inherited);
                 process.space.overlay(&own);
+                let own = std::mem::replace(&mut process.files, files);
+                process.files.overlay(&own);
             }
         }
         let process = self.processes.entry(task.pid).or_default();
@@ -87,12 +110,58 @@ impl Spaces {
         let process = self.processes.entry(mapping.pid).or_default();
         if mapping.fresh {
             process.space = AddressSpace::default();
+            process.files = AddressSpace::default();
+            process.replaced.clear();
             process.image = true;
+        }
+        let Mapping { start, end, .. } = *mapping;
+        if object.is_some() {
+            process.files.map(start, end, mapping.offset, object);
+        } else if process.files.overlaps(start, end) {
+            process
+                .replaced
+                .retain(|other| other.end <= start || end <= other.start);
+            if process.replaced.len() < MOST_REPLACED {
+                let looks = 0;
+                process.replaced.push(Replaced { start, end, looks });
+            }
         }
         process
             .space
             .map(mapping.start, mapping.end, mapping.offset, object);
         self.changed.insert(mapping.pid);
+    }
+
+    /// Finds out which memory has code of a file that lay there before: its process has
+    /// moved it to huge pages. To be called after each batch of events, for it takes a
+    /// while to copy it; looks become rarer.
+    pub fn find_moved(&mut self, objects: &Objects) {
+        for (&pid, process) in &mut self.processes {
+            if process.replaced.is_empty() {
+                continue;
+            }
+            let (space, files) = (&mut process.space, &process.files);
+            let changed = &mut self.changed;
+            process.replaced.retain_mut(|one| {
+                one.looks += 1;
+                if !one.looks.is_power_of_two() {
+                    return one.looks < LOOKS;
+                }
+                let mut moved = Vec::new();
+                for (start, end, object, offset) in files.files_in(one.start, one.end) {
+                    let file = objects.open(object);
+                    if file.is_none_or(|file| !is_same(pid, start, end, &file, offset)) {
+                        return one.looks < LOOKS;
+                    }
+                    moved.push((start, end, object, offset));
+                }
+                for (start, end, object, offset) in moved {
+                    space.map(start, end, offset, Some(object));
+                }
+                changed.insert(pid);
+                false
+            });
+        }
     }
 
     /// A thread ended, or exec'ed: its next task instance began.

@@ -4,8 +4,11 @@
 use std::fs::File;
 use std::io::{BufRead as _, BufReader, Write as _};
 use std::os::unix::fs::FileExt as _;
+use std::path::Path;
 
 use nix::sys::memfd::{MFdFlags, memfd_create};
+
+use crate::host::elevation;
 
 /// The largest code page that is believed, in bytes; it has two to four pages.
 const LARGEST_VDSO: u64 = 1 << 20;
@@ -16,7 +19,8 @@ const SAMPLE: usize = 64;
 /// Whether `/proc/kallsyms` shows no addresses (`kernel.kptr_restrict`) or
 /// cannot be read.
 pub(crate) fn kernel_is_hidden() -> bool {
-    let Ok(file) = File::open("/proc/kallsyms") else {
+    let table = Path::new("/proc/kallsyms");
+    let Ok(file) = elevation::open(table, elevation::ADDRESSES) else {
         return true;
     };
     BufReader::new(file)
@@ -55,7 +59,7 @@ pub(crate) fn vdso() -> Option<File> {
     let (start, end) = vdso_range()?;
     let length = end.checked_sub(start).filter(|&n| n <= LARGEST_VDSO)?;
     let mut image = vec![0; usize::try_from(length).ok()?];
-    let memory = File::open("/proc/self/mem").ok()?;
+    let memory = elevation::open(Path::new("/proc/self/mem"), elevation::READ).ok()?;
     memory.read_exact_at(&mut image, start).ok()?;
     let mut copy = File::from(memfd_create("vdso", MFdFlags::MFD_CLOEXEC).ok()?);
     copy.write_all(&image).ok()?;

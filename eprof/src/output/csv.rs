@@ -12,6 +12,7 @@ use crate::profile::Profile;
 
 use super::format::energy::EnergyText;
 use super::format::event::key;
+use super::format::sanitize::cell;
 use super::listing::{Entry, Listing, events};
 use super::view::{By, View};
 
@@ -146,6 +147,7 @@ fn fields<'e>(
 
 fn row<'a>(out: &mut impl Write, fields: impl IntoIterator<Item = Cow<'a, str>>) -> io::Result<()> {
     for (at, field) in fields.into_iter().enumerate() {
+        let field = cell(&field);
         if at > 0 {
             out.write_all(b",")?;
         }

@@ -1,5 +1,6 @@
 //! From a recording to a profile.
 
+use std::collections::BTreeSet;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
@@ -8,14 +9,17 @@ use tracing::{debug, trace};
 use crate::attribute::{self, Attributed, ChargedSpan, Observer, Settings};
 use crate::carbon::Carbon;
 use crate::error::{Error, ErrorKind, Result};
-use crate::measurement::Event;
+use crate::measurement::{Event, StackId};
 use crate::profile::{
     Detail, Group, PowerSeries, PowerSeriesObserver, Profile, Sum, TimedSamples,
     TimedSamplesObserver,
 };
 use crate::recording::merged::Labels;
-use crate::recording::{Catalog, Header, Merged, RecordingFile};
+use crate::recording::{Bytes, Catalog, Header, Merged, RecordingFile};
 use crate::symbol::{self, Search};
+
+/// How many frames the stacks of any recording may have in all.
+const FREE_FRAMES: u64 = 4 << 20;
 
 /// What the code of a recording is called.
 #[derive(Clone, Debug, Default)]
@@ -36,6 +40,8 @@ pub type NameProgress<'a> = Box<dyn FnMut(symbol::Progress) + 'a>;
 /// fit it, or (a defect) a ledger that does not balance.
 pub struct Analysis<'a> {
     path: PathBuf,
+    /// The recording, where it is open already.
+    data: Option<Bytes>,
     names: Names,
     settings: Settings,
     carbon: Option<Carbon>,
@@ -48,11 +54,18 @@ impl<'a> Analysis<'a> {
     pub fn new(path: impl Into<PathBuf>) -> Self {
         Self {
             path: path.into(),
+            data: None,
             names: Names::default(),
             settings: Settings::default(),
             carbon: None,
             progress: Box::new(|_| {}),
         }
+    }
+
+    /// Reads the recording in `data`, whatever has its name by now.
+    pub fn of(mut self, data: Bytes) -> Self {
+        self.data = Some(data);
+        self
     }
 
     /// Replaces how code is named.
@@ -85,6 +98,11 @@ impl<'a> Analysis<'a> {
     ///
     /// See [`Analysis`].
     pub fn profile(&mut self) -> Result<Profile> {
+        if let Some(data) = &self.data {
+            let recording = RecordingFile::of(data, &self.path)?;
+            let recording = self.named(recording);
+            return self.profile_of(&recording);
+        }
         let Some(merged) = Merged::open(&self.path)? else {
             let recording = self.named(RecordingFile::open(&self.path)?);
             return self.profile_of(&recording);
@@ -211,6 +229,7 @@ impl<'a> Analysis<'a> {
             caveats = attributed.caveats.len(),
             "attributed the energy"
         );
+        check_size(recording, &attributed)?;
         for weighing in &attributed.weighings {
             trace!(?weighing, "chose what divides energy");
         }
@@ -241,7 +260,11 @@ impl<'a> Analysis<'a> {
 pub fn sum<'a>(analyses: impl IntoIterator<Item = Analysis<'a>>) -> Result<Profile> {
     let mut sum = Sum::new();
     for mut analysis in analyses {
-        let recording = analysis.named(RecordingFile::open(&analysis.path)?);
+        let recording = match &analysis.data {
+            Some(data) => RecordingFile::of(data, &analysis.path)?,
+            None => RecordingFile::open(&analysis.path)?,
+        };
+        let recording = analysis.named(recording);
         let labels = labels(&recording.catalog, &analysis.path);
         sum.add(analysis.profile_of(&recording)?, labels);
     }
@@ -265,6 +288,45 @@ pub fn no_common_time(path: &Path) -> Error {
         path.display()
     );
     Error::new(ErrorKind::Usage, sentence).hint("name the recording of one run")
+}
+
+/// Refuses stacks that would take much more memory than the recording they come from:
+/// a row has all its frames, and few bytes can describe many long stacks.
+fn check_size(recording: &RecordingFile, attributed: &Attributed) -> Result<()> {
+    let Catalog {
+        frames,
+        stacks: nodes,
+        symbols,
+        ..
+    } = &recording.catalog;
+    // A frame is as many as it has functions, with those that were inlined.
+    let mut functions = vec![1; frames.len()];
+    for symbol in symbols {
+        if let Some(functions) = functions.get_mut(symbol.frame.0 as usize) {
+            *functions = symbol.functions.len() as u64;
+        }
+    }
+    let mut depths: Vec<u64> = Vec::with_capacity(nodes.len());
+    for node in nodes {
+        let above = node.parent.and_then(|parent| depths.get(parent.0 as usize));
+        let own = functions.get(node.frame.0 as usize).copied().unwrap_or(1);
+        depths.push(above.map_or(own, |above| above + own));
+    }
+    let sampled = attributed.stacks.iter().filter_map(|charge| charge.stack);
+    let sampled: BTreeSet<StackId> = sampled.collect();
+    let depth = |stack: &StackId| depths.get(stack.0 as usize).copied();
+    let frames: u64 = sampled.iter().filter_map(depth).sum();
+    if frames <= FREE_FRAMES.saturating_add(recording.length()) {
+        return Ok(());
+    }
+    Err(Error::new(
+        ErrorKind::Data,
+        format!(
+            "the stacks have {frames} frames in all, more than a recording of {} bytes of eprof's",
+            recording.length()
+        ),
+    )
+    .hint("this eprof did not write it; record again"))
 }
 
 /// The header, without the counters that cannot be trusted: only at the end is

@@ -1,12 +1,16 @@
 //! From a command to a recording.
 
 use std::fs::File;
+use std::ops::ControlFlow;
+use std::path::PathBuf;
+use std::sync::Arc;
 use std::time::Duration;
 
 use nix::sys::signal::Signal;
 
 use crate::caveat::Caveat;
 use crate::error::{Error, ErrorKind, Result};
+use crate::host::elevation;
 use crate::idle::watch::Idling;
 use crate::idle::{KnownIdle, find};
 use crate::kernel::{Probe, Sideband};
@@ -15,7 +19,7 @@ use crate::launch::{
     UserId,
 };
 use crate::measurement::Counter;
-use crate::recording::{Capture, IntervalRecord};
+use crate::recording::{Bytes, Capture, IntervalRecord, Sink, is_unfinished};
 use crate::session::{Plan, Recorder, header};
 use crate::source::Selected;
 use crate::symbol::{self, Search};
@@ -35,8 +39,13 @@ pub struct Recorded {
     pub exit: ExitStatus,
     /// Whom files belong to; `None`: eprof's own user.
     pub owner: Option<UserId>,
-    /// Why the recording is not whole, where it is not.
+    /// The recording, whatever has its name by now.
+    pub data: Bytes,
+    /// Why the file of it is not whole, where it is not.
     pub failure: Option<Error>,
+    /// What it is called by now: another run in the same directory may have moved
+    /// it. `None` where it has no name.
+    pub whereabouts: Option<PathBuf>,
     /// How long the target ran while it was measured; eprof's own beginning and
     /// end are not in it. `None` where the measurement never began.
     pub ran: Option<Nanos>,
@@ -68,9 +77,14 @@ pub fn record(
     // Everything that can be refused comes before the target exists.
     let inherited = InheritedFiles::now();
     let identity = Identity::resolve(&plan.run_as)?;
-    let limits = Limits::now();
+    if identity.stranger {
+        signals.take_job_control()?;
+    }
+    let limits = Limits::at_start();
+    Limits::raise();
     let mut selected = source::select(&plan.root, plan.source, plan.calibration.as_deref())?;
     let mut caveats = std::mem::take(&mut selected.caveats);
+    caveats.extend(plan.coarse());
     let known = plan.known_idle.as_ref();
     let known = known.and_then(|known| known.of(selected.source.meters()));
     let mut idle = match known {
@@ -96,10 +110,18 @@ pub fn record(
         .inherited(inherited)
         .streams(plan.streams.clone());
     let prepared = launch::prepare(command, follow.cgroup(), &identity)?;
-    let file = OutputFile::create(&plan.output, identity.files.as_ref())?;
+    let mut file = OutputFile::create(&plan.output, identity.files.as_ref())?;
+    let sink = match file.is_regular() {
+        true => Sink::file(Arc::clone(file.file())),
+        false => Sink::stream(Arc::clone(file.file())),
+    };
+    let data = Arc::clone(sink.data());
     let header = header::describe(plan, &selected, idle, &probe, &follow, caveats);
     let mut timeline = LiveTimeline::new(&header);
-    let mut capture = Capture::new(file.file(), header)?;
+    let mut capture = Capture::new(sink, header)?;
+    if elevation::is_elevated() {
+        capture.mask_kernel_addresses();
+    }
     if let Some(rank) = plan.rank {
         capture.labels([("rank".to_owned(), rank.to_string())].into())?;
     }
@@ -115,29 +137,52 @@ pub fn record(
         }
     };
     let cgroup = follow.cgroup();
-    let followed = recorder.follow(plan, &mut child, signals, cgroup, &mut live);
-    if let Err(error) = followed {
-        let released = recorder.released();
-        drop(recorder);
-        if !released {
-            // An older recording must not be lost for a target that never ran.
-            file.discard()?;
+    // An older recording makes room for one that is worth it: not where the target
+    // never ran, nor where nothing can be written.
+    let mut unnamed = None;
+    let mut released = || {
+        if data.failure().is_none() {
+            unnamed = file.publish(is_unfinished).err();
         }
-        return Err(error);
-    }
+    };
+    recorder.follow(plan, &mut child, signals, cgroup, &mut released, &mut live)?;
     let exit = child.reap()?;
     let ended = clock::now();
     if let Follow::Cgroup(cgroup) = follow {
         recorder.left_running(cgroup.remove().moved);
     }
     let ran = recorder.ran();
-    let interrupted = recorder.interrupted();
-    let mut naming = |progress| observer(News::Naming(progress));
+    let mut interrupted = recorder.interrupted();
+    let mut naming = |progress| {
+        observer(News::Naming(progress));
+        match signals.next() {
+            Some(received) => {
+                interrupted = interrupted.or(Some(received.signal));
+                ControlFlow::Break(())
+            }
+            None => ControlFlow::Continue(()),
+        }
+    };
     let failure = recorder.finish(exit, ended, search, &mut naming)?;
+    let cut = data.failure().map(|error| {
+        let kept = match file.whereabouts() {
+            Some(_) => "the recording ends there",
+            None => "the recording is not kept",
+        };
+        let failed = Error::io("write", &plan.output, error);
+        let sentence = format!("{failed}; {kept}, but the report is of the whole run");
+        Error::new(failed.kind(), sentence).hint(match error.raw_os_error() {
+            Some(libc::EFBIG) => "ulimit -f limits the size of files",
+            Some(libc::EDQUOT) => "your quota of that file system is used up",
+            _ => "make room there, or choose another place: --output FILE",
+        })
+    });
     Ok(Recorded {
         exit,
         owner: identity.files,
-        failure,
+        data: data.whole(),
+        failure: failure.or(cut).or(unnamed),
+        whereabouts: file.whereabouts(),
         ran,
         interrupted,
     })
@@ -190,7 +235,11 @@ fn watch_target(
                             "no-cgroup-events",
                             format!("stacks are sampled by process, not by cgroup: {error}"),
                         )
-                        .hint("sudo sh -c 'echo +cpu > /sys/fs/cgroup/cgroup.subtree_control'"),
+                        .hint(match (error.kind(), error.given_hint()) {
+                            // A permission or a resource is what was missing.
+                            (ErrorKind::Permission | ErrorKind::Internal, Some(hint)) => hint,
+                            _ => "sudo sh -c 'echo +cpu > /sys/fs/cgroup/cgroup.subtree_control'",
+                        }),
                     );
                     of_process(probe, child)?
                 }

@@ -8,7 +8,7 @@ use crate::attribute::{Energy, HalfWidth, Ledger, Weighing};
 use crate::carbon::Carbon;
 use crate::caveat::Caveat;
 use crate::measurement::{COUNTERS, Counter, Event, Events, Loss, MeterId, Provenance, Signals};
-use crate::recording::{Footprint, Header};
+use crate::recording::{Footprint, Header, UNFINISHED};
 use crate::unit::{Microjoules, Nanos, Timestamp};
 
 /// Identity of a process: a reused PID or an exec makes another one, and so
@@ -302,4 +302,12 @@ pub struct Profile {
     pub losses: Loss,
     /// What makes the numbers less true.
     pub caveats: Vec<Caveat>,
+}
+
+impl Profile {
+    /// Whether the recording (or one of several) has no end, so that what is told
+    /// there, losses and eprof's own cost, is not known.
+    pub fn is_unfinished(&self) -> bool {
+        self.caveats.iter().any(|caveat| caveat.code == UNFINISHED)
+    }
 }

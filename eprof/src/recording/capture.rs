@@ -46,6 +46,8 @@ pub struct Capture<W: Write> {
     samples: HashMap<(TaskId, CpuGroupId, StackId), SampleCount>,
     losses: Loss,
     failure: Option<Error>,
+    /// Whether kernel addresses stay out of the file.
+    masked: bool,
 }
 
 /// A recording that was made.
@@ -85,10 +87,18 @@ impl<W: Write> Capture<W> {
             samples: HashMap::new(),
             losses: Loss::default(),
             failure: None,
+            masked: false,
         };
         capture.writer.push(&Record::Header(Box::new(header)))?;
         capture.writer.flush()?;
         Ok(capture)
+    }
+
+    /// From now on, the file has the numbers of kernel frames in place of their
+    /// addresses, which tell where the kernel lies. [`catalog`](Self::catalog)
+    /// keeps these, so that names can be found.
+    pub fn mask_kernel_addresses(&mut self) {
+        self.masked = true;
     }
 
     /// Takes in what tells the run from others of the same job.
@@ -161,7 +171,7 @@ impl<W: Write> Capture<W> {
             self.losses.count("sample-of-unknown-task", 1);
             return;
         }
-        let Some(group) = self.group(slice.cpu) else {
+        let Some(group) = self.sampled_group(slice.cpu) else {
             self.losses.count("sample-outside-groups", 1);
             return;
         };
@@ -336,7 +346,14 @@ impl<W: Write> Capture<W> {
         let frames = self.catalog.frames.len()..self.stacks.frames().len();
         for index in frames {
             let frame = self.stacks.frames()[index];
-            self.push(Record::Frame(frame))?;
+            match frame {
+                Frame::Kernel { returns, .. } if self.masked => {
+                    let address = index as u64;
+                    self.write(&Record::Frame(Frame::Kernel { address, returns }))?;
+                    self.catalog.take(Record::Frame(frame));
+                }
+                _ => self.push(Record::Frame(frame))?,
+            }
         }
         let nodes = self.catalog.stacks.len()..self.stacks.nodes().len();
         for index in nodes {
@@ -349,6 +366,16 @@ impl<W: Write> Capture<W> {
     /// Whether a task was announced.
     fn knows(&self, task: TaskId) -> bool {
         (task.0 as usize) < self.catalog.tasks.len()
+    }
+
+    /// The CPU group of a sample's CPU: one that came online during the run counts to
+    /// the only group, as it does in the accounts of threads.
+    fn sampled_group(&self, cpu: u32) -> Option<CpuGroupId> {
+        let only = match &*self.catalog.header.cpu_groups {
+            [only] => Some(only.id),
+            _ => None,
+        };
+        self.group(cpu).or(only)
     }
 
     /// The CPU group of a CPU.

@@ -137,8 +137,10 @@ impl Catalog {
             Some(Record::Header(header)) => Self::new(*header),
             _ => return Err(reader.nothing()),
         };
-        for record in reader.by_ref() {
-            if let Some(one) = catalog.take(record?) {
+        let mut budget = reader.budget();
+        while let Some(record) = reader.next().transpose()? {
+            budget.take(&record).map_err(|rule| reader.refuse(rule))?;
+            if let Some(one) = catalog.take(record) {
                 interval(one);
             }
         }

@@ -2,13 +2,13 @@
 
 use std::fs::File;
 use std::io::{self, BufReader, Read};
-use std::os::unix::fs::FileExt;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
 use crate::caveat::Caveat;
 use crate::error::{Error, ErrorKind, Result};
 
+use super::bytes::Bytes;
 use super::catalog::Catalog;
 use super::prefetch::{Prefetch, prefetch};
 use super::read::Reader;
@@ -21,7 +21,7 @@ pub struct RecordingFile {
     /// Everything but the intervals.
     pub catalog: Catalog,
     path: PathBuf,
-    file: Arc<File>,
+    file: Bytes,
     /// Where the recording begins in the file, in bytes.
     begin: u64,
     /// How many bytes of it are sound.
@@ -50,10 +50,23 @@ impl RecordingFile {
         Self::open_part(path, 0, u64::MAX)
     }
 
+    /// The same of a file that is open, whatever has its name by now. Sentences
+    /// call it `path`.
+    ///
+    /// # Errors
+    ///
+    /// As [`open`](Self::open).
+    pub fn of(file: &Bytes, path: &Path) -> Result<Self> {
+        Self::read(path, 0, reader_of(file, path, 0, u64::MAX)?)
+    }
+
     /// The same for a recording that is `length` bytes of the file, from
     /// `begin` on (fewer, where the file ends before).
     pub(super) fn open_part(path: &Path, begin: u64, length: u64) -> Result<Self> {
-        let (file, reader) = reader(path, begin, length)?;
+        Self::read(path, begin, reader(path, begin, length)?)
+    }
+
+    fn read(path: &Path, begin: u64, (file, reader): (Bytes, FileReader)) -> Result<Self> {
         let mut reader = reader.without_samples();
         let catalog = Catalog::read(&mut reader, drop).map_err(|error| name(path, error))?;
         let accepted = reader.accepted();
@@ -67,13 +80,17 @@ impl RecordingFile {
         })
     }
 
+    /// How long the recording is, in bytes, as far as it is sound.
+    pub fn length(&self) -> u64 {
+        self.accepted
+    }
+
     /// The intervals, in order of time, read while they are iterated over, a
     /// few of them ahead.
     ///
     /// # Errors
     ///
-    /// If the file was changed since it was opened, or no thread can be
-    /// started that reads it.
+    /// If the file was changed since it was opened.
     pub fn intervals(&self, samples: Samples) -> Result<Intervals> {
         let limit = self.begin.saturating_add(self.accepted);
         let input = Positioned::new(&self.file, self.begin, limit);
@@ -88,20 +105,22 @@ impl RecordingFile {
             accepted: self.accepted,
             done: false,
         };
-        let ahead = prefetch(stream).map_err(|error| {
-            Error::new(
-                ErrorKind::Unavailable,
-                format!("cannot start a thread that reads the recording: {error}"),
-            )
-            .hint("ulimit -u tells how many there may be")
-        })?;
-        Ok(Intervals { ahead, done: false })
+        Ok(Intervals {
+            ahead: prefetch(stream, weight),
+            done: false,
+        })
     }
+}
+
+/// How much an interval holds: samples and accounts.
+fn weight(interval: &Result<IntervalRecord>) -> usize {
+    let of = |interval: &IntervalRecord| interval.samples.len() + interval.threads.len();
+    interval.as_ref().map_or(0, of)
 }
 
 /// Opens a recording that is `length` bytes of the file at `path`, from `begin`
 /// on (fewer, where the file ends before).
-fn reader(path: &Path, begin: u64, length: u64) -> Result<(Arc<File>, FileReader)> {
+fn reader(path: &Path, begin: u64, length: u64) -> Result<(Bytes, FileReader)> {
     let failed = |error: io::Error| Error::io("read", path, &error);
     // Asked before opening, which would wait for the writer of a FIFO.
     let metadata = path.metadata().map_err(failed)?;
@@ -111,12 +130,18 @@ fn reader(path: &Path, begin: u64, length: u64) -> Result<(Arc<File>, FileReader
             format!("{} is not a regular file", path.display()),
         ));
     }
-    let file = Arc::new(File::open(path).map_err(failed)?);
-    let there = file.metadata().map_err(failed)?.len().saturating_sub(begin);
+    let file = Bytes::File(Arc::new(File::open(path).map_err(failed)?));
+    reader_of(&file, path, begin, length)
+}
+
+/// The same of a file that is open.
+fn reader_of(file: &Bytes, path: &Path, begin: u64, length: u64) -> Result<(Bytes, FileReader)> {
+    let failed = |error: io::Error| Error::io("read", path, &error);
+    let there = file.length().map_err(failed)?.saturating_sub(begin);
     let limit = begin.saturating_add(length);
-    let input = Positioned::new(&file, begin, limit);
+    let input = Positioned::new(file, begin, limit);
     let reader = Reader::new(input, Some(there.min(length))).map_err(|error| name(path, error))?;
-    Ok((file, reader))
+    Ok((file.clone(), reader))
 }
 
 /// Reads a recording in a file.
@@ -248,17 +273,17 @@ impl Stream {
 /// Reads a file from somewhere up to a limit, at a position of its own.
 #[derive(Debug)]
 struct Positioned {
-    file: Arc<File>,
+    file: Bytes,
     position: u64,
     limit: u64,
 }
 
 impl Positioned {
-    fn new(file: &Arc<File>, position: u64, limit: u64) -> BufReader<Self> {
+    fn new(file: &Bytes, position: u64, limit: u64) -> BufReader<Self> {
         BufReader::with_capacity(
             64 << 10,
             Self {
-                file: Arc::clone(file),
+                file: file.clone(),
                 position,
                 limit,
             },

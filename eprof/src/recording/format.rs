@@ -15,7 +15,7 @@ pub const PROLOGUE: u64 = 12;
 pub const BLOCK_HEAD: usize = 20;
 
 /// Largest part of a block, in bytes: bounds what a reader must hold.
-pub const MAX_BLOCK: usize = 64 << 20;
+pub const MAX_BLOCK: usize = 16 << 20;
 
 /// Largest compressed part, in bytes. Zstandard adds at most 3 bytes per 128 KiB
 /// (RFC 8878, 3.1.1.2) to what it cannot compress.
@@ -23,16 +23,16 @@ pub const MAX_COMPRESSED: usize = MAX_BLOCK + (64 << 10);
 
 /// Largest record that is no interval, in bytes: such are small by nature, and
 /// the lists of strings in them take at most two dozen times as much in memory.
-pub const MAX_RECORD: usize = 8 << 20;
+pub const MAX_RECORD: usize = 2 << 20;
 
 /// Most samples of an interval: bounds what a reader must hold, as columns of
-/// equal values take no room. (256 CPUs, 10 kHz, 1.6 s.)
-pub const MAX_SAMPLES: usize = 4 << 20;
+/// equal values take no room. (256 CPUs, 10 kHz, 0.2 s.)
+pub const MAX_SAMPLES: usize = 512 << 10;
 
 /// Most accounts of threads of an interval: bounds what a reader must hold. There
-/// is one per thread and CPU group in which it ran; a kernel has at most 4 Mi
-/// threads (`PID_MAX_LIMIT`).
-pub const MAX_THREADS: usize = 4 << 20;
+/// is one per thread and CPU group in which it ran, and the kernel programs have room
+/// for as many.
+pub const MAX_THREADS: usize = 512 << 10;
 
 /// How many bytes of records may pile up before a block is written although
 /// the interval is still open.

@@ -12,6 +12,8 @@
 
 mod accounts;
 mod blocks;
+mod budget;
+pub mod bytes;
 pub mod capture;
 pub mod catalog;
 pub mod check;
@@ -26,17 +28,22 @@ mod prefetch;
 pub mod read;
 pub mod record;
 mod samples;
+pub mod sink;
 pub mod stack;
 pub mod text;
+pub mod unfinished;
 mod varint;
 pub mod write;
 
+pub use bytes::Bytes;
 pub use capture::{Capture, Finished};
 pub use catalog::{Catalog, Rename};
 pub use file::{Intervals, RecordingFile, Samples};
 pub use load::Recording;
 pub use merged::{Merged, MergedWriter};
-pub use read::Reader;
+pub use read::{Reader, UNFINISHED};
 pub use record::{Command, End, Footprint, Header, IntervalRecord, Record, SampleCount};
+pub use sink::Sink;
 pub use stack::StackTable;
+pub use unfinished::is_unfinished;
 pub use write::Writer;

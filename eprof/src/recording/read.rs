@@ -6,6 +6,7 @@ use crate::caveat::Caveat;
 use crate::error::{Error, ErrorKind, Result};
 
 use super::blocks::{Blocks, Damage};
+use super::budget::Budget;
 use super::check::{Checker, NO_HEADER};
 use super::format::{MAX_RECORD, PROLOGUE};
 use super::interval_header::{INTERVAL, IntervalHeader};
@@ -79,6 +80,11 @@ impl<R: Read> Reader<R> {
         self.accepted
     }
 
+    /// The memory that its catalogue may take.
+    pub(super) fn budget(&self) -> Budget {
+        Budget::of(self.length)
+    }
+
     /// The error for a recording without even a header.
     pub(super) fn nothing(&self) -> Error {
         let at = self.accepted;
@@ -113,6 +119,21 @@ impl<R: Read> Reader<R> {
             caveats.push(Caveat::new(
                 "recording-trailer",
                 format!("{more} bytes after the recording's end at byte {at} are ignored"),
+            ));
+        }
+        let (time, gaps) = self.checker.missing();
+        if gaps > 0 {
+            let times = match gaps {
+                1 => "once",
+                _ => "several times",
+            };
+            caveats.push(Caveat::new(
+                "recording-gap",
+                format!(
+                    "intervals are missing from the middle of the recording ({times}, {:.2} s in \
+                     all): what ran then is in no row",
+                    time.seconds()
+                ),
             ));
         }
         if !self.checker.ended() {
@@ -186,7 +207,7 @@ impl<R: Read> Reader<R> {
     }
 
     /// The error for a broken rule.
-    fn refuse(&self, rule: impl std::fmt::Display) -> Error {
+    pub(super) fn refuse(&self, rule: impl std::fmt::Display) -> Error {
         let begin = self.begin;
         Error::new(
             ErrorKind::Data,
@@ -196,10 +217,13 @@ impl<R: Read> Reader<R> {
     }
 }
 
+/// The code of the caveat that a recording has no end.
+pub const UNFINISHED: &str = "recording-unfinished";
+
 /// What is missing of a recording without an end.
 pub(super) fn unfinished() -> Caveat {
     Caveat::new(
-        "recording-unfinished",
+        UNFINISHED,
         "the recording has no end: its last interval, the target's exit code, function names and \
          losses may be missing",
     )

@@ -11,7 +11,7 @@ use crate::caveat::Caveat;
 use crate::error::{Error, ErrorKind, Result};
 use crate::launch::output_directory::Scratch;
 use crate::launch::{
-    ExitStatus, Identity, SignalSet, Streams, Supervised, Supervisor, output_directory,
+    ExitStatus, Identity, Limits, SignalSet, Streams, Supervised, Supervisor, output_directory,
 };
 use crate::pipeline::{self, Analysis};
 use crate::{launch, session};
@@ -64,6 +64,9 @@ impl<'a> Runner<'a> {
     pub(super) fn new(plan: &'a Plan) -> Result<Self> {
         let signals = SignalSet::block()?;
         let identity = Identity::resolve(&plan.base.run_as)?;
+        if identity.stranger {
+            signals.take_job_control()?;
+        }
         let scratch = Scratch::create("eprof-stat", identity.files.as_ref())?;
         let mut base = plan.base.clone();
         // Before anything has warmed the machine.
@@ -182,6 +185,7 @@ impl<'a> Runner<'a> {
         };
         let command = launch::Command::new(program, arguments)
             .signal_mask(self.signals.original_mask())
+            .limits(Limits::at_start())
             .streams(self.streams()?);
         let mut child = launch::prepare(command, None, &self.identity)?.spawn()?;
         let mut supervisor = Supervisor::new(None)?;
@@ -253,6 +257,7 @@ impl<'a> Runner<'a> {
                 .push(Caveat::new("recording-incomplete", sentence));
         }
         let mut analysis = Analysis::new(&plan.output)
+            .of(recorded.data)
             .names(self.plan.names.clone())
             .settings(self.plan.settings.clone());
         let profile = analysis.profile()?;

@@ -12,6 +12,7 @@ pub mod plan;
 pub mod reader;
 pub mod recorder;
 pub mod schedule;
+mod strays;
 mod usage;
 
 pub use plan::Plan;

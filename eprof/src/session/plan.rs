@@ -4,7 +4,8 @@
 use std::ffi::OsString;
 use std::path::PathBuf;
 
-use crate::host::SysRoot;
+use crate::caveat::Caveat;
+use crate::host::{SysRoot, elevation};
 use crate::idle::KnownIdle;
 use crate::kernel::{Settings, Unwinding, VerifierLog};
 use crate::launch::{RunAs, Streams};
@@ -58,7 +59,29 @@ pub struct Plan {
     pub output: PathBuf,
 }
 
+/// The shortest interval for who could not read the meters without eprof: what
+/// secrets leak through energy takes readings that lie much closer (PLATYPUS,
+/// CVE-2020-8694).
+const COARSE: Nanos = Nanos(1_000_000_000);
+
 impl Plan {
+    /// Whether meters are read less often than asked for, and addresses left out,
+    /// as a caveat.
+    pub fn coarse(&self) -> Option<Caveat> {
+        let sentence = "eprof has capabilities that its user has not: meters are read once a \
+                        second only, and kernel addresses are left out";
+        elevation::is_elevated()
+            .then(|| Caveat::new("coarse", sentence).hint("sudo eprof run has no such limits"))
+    }
+
+    /// The interval between readings: at least [`COARSE`] under elevation.
+    pub fn affordable(interval: Nanos) -> Nanos {
+        match elevation::is_elevated() {
+            true => interval.max(COARSE),
+            false => interval,
+        }
+    }
+
     /// What the kernel side is asked to do, where `cpu_groups` are distinguished.
     pub fn kernel(&self, cpu_groups: &[CpuGroup]) -> Settings {
         Settings {

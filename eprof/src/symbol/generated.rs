@@ -17,7 +17,8 @@ use std::time::Duration;
 use crate::clock::wall_clock;
 use crate::kernel::Mapping;
 use crate::mappings::objects::{Objects, descriptor};
-use crate::measurement::{ObjectId, Task, TaskId};
+use crate::measurement::{FrameId, ObjectId, Symbol, Task, TaskId};
+use crate::symbol::named::Named;
 use crate::symbol::ranges::Wanted;
 use crate::symbol::{jitdump, perf_map};
 
@@ -28,6 +29,9 @@ const MOST_HELD: usize = 128;
 /// How many directories for temporary files are held open at most: one per
 /// mount namespace.
 const MOST_PLACES: usize = 64;
+
+/// Most mappings of such files of one process.
+const MOST_PLACED: usize = 1 << 14;
 
 /// Through how many forks names are inherited at most.
 const MOST_FORKS: usize = 64;
@@ -62,6 +66,18 @@ struct Compiler {
     countdown: u32,
     tries: u32,
     dumps: Vec<ObjectId>,
+    files: Vec<Placed>,
+}
+
+/// Code that was compiled ahead of time, in a file that is no program (of .NET, of
+/// wasmtime).
+#[derive(Debug)]
+struct Placed {
+    object: ObjectId,
+    start: u64,
+    end: u64,
+    /// Of the byte at `start` in the file.
+    offset: u64,
 }
 
 /// What only the living process tells.
@@ -102,9 +118,17 @@ impl Compilers {
     }
 
     /// Code was mapped into the process led by `process`.
-    pub(super) fn mapped(&mut self, process: TaskId, mapping: &Mapping, object: Option<ObjectId>) {
+    /// `objects` knows its file.
+    pub(super) fn mapped(
+        &mut self,
+        process: TaskId,
+        mapping: &Mapping,
+        object: Option<ObjectId>,
+        objects: &Objects,
+    ) {
         let dump = object.filter(|_| is_dump(&mapping.path));
-        if object.is_some() && dump.is_none() {
+        let file = object.filter(|&object| dump.is_none() && !objects.is_program(object));
+        if object.is_some() && dump.is_none() && file.is_none() {
             return;
         }
         if !self.processes.contains_key(&process) {
@@ -115,6 +139,16 @@ impl Compilers {
             && !compiler.dumps.contains(&dump)
         {
             compiler.dumps.push(dump);
+        }
+        if let (Some(compiler), Some(object)) = (self.processes.get_mut(&process), file)
+            && compiler.files.len() < MOST_PLACED
+        {
+            compiler.files.push(Placed {
+                object,
+                start: mapping.start,
+                end: mapping.end,
+                offset: mapping.offset,
+            });
         }
     }
 
@@ -128,6 +162,7 @@ impl Compilers {
             countdown: 0,
             tries: 0,
             dumps: Vec::new(),
+            files: Vec::new(),
         }
     }
 
@@ -199,6 +234,50 @@ impl Compilers {
         }
         found.reused = wanted.reused();
         found
+    }
+
+    /// Looks up `frames`, which lie at offsets of `object`, no program, in what the
+    /// processes that mapped it have written down.
+    pub(super) fn look_up_in_file(
+        &self,
+        object: ObjectId,
+        objects: &Objects,
+        frames: &[(FrameId, u64)],
+    ) -> Vec<Named> {
+        let mut left = frames.to_vec();
+        let mut named = Vec::new();
+        for (&process, compiler) in &self.processes {
+            let address = |offset: u64| {
+                let placed = compiler.files.iter().rev();
+                let mut placed = placed.filter(|placed| placed.object == object);
+                placed.find_map(|placed| {
+                    let within = offset.checked_sub(placed.offset)?;
+                    let inside = within < placed.end.saturating_sub(placed.start);
+                    inside.then(|| placed.start + within)
+                })
+            };
+            let addresses: Vec<u64> = left
+                .iter()
+                .filter_map(|&(_, offset)| address(offset))
+                .collect();
+            if addresses.is_empty() {
+                continue;
+            }
+            let mut wanted = Wanted::new(addresses);
+            self.look_up(process, objects, &mut wanted);
+            left.retain(|&(frame, offset)| {
+                let name = address(offset).and_then(|address| wanted.name(address));
+                named.extend(name.map(|name| Named {
+                    symbol: Symbol {
+                        frame,
+                        functions: vec![name.to_string()],
+                    },
+                    lines: None,
+                }));
+                name.is_none()
+            });
+        }
+        named
     }
 
     /// The process led by `process`, and those that it was forked from.

@@ -1,18 +1,26 @@
 //! Names of the functions of the running kernel and its modules. (An image on disk
 //! need not be the one that runs.)
 
-use std::fs::File;
 use std::io::{self, BufRead, BufReader};
+use std::path::Path;
 
 use super::named::Named;
+use crate::host::elevation;
 use crate::kernel::KernelNames;
 use crate::measurement::{FrameId, Symbol};
+
+/// All functions, with their addresses.
+const TABLE: &str = "/proc/kallsyms";
 
 /// The names of those of `frames` (their addresses) that the kernel knows.
 pub(super) fn named(frames: &[(FrameId, u64)]) -> Vec<Named> {
     let addresses: Vec<u64> = frames.iter().map(|&(_, address)| address).collect();
-    let names = by_the_kernel(&addresses)
-        .or_else(|_| by_its_table(BufReader::new(File::open("/proc/kallsyms")?), &addresses));
+    let names = by_the_kernel(&addresses).or_else(|_| {
+        by_its_table(
+            BufReader::new(elevation::open(Path::new(TABLE), elevation::ADDRESSES)?),
+            &addresses,
+        )
+    });
     let names = frames.iter().zip(names.unwrap_or_default());
     let named = names.filter_map(|(&(frame, _), name)| {
         let functions = vec![format!("{:#}", rustc_demangle::demangle(&name?))];
@@ -76,7 +84,7 @@ mod tests {
 
     use super::*;
 
-    const TABLE: &str = "\
+    const LINES: &str = "\
         0000000000000000 A zero\n\
         00000000000000a0 T first\n\
         00000000000000a0 T alias\n\
@@ -87,7 +95,7 @@ mod tests {
         0000000000000180\n";
 
     fn found(addresses: &[u64]) -> Vec<Option<String>> {
-        by_its_table(TABLE.as_bytes(), addresses).unwrap()
+        by_its_table(LINES.as_bytes(), addresses).unwrap()
     }
 
     #[test]

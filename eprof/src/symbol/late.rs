@@ -2,12 +2,13 @@
 //! the build ids that it holds: never by a path alone.
 
 use std::collections::BTreeSet;
+use std::ops::ControlFlow;
 
-use super::lookup::Names;
-use super::outline::Outline;
+use super::beginnings::is_made_up;
+use super::child::{Depth, Errand, Quest};
 use super::resolve::{Job, Origin, Progress, Resolution, jobs, work};
 use super::search::Search;
-use crate::measurement::{FrameId, ObjectId};
+use crate::measurement::FrameId;
 use crate::recording::Catalog;
 
 /// Finds the functions of the frames of `catalog` that have none, and with
@@ -20,7 +21,11 @@ pub fn late(
     lines: bool,
     progress: &mut dyn FnMut(Progress),
 ) -> Resolution {
-    let mut known: BTreeSet<FrameId> = catalog.symbols.iter().map(|of| of.frame).collect();
+    let symbols = catalog.symbols.iter();
+    let mut known: BTreeSet<FrameId> = symbols
+        .filter(|of| !of.functions.iter().all(|name| is_made_up(name)))
+        .map(|of| of.frame)
+        .collect();
     let named = known.clone();
     if lines {
         known.retain(|frame| catalog.lines.contains_key(frame));
@@ -45,24 +50,31 @@ pub fn late(
             frames,
         })
         .collect();
-    let mut resolution = work(
-        &jobs,
-        search,
-        |job, news| {
-            let Origin::Object(object) = job.origin else {
-                return;
-            };
-            let nameless = job.frames.iter().any(|(frame, _)| !named.contains(frame));
-            let (files, outline) = files(catalog, object, search, nameless);
-            let segments = match catalog.segments.get(&object) {
-                Some(segments) => segments.as_slice(),
-                None => outline.segments.as_slice(),
-            };
-            job.in_files(&files, segments, news);
-        },
-        progress,
-    )
-    .resolution;
+    let errand = |job: &Job| {
+        let Origin::Object(id) = job.origin else {
+            return None;
+        };
+        let object = catalog.objects.get(id.0 as usize)?;
+        let segments = catalog.segments.get(&id).cloned();
+        Some(Errand {
+            quest: Quest {
+                path: object.path.clone(),
+                build_id: object.build_id.clone(),
+                segments: segments.unwrap_or_default(),
+                frames: Vec::new(),
+                nameless: job.frames.iter().any(|(frame, _)| !named.contains(frame)),
+                depth: Depth::Everything,
+                ask: false,
+                fetched: None,
+            },
+            file: None,
+        })
+    };
+    let mut progress = |so_far| {
+        progress(so_far);
+        ControlFlow::Continue(())
+    };
+    let mut resolution = work(&jobs, search, errand, |_, _| {}, &mut progress).resolution;
     // A name that is known stays, unless it comes with its lines.
     let with_lines: BTreeSet<FrameId> = resolution.lines.iter().map(|of| of.frame).collect();
     resolution
@@ -70,35 +82,4 @@ pub fn late(
         .retain(|of| !named.contains(&of.frame) || with_lines.contains(&of.frame));
     resolution.caveats.extend(search.caveat());
     resolution
-}
-
-/// The files that know the names of `object`, and the outline of the object
-/// itself where that was found.
-fn files(
-    catalog: &Catalog,
-    object: ObjectId,
-    search: &Search,
-    nameless: bool,
-) -> (Vec<Names>, Outline) {
-    let Some(object) = catalog.objects.get(object.0 as usize) else {
-        return Default::default();
-    };
-    let Some(build_id) = object.build_id.as_deref() else {
-        return Default::default();
-    };
-    let whole = search.object(&object.path, build_id);
-    let outline = whole
-        .as_ref()
-        .and_then(|path| std::fs::File::open(path).ok());
-    let outline = outline.map(|file| Outline::of(&file)).unwrap_or_default();
-    let mut files = Vec::new();
-    if !outline.debug_info {
-        let debug = search.debug_file(build_id);
-        let debug = debug.or_else(|| search.fetched(build_id));
-        files.extend(debug.map(Names::Debug));
-    }
-    if nameless || outline.debug_info {
-        files.extend(whole.map(Names::Whole));
-    }
-    (files, outline)
 }

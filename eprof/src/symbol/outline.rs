@@ -7,6 +7,7 @@ use object::elf::{FileHeader32, FileHeader64, PF_X, PT_LOAD, SHT_NOBITS};
 use object::read::elf::{FileHeader, ProgramHeader as _, SectionHeader as _};
 use object::{Endianness, FileKind, ReadCache, ReadRef};
 
+use crate::mappings::identity::Pieces;
 use crate::measurement::Segment;
 
 /// The most segments that are looked at.
@@ -25,9 +26,10 @@ impl Outline {
     /// Reads the outline of `file`; what cannot be read is not there.
     pub(crate) fn of(file: &File) -> Self {
         let cache = ReadCache::new(file);
-        match FileKind::parse(&cache) {
-            Ok(FileKind::Elf64) => outline::<FileHeader64<Endianness>, _>(&cache),
-            Ok(FileKind::Elf32) => outline::<FileHeader32<Endianness>, _>(&cache),
+        let head = Pieces(&cache);
+        match FileKind::parse(head) {
+            Ok(FileKind::Elf64) => outline::<FileHeader64<Endianness>, _>(head),
+            Ok(FileKind::Elf32) => outline::<FileHeader32<Endianness>, _>(head),
             _ => None,
         }
         .unwrap_or_default()

@@ -1,5 +1,7 @@
 //! Where the code of the target's processes lies, while they live.
 
+use std::ops::ControlFlow;
+
 use super::generated::Compilers;
 use super::resolve;
 use super::resolve::{Progress, Resolution};
@@ -39,7 +41,8 @@ impl ProcessMaps {
                 let object = self.objects.intern(mapping);
                 self.spaces.mapped(mapping, object);
                 if let Some(process) = self.spaces.leader_of(mapping.pid) {
-                    self.compilers.mapped(process, mapping, object);
+                    let objects = &self.objects;
+                    self.compilers.mapped(process, mapping, object, objects);
                 }
             }
             KernelEvent::Gone { task, .. } => self.spaces.gone(*task),
@@ -67,6 +70,7 @@ impl ProcessMaps {
     /// To be called after each batch.
     pub fn end_batch(&mut self) {
         self.spaces.forget_ended();
+        self.spaces.find_moved(&self.objects);
         self.compilers.open_maps();
     }
 
@@ -74,12 +78,13 @@ impl ProcessMaps {
     /// files that were mapped, in code that was made at run time, and in the
     /// running kernel. The names come from symbol tables and debug information
     /// (also separate, found through `search`), demangled, with inlined calls
-    /// and source lines. `progress` is told now and then how far it has come.
+    /// and source lines. `progress` is told now and then how far it has come, and
+    /// may end the search.
     pub fn resolve(
         &self,
         frames: &[Frame],
         search: &Search,
-        progress: &mut dyn FnMut(Progress),
+        progress: &mut dyn FnMut(Progress) -> ControlFlow<()>,
     ) -> Resolution {
         resolve::resolve(&self.objects, &self.compilers, search, frames, progress)
     }

@@ -1,29 +1,25 @@
 //! From frames to function names, after the run.
 
 use std::collections::BTreeMap;
-use std::fs::File;
-use std::sync::atomic::{AtomicUsize, Ordering};
-use std::sync::mpsc::{RecvTimeoutError, Sender, channel};
-use std::time::Duration;
+use std::io::{PipeReader, pipe};
+use std::ops::ControlFlow;
+use std::os::fd::{AsFd as _, BorrowedFd};
+use std::sync::atomic::{AtomicBool, Ordering};
+use std::sync::mpsc::{Receiver, Sender, channel};
 
+use nix::poll::{PollFd, PollFlags, PollTimeout, poll};
+
+use super::child::{Client, Depth, Errand, Find, Quest, crew};
 use super::generated::{Compilers, Found};
 use super::kernel_names;
-use super::lookup::{Names, look_up};
+use super::listed::listed;
 use super::named::Named;
-use super::outline::Outline;
 use super::ranges::Wanted;
 use super::search::Search;
 use crate::caveat::Caveat;
-use crate::mappings::objects::{Objects, Readable, descriptor};
+use crate::mappings::objects::Objects;
 use crate::mappings::vdso;
 use crate::measurement::{Frame, FrameId, Lines, Object, ObjectId, Segment, Symbol, TaskId};
-
-/// The most objects that are worked on at a time: the debug information of
-/// each may take hundreds of megabytes.
-const MOST_WORKERS: usize = 4;
-
-/// How often progress is told at least.
-const TELL: Duration = Duration::from_millis(100);
 
 /// The functions of all frames that resolved.
 #[derive(Debug, Default)]
@@ -59,7 +55,10 @@ pub(super) struct Job {
 
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
 pub(super) enum Origin {
+    /// A program or a library.
     Object(ObjectId),
+    /// A file with code that is neither: a compiler has written it.
+    Compiled(ObjectId),
     Kernel,
     Generated(TaskId),
 }
@@ -85,7 +84,6 @@ pub(super) enum News {
 struct Places<'a> {
     objects: &'a Objects,
     compilers: &'a Compilers,
-    search: &'a Search,
 }
 
 /// Finds the functions of `frames`, whose position is their id, in `objects`,
@@ -93,21 +91,25 @@ struct Places<'a> {
 /// come from symbol tables and debug information (also separate: by build id,
 /// or a debug link), demangled, with inlined calls and source lines.
 ///
-/// `progress` is called now and then on the calling thread.
+/// `progress` is called now and then on the calling thread, and may end the search.
 pub(super) fn resolve(
     objects: &Objects,
     compilers: &Compilers,
     search: &Search,
     frames: &[Frame],
-    progress: &mut dyn FnMut(Progress),
+    progress: &mut dyn FnMut(Progress) -> ControlFlow<()>,
 ) -> Resolution {
-    let jobs = jobs(frames);
-    let places = Places {
-        objects,
-        compilers,
-        search,
-    };
-    let mut sum = work(&jobs, search, |job, news| job.run(&places, news), progress);
+    let mut jobs = jobs(frames);
+    for job in &mut jobs {
+        job.origin = match job.origin {
+            Origin::Object(id) if !objects.is_program(id) => Origin::Compiled(id),
+            origin => origin,
+        };
+    }
+    let places = Places { objects, compilers };
+    let errand = |job: &Job| job.errand(objects);
+    let here = |job: &Job, news: &Sender<News>| job.run(&places, news);
+    let mut sum = work(&jobs, search, errand, here, progress);
     let mut resolution = std::mem::take(&mut sum.resolution);
     if !sum.gone.is_empty() {
         let gone = sum.gone.iter();
@@ -161,55 +163,143 @@ impl Sum {
     }
 }
 
-/// Does the `jobs` on a few threads, with `each`. `progress` is told how it
-/// goes, on the calling thread.
+/// Does the `jobs`: those in objects by helpers, which are told what to do by
+/// `errand`, all others by `here`, on a thread beside, or on this one where there is
+/// none. `progress` is told how it goes, on the calling thread, and may end it.
 pub(super) fn work(
     jobs: &[Job],
     search: &Search,
-    each: impl Fn(&Job, &Sender<News>) + Sync,
-    progress: &mut dyn FnMut(Progress),
+    mut errand: impl FnMut(&Job) -> Option<Errand>,
+    here: impl Fn(&Job, &Sender<News>) + Sync,
+    progress: &mut dyn FnMut(Progress) -> ControlFlow<()>,
 ) -> Sum {
-    let mut sum = Sum::default();
-    let next = AtomicUsize::new(0);
     let (sender, receiver) = channel();
-    let workers = std::thread::available_parallelism()
-        .map_or(1, usize::from)
-        .min(MOST_WORKERS)
-        .min(jobs.len());
-    let mut so_far = Progress {
-        frames: jobs.iter().map(|job| job.frames.len()).sum(),
-        ..Progress::default()
-    };
-    std::thread::scope(|scope| {
-        for _ in 0..workers {
-            let (next, sender, each) = (&next, sender.clone(), &each);
-            scope.spawn(move || {
-                while let Some(job) = jobs.get(next.fetch_add(1, Ordering::Relaxed)) {
-                    each(job, &sender);
-                }
-            });
-        }
-        drop(sender);
-        loop {
-            match receiver.recv_timeout(TELL) {
-                Ok(news) => {
-                    so_far.looked_up += match &news {
-                        News::Found(found) => found.len(),
-                        News::Unknown(frames) => *frames,
-                        _ => 0,
-                    };
-                    sum.take(news);
-                }
-                Err(RecvTimeoutError::Timeout) => {}
-                Err(RecvTimeoutError::Disconnected) => break,
+    let in_objects = |job: &Job| matches!(job.origin, Origin::Object(_));
+    let abroad = jobs.iter().zip(0..).filter(|(job, _)| in_objects(job));
+    let abroad = abroad.map(|(job, place)| (place, job.frames.iter().copied().collect()));
+    let beside: Vec<&Job> = jobs.iter().filter(|job| !in_objects(job)).collect();
+    let ended = AtomicBool::new(false);
+    let do_beside = || {
+        let sender = sender.clone();
+        for job in &beside {
+            if !ended.load(Ordering::Relaxed) {
+                here(job, &sender);
             }
-            so_far.fetched = search.fetched_bytes();
-            progress(so_far);
         }
+    };
+    let mut foreman = Foreman {
+        jobs,
+        errand: &mut errand,
+        receiver: &receiver,
+        progress,
+        // Its other end is closed when that work is over.
+        beside: None,
+        over: true,
+        sum: Sum::default(),
+        so_far: Progress {
+            frames: jobs.iter().map(|job| job.frames.len()).sum(),
+            ..Progress::default()
+        },
+    };
+    let caveats = std::thread::scope(|scope| {
+        if !beside.is_empty() {
+            let begun = pipe().and_then(|(over, end)| {
+                std::thread::Builder::new().spawn_scoped(scope, || {
+                    let _end = end;
+                    do_beside();
+                })?;
+                Ok(over)
+            });
+            match begun {
+                Ok(over) => (foreman.beside, foreman.over) = (Some(over), false),
+                Err(_) => do_beside(),
+            }
+        }
+        let caveats = crew(abroad.collect(), search, &mut foreman);
+        ended.store(true, Ordering::Relaxed);
+        caveats
     });
+    foreman.take_in();
+    let mut sum = foreman.sum;
+    sum.resolution.caveats.extend(caveats);
     sum.resolution.symbols.sort_by_key(|symbol| symbol.frame);
     sum.resolution.lines.sort_by_key(|lines| lines.frame);
     sum
+}
+
+/// Adds up what is found here and by the helpers.
+struct Foreman<'a> {
+    jobs: &'a [Job],
+    errand: &'a mut dyn FnMut(&Job) -> Option<Errand>,
+    receiver: &'a Receiver<News>,
+    progress: &'a mut dyn FnMut(Progress) -> ControlFlow<()>,
+    beside: Option<PipeReader>,
+    /// Whether nothing is done beside any more.
+    over: bool,
+    sum: Sum,
+    so_far: Progress,
+}
+
+impl Foreman<'_> {
+    fn take(&mut self, news: News) {
+        self.so_far.looked_up += match &news {
+            News::Found(found) => found.len(),
+            News::Unknown(frames) => *frames,
+            _ => 0,
+        };
+        self.sum.take(news);
+    }
+
+    fn take_in(&mut self) {
+        while let Ok(news) = self.receiver.try_recv() {
+            self.take(news);
+        }
+    }
+}
+
+impl Client for Foreman<'_> {
+    fn errand(&mut self, job: usize) -> Option<Errand> {
+        let job = self.jobs.get(job)?;
+        let errand = (self.errand)(job);
+        if let (None, Origin::Object(object)) = (&errand, job.origin) {
+            self.take(News::Gone(object));
+        }
+        errand
+    }
+
+    fn found(&mut self, find: Find) {
+        match find {
+            Find::Segments(job, segments) => {
+                let origin = self.jobs.get(job).map(|job| job.origin);
+                if let Some(Origin::Object(object)) = origin {
+                    self.take(News::Segments(object, segments));
+                }
+            }
+            Find::Named(named) => self.take(News::Found(named)),
+            Find::Unknown(frames) => self.take(News::Unknown(frames)),
+        }
+    }
+
+    fn other(&self) -> Option<BorrowedFd<'_>> {
+        self.beside.as_ref().map(|over| over.as_fd())
+    }
+
+    fn tick(&mut self, fetched: u64) -> (ControlFlow<()>, bool) {
+        if let Some(over) = &self.beside
+            && is_closed(over)
+        {
+            (self.beside, self.over) = (None, true);
+        }
+        self.take_in();
+        self.so_far.fetched = self.so_far.fetched.saturating_add(fetched);
+        ((self.progress)(self.so_far), !self.over)
+    }
+}
+
+/// Whether the other end of a pipe, by which nothing is ever written, is closed.
+fn is_closed(pipe: &PipeReader) -> bool {
+    let mut polled = [PollFd::new(pipe.as_fd(), PollFlags::POLLIN)];
+    poll(&mut polled, PollTimeout::ZERO).is_ok_and(|ready| ready > 0)
 }
 
 /// One job per place, the largest first.
@@ -243,9 +333,32 @@ pub(super) fn jobs(frames: &[Frame]) -> Vec<Job> {
 }
 
 impl Job {
+    /// What a helper is to do; `None` where the object's file is gone.
+    fn errand(&self, objects: &Objects) -> Option<Errand> {
+        let Origin::Object(id) = self.origin else {
+            return None;
+        };
+        let object = objects.list().get(id.0 as usize)?;
+        Some(Errand {
+            quest: Quest {
+                path: object.path.clone(),
+                build_id: object.build_id.clone(),
+                segments: Vec::new(),
+                frames: Vec::new(),
+                nameless: true,
+                depth: Depth::Everything,
+                ask: false,
+                fetched: None,
+            },
+            file: Some(objects.open(id)?),
+        })
+    }
+
     fn run(&self, places: &Places<'_>, news: &Sender<News>) {
         let unknown = match self.origin {
-            Origin::Object(object) => self.in_object(object, places, news),
+            // Helpers do that.
+            Origin::Object(_) => 0,
+            Origin::Compiled(object) => self.in_compiled(object, places, news),
             Origin::Kernel if vdso::kernel_is_hidden() => {
                 tell(news, News::Hidden);
                 self.frames.len()
@@ -261,45 +374,14 @@ impl Job {
         tell(news, News::Unknown(unknown));
     }
 
-    /// Looks the frames up; returns how many were not found.
-    pub(super) fn in_files(
-        &self,
-        files: &[Names],
-        segments: &[Segment],
-        news: &Sender<News>,
-    ) -> usize {
-        let mut found = |found| tell(news, News::Found(found));
-        look_up(files, segments, &self.frames, &mut found)
-    }
-
-    fn in_object(&self, id: ObjectId, places: &Places<'_>, news: &Sender<News>) -> usize {
-        let (path, _open) = match places.objects.readable(id) {
-            Readable::At(path, open) => (path, open),
-            Readable::Vdso => match vdso::vdso() {
-                Some(file) => (descriptor(&file), Some(file)),
-                None => {
-                    tell(news, News::Gone(id));
-                    return self.frames.len();
-                }
-            },
-            Readable::Gone => {
-                tell(news, News::Gone(id));
-                return self.frames.len();
-            }
-        };
-        let outline = File::open(&path).map(|file| Outline::of(&file));
-        let outline = outline.unwrap_or_default();
-        let object = places.objects.list().get(id.0 as usize);
-        let build_id = object.and_then(|object| object.build_id.as_deref());
-        let mut files = Vec::new();
-        if let Some(build_id) = build_id.filter(|_| !outline.debug_info) {
-            let found = places.search.debug_file(build_id);
-            let found = found.or_else(|| places.search.fetched(build_id));
-            files.extend(found.map(Names::Debug));
-        }
-        files.push(Names::Whole(path));
-        tell(news, News::Segments(id, outline.segments.clone()));
-        self.in_files(&files, &outline.segments, news)
+    /// Looks for names in what the processes that mapped the file `id` have written
+    /// down.
+    fn in_compiled(&self, id: ObjectId, places: &Places<'_>, news: &Sender<News>) -> usize {
+        let Places { objects, compilers } = places;
+        let named = compilers.look_up_in_file(id, objects, &self.frames);
+        let unknown = self.frames.len() - named.len();
+        tell(news, News::Found(named));
+        unknown
     }
 
     fn in_generated(&self, process: TaskId, places: &Places<'_>, news: &Sender<News>) -> usize {
@@ -361,7 +443,8 @@ fn generated(sum: &Sum) -> impl Iterator<Item = Caveat> {
         )
         .hint(
             "node --perf-basic-prof, python3.12 -X perf, \
-             java -XX:+PreserveFramePointer -XX:+UnlockDiagnosticVMOptions -XX:+DumpPerfMapAtExit",
+             java -XX:+PreserveFramePointer -XX:+UnlockDiagnosticVMOptions -XX:+DumpPerfMapAtExit, \
+             erl +JPperf true, php -d opcache.jit_debug=0x10, MONO_ENV_OPTIONS=--jitmap mono",
         )
     });
     let reused = (sum.reused > 0).then(|| {
@@ -385,20 +468,14 @@ fn generated(sum: &Sum) -> impl Iterator<Item = Caveat> {
 }
 
 fn files_gone<'a>(gone: impl Iterator<Item = &'a Object>) -> Caveat {
-    let mut names: Vec<&str> = gone.map(|object| object.path.as_str()).collect();
-    names.sort_unstable();
-    let (first, rest) = names.split_at(names.len().min(3));
-    let more = match rest.len() {
-        0 => String::new(),
-        n => format!(" and {n} more"),
-    };
+    let mut names: Vec<String> = gone.map(|object| object.path.clone()).collect();
+    let listed = listed(&mut names);
     Caveat::new(
         "object-gone",
         format!(
             "{} of the files that code ran from could not be opened, or were replaced, so that \
-             their functions are unknown: {}{more}",
+             their functions are unknown: {listed}",
             names.len(),
-            first.join(", "),
         ),
     )
 }

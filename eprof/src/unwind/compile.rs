@@ -6,10 +6,10 @@ use eprof_common::table::PAGE_BITS;
 use gimli::UnwindContext;
 
 use super::bytes::{Blocks, Bytes};
-use super::guess;
 use super::image::{self, Image};
 use super::index::{Function, Index};
-use super::segment::{ROOT, Segment};
+use super::segment::{Machine, ROOT, Segment};
+use super::{flow, guess};
 
 /// A gap of fewer bytes between two functions is padding.
 const PADDING: u64 = 16;
@@ -20,6 +20,10 @@ const LONGEST_ENTRY: u64 = 80;
 /// So many bytes are looked at beyond the page, where there is no unwind
 /// information.
 const BEYOND: u64 = 64;
+
+/// So many bytes are looked at before and beyond the page, for functions of which the
+/// code alone tells.
+const FOLLOWED: u64 = 16 << 10;
 
 /// Where there is no unwind information at all, so many bytes of code are
 /// searched for the ends of signal handlers.
@@ -43,6 +47,8 @@ pub struct Source {
     beginning: bool,
     /// The code that begins programs and threads, where it has names.
     beginnings: Vec<(u64, u64)>,
+    /// The functions that have names; `None` before that is needed.
+    named: Option<Vec<flow::Extent>>,
     /// Whether it is the C library, which is where signal handlers return to;
     /// `None` before the first page.
     library: Option<bool>,
@@ -55,7 +61,7 @@ pub type PageRows = Vec<(u16, Rule)>;
 
 impl Source {
     /// An ELF file for a 64-bit machine; `None` for anything else, and where
-    /// there is no unwind information. Total: whatever is malformed is left
+    /// nothing is known of its frames. Total: whatever is malformed is left
     /// out.
     pub fn open(bytes: Box<dyn Bytes>) -> Option<Self> {
         let image = Image::parse(&*bytes)?;
@@ -69,13 +75,16 @@ impl Source {
             index,
             base,
             pages: u32::try_from(pages.min(MOST_PAGES)).ok()?,
-            none: Rule::of(Rule::NONE),
+            none: Rule::DOUBTFUL,
             beginning: false,
             beginnings: Vec::new(),
+            named: None,
             library: None,
             context: Box::new(UnwindContext::new()),
         };
-        if source.index.is_empty() && !source.ends_handlers() {
+        // The code itself tells something, too.
+        let followed = source.image.machine == Machine::X86_64;
+        if source.index.is_empty() && !followed && !source.ends_handlers() {
             return None;
         }
         let entry = source.image.entry;
@@ -221,6 +230,7 @@ impl Source {
         }
         rows.add(begin, self.none);
         let mut known = Vec::new();
+        let followed = self.followed((begin, end), (from, to));
         if self.beginning {
             // The program begins here; what else begins it is told by its
             // name.
@@ -244,6 +254,11 @@ impl Source {
         if self.beginning {
             let calls = guess::first_calls(machine, near, &bytes);
             known.extend(calls.map(|(from, to)| vec![(from, Some(ROOT)), (to, None)]));
+            // musl's `__clone`, where it has no name.
+            known.extend(guess::new_thread_in(machine, &bytes).map(|at| {
+                let at = near + at as u64;
+                vec![(at, Some(ROOT)), (at + guess::NEW_THREAD, None)]
+            }));
         }
         known.extend(guess::linkage(machine, near, &bytes));
         let wanted = machine.sigreturn();
@@ -259,9 +274,26 @@ impl Source {
             known.push(vec![(from, Some(machine.signal())), (to, None)]);
         }
         known.sort_by_key(|known| known.first().map(|&(address, _)| address));
-        for (address, rule) in known.into_iter().flatten() {
+        for (address, rule) in laid_over(followed, known) {
             rows.add(address, rule.unwrap_or(self.none));
         }
+    }
+
+    /// What code in a gap tells by itself, near the page.
+    fn followed(&mut self, gap: (u64, u64), page: (u64, u64)) -> Vec<(u64, Option<Rule>)> {
+        if self.image.machine != Machine::X86_64 {
+            return Vec::new();
+        }
+        let from = gap.0.max(page.0.saturating_sub(FOLLOWED));
+        let to = gap.1.min(page.1.saturating_add(FOLLOWED));
+        let code = self.bytes(from, to.saturating_sub(from));
+        let bytes = self.blocks.bytes();
+        let named = self.named.get_or_insert_with(|| image::functions(bytes));
+        // With that in which the piece begins.
+        let first = named.partition_point(|&(begin, _)| begin < from);
+        let next = named.partition_point(|&(begin, _)| begin < to);
+        let named = named.get(first.saturating_sub(1)..next).unwrap_or_default();
+        flow::rows(from, &code, named)
     }
 
     /// The code at `address`, `length` bytes at most.
@@ -309,6 +341,27 @@ impl Source {
     }
 }
 
+/// `rows`, and in place of them what `others` say, each from its first address up to its
+/// last, which has no rule.
+fn laid_over(
+    mut rows: Vec<(u64, Option<Rule>)>,
+    others: Vec<Vec<(u64, Option<Rule>)>>,
+) -> Vec<(u64, Option<Rule>)> {
+    for other in others {
+        let ends = (other.first(), other.last());
+        let (Some(&(from, _)), Some(&(to, _))) = ends else {
+            continue;
+        };
+        let first = rows.partition_point(|&(at, _)| at < from);
+        let next = rows.partition_point(|&(at, _)| at <= to);
+        let before = next.checked_sub(1).and_then(|last| rows.get(last));
+        let goes_on = (to, before.and_then(|&(_, rule)| rule));
+        let inside = other.len() - 1;
+        rows.splice(first..next, other.into_iter().take(inside).chain([goes_on]));
+    }
+    rows
+}
+
 /// Rows in order of address.
 #[derive(Default)]
 struct Rows(Vec<(u64, Rule)>);
@@ -343,7 +396,7 @@ impl Rows {
         let first = self.0.partition_point(|&(address, _)| address <= from);
         let last = self.0.partition_point(|&(address, _)| address < to);
         let before = first.checked_sub(1).and_then(|before| self.0.get(before));
-        let none = Rule::of(Rule::NONE);
+        let none = Rule::DOUBTFUL;
         let carried = before.map_or(none, |&(_, rule)| rule);
         let inside = self.0.get(first..last).unwrap_or_default();
         [(0, carried)]

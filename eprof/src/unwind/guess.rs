@@ -135,12 +135,23 @@ pub(super) fn linkage(
 /// `__clone` (src/thread/x86_64/clone.s) what holds for the thread that calls
 /// it, not for the one that it makes.
 pub(super) fn new_thread(machine: Machine, code: &[u8]) -> Option<usize> {
-    // xor %ebp,%ebp; pop %rdi; call *%r9
-    const BEGIN: [u8; 6] = [0x31, 0xed, 0x5f, 0x41, 0xff, 0xd1];
-    if machine != Machine::X86_64 || code.len() > LONGEST {
+    let code = code.get(..LONGEST + 1).map_or(Some(code), |_| None)?;
+    new_thread_in(machine, code)
+}
+
+/// xor %ebp,%ebp; pop %rdi; call *%r9
+const NEW_THREAD_CODE: [u8; 6] = [0x31, 0xed, 0x5f, 0x41, 0xff, 0xd1];
+
+/// How many bytes of code the new thread begins with, up to the end of its first call.
+pub(super) const NEW_THREAD: u64 = NEW_THREAD_CODE.len() as u64;
+
+/// The same in any code.
+pub(super) fn new_thread_in(machine: Machine, code: &[u8]) -> Option<usize> {
+    if machine != Machine::X86_64 {
         return None;
     }
-    code.windows(BEGIN.len()).position(|window| window == BEGIN)
+    let mut windows = code.windows(NEW_THREAD_CODE.len());
+    windows.position(|window| window == NEW_THREAD_CODE)
 }
 
 /// The calls of `main` and of the first function of a thread, in code of a C

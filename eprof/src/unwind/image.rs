@@ -223,6 +223,47 @@ pub(super) fn beginnings(bytes: &dyn Bytes) -> Vec<(u64, u64)> {
     found
 }
 
+/// Most bytes of symbol tables in which functions are looked for.
+const MOST_NAMED: u64 = 32 << 20;
+
+/// The functions of the symbol tables, in order of address: first address, one past the
+/// last. None where these tables are large.
+pub(super) fn functions(bytes: &dyn Bytes) -> Vec<(u64, u64)> {
+    let cache = ReadCache::new(InOrder::new(bytes));
+    let data = &cache;
+    let endian = Endianness::Little;
+    let sections = header(data).and_then(|(header, _)| header.sections(endian, data).ok());
+    let Some(sections) = sections else {
+        return Vec::new();
+    };
+    let kinds = [elf::SHT_SYMTAB, elf::SHT_DYNSYM];
+    let all = sections.iter();
+    let tables = all.filter(|section| kinds.contains(&section.sh_type(endian)));
+    let size = tables.fold(0_u64, |sum, one| sum.saturating_add(one.sh_size(endian)));
+    if size > MOST_NAMED {
+        return Vec::new();
+    }
+    let mut found = Vec::new();
+    for kind in kinds {
+        let Ok(symbols) = sections.symbols(endian, data, kind) else {
+            continue;
+        };
+        let functions = symbols.iter().filter(|symbol| {
+            symbol.st_type() == elf::STT_FUNC && symbol.st_shndx(endian) != elf::SHN_UNDEF
+        });
+        found.extend(functions.map(|symbol| {
+            let begin = symbol.st_value(endian);
+            (begin, begin.saturating_add(symbol.st_size(endian)))
+        }));
+    }
+    found.sort_unstable();
+    // The longest of those at one address.
+    found.reverse();
+    found.dedup_by_key(|&mut (begin, _)| begin);
+    found.reverse();
+    found
+}
+
 /// The segments that are mapped, those with code only if asked to: in order of
 /// address, none overlapping.
 fn loaded(

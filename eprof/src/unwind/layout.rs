@@ -7,7 +7,7 @@ use eprof_common::{Region, Space};
 
 use super::live::Live;
 use super::table::Table;
-use super::trampoline;
+use super::trampoline::{self, Kind};
 use crate::kernel::Probe;
 use crate::mappings::{AddressSpace, Spaces};
 use crate::measurement::ObjectId;
@@ -18,6 +18,16 @@ const GRACE: u32 = 4;
 
 /// So many of them are kept before it is worth looking which are free.
 const ENOUGH: usize = 64;
+
+/// How often it is looked for trampolines in one place: they are written after it is
+/// mapped.
+const LOOKS: u8 = 8;
+
+/// What lies between two pieces of code that are told the kernel as one, at most.
+const BETWEEN: u64 = 16 << 20;
+
+/// Which code without a file was looked at, by its first address and one past its last.
+type Looked = HashMap<(u64, u64), (Option<Kind>, u8)>;
 
 /// An address space that the kernel was told of.
 struct Layout {
@@ -41,6 +51,8 @@ pub(super) struct Layouts {
     layouts: HashMap<usize, Layout>,
     /// By process.
     processes: HashMap<u32, usize>,
+    /// What is known of the code without a file of each process.
+    looked: HashMap<u32, Looked>,
     /// Spaces that are not used any more, and for how many batches.
     retired: Vec<(Space, u32)>,
 }
@@ -95,7 +107,8 @@ impl Layouts {
         let stale = self.layouts.iter_mut().filter(|(_, layout)| layout.stale);
         for (identity, layout) in stale {
             let owner = owners.get(identity).copied();
-            let regions = regions(&layout.held, table, owner, trampolines);
+            let looked = owner.map(|pid| (pid, self.looked.entry(pid).or_default()));
+            let regions = regions(&layout.held, table, looked, trampolines);
             let new = probe.add_space(&regions.list);
             self.retired
                 .extend(layout.space.take().map(|space| (space, 0)));
@@ -109,8 +122,10 @@ impl Layouts {
                 continue;
             };
             let identity = space.identity();
+            let looked = &mut self.looked;
             let layout = self.layouts.entry(identity).or_insert_with(|| {
-                let regions = regions(space, table, Some(pid), trampolines);
+                let looked = Some((pid, looked.entry(pid).or_default()));
+                let regions = regions(space, table, looked, trampolines);
                 Layout {
                     held: space.clone(),
                     space: probe.add_space(&regions.list),
@@ -131,6 +146,8 @@ impl Layouts {
     fn retire(&mut self, probe: &mut Probe, spaces: &Spaces) {
         self.processes
             .retain(|pid, _| spaces.process(*pid).is_some());
+        self.looked
+            .retain(|pid, _| self.processes.contains_key(pid));
         let used: HashSet<usize> = self.processes.values().copied().collect();
         let retired = &mut self.retired;
         self.layouts.retain(|identity, layout| {
@@ -163,16 +180,15 @@ struct Regions {
     trampolines: bool,
 }
 
-/// Those of the address space of process `owner`.
+/// Those of the address space of process `owner`, of which some was looked at.
 fn regions(
     space: &AddressSpace,
     table: &dyn Fn(ObjectId) -> Option<Option<Arc<Table>>>,
-    owner: Option<u32>,
+    mut owner: Option<(u32, &mut Looked)>,
     trampolines: Option<u32>,
 ) -> Regions {
     let mut found = Regions::default();
     let regions = &mut found.list;
-    let live = owner.and_then(Live::of);
     for (begin, end, code) in space.regions() {
         let plain = |page| Region {
             begin,
@@ -182,7 +198,10 @@ fn regions(
             pages: 0,
         };
         let region = match code {
-            None => match live.as_ref().and_then(|live| live.trampoline(begin)) {
+            None => match owner
+                .as_mut()
+                .and_then(|(pid, looked)| trampoline_at(*pid, looked, (begin, end)))
+            {
                 None => plain(Region::NO_TABLE),
                 Some(kind) => {
                     found.trampolines = true;
@@ -220,7 +239,8 @@ fn regions(
         };
         match regions.last_mut() {
             Some(last)
-                if last.end == begin
+                if (last.end == begin
+                    || region.page == Region::NO_TABLE && begin - last.end <= BETWEEN)
                     && region.pages == 0
                     && last.pages == 0
                     && last.page == region.page =>
@@ -231,4 +251,14 @@ fn regions(
         }
     }
     found
+}
+
+/// The kind of the trampolines in code without a file, if there are any.
+fn trampoline_at(pid: u32, looked: &mut Looked, place: (u64, u64)) -> Option<Kind> {
+    let (kind, looks) = looked.entry(place).or_default();
+    if kind.is_none() && *looks < LOOKS {
+        *looks += 1;
+        *kind = Live::of(pid).and_then(|live| live.trampoline(place.0));
+    }
+    *kind
 }

@@ -13,9 +13,11 @@
 //! that copy compiles the pages that it meets, so that only code that was ever
 //! on a sampled stack costs anything.
 
+pub(crate) mod beginnings;
 pub mod bytes;
 mod cfi;
 pub mod compile;
+mod flow;
 mod guess;
 mod image;
 mod index;

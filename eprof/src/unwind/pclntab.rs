@@ -27,19 +27,43 @@ const TOP_FRAME: u8 = 1;
 /// not tell.
 const MOVES: u8 = 2;
 
-/// Functions that go over to the stack of the scheduler, and call there
-/// (runtime/asm_amd64.s): what they call is the outermost of that stack.
-const SWITCHES: [&[u8]; 3] = [
-    b"runtime.mcall\0",
-    b"runtime.morestack\0",
-    b"runtime.systemstack\0",
+/// Functions that go over to another stack, and call there (runtime/asm_amd64.s,
+/// runtime/sys_linux_amd64.s).
+const SWITCHES: [(&[u8], Switch); 5] = [
+    (b"runtime.clone\0", Switch::Leaves),
+    (b"runtime.mcall\0", Switch::Leaves),
+    (b"runtime.morestack\0", Switch::Grows),
+    (b"runtime.systemstack\0", Switch::Calls),
+    (b"runtime.asmcgocall\0", Switch::CallsC),
 ];
+
+/// What a switch of stacks means.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+enum Switch {
+    /// What is called is the outermost of a stack, and never returns: a new
+    /// thread has begun, or a goroutine has stopped.
+    Leaves,
+    /// The goroutine needs a larger stack, and where its old one is was written
+    /// down in the scheduler only: it is not followed.
+    Grows,
+    /// A function is called on the scheduler's stack.
+    Calls,
+    /// A function in C is.
+    CallsC,
+}
+
+/// What begins by these is called by the kernel, though it is marked as an outermost
+/// frame.
+const HANDLER: &[u8] = b"runtime.sigtramp";
 
 /// The longest name that is read, in bytes.
 const LONGEST_NAME: usize = 4 << 10;
 
 /// The longest such function, in bytes.
-const LONGEST_SWITCH: u64 = 512;
+const LONGEST_SWITCH: usize = 512;
+
+/// Within so many bytes a function has saved its frame pointer, if it does.
+const PROLOGUE: usize = 96;
 
 /// The longest table of one function that is read, in bytes: most have some ten.
 const LONGEST: usize = 64 << 10;
@@ -184,11 +208,11 @@ impl Pclntab {
             return None;
         }
         let flags = *bytes.get(self.flags)?;
-        if flags & TOP_FRAME != 0 {
+        if flags & TOP_FRAME != 0 && !self.begins(blocks, name, HANDLER) {
             let rows = vec![(begin, ROOT)];
             return Some(Described { end, rows });
         }
-        let mut rows = vec![(begin, Rule::of(Rule::NONE))];
+        let mut rows = vec![(begin, Rule::DOUBTFUL)];
         if sizes != 0 {
             let from = self.sizes.checked_add(u64::from(sizes))?;
             let left = usize::try_from(self.end.saturating_sub(from)).unwrap_or(LONGEST);
@@ -196,23 +220,35 @@ impl Pclntab {
             blocks.read(from, left.min(LONGEST), &mut bytes)?;
             rows = frames(&bytes, begin, end);
         }
-        if flags & MOVES != 0 && end - begin <= LONGEST_SWITCH && self.switches(blocks, name) {
-            bytes.clear();
-            blocks.read(image.offset(begin)?, (end - begin) as usize, &mut bytes)?;
-            rows = with_roots(rows, &calls(begin, &bytes));
+        bytes.clear();
+        let length = usize::try_from(end - begin).ok()?;
+        let moves = flags & MOVES != 0;
+        let wanted = if moves || length <= LONGEST_SWITCH {
+            LONGEST_SWITCH
+        } else {
+            PROLOGUE
+        };
+        blocks.read(image.offset(begin)?, length.min(wanted), &mut bytes)?;
+        let code = &bytes;
+        rows = with_frame_pointers(rows, begin, code);
+        let frameless = rows.iter().all(|(_, rule)| rule.cfa_offset <= 8);
+        if (moves || frameless) && length <= LONGEST_SWITCH {
+            let mut all = SWITCHES.iter();
+            let switch = all.find(|(wanted, _)| self.begins(blocks, name, wanted));
+            let switch = switch.map(|&(_, switch)| switch);
+            if moves || switch.is_some() {
+                rows = switched(rows, begin, code, switch);
+            }
         }
         Some(Described { end, rows })
     }
 
-    /// Whether the function whose name is number `name` is one of [`SWITCHES`].
-    fn switches(&self, blocks: &mut Blocks, name: u32) -> bool {
+    /// Whether the name number `name` begins by `wanted`.
+    fn begins(&self, blocks: &mut Blocks, name: u32, wanted: &[u8]) -> bool {
         let mut bytes = Vec::new();
-        SWITCHES.iter().any(|wanted| {
-            bytes.clear();
-            let at = self.names.checked_add(u64::from(name));
-            let read = at.and_then(|at| blocks.read(at, wanted.len(), &mut bytes));
-            read.is_some() && bytes == *wanted
-        })
+        let at = self.names.checked_add(u64::from(name));
+        let read = at.and_then(|at| blocks.read(at, wanted.len(), &mut bytes));
+        read.is_some() && bytes == *wanted
     }
 }
 
@@ -261,34 +297,264 @@ impl GoNames {
     }
 }
 
-/// The last byte of each call in code at `begin`. No instruction
-/// that is interrupted begins there; what is looked up there has been called.
-fn calls(begin: u64, code: &[u8]) -> Vec<u64> {
+/// The last byte of each call in code at `begin`, and whether it is a direct one. No
+/// instruction that is interrupted begins there; what is looked up there has been called.
+fn calls(begin: u64, code: &[u8]) -> Vec<(u64, bool)> {
     (begin..)
         .zip(code.windows(5))
         .filter_map(|(at, bytes)| match bytes {
             // call *%reg
-            [0xff, 0xd0..=0xd7, ..] => Some(at + 1),
-            [0xe8, ..] => Some(at + 4),
+            [0xff, 0xd0..=0xd7, ..] => Some((at + 1, false)),
+            [0xe8, ..] => Some((at + 4, true)),
             _ => None,
         })
         .collect()
 }
 
-/// `rows`, with none but the outermost frame at each of `places`.
-fn with_roots(rows: Vec<(u64, Rule)>, places: &[u64]) -> Vec<(u64, Rule)> {
-    let holds = |at: u64| {
-        let after = rows.partition_point(|&(from, _)| from <= at);
-        let row = after.checked_sub(1).and_then(|last| rows.get(last));
-        row.map_or(Rule::of(Rule::NONE), |&(_, rule)| rule)
-    };
-    let roots = places.iter().map(|&place| (place, ROOT));
-    let after = places.iter().map(|&place| (place + 1, holds(place + 1)));
-    let mut all: Vec<_> = roots.chain(after).chain(rows.iter().copied()).collect();
-    // The first of those at one address holds.
-    all.sort_by_key(|&(at, _)| at);
-    all.dedup_by_key(|&mut (at, _)| at);
+/// The rule of `rows` that holds at an address.
+fn holds(rows: &[(u64, Rule)], at: u64) -> Rule {
+    let after = rows.partition_point(|&(from, _)| from <= at);
+    let row = after.checked_sub(1).and_then(|last| rows.get(last));
+    row.map_or(Rule::DOUBTFUL, |&(_, rule)| rule)
+}
+
+/// `rows`, with others for the first to before the last address of each of `places`.
+fn with(rows: Vec<(u64, Rule)>, places: &[(u64, u64, Rule)]) -> Vec<(u64, Rule)> {
+    let mut all = rows;
+    for &(from, to, rule) in places {
+        let after = (to, holds(&all, to));
+        all.retain(|&(at, _)| !(from..=to).contains(&at));
+        let place = all.partition_point(|&(at, _)| at < from);
+        all.splice(place..place, [(from, rule), after]);
+    }
     all
+}
+
+/// One past the first instruction of `code` that is one of `wanted`, with as many bytes
+/// of an operand behind it as are told.
+fn after(code: &[u8], wanted: &[(&[u8], usize)]) -> Option<usize> {
+    (0..code.len()).find_map(|at| {
+        let rest = code.get(at..)?;
+        let mut all = wanted.iter();
+        let (bytes, operand) = all.find(|(bytes, _)| rest.starts_with(bytes))?;
+        Some(at + bytes.len() + operand)
+    })
+}
+
+/// `rows` of a function at `begin` that begins with `code`. Where it saves the frame
+/// pointer, that is right below the return address (cmd/internal/obj/x86/obj6.go,
+/// `preprocess`).
+fn with_frame_pointers(rows: Vec<(u64, Rule)>, begin: u64, code: &[u8]) -> Vec<(u64, Rule)> {
+    // mov %rbp,disp(%rsp), or push %rbp
+    const SAVES: [(&[u8], usize); 3] = [
+        (&[0x48, 0x89, 0x6c, 0x24], 1),
+        (&[0x48, 0x89, 0xac, 0x24], 4),
+        (&[0x55, 0x48, 0x89, 0xe5], 0),
+    ];
+    let prologue = code.get(..code.len().min(PROLOGUE)).unwrap_or(code);
+    let Some(saved) = after(prologue, &SAVES) else {
+        return rows;
+    };
+    // Code that is called by C saves it elsewhere.
+    let place = match prologue.get(..saved) {
+        Some([.., 0x48, 0x89, 0x6c, 0x24, place]) => Some(i32::from(*place)),
+        Some([.., 0x48, 0x89, 0xac, 0x24, a, b, c, d]) => {
+            Some(i32::from_le_bytes([*a, *b, *c, *d]))
+        }
+        _ => None,
+    };
+    let saved = begin + saved as u64;
+    if place.is_some_and(|place| place != holds(&rows, saved - 1).cfa_offset - 16) {
+        return rows;
+    }
+    let mut all = Vec::with_capacity(rows.len() + 1);
+    for (number, &(at, rule)) in rows.iter().enumerate() {
+        let same = Rule {
+            fp: Rule::FP_SAME,
+            ..rule
+        };
+        let kept = Rule {
+            fp: Rule::FP_AT_CFA,
+            fp_offset: -16,
+            ..rule
+        };
+        if rule.cfa != Rule::CFA_SP || rule.fp != Rule::FP_LOST {
+            all.push((at, rule));
+            continue;
+        }
+        let next = rows.get(number + 1).map_or(u64::MAX, |&(next, _)| next);
+        if at < saved {
+            all.push((at, same));
+        }
+        if saved < next {
+            all.push((at.max(saved), kept));
+        }
+    }
+    all
+}
+
+/// `rows` of a function at `begin` with this `code`, which moves the stack pointer to
+/// another stack.
+fn switched(
+    rows: Vec<(u64, Rule)>,
+    begin: u64,
+    code: &[u8],
+    switch: Option<Switch>,
+) -> Vec<(u64, Rule)> {
+    // lea disp(%rsp),%rbp, or mov %rsp,%rbp
+    const SETS: [(&[u8], usize); 3] = [
+        (&[0x48, 0x8d, 0x6c, 0x24], 1),
+        (&[0x48, 0x8d, 0xac, 0x24], 4),
+        (&[0x48, 0x89, 0xe5], 0),
+    ];
+    // Its own frame pointer stays, wherever the stack pointer is.
+    let framed = after(code, &SETS).map(|after| begin + after as u64);
+    let own = Rule {
+        fp: Rule::FP_AT_CFA,
+        cfa_offset: 16,
+        ra_offset: -8,
+        fp_offset: -16,
+        mode: Rule::MODE_ELSEWHERE,
+        ..Rule::of(Rule::CFA_FP)
+    };
+    let end = begin + code.len() as u64;
+    let loads = loads(begin, code);
+    // From the first instruction on another stack to the last.
+    let away = loads
+        .first()
+        .map(|&from| (from, loads.get(1).map_or(end, |&to| to)));
+    let all = calls(begin, code);
+    let places: Vec<(u64, u64, Rule)> = match (switch, framed, away) {
+        (Some(Switch::Leaves), _, Some((from, _))) => vec![(from, end, ROOT)],
+        // The kernel has gone over, for a new thread.
+        (Some(Switch::Leaves), _, None) => {
+            let indirect = all.iter().filter(|(_, is_direct)| !is_direct);
+            indirect.map(|&(at, _)| (at, at + 1, ROOT)).collect()
+        }
+        (Some(Switch::CallsC), ..) => called_c(&rows, begin, code, away),
+        (Some(Switch::Calls) | None, Some(framed), _) => {
+            let nexts = rows.iter().skip(1).map(|&(at, _)| at).chain([end]);
+            let rows = rows.iter().zip(nexts);
+            rows.filter(|&(&(_, rule), next)| rule.cfa_offset > 8 && framed < next)
+                .map(|(&(at, _), next)| (at.max(framed), restored(begin, code, next), own))
+                .collect()
+        }
+        // Without a frame pointer of its own, it has its caller's.
+        (Some(Switch::Calls), None, Some((from, to))) => (from..to)
+            .map(|at| {
+                // What has been called is looked up one byte before.
+                let is_call = all.iter().any(|&(call, _)| call == at);
+                let rule = Rule {
+                    second: i32::try_from(at + u64::from(is_call) - begin).unwrap_or(0),
+                    ..Rule::of(Rule::CFA_SOUGHT)
+                };
+                (at, at + 1, rule)
+            })
+            .collect(),
+        (Some(Switch::Grows) | None, _, Some((from, _))) => {
+            vec![(from, end, Rule::of(Rule::UNSUPPORTED))]
+        }
+        (_, _, None) => Vec::new(),
+    };
+    with(rows, &places)
+}
+
+/// One past each instruction of code at `begin` that loads the stack pointer.
+fn loads(begin: u64, code: &[u8]) -> Vec<u64> {
+    (begin..)
+        .zip(code.windows(4))
+        .filter_map(|(at, bytes)| match bytes {
+            // mov %reg,%rsp
+            [0x48, 0x89, operand, _] if operand & 0xc7 == 0xc4 => Some(at + 3),
+            // mov disp(%reg),%rsp
+            [0x48 | 0x49, 0x8b, operand, _] if operand & 0xf8 == 0x60 => Some(at + 4),
+            _ => None,
+        })
+        .collect()
+}
+
+/// Where the frame pointer of a function at `begin` is the caller's again, at the latest
+/// at `next`, where its frame is gone.
+fn restored(begin: u64, code: &[u8], next: u64) -> u64 {
+    // add $n,%rsp
+    let length = usize::try_from(next.saturating_sub(begin)).unwrap_or(usize::MAX);
+    match code.get(..length) {
+        Some([.., 0x48, 0x8b, 0x6c, 0x24, _, 0x48, 0x83, 0xc4, _]) => next - 4,
+        Some([.., 0x48, 0x8b, 0x6c, 0x24, _, 0x48, 0x81, 0xc4, _, _, _, _]) => next - 7,
+        _ => next,
+    }
+}
+
+/// The places of a function at `begin`, with these `rows`, that has called C: what it
+/// does afterwards tells what it has written down. `mov g(%rsp),%rdi; mov 8(%rdi),%rsi;
+/// sub depth(%rsp),%rsi` computes its own stack pointer; where it was on the right stack
+/// already, `mov depth(%rsp),%rsi` loads it.
+fn called_c(
+    rows: &[(u64, Rule)],
+    begin: u64,
+    code: &[u8],
+    away: Option<(u64, u64)>,
+) -> Vec<(u64, u64, Rule)> {
+    let slot = |code: &[u8], register: u8| match code {
+        [operand, 0x24, slot, ..] if *operand == 0x44 | register << 3 => Some(i32::from(*slot)),
+        [operand, 0x24, ..] if *operand == 0x04 | register << 3 => Some(0),
+        _ => None,
+    };
+    const RDI: u8 = 7;
+    const RSI: u8 = 6;
+    let mut places = Vec::new();
+    for (at, _) in calls(begin, code) {
+        let own = holds(rows, at);
+        let from = usize::try_from(at + 1 - begin).unwrap_or(usize::MAX);
+        let Some(rest) = code.get(from..code.len().min(from.saturating_add(32))) else {
+            continue;
+        };
+        let saved = rest.windows(4).enumerate().find_map(|(place, window)| {
+            let [0x48, 0x8b, 0x77, 8] = window else {
+                return None;
+            };
+            let before = rest.get(..place)?;
+            let goroutine = match before {
+                [.., 0x48, 0x8b, a, b, c] if *a & 0xc0 == 0x40 => slot(&[*a, *b, *c], RDI)?,
+                [.., 0x48, 0x8b, a, b] => slot(&[*a, *b], RDI)?,
+                _ => return None,
+            };
+            let [0x48, 0x2b, depth @ ..] = rest.get(place + 4..)? else {
+                return None;
+            };
+            Some((goroutine, slot(depth, RSI)?))
+        });
+        let loaded = || match rest {
+            [0x48, 0x8b, depth @ ..] => slot(depth, RSI),
+            _ => None,
+        };
+        let rule = match (saved, loaded()) {
+            (Some((goroutine, depth)), _) => Rule {
+                cfa_offset: goroutine,
+                second: depth,
+                add: own.cfa_offset,
+                mode: Rule::MODE_ELSEWHERE,
+                cfa: Rule::CFA_SAVED,
+                ..own
+            },
+            (None, Some(depth)) => Rule {
+                cfa_offset: depth,
+                add: own.cfa_offset,
+                cfa: Rule::CFA_AT_SP,
+                ..own
+            },
+            // It was called before it went over.
+            (None, None) => continue,
+        };
+        match away.filter(|&(from, to)| saved.is_some() && from <= at && at < to) {
+            Some((from, to)) => {
+                places.push((from, at, Rule::of(Rule::UNSUPPORTED)));
+                places.push((at, to, rule));
+            }
+            None => places.push((at, at + 1, rule)),
+        }
+    }
+    places
 }
 
 /// The first words of a structure.
@@ -325,7 +591,7 @@ fn frames(table: &[u8], begin: u64, end: u64) -> Vec<(u64, Rule)> {
                 },
                 ..Rule::of(Rule::CFA_SP)
             },
-            _ => Rule::of(Rule::NONE),
+            _ => Rule::DOUBTFUL,
         };
         rows.push((at, rule));
         match number(&mut bytes) {
@@ -334,7 +600,7 @@ fn frames(table: &[u8], begin: u64, end: u64) -> Vec<(u64, Rule)> {
         }
     }
     if rows.is_empty() || at < end {
-        rows.push((at, Rule::of(Rule::NONE)));
+        rows.push((at, Rule::DOUBTFUL));
     }
     rows
 }

@@ -32,16 +32,115 @@ fn tables_that_end_too_early_say_nothing_of_the_rest() {
     }
 }
 
+fn of_frame(table: &[u8], code: &[u8]) -> Vec<(u64, Rule)> {
+    frames(table, 0x1000, 0x1000 + code.len() as u64)
+}
+
 #[test]
-fn what_is_called_on_another_stack_is_outermost() {
-    // mov %rdi,%rax; call *%rdi; ret
-    let code = [0x48, 0x89, 0xf8, 0xff, 0xd7, 0xc3, 0xcc, 0xcc, 0xcc];
-    let rows = with_roots(frames(&[2, 6, 0], 0x1000, 0x1006), &calls(0x1000, &code));
-    let roots = rows
-        .iter()
-        .map(|(at, rule)| (*at, rule.ra == Rule::RA_ROOT));
-    let roots: Vec<_> = roots.collect();
-    assert_eq!(roots, [(0x1000, false), (0x1004, true), (0x1005, false)]);
+fn what_a_goroutine_that_stops_calls_is_outermost() {
+    // mov 0x38(%r14),%rsp; push %rax; call *%r12; pop %rax
+    let code = [
+        0x49, 0x8b, 0x66, 0x38, 0x50, 0x41, 0xff, 0xd4, 0x58, 0xcc, 0xcc,
+    ];
+    let rows = switched(
+        of_frame(&[2, 11, 0], &code),
+        0x1000,
+        &code,
+        Some(Switch::Leaves),
+    );
+    let is_root = |at| holds(&rows, at).ra == Rule::RA_ROOT;
+    assert_eq!(
+        [0x1000, 0x1003, 0x1004, 0x1007].map(is_root),
+        [false, false, true, true]
+    );
+    let rows = switched(
+        of_frame(&[2, 11, 0], &code),
+        0x1000,
+        &code,
+        Some(Switch::Grows),
+    );
+    assert_eq!(holds(&rows, 0x1007), Rule::of(Rule::UNSUPPORTED));
+}
+
+#[test]
+fn the_caller_of_systemstack_is_sought_by_its_call() {
+    // Of Go 1.19: mov %rbx,%rsp; mov %rdi,%rdx; mov (%rdi),%rdi; call *%rdi; mov
+    // 0x38(%rax),%rsp; ret
+    let code = [
+        0x48, 0x89, 0xdc, 0x48, 0x89, 0xfa, 0x48, 0x8b, 0x3f, 0xff, 0xd7, 0x48, 0x8b, 0x60, 0x38,
+        0xc3, 0xcc, 0xcc, 0xcc, 0xcc,
+    ];
+    let rows = switched(
+        of_frame(&[2, 20, 0], &code),
+        0x1000,
+        &code,
+        Some(Switch::Calls),
+    );
+    assert_eq!(holds(&rows, 0x1002).cfa, Rule::CFA_SP);
+    // Interrupted there, and returning there.
+    for (at, second) in [(0x1003, 3), (0x1006, 6), (0x100a, 11), (0x100b, 11)] {
+        let rule = holds(&rows, at);
+        assert_eq!(
+            (rule.cfa, rule.second),
+            (Rule::CFA_SOUGHT, second),
+            "{at:#x}"
+        );
+    }
+    assert_eq!(holds(&rows, 0x100f).cfa, Rule::CFA_SP);
+}
+
+#[test]
+fn a_frame_pointer_of_its_own_leads_back_from_another_stack() {
+    // sub $24,%rsp; mov %rbp,16(%rsp); lea 16(%rsp),%rbp; mov 0x38(%rdx),%rsp; call *%rax;
+    // mov 16(%rsp),%rbp; add $24,%rsp; ret
+    let code = [
+        0x48, 0x83, 0xec, 24, 0x48, 0x89, 0x6c, 0x24, 16, 0x48, 0x8d, 0x6c, 0x24, 16, 0x48, 0x8b,
+        0x62, 0x38, 0xff, 0xd0, 0x48, 0x8b, 0x6c, 0x24, 16, 0x48, 0x83, 0xc4, 24, 0xc3,
+    ];
+    // 0 for 4 bytes, 24 for 25, 0 for one.
+    let rows = with_frame_pointers(of_frame(&[2, 4, 48, 25, 47, 1, 0], &code), 0x1000, &code);
+    let rows = switched(rows, 0x1000, &code, None);
+    let found = |at| {
+        let rule = holds(&rows, at);
+        (rule.cfa, rule.cfa_offset, rule.fp, rule.mode)
+    };
+    assert_eq!(found(0x1000), (Rule::CFA_SP, 8, Rule::FP_SAME, 0));
+    assert_eq!(found(0x1004), (Rule::CFA_SP, 32, Rule::FP_SAME, 0));
+    assert_eq!(found(0x1009), (Rule::CFA_SP, 32, Rule::FP_AT_CFA, 0));
+    let own = (Rule::CFA_FP, 16, Rule::FP_AT_CFA, Rule::MODE_ELSEWHERE);
+    assert_eq!([0x100e, 0x1013, 0x1018].map(found), [own; 3]);
+    assert_eq!(found(0x1019), (Rule::CFA_SP, 32, Rule::FP_AT_CFA, 0));
+    assert_eq!(found(0x101d), (Rule::CFA_SP, 8, Rule::FP_SAME, 0));
+}
+
+#[test]
+fn where_go_calls_c_it_has_kept_the_depth_of_the_goroutine() {
+    // mov 0x38(%rsi),%rsp; sub $64,%rsp; call *%rax; mov %fs:…,%rcx; mov 48(%rsp),%rdi;
+    // mov 8(%rdi),%rsi; sub 40(%rsp),%rsi; mov %rsi,%rsp; ret; call *%rax; mov
+    // 40(%rsp),%rsi; mov %rsi,%rsp; ret
+    let code = [
+        0x48, 0x8b, 0x66, 0x38, 0x48, 0x83, 0xec, 64, 0xff, 0xd0, 0x64, 0x48, 0x8b, 0x0c, 0x25,
+        0xf8, 0xff, 0xff, 0xff, 0x48, 0x8b, 0x7c, 0x24, 48, 0x48, 0x8b, 0x77, 8, 0x48, 0x2b, 0x74,
+        0x24, 40, 0x48, 0x89, 0xf4, 0xc3, 0xff, 0xd0, 0x48, 0x8b, 0x74, 0x24, 40, 0x48, 0x89, 0xf4,
+        0xc3,
+    ];
+    let length = code.len() as u8;
+    let rows = switched(
+        of_frame(&[2, length, 0], &code),
+        0x1000,
+        &code,
+        Some(Switch::CallsC),
+    );
+    assert_eq!(holds(&rows, 0x1003).cfa, Rule::CFA_SP);
+    assert_eq!(holds(&rows, 0x1004), Rule::of(Rule::UNSUPPORTED));
+    let found = |at| {
+        let rule = holds(&rows, at);
+        (rule.cfa, rule.cfa_offset, rule.second, rule.add)
+    };
+    assert_eq!(found(0x1009), (Rule::CFA_SAVED, 48, 40, 8));
+    assert_eq!(found(0x1023), (Rule::CFA_SAVED, 48, 40, 8));
+    assert_eq!(found(0x1024), (Rule::CFA_SP, 8, 0, 0));
+    assert_eq!(found(0x1026), (Rule::CFA_AT_SP, 40, 0, 8));
 }
 
 #[test]

@@ -204,7 +204,7 @@ impl Store {
     /// The rule for the code at `relative` of a table of this store, compiled
     /// if need be.
     pub fn rule(&mut self, table: &Table, relative: u64) -> Rule {
-        let none = Rule::of(Rule::NONE);
+        let none = Rule::DOUBTFUL;
         let number = u32::try_from(relative >> PAGE_BITS).unwrap_or(u32::MAX);
         let Some(mut page) = self.page(table, number) else {
             return none;
@@ -250,7 +250,7 @@ impl Store {
             }
             None => Vec::new(),
         };
-        let nothing = rows.iter().all(|(_, rule)| *rule == Rule::of(Rule::NONE));
+        let nothing = rows.iter().all(|(_, rule)| *rule == Rule::DOUBTFUL);
         let stored = if nothing {
             Some(Page::default())
         } else {

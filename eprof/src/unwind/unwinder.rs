@@ -84,10 +84,8 @@ impl Unwinder {
         objects: &Objects,
     ) -> Option<Ticket> {
         let copy = sample.copy.take()?;
-        for (_, _, code) in space.regions() {
-            if let Some((object, _)) = code {
-                self.request(object, objects);
-            }
+        for object in space.objects() {
+            self.request(object, objects);
         }
         self.tickets += 1;
         let walk = Walk {

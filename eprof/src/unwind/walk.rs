@@ -30,6 +30,12 @@ pub fn walk(
     frames: &mut Vec<Step>,
 ) -> WalkEnd {
     while frames.len() < MAX_USER_FRAMES {
+        if at.flags & Registers::SEEKING != 0 {
+            match rule::seek(at, &read) {
+                WalkEnd::ON => continue,
+                end => return end,
+            }
+        }
         let Some(rule) = code(at.place()) else {
             return WalkEnd::LEFT_CODE;
         };
@@ -39,7 +45,7 @@ pub fn walk(
         frames.push(Step {
             address: at.pc,
             exact: at.is_exact(),
-            resume: (at.flags == 0).then_some(ResumeFrame {
+            resume: at.can_resume().then_some(ResumeFrame {
                 pc: at.pc,
                 sp: at.sp,
                 fp: at.fp,
@@ -61,7 +67,7 @@ fn is_at(at: &Registers, rule: &Rule, frame: &ResumeFrame) -> bool {
     // pointer before.
     let restored = matches!(rule.cfa, Rule::CFA_SP | Rule::CFA_AT_SP)
         && matches!(rule.fp, Rule::FP_AT_CFA | Rule::FP_IS_CFA | Rule::FP_LOST);
-    (at.pc, at.sp, at.flags) == (frame.pc, frame.sp, 0) && (restored || at.fp == frame.fp)
+    (at.pc, at.sp) == (frame.pc, frame.sp) && at.can_resume() && (restored || at.fp == frame.fp)
 }
 
 /// The word at an address of a copy.

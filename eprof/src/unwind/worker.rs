@@ -202,7 +202,10 @@ impl Bench {
                     exact: frame & INTERRUPTED != 0,
                     resume: None,
                 }));
-                end = beyond.end;
+                end = match beyond.end {
+                    WalkEnd::ROOT if at.flags & Registers::DOUBTED != 0 => WalkEnd::NO_TABLE,
+                    end => end,
+                };
             }
             _ => self.look_ahead(job, at, &steps, end),
         }

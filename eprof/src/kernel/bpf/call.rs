@@ -3,6 +3,8 @@
 use std::io;
 use std::os::fd::{AsRawFd as _, BorrowedFd};
 
+use crate::host::elevation;
+
 /// Commands of `enum bpf_cmd` (include/uapi/linux/bpf.h).
 pub(super) const MAP_CREATE: libc::c_int = 0;
 pub(super) const MAP_UPDATE_ELEM: libc::c_int = 2;
@@ -55,6 +57,7 @@ pub(super) unsafe fn call_mut<T>(
 /// # Safety
 /// As [`call`] or [`call_mut`].
 unsafe fn syscall<T>(command: libc::c_int, attributes: *mut T) -> io::Result<libc::c_int> {
+    let _raised = elevation::raised(elevation::KERNEL);
     // SAFETY: the attributes are of the given size; the rest by the caller.
     let answer = unsafe { libc::syscall(libc::SYS_bpf, command, attributes, size_of::<T>()) };
     if answer < 0 {

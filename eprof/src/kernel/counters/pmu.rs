@@ -10,7 +10,7 @@ use super::counting::{CountedEvent, Counting};
 use super::health;
 use super::health::{CounterState, Pulse};
 use crate::caveat::Caveat;
-use crate::host::CorePmu;
+use crate::host::{CorePmu, elevation};
 use crate::kernel::bpf;
 use crate::measurement::{Counter, CpuAccount};
 
@@ -83,6 +83,7 @@ impl Counters {
             let opened: Result<Vec<Open>, Why> = cpus
                 .iter()
                 .map(|&cpu| {
+                    let _raised = elevation::raised(elevation::KERNEL);
                     let event = builder(counting, cpu, core_pmus)?
                         .one_cpu(cpu as usize)
                         .build()

@@ -11,6 +11,7 @@ use tracing::debug;
 
 use super::program::Program;
 use crate::error::{Error, ErrorKind, Result};
+use crate::host::elevation;
 use crate::kernel::bpf;
 use crate::kernel::bpf::{MapShape, Types};
 use crate::kernel::refusal::{refusal, refused_program};
@@ -58,7 +59,12 @@ impl Linked {
                  which its loader does not do",
             ));
         }
-        let types = match aya::features().btf() {
+        // Asked for the first time, it tries things out.
+        let features = {
+            let _raised = elevation::raised(elevation::KERNEL);
+            aya::features()
+        };
+        let types = match features.btf() {
             Some(features) => object
                 .fixup_and_sanitize_btf(features)
                 .map_err(|error| malformed(&error))?

@@ -97,7 +97,10 @@ pub(in crate::kernel) fn load(
     }
     match with_btf(&bytes, settings, cpus, counters) {
         Ok(loaded) => Ok(loaded),
-        Err(error) if error.kind() == ErrorKind::Permission => Err(error),
+        // What the other way would be refused as well.
+        Err(error) if matches!(error.kind(), ErrorKind::Permission | ErrorKind::Internal) => {
+            Err(error)
+        }
         Err(error) => {
             let why = in_one_line(&error);
             debug!(why, "programs with type information are refused");

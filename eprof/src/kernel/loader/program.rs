@@ -10,6 +10,7 @@ use aya_obj::{Function, ProgramSection};
 use perf_event::events::Tracepoint;
 use perf_event::{Builder, Counter};
 
+use crate::host::elevation;
 use crate::kernel::bpf;
 use crate::kernel::bpf::{Code, DebugInfo, INSTRUCTION};
 use crate::kernel::refusal::RefusedProgram;
@@ -133,6 +134,7 @@ impl Program {
     pub(in crate::kernel) fn attach_to(&mut self, tracepoint: u64) -> io::Result<()> {
         let mut builder = Builder::new(Tracepoint::with_id(tracepoint));
         builder.any_pid().one_cpu(0).include_kernel().enabled(false);
+        let _raised = elevation::raised(elevation::KERNEL);
         let mut event = builder.build()?;
         event.set_bpf(self.fd()?.as_raw_fd())?;
         event.enable()?;
@@ -150,6 +152,8 @@ impl Program {
     /// `bpf_prog_show_fdinfo` of kernel/bpf/syscall.c; since Linux 5.12).
     pub(in crate::kernel) fn runs(&self) -> Option<Runs> {
         let fd = self.fd().ok()?.as_raw_fd();
+        // Root's before Linux 5.14, where eprof's file has privileges.
+        let _raised = elevation::raised(elevation::READ);
         let text = fs::read_to_string(format!("/proc/self/fdinfo/{fd}")).ok()?;
         Some(runs(&text))
     }

@@ -3,12 +3,14 @@
 use std::path::{Path, PathBuf};
 
 use crate::error::{Error, ErrorKind, Result};
+use crate::host::elevation;
 
 /// Where tracefs is usually mounted (`Documentation/trace/ftrace.rst`).
 const PLACES: [&str; 2] = ["/sys/kernel/tracing", "/sys/kernel/debug/tracing"];
 
 /// The mounted tracefs.
 pub(in crate::kernel) fn tracefs() -> Result<PathBuf> {
+    let _raised = elevation::raised(elevation::READ);
     PLACES
         .iter()
         .map(PathBuf::from)
@@ -34,13 +36,19 @@ pub(in crate::kernel) fn offset(
         .join(category)
         .join(name)
         .join("format");
-    field_offset(&std::fs::read_to_string(path).ok()?, field)
+    field_offset(&text(&path)?, field)
 }
 
 /// The number of `category:name`, by which perf_event_open(2) knows it.
 pub(in crate::kernel) fn number(tracefs: &Path, category: &str, name: &str) -> Option<u64> {
     let path = tracefs.join("events").join(category).join(name).join("id");
-    std::fs::read_to_string(path).ok()?.trim().parse().ok()
+    text(&path)?.trim().parse().ok()
+}
+
+/// The text of a file of tracefs, which only root may read.
+fn text(path: &Path) -> Option<String> {
+    let _raised = elevation::raised(elevation::READ);
+    std::fs::read_to_string(path).ok()
 }
 
 /// Finds `field:<type> <field>[…]; offset:<n>; …` in a format description.

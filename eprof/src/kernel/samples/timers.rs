@@ -7,6 +7,8 @@ use perf_event::events::Software;
 use perf_event::{Builder, Counter};
 
 use crate::error::{Error, ErrorKind, Result};
+use crate::host::remedy::{self, Asked, Place};
+use crate::host::{Cpus, SysRoot, elevation};
 
 /// Timers that run only while a thread of the cgroup does, one per CPU: a CPU
 /// that idles is not woken.
@@ -17,12 +19,19 @@ pub(in crate::kernel) fn of_cgroup(
     program: RawFd,
 ) -> Result<Vec<Counter>> {
     cpus.iter()
-        .map(|&cpu| {
+        .filter_map(|&cpu| {
             let mut builder = timer(frequency_hz);
             builder.observe_cgroup(cgroup).one_cpu(cpu as usize);
-            start(&builder, program)
+            let started = start(&builder, program);
+            // A CPU that went offline meanwhile runs nothing that could be sampled.
+            (started.is_ok() || is_online(cpu)).then_some(started)
         })
         .collect()
+}
+
+fn is_online(cpu: u32) -> bool {
+    let online = Cpus::read(&SysRoot::machine()).numbers();
+    online.binary_search(&cpu).is_ok()
 }
 
 /// A timer of the process `pid`, which its future children inherit; opened
@@ -54,13 +63,17 @@ fn timer<'a>(frequency_hz: u32) -> Builder<'a> {
 
 fn start(builder: &Builder<'_>, program: RawFd) -> Result<Counter> {
     let failed = |error: &std::io::Error| {
-        let kind = match error.kind() {
-            std::io::ErrorKind::PermissionDenied => ErrorKind::Permission,
-            _ => ErrorKind::Unavailable,
-        };
-        Error::new(kind, format!("cannot start the sampling timer: {error}"))
-            .hint("CAP_PERFMON allows it; with --frequency 0 no stacks are sampled")
+        let what = format!("cannot start the sampling timer: {error}");
+        match remedy::of(Asked::Events, error.raw_os_error(), &Place::here()) {
+            Some(remedy) => {
+                let sentence = format!("{what}: {}", remedy.cause);
+                Error::new(remedy.kind(), sentence).hint(remedy.hint)
+            }
+            None => Error::new(ErrorKind::Unavailable, what)
+                .hint("with --frequency 0 no stacks are sampled"),
+        }
     };
+    let _raised = elevation::raised(elevation::KERNEL);
     let mut counter = builder.build().map_err(|error| failed(&error))?;
     counter.set_bpf(program).map_err(|error| failed(&error))?;
     counter.enable().map_err(|error| failed(&error))?;

@@ -75,8 +75,14 @@ impl KernelTables {
         if index >= self.rules.len() {
             return;
         }
-        let kinds = u32::from_ne_bytes([rule.cfa, rule.fp, rule.ra, rule.zero]);
-        let offsets = [rule.cfa_offset, rule.fp_offset, rule.ra_offset, rule.add];
+        let kinds = u32::from_ne_bytes([rule.cfa, rule.fp, rule.ra, rule.mode]);
+        let offsets = [
+            rule.cfa_offset,
+            rule.fp_offset,
+            rule.ra_offset,
+            rule.add,
+            rule.second,
+        ];
         self.rules.u32(index, 0).store(kinds, Relaxed);
         for (place, offset) in offsets.into_iter().enumerate() {
             let at = offset_of!(Rule, cfa_offset) + place * 4;

@@ -197,6 +197,9 @@ fn run(profile: &Profile, out: &mut impl Write) -> io::Result<()> {
         let help = "The target's exit code.";
         Family::begin(out, name, None, help)?.sample(&[], &code.to_string())?;
     }
+    if profile.is_unfinished() {
+        return Ok(());
+    }
     let name = "eprof_losses";
     let help = "What was lost while recording, by reason.";
     let mut family = Family::begin(out, name, None, help)?;

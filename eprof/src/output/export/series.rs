@@ -5,8 +5,10 @@
 //! which a meter's energy is unknown has no row. Recordings that were merged
 //! follow each other, told apart by `host`, `rank` and `file`.
 
+use std::borrow::Cow;
 use std::io::{self, Write};
 
+use super::super::format::sanitize::cell;
 use crate::attribute::{Account, ChargedSpan};
 use crate::measurement::{Counter, Event};
 use crate::recording::Header;
@@ -127,7 +129,8 @@ impl<W: Write> Series<W> {
             label("rank"),
             label("file"),
         ];
-        Ok(self.out.write_record(fields)?)
+        let fields = fields.iter().map(|field| cell(field));
+        Ok(self.out.write_record(fields.map(Cow::into_owned))?)
     }
 
     /// Writes what is left.

@@ -129,19 +129,24 @@ pub(in crate::output) fn of_run(
     facts
 }
 
+/// What is said of what only the end of a recording tells.
+const NOT_KNOWN: &str = "not known, as the recording has no end";
+
 /// What eprof itself cost, and what was lost: labels and sentences.
 pub(in crate::output) fn of_recording(
     profile: &Profile,
     energy_text: EnergyText,
 ) -> Vec<(&'static str, String)> {
     let losses = &profile.losses.0;
-    let lost = if losses.is_empty() {
-        "nothing".to_owned()
-    } else {
-        let losses = losses
-            .iter()
-            .map(|(reason, n)| format!("{} {}", count(*n), visible(reason)));
-        losses.collect::<Vec<_>>().join(", ")
+    let known = losses
+        .iter()
+        .map(|(reason, n)| format!("{} {}", count(*n), visible(reason)));
+    let known = known.collect::<Vec<_>>().join(", ");
+    let lost = match (known.is_empty(), profile.is_unfinished()) {
+        (true, false) => "nothing".to_owned(),
+        (false, false) => known,
+        (true, true) => NOT_KNOWN.to_owned(),
+        (false, true) => format!("{known}, and more: {NOT_KNOWN}"),
     };
     let mut facts = vec![
         ("eprof itself", footprint(profile, energy_text)),
@@ -167,8 +172,13 @@ fn stacks(share: &StackShare) -> Option<String> {
 
 fn footprint(profile: &Profile, energy_text: EnergyText) -> String {
     let footprint = &profile.summary.footprint;
-    let mut text = format!("{} CPU", time(footprint.cpu.0));
-    if let Some(share) = percent(footprint.cpu.0, profile.summary.duration.0) {
+    let mut text = match profile.is_unfinished() {
+        true => format!("CPU {NOT_KNOWN}"),
+        false => format!("{} CPU", time(footprint.cpu.0)),
+    };
+    if !profile.is_unfinished()
+        && let Some(share) = percent(footprint.cpu.0, profile.summary.duration.0)
+    {
         text.push_str(&format!(" ({share} of one CPU)"));
     }
     if energy_text.known {

@@ -1,27 +1,12 @@
-//! Names made harmless: a process may call itself anything.
-//!
-//! Control characters could move the cursor, retitle or wedge a terminal
-//! (C0, DEL and the 8-bit C1 set), bidirectional overrides could reorder a
-//! line, and some characters are not allowed in XML at all.
+//! Names made harmless (see [`crate::harmless`]) and made to fit.
 
 use std::borrow::Cow;
 use std::fmt::Write as _;
 
 use unicode_width::{UnicodeWidthChar, UnicodeWidthStr};
 
-/// Whether a character must not reach a terminal or an XML document.
-pub(in crate::output) fn hostile(c: char) -> bool {
-    c.is_control()
-        || matches!(c,
-            // Directional marks, embeddings, overrides and isolates (UAX #9).
-            '\u{061c}' | '\u{200e}' | '\u{200f}' | '\u{202a}'..='\u{202e}' | '\u{2066}'..='\u{2069}'
-            // Invisible, or line breaks to some programs.
-            | '\u{00ad}' | '\u{200b}' | '\u{2028}' | '\u{2029}' | '\u{feff}'
-            | '\u{fff9}'..='\u{fffb}' | '\u{e0000}'..='\u{e007f}')
-        // Noncharacters; U+FFFE and U+FFFF are not XML 1.0 characters (§2.2).
-        || (c as u32) & 0xfffe == 0xfffe
-        || ('\u{fdd0}'..='\u{fdef}').contains(&c)
-}
+use crate::harmless::escaped;
+pub(in crate::output) use crate::harmless::hostile;
 
 /// `name` with every hostile character written as an escape, and a stand-in
 /// for a name that shows nothing.
@@ -29,26 +14,7 @@ pub(in crate::output) fn visible(name: &str) -> Cow<'_, str> {
     if name.trim().is_empty() && !name.chars().any(hostile) {
         return Cow::Borrowed("[unnamed]");
     }
-    if !name.chars().any(hostile) {
-        return Cow::Borrowed(name);
-    }
-    let mut shown = String::with_capacity(name.len() + 8);
-    for c in name.chars() {
-        match c {
-            '\n' => shown.push_str("\\n"),
-            '\r' => shown.push_str("\\r"),
-            '\t' => shown.push_str("\\t"),
-            c if hostile(c) && (c as u32) < 0x100 => {
-                // Writing to a string cannot fail.
-                let _ = write!(shown, "\\x{:02x}", c as u32);
-            }
-            c if hostile(c) => {
-                let _ = write!(shown, "\\u{{{:x}}}", c as u32);
-            }
-            c => shown.push(c),
-        }
-    }
-    Cow::Owned(shown)
+    escaped(name)
 }
 
 /// Text of others with every hostile character escaped. Unlike `visible`, it
@@ -58,6 +24,17 @@ pub fn harmless(text: &str) -> Cow<'_, str> {
         Cow::Borrowed(text)
     } else {
         visible(text)
+    }
+}
+
+/// `text` as a cell of a table that neither a terminal obeys nor a spreadsheet
+/// computes: what begins like a formula (CWE-1236) is made text by an apostrophe,
+/// as spreadsheets themselves have it. A number stays one.
+pub(in crate::output) fn cell(text: &str) -> Cow<'_, str> {
+    let shown = escaped(text);
+    match shown.starts_with(['=', '+', '-', '@']) && shown.parse::<f64>().is_err() {
+        true => Cow::Owned(format!("'{shown}")),
+        false => shown,
     }
 }
 
@@ -184,6 +161,18 @@ mod tests {
         assert_eq!(visible("\u{202e}evil"), "\\u{202e}evil");
         assert_eq!(visible("grün 日本"), "grün 日本");
         assert_eq!(visible(" "), "[unnamed]");
+    }
+
+    #[test]
+    fn no_cell_is_a_formula_or_an_escape() {
+        assert_eq!(cell("=cmd|' /C calc'!A0"), "'=cmd|' /C calc'!A0");
+        assert_eq!(cell("+1+1"), "'+1+1");
+        assert_eq!(cell("@SUM(A1)"), "'@SUM(A1)");
+        assert_eq!(cell("-2+3"), "'-2+3");
+        assert_eq!(cell("\t=1\x1b[2J"), "\\t=1\\x1b[2J");
+        for kept in ["-12.5", "12", "", "a=b", "intel-rapl:0"] {
+            assert_eq!(cell(kept), kept);
+        }
     }
 
     #[test]

@@ -11,6 +11,7 @@ mod columns;
 mod ledger;
 mod members;
 mod page;
+mod policy;
 mod summary;
 mod tables;
 

@@ -10,12 +10,11 @@ use super::super::format::sanitize::visible;
 use super::super::format::title;
 use super::super::plot;
 use super::super::view::By;
-use super::{ledger, members, summary, tables};
+use super::{ledger, members, policy, summary, tables};
 use crate::profile::{PowerSeries, Profile};
 
-/// What the page may do: use the style, scripts and pictures in itself.
-const POLICY: &str = "default-src 'none'; style-src 'unsafe-inline'; script-src 'unsafe-inline'; \
-                      img-src data:; base-uri 'none'; form-action 'none'";
+/// The script of the tables.
+const SCRIPT: &str = include_str!("script.js");
 
 /// A part of the page that the navigation names.
 struct Section {
@@ -39,13 +38,15 @@ pub fn write(
     let energy_text = EnergyText::of(profile);
     let command = title::command(profile);
     let sections = sections(profile, energy_text, series)?;
+    let inside = sections.iter().map(|section| section.content.0.as_str());
+    let policy = policy::policy(inside.flat_map(policy::scripts).chain([SCRIPT]));
     let eprof = visible(&profile.summary.header.eprof);
     let page = html! {
         (PreEscaped("<!doctype html>\n"))
         html lang="en" {
             head {
                 meta charset="utf-8";
-                meta http-equiv="Content-Security-Policy" content=(POLICY);
+                meta http-equiv="Content-Security-Policy" content=(policy);
                 meta name="viewport" content="width=device-width";
                 link rel="icon" href="data:,";
                 title { "Energy of " (command) }
@@ -74,7 +75,7 @@ pub fn write(
                 footer {
                     "eprof " (eprof) ", schema of the numbers: eprof report --format json"
                 }
-                script { (PreEscaped(include_str!("script.js"))) }
+                script { (PreEscaped(SCRIPT)) }
             }
         }
         "\n"

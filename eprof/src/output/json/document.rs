@@ -42,7 +42,7 @@ pub(super) struct Report<'p> {
     modules: Vec<Module<'p>>,
     cpus: Vec<Cpu>,
     omitted: BTreeMap<&'static str, Omitted>,
-    losses: &'p Loss,
+    losses: Option<&'p Loss>,
     stacks: Stacks<'p>,
     footprint: Footprint<'p>,
     recording: Recording<'p>,
@@ -186,7 +186,8 @@ impl<'p> Report<'p> {
                 &mut omitted,
             ),
             omitted,
-            losses: &profile.losses,
+            // Nothing is known of them where there is no end.
+            losses: (!profile.is_unfinished()).then_some(&profile.losses),
             stacks: Stacks {
                 samples: profile.summary.stacks.samples,
                 whole: profile.summary.stacks.whole(),

@@ -18,7 +18,7 @@
 //! | `processes`, `threads`, `modules`, `cpus` | each adds up to `target`, in `uj` and in `marginal_uj` |
 //! | `functions` | `self_uj` adds up to `target`; `total_uj` includes callees and does not |
 //! | `omitted` | with a limit: per kind of rows, the number and the sum of those left out |
-//! | `losses` | what was lost, by reason; empty means nothing |
+//! | `losses` | what was lost, by reason; empty means nothing; null: not known |
 //! | `stacks` | of how many samples there is a stack, how many of them are `whole` (reach their root), and why the others `ended` |
 //! | `footprint` | what eprof itself cost |
 //! | `recording` | with what, where and when |

@@ -9,9 +9,9 @@ use super::super::format::energy::EnergyText;
 
 #[derive(Serialize)]
 pub(super) struct Footprint<'p> {
-    cpu_ns: u64,
+    cpu_ns: Option<u64>,
     uj: Option<u64>,
-    peak_rss_bytes: u64,
+    peak_rss_bytes: Option<u64>,
     programs: Vec<Program<'p>>,
 }
 
@@ -48,10 +48,11 @@ struct Idle<'p> {
 
 pub(super) fn footprint(profile: &Profile, energy_text: EnergyText) -> Footprint<'_> {
     let footprint = &profile.summary.footprint;
+    let known = !profile.is_unfinished();
     Footprint {
-        cpu_ns: footprint.cpu.0,
+        cpu_ns: known.then_some(footprint.cpu.0),
         uj: energy_text.with_idle(profile.ledger.account(Account::Eprof)),
-        peak_rss_bytes: footprint.peak_rss,
+        peak_rss_bytes: known.then_some(footprint.peak_rss),
         programs: footprint
             .programs
             .iter()

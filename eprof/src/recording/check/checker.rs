@@ -2,14 +2,15 @@
 
 use super::interval::{Clock, Defined};
 use super::rules::{
-    Broken, MAX_BUILD_ID, MAX_DEPTH, MAX_INLINED, MAX_LABELS, MAX_SEGMENTS, NO_HEADER, known, more,
-    next, string, time,
+    Broken, MAX_BUILD_ID, MAX_DEPTH, MAX_INLINED, MAX_LABELS, MAX_SEGMENTS, NO_HEADER, comm, known,
+    more, next, string, time,
 };
 use super::{end, header};
 use crate::measurement::{
     Counter, CpuAccount, Event, Frame, Lines, Object, StackNode, Symbol, Task, ThreadAccount,
 };
 use crate::recording::record::{Record, SampleCount};
+use crate::unit::Nanos;
 
 /// Checks records in the order in which they appear.
 #[derive(Debug, Default)]
@@ -46,6 +47,11 @@ impl Checker {
         self.shape.as_ref().map_or(&[], |shape| &*shape.counters)
     }
 
+    /// Time between two intervals that is in none, and how often there was some.
+    pub(in crate::recording) fn missing(&self) -> (Nanos, u64) {
+        self.clock.missing()
+    }
+
     /// Whether an End was seen.
     pub fn ended(&self) -> bool {
         self.ended
@@ -68,7 +74,7 @@ impl Checker {
             Record::Renamed { task, at, comm } => {
                 known(task.0, self.tasks, "task")?;
                 time(*at)?;
-                string(comm)?;
+                self::comm(comm)?;
             }
             Record::Gone { task, at } => {
                 known(task.0, self.tasks, "task")?;
@@ -159,7 +165,7 @@ impl Checker {
                 task.id.0
             ));
         }
-        string(&task.comm)
+        comm(&task.comm)
     }
 
     fn frame(&self, frame: &Frame) -> Result<(), Broken> {

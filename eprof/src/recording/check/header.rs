@@ -3,7 +3,9 @@
 use crate::measurement::{Counter, CpuGroup, EVENTS, Event, Meter, Quantity};
 use crate::power::{self, PowerModel, Signal};
 
-use super::rules::{Broken, MAX_CPUS, amount, caveats, known, length, next, string, time};
+use super::rules::{
+    Broken, MAX_CPUS, MAX_METERS, amount, caveats, known, length, next, string, time,
+};
 use crate::recording::record::Header;
 
 /// Most terms of a power model.
@@ -49,11 +51,13 @@ pub(super) fn header(header: &Header) -> Result<Shape, Broken> {
         next(u32::from(one.id.0), shape.meters, "meter")?;
         meter(one)?;
         shape.meters += 1;
+        few(shape.meters, "meters")?;
     }
     for group in &header.cpu_groups {
         next(u32::from(group.id.0), shape.groups, "CPU group")?;
         cpu_group(group, &mut shape.grouped)?;
         shape.groups += 1;
+        few(shape.groups, "CPU groups")?;
     }
     let mut based = vec![false; header.meters.len()];
     for baseline in &header.baselines {
@@ -85,6 +89,14 @@ pub(super) fn header(header: &Header) -> Result<Shape, Broken> {
         self::model(model)?;
     }
     Ok(shape)
+}
+
+/// Refuses more than there are.
+fn few(number: u32, what: &str) -> Result<(), Broken> {
+    if number <= MAX_METERS {
+        return Ok(());
+    }
+    Err(format!("has more than {MAX_METERS} {what}"))
 }
 
 /// Checks a power model.

@@ -9,6 +9,11 @@ use crate::unit::{Nanos, Timestamp};
 /// that after invalid UTF-8 was replaced.
 pub const MAX_STRING: usize = 1 << 20;
 
+/// Longest name of a thread in bytes. The kernel has 15 (`TASK_COMM_LEN`,
+/// `include/linux/sched.h`), and at most three times that after invalid UTF-8 was
+/// replaced.
+pub const MAX_COMM: usize = 64;
+
 /// Longest build id in bytes. The usual one has 20; the linker takes any.
 pub const MAX_BUILD_ID: usize = 256;
 
@@ -31,6 +36,9 @@ pub const MAX_TIME: u64 = 1 << 60;
 /// Largest logical CPU number plus one; the kernel's own limit is 8192
 /// (`NR_CPUS` in `arch/x86/Kconfig`).
 pub const MAX_CPUS: u32 = 1 << 16;
+
+/// Most meters, and most CPU groups: each thread has an account for each of them.
+pub const MAX_METERS: u32 = 1024;
 
 /// The rule that what precedes the header breaks.
 pub(in crate::recording) const NO_HEADER: &str = "does not begin with a header";
@@ -67,6 +75,14 @@ pub(super) fn string(text: &str) -> Result<(), Broken> {
         return Ok(());
     }
     Err(format!("has a string of {} bytes", text.len()))
+}
+
+/// Refuses a thread's name that no kernel has.
+pub(super) fn comm(text: &str) -> Result<(), Broken> {
+    if text.len() <= MAX_COMM {
+        return Ok(());
+    }
+    Err(format!("has a thread whose name has {} bytes", text.len()))
 }
 
 /// Refuses a time that no clock shows.

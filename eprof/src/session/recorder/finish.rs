@@ -1,6 +1,7 @@
 //! The end of a recording: names, losses, cost.
 
 use std::io::Write;
+use std::ops::ControlFlow;
 
 use tracing::debug;
 
@@ -14,7 +15,7 @@ use crate::unit::Timestamp;
 
 impl<W: Write> Recorder<W> {
     /// Ends the recording: finds the names (debug files through `search`; how
-    /// far it has come is told to `naming`), adds up losses and cost. Gives
+    /// far it has come is told to `naming`, which may end that), adds up losses and cost. Gives
     /// back why the file is not whole, where it is not.
     ///
     /// # Errors
@@ -25,7 +26,7 @@ impl<W: Write> Recorder<W> {
         exit: ExitStatus,
         ended: Timestamp,
         search: &Search,
-        naming: &mut dyn FnMut(symbol::Progress),
+        naming: &mut dyn FnMut(symbol::Progress) -> ControlFlow<()>,
     ) -> Result<Option<Error>> {
         let cpu = own_cpu_time().saturating_sub(self.cpu_before);
         let mut losses = self.probe.losses();
@@ -43,6 +44,7 @@ impl<W: Write> Recorder<W> {
         let programs = self.probe.footprint();
         self.caveats.extend(self.probe.caveats());
         self.caveats.extend(self.unwinder.caveats());
+        self.caveats.extend(self.strays.caveat());
         // The hooks are of no use any more, and naming takes its time.
         drop(self.probe);
         drop(self.sideband);

@@ -61,6 +61,7 @@ impl<W: Write> Recorder<W> {
         let Some(task) = sample.task else {
             return self.capture.lost("sample-of-unnamed-thread", 1);
         };
+        self.strays.sampled(task);
         let context = self.maps.context(&sample);
         let objects = self.maps.objects();
         let taken = Taken::new(task, sample, context, &mut self.unwinder, objects);

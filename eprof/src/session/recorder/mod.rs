@@ -3,6 +3,7 @@
 
 mod finish;
 mod intake;
+mod strays;
 
 use std::io::Write;
 use std::os::fd::BorrowedFd;
@@ -11,13 +12,14 @@ use super::Plan;
 use super::backlog::Backlog;
 use super::reader::{Reader, sleep_until};
 use super::schedule::{Due, Schedule};
+use super::strays::Strays;
 use super::usage::own_cpu_time;
 use nix::sys::signal::Signal;
 use tracing::{debug, info, trace, warn};
 
 use crate::caveat::Caveat;
 use crate::clock;
-use crate::error::Result;
+use crate::error::{ErrorKind, Result};
 use crate::kernel::{Priority, Probe, Sideband};
 use crate::launch::{Cgroup, Child, SignalSet, Supervised, Supervisor, Wakeup};
 use crate::measurement::{IntervalAccounts, Reading, UpdateTime};
@@ -48,6 +50,9 @@ const BEGINNINGS: u32 = 16;
 /// that they had been updated once more.
 const ENDINGS: u32 = 16;
 
+/// How often the kernel may refuse to let eprof wait for what comes next.
+const REFUSALS: u32 = 16;
+
 /// Is handed each interval as it is written down, with the number of threads
 /// that were seen until then. The first has no length: it is the beginning.
 pub type Observer<'a> = dyn FnMut(&IntervalRecord, u64) + 'a;
@@ -59,6 +64,7 @@ pub struct Recorder<W: Write> {
     sideband: Option<Sideband>,
     maps: ProcessMaps,
     unwinder: Unwinder,
+    strays: Strays,
     capture: Capture<W>,
     /// When the measurement began; `None` while it is delayed.
     began: Option<Timestamp>,
@@ -73,8 +79,6 @@ pub struct Recorder<W: Write> {
     threads: u64,
     cpu_before: Nanos,
     caveats: Vec<Caveat>,
-    /// Whether the target was let go.
-    released: bool,
     /// When that was.
     released_at: Option<Timestamp>,
     /// When its end was seen.
@@ -109,6 +113,7 @@ impl<W: Write> Recorder<W> {
             sideband,
             maps: ProcessMaps::default(),
             unwinder,
+            strays: Strays::default(),
             capture,
             began: None,
             schedule: Schedule::new(Nanos::ZERO, Timestamp::default()),
@@ -119,7 +124,6 @@ impl<W: Write> Recorder<W> {
             threads: 0,
             cpu_before: Nanos::ZERO,
             caveats,
-            released: false,
             released_at: None,
             exited_at: None,
             interrupted: None,
@@ -129,20 +133,17 @@ impl<W: Write> Recorder<W> {
 
     /// Says that so many processes of the target outlived its first one.
     pub fn left_running(&mut self, processes: usize) {
-        if processes > 0 {
-            self.caveats.push(Caveat::new(
-                "left-running",
-                format!(
-                    "{processes} processes of the target still ran when its first one had \
-                     ended; they go on, and what they use from now on is not in the report"
-                ),
-            ));
-        }
-    }
-
-    /// Whether the target was let go, so that there is something to keep.
-    pub fn released(&self) -> bool {
-        self.released
+        let sentence = match processes {
+            0 => return,
+            1 => "a process of the target still ran when its first one had ended; it goes on, \
+                  and what it uses from now on is not in the report"
+                .to_owned(),
+            more => format!(
+                "{more} processes of the target still ran when its first one had ended; they go \
+                 on, and what they use from now on is not in the report"
+            ),
+        };
+        self.caveats.push(Caveat::new("left-running", sentence));
     }
 
     /// The signal, if any, that asked eprof to come to an end.
@@ -157,7 +158,8 @@ impl<W: Write> Recorder<W> {
         Some(self.exited_at?.since(from))
     }
 
-    /// Lets the target go and records it until its root process has ended.
+    /// Lets the target go, tells `released` so, and records it until its root
+    /// process has ended.
     ///
     /// # Errors
     ///
@@ -168,6 +170,7 @@ impl<W: Write> Recorder<W> {
         child: &mut Child,
         signals: &SignalSet,
         cgroup: Option<&Cgroup>,
+        released: &mut dyn FnMut(),
         observer: &mut Observer<'_>,
     ) -> Result<()> {
         // Until the target has ended; what comes then has time.
@@ -187,19 +190,36 @@ impl<W: Write> Recorder<W> {
         let end = plan
             .duration
             .map(|duration| begin.unwrap_or(now) + duration);
+        self.strays = Strays::new(child.pid(), cgroup.is_some(), plan.frequency_hz);
         let mut supervisor = Supervisor::new(end)?;
         child.release()?;
-        self.released = true;
         self.released_at = Some(now);
-        let target = Supervised {
-            child,
-            signals,
-            cgroup,
-        };
+        released();
+        let mut refused = 0;
         loop {
+            let target = Supervised {
+                child,
+                signals,
+                cgroup,
+            };
             let due = (!self.broken).then(|| self.schedule.next());
             let alarm = begin.into_iter().chain(due).min();
-            match supervisor.next(target, alarm, &self.readable())? {
+            let wakeup = match supervisor.next(target, alarm, &self.readable()) {
+                Ok(wakeup) => wakeup,
+                Err(error) if error.kind() == ErrorKind::Permission => return Err(error),
+                Err(error) => {
+                    // A moment without memory is no reason to leave the target.
+                    refused += 1;
+                    if refused > REFUSALS {
+                        self.outlive::<()>(Err(error));
+                        child.reap()?;
+                        Wakeup::Exited
+                    } else {
+                        continue;
+                    }
+                }
+            };
+            match wakeup {
                 Wakeup::Exited => {
                     self.exited_at = Some(clock::now());
                     break;
@@ -210,6 +230,11 @@ impl<W: Write> Recorder<W> {
                     self.outlive(begun);
                 }
                 Wakeup::Alarm => self.wake(observer),
+                Wakeup::Over(at) => {
+                    if let Some(sideband) = &mut self.sideband {
+                        sideband.over(at);
+                    }
+                }
                 Wakeup::Ready(_) => {
                     let soon = if self.probe.take_wakeup() {
                         SOON
@@ -431,6 +456,7 @@ impl<W: Write> Recorder<W> {
         // Before all that takes its time: the next boundary may be near.
         self.set_boundary();
         self.drain()?;
+        self.follow_strays(&accounts.threads);
         self.backlog.end(accounts, readings);
         self.write_down(false, observer)
     }

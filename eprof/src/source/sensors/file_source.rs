@@ -11,15 +11,12 @@ use super::discovery::{Discovery, Unusable};
 use super::sensor::Found;
 use crate::clock;
 use crate::error::{Error as EprofError, ErrorKind, Result};
+use crate::host::elevation;
 use crate::measurement::{Meter, MeterId, Reading};
 use crate::source::{Backend, EnergySource};
 
 /// Why most files are denied to this user.
 pub(super) const DENIED: &str = "this user may not read it";
-
-/// What lets eprof read files that are denied to this user.
-pub(super) const HINT: &str =
-    "sudo setcap cap_dac_read_search,cap_perfmon,cap_bpf+ep \"$(command -v eprof)\"";
 
 /// A file that holds one number.
 #[derive(Debug)]
@@ -37,7 +34,7 @@ impl NumberFile {
     /// # Errors
     /// As for [`Self::read`].
     pub fn open(path: &Path) -> IoResult<(Self, u64)> {
-        let file = File::open(path)?;
+        let file = open(path)?;
         let value = number(&file)?;
         let sysfs = fstatfs(&file).is_ok_and(|fs| fs.filesystem_type() == SYSFS_MAGIC);
         let opened = Self {
@@ -55,8 +52,17 @@ impl NumberFile {
     pub fn read(&self) -> IoResult<u64> {
         match &self.open {
             Some(file) => number(file),
-            None => number(&File::open(&self.path)?),
+            None => number(&open(&self.path)?),
         }
+    }
+}
+
+/// Opens a meter's file, which may be root's. Under elevation the root is the
+/// machine, so that nobody but root can have made what is below `/sys`.
+fn open(path: &Path) -> IoResult<File> {
+    match path.starts_with("/sys") {
+        true => elevation::open(path, elevation::READ),
+        false => File::open(path),
     }
 }
 

@@ -10,6 +10,7 @@ use super::discovery::{Discovery, Unusable};
 use super::file_source::{self, FileSource};
 use super::plausible;
 use super::sensor::{Found, Sensor, Surroundings};
+use crate::host::remedy::{self, Asked};
 use crate::host::{Cpus, SysRoot};
 use crate::measurement::{Domain, Meter, MeterId, Provenance, Quantity, Scope, SourceKind};
 use crate::unit::Nanos;
@@ -29,7 +30,7 @@ impl Sensor for Hwmon {
     }
 
     fn hint(&self) -> Option<&'static str> {
-        Some(file_source::HINT)
+        Some(remedy::hint(Asked::Files))
     }
 }
 

@@ -6,6 +6,8 @@ use perf_event::events::Event;
 use perf_event::{Builder, Counter, ReadFormat};
 use perf_event_open_sys::bindings::perf_event_attr;
 
+use crate::host::elevation;
+
 /// How to reach one meter: what to pass to `perf_event_open`.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct PowerEvent {
@@ -57,6 +59,7 @@ struct KernelGroup {
 
 impl Opener for KernelOpener {
     fn open(&mut self, events: &[PowerEvent]) -> IoResult<Box<dyn CounterGroup>> {
+        let _raised = elevation::raised(elevation::KERNEL);
         let builder = |event: PowerEvent| {
             let mut builder = Builder::new(Attributes(event));
             // The PMU cannot exclude anything and says EINVAL if asked to.

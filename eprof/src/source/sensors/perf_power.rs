@@ -10,6 +10,7 @@ use super::perf_source::PerfSource;
 use super::plausible;
 use super::powercap::RAPL_UPDATE_PERIOD;
 use super::sensor::{Found, Sensor, Surroundings};
+use crate::host::remedy::{self, Asked};
 use crate::host::{Cpu, Cpus, SysRoot, cpulist};
 use crate::measurement::{Domain, Meter, MeterId, Provenance, Quantity, Scope, SourceKind};
 
@@ -18,10 +19,6 @@ pub const DEVICES: &str = "/sys/bus/event_source/devices";
 
 /// The PMUs that count energy: per package or die, and per core (AMD).
 pub const PMUS: [&str; 2] = ["power", "power_core"];
-
-/// The exact line that allows CPU-wide perf events.
-const HINT: &str = "sudo setcap cap_perfmon,cap_bpf+ep \"$(command -v eprof)\"   # or: sudo sysctl \
-                    kernel.perf_event_paranoid=0";
 
 /// Energy events of the `power` PMUs.
 pub struct PerfPower;
@@ -36,7 +33,7 @@ impl Sensor for PerfPower {
     }
 
     fn hint(&self) -> Option<&'static str> {
-        Some(HINT)
+        Some(remedy::hint(Asked::Events))
     }
 }
 

@@ -7,6 +7,7 @@ use super::perf_event::{CounterGroup, Opener, PowerEvent};
 use super::sensor::Found;
 use crate::clock;
 use crate::error::{Error, ErrorKind, Result};
+use crate::host::remedy::{self, Asked, Place};
 use crate::measurement::{Meter, MeterId, Reading};
 use crate::source::{Backend, EnergySource};
 
@@ -100,7 +101,10 @@ impl PerfSource {
 fn refused(meter: &Meter, error: &IoError) -> Unusable {
     match error.kind() {
         IoKind::PermissionDenied => {
-            Unusable::denied(&meter.name, "this user may not open CPU-wide perf events")
+            let remedy = remedy::of(Asked::Events, error.raw_os_error(), &Place::here());
+            let cause = remedy.map_or_else(String::new, |remedy| format!(": {}", remedy.cause));
+            let why = format!("the kernel does not let eprof open CPU-wide perf events{cause}");
+            Unusable::denied(&meter.name, why)
         }
         _ => Unusable::new(
             &meter.name,

@@ -7,6 +7,7 @@ use super::discovery::{Discovery, Unusable};
 use super::file_source::{FileSource, NumberFile};
 use super::plausible;
 use super::sensor::{Found, Sensor, Surroundings};
+use crate::host::remedy::{self, Asked};
 use crate::host::{Cpus, SysRoot};
 use crate::measurement::{Domain, Meter, MeterId, Provenance, Quantity, Scope, SourceKind};
 use crate::unit::Nanos;
@@ -22,11 +23,6 @@ pub const RAPL_UPDATE_PERIOD: Nanos = Nanos(1_000_000);
 const DENIED: &str = "only root may read it (since Linux 5.10, because fine-grained energy leaks \
                       secrets, CVE-2020-8694)";
 
-/// What opens the counters to everybody.
-const HINT: &str = "sudo chmod a+r /sys/class/powercap/*/energy_uj   # until the next boot; for \
-                    good: echo 'SUBSYSTEM==\"powercap\", ACTION==\"add\", RUN+=\"/bin/chmod a+r \
-                    /sys%p/energy_uj\"' | sudo tee /etc/udev/rules.d/70-eprof.rules";
-
 /// RAPL zones that have an energy counter.
 pub struct Powercap;
 
@@ -40,7 +36,7 @@ impl Sensor for Powercap {
     }
 
     fn hint(&self) -> Option<&'static str> {
-        Some(HINT)
+        Some(remedy::hint(Asked::Files))
     }
 }
 
