@@ -22,6 +22,10 @@ const ALIGNMENT: u64 = 16;
 /// Most instructions of one function that are followed.
 const LONGEST: usize = 1 << 14;
 
+/// Instructions that are looked at for each byte of code, in the mean: a function is
+/// looked at about once, and more only where many in a row do not work out.
+const EFFORT: usize = 2;
+
 /// The largest frame that is believed, in bytes.
 const LARGEST: i32 = 1 << 24;
 
@@ -34,7 +38,10 @@ pub(super) fn rows(begin: u64, code: &[u8], named: &[Extent]) -> Vec<(u64, Optio
     let end = begin.saturating_add(code.len() as u64);
     let mut rows = Vec::new();
     let mut at = begin;
-    while let Some(start) = next_start(begin, code, named, at) {
+    let mut left = code.len().saturating_mul(EFFORT).max(LONGEST);
+    while left > 0
+        && let Some(start) = next_start(begin, code, named, at)
+    {
         let next = named.partition_point(|&(known, _)| known <= start);
         let limit = named.get(next).map_or(end, |&(known, _)| known.min(end));
         let function = Function {
@@ -43,7 +50,7 @@ pub(super) fn rows(begin: u64, code: &[u8], named: &[Extent]) -> Vec<(u64, Optio
             start,
             limit,
         };
-        at = match function.follow() {
+        at = match function.follow(&mut left) {
             Some(followed) => {
                 let after = followed.end;
                 rows.extend(followed.rows);
@@ -366,8 +373,9 @@ impl Function<'_> {
         (self.start..self.limit).contains(&at)
     }
 
-    /// `None` where a function does not work out, or nothing shows that it does.
-    fn follow(&self) -> Option<Followed> {
+    /// `None` where a function does not work out, nothing shows that it does, or more
+    /// than `left` instructions would have to be looked at.
+    fn follow(&self, left: &mut usize) -> Option<Followed> {
         let mut info = InstructionInfoFactory::new();
         let mut known: BTreeMap<u64, (State, usize)> = BTreeMap::new();
         let mut open = vec![(self.start, State::FIRST)];
@@ -383,6 +391,7 @@ impl Function<'_> {
                 }
                 None => state,
             };
+            *left = left.checked_sub(1)?;
             let instruction = self.decode(at)?;
             known.insert(at, (state, instruction.len()));
             if known.len() > LONGEST {

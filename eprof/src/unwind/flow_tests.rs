@@ -152,6 +152,14 @@ fn functions_are_found_by_what_lies_between_and_by_name() {
     assert_eq!(offsets(&code, &[(0x1006, 0x1009)]), expected);
 }
 
+#[test]
+fn code_that_never_works_out_is_given_up() {
+    // push %rax, fifteen times, and a nop, behind which a function could begin: each one
+    // would be followed to the longest that is allowed, some minutes in all.
+    let code = [[0x50; 15].as_slice(), &[0x90]].concat().repeat(1 << 16);
+    assert_eq!(rows(0x1000, &code, &[]), []);
+}
+
 proptest::proptest! {
     #[test]
     fn noise_is_followed_to_its_end(code: Vec<u8>, starts: Vec<u8>) {
