@@ -8,7 +8,6 @@ use std::os::fd::{AsFd, BorrowedFd};
 use std::os::unix::fs::{DirBuilderExt as _, MetadataExt as _};
 use std::path::{Path, PathBuf};
 
-use nix::fcntl::Flock;
 use nix::sys::signal::{Signal, kill};
 use nix::unistd::Pid;
 
@@ -37,7 +36,7 @@ const SEARCHED: u32 = 0o711;
 pub struct Cgroup {
     path: PathBuf,
     parent: PathBuf,
-    directory: Flock<File>,
+    directory: File,
     swept: Swept,
     removed: bool,
 }
@@ -103,7 +102,7 @@ impl Cgroup {
     }
 
     /// Locks the directory at `path`; `None` where it is gone or taken.
-    fn lock(path: &Path) -> io::Result<Option<Flock<File>>> {
+    fn lock(path: &Path) -> io::Result<Option<File>> {
         let Some(lock) = try_lock(path)? else {
             return Ok(None);
         };

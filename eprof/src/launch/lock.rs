@@ -1,15 +1,13 @@
 //! The lock on a cgroup's directory, by which a run shows that it goes on.
 
-use std::fs::{File, OpenOptions};
+use std::fs::{File, OpenOptions, TryLockError};
 use std::io::{self, ErrorKind};
 use std::os::unix::fs::OpenOptionsExt as _;
 use std::path::Path;
 
-use nix::fcntl::{Flock, FlockArg};
-
 /// Opens and locks a cgroup's directory; `None` where it is gone or somebody
-/// else holds it.
-pub(super) fn try_lock(path: &Path) -> io::Result<Option<Flock<File>>> {
+/// else holds it. Closing it gives the lock up, whatever happens.
+pub(super) fn try_lock(path: &Path) -> io::Result<Option<File>> {
     let opened = OpenOptions::new()
         .read(true)
         .custom_flags(libc::O_DIRECTORY | libc::O_NOFOLLOW)
@@ -18,9 +16,9 @@ pub(super) fn try_lock(path: &Path) -> io::Result<Option<Flock<File>>> {
         Err(error) if error.kind() == ErrorKind::NotFound => return Ok(None),
         other => other?,
     };
-    match Flock::lock(file, FlockArg::LockExclusiveNonblock) {
-        Ok(lock) => Ok(Some(lock)),
-        Err((_, nix::errno::Errno::EWOULDBLOCK)) => Ok(None),
-        Err((_, errno)) => Err(errno.into()),
+    match file.try_lock() {
+        Ok(()) => Ok(Some(file)),
+        Err(TryLockError::WouldBlock) => Ok(None),
+        Err(TryLockError::Error(error)) => Err(error),
     }
 }
