@@ -2,7 +2,7 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 
-use eprof::measurement::{Domain, Scope};
+use eprof::measurement::{Domain, Meter, MeterId, Scope};
 use eprof::recording::{RecordingFile, Samples};
 use eprof::timeline::{Interval, Timeline};
 
@@ -25,6 +25,20 @@ struct Total {
     ends: BTreeSet<u64>,
 }
 
+/// A meter's package, and its domain as [`crate::truth::Truth::between`] counts them.
+fn place(meter: &Meter) -> (usize, usize) {
+    let domain = match meter.domain {
+        Domain::Core => 0,
+        Domain::Package => 1,
+        Domain::Dram => 2,
+        other => panic!("no such hardware: {other:?}"),
+    };
+    let Scope::Package(package) = meter.scope else {
+        panic!("no such hardware: {:?}", meter.scope);
+    };
+    (package as usize, domain)
+}
+
 impl Run<'_> {
     /// What each meter said of each stretch of time: package, domain, stretch.
     fn stretches(&self) -> Vec<(usize, usize, Interval)> {
@@ -36,24 +50,13 @@ impl Run<'_> {
             stretches.extend(timeline.push(&record.unwrap()));
         }
         stretches.extend(timeline.finish().0);
-        let place = |stretch: Interval| {
-            let meter = header
-                .meters
-                .iter()
-                .find(|m| m.id == stretch.meter)
-                .unwrap();
-            let domain = match meter.domain {
-                Domain::Core => 0,
-                Domain::Package => 1,
-                Domain::Dram => 2,
-                other => panic!("no such hardware: {other:?}"),
-            };
-            let Scope::Package(package) = meter.scope else {
-                panic!("no such hardware: {:?}", meter.scope);
-            };
-            (package as usize, domain, stretch)
+        let placed = |stretch: Interval| {
+            let mut meters = header.meters.iter();
+            let meter = meters.find(|meter| meter.id == stretch.meter).unwrap();
+            let (package, domain) = place(meter);
+            (package, domain, stretch)
         };
-        stretches.into_iter().map(place).collect()
+        stretches.into_iter().map(placed).collect()
     }
 
     /// The truth about a stretch, and what the meter said, in microjoules.
@@ -63,9 +66,39 @@ impl Run<'_> {
         Some((truth, stretch.energy?.0 as f64))
     }
 
+    /// What was drawn between the boundary and the first and the last reading of each
+    /// meter, where that is longer than an update, in microjoules: where a socket was
+    /// not let in, its value is of another moment than the others' are.
+    fn vague(&self) -> BTreeMap<(usize, usize), f64> {
+        let file = RecordingFile::open(&self.directory.join("eprof.data")).unwrap();
+        let meters = file.catalog.header.meters.clone();
+        let mut taken: BTreeMap<MeterId, Vec<(u64, u64)>> = BTreeMap::new();
+        for record in file.intervals(Samples::Skipped).unwrap() {
+            let record = record.unwrap();
+            for reading in &record.readings {
+                let begin = reading.begin.min(record.end);
+                let end = reading.end.max(record.end);
+                let taken = taken.entry(reading.meter).or_default();
+                taken.push((begin.0, end.0));
+            }
+        }
+        let mut vague = BTreeMap::new();
+        for meter in &meters {
+            let place = place(meter);
+            let of = taken.get(&meter.id).map_or(&[][..], Vec::as_slice);
+            let ends = of.first().into_iter().chain(of.last());
+            let long = ends.filter(|(begin, end)| end - begin > UPDATE);
+            let drawn =
+                long.map(|(begin, end)| self.truth.between(place.0, place.1, begin + UPDATE, *end));
+            vague.insert(place, drawn.sum());
+        }
+        vague
+    }
+
     /// Meters' totals. An update is worth what was drawn in one on the mean or
     /// at the ends of what was measured, where eprof itself begins and ends.
     pub(super) fn meter(&self) -> Figure {
+        let vague = self.vague();
         let mut totals: BTreeMap<(usize, usize), Total> = BTreeMap::new();
         for stretch in self.stretches() {
             if let Some((truth, said)) = self.pair(&stretch) {
@@ -89,7 +122,13 @@ impl Run<'_> {
             });
             let mean = total.truth / total.ns as f64 * UPDATE as f64;
             let update = around.fold(mean, f64::max);
-            (total.off / update, format!("S{package} domain {domain}"))
+            let vague = vague[&(*package, *domain)];
+            let off = (total.off.abs() - vague).max(0.0);
+            let said = match vague > 0.0 {
+                true => format!(", {:.1} more while it was read", vague / update),
+                false => String::new(),
+            };
+            (off / update, format!("S{package} domain {domain}{said}"))
         });
         let worst = updates.max_by(|a, b| a.0.abs().total_cmp(&b.0.abs()));
         let (value, note) = worst.expect("a meter");
