@@ -8,6 +8,7 @@ mod hostile;
 mod identity;
 mod kernel;
 mod mappings;
+mod old_forms;
 mod programs;
 mod run;
 mod runtimes;
