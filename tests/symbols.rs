@@ -1,6 +1,7 @@
 //! Mappings, addresses and names of real programs. The programs print the
 //! addresses of their own functions: that is the truth to be found again.
 mod child;
+mod compiled;
 mod debug_files;
 mod generated;
 mod go;
