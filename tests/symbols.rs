@@ -9,6 +9,8 @@ mod hostile;
 mod identity;
 mod kernel;
 mod mappings;
+#[cfg(target_arch = "x86_64")]
+mod narrow;
 mod old_forms;
 mod programs;
 mod run;
