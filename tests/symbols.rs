@@ -1,6 +1,7 @@
 //! Mappings, addresses and names of real programs. The programs print the
 //! addresses of their own functions: that is the truth to be found again.
 mod child;
+mod compiled;
 mod debug_files;
 mod generated;
 mod go;
@@ -8,6 +9,9 @@ mod hostile;
 mod identity;
 mod kernel;
 mod mappings;
+#[cfg(target_arch = "x86_64")]
+mod narrow;
+mod old_forms;
 mod programs;
 mod run;
 mod runtimes;

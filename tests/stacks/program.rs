@@ -203,12 +203,8 @@ pub fn go_switches() -> Program {
         &["main.main", "main.readsClock"],
         &["main.main", "main.traces", "runtime.callers.func1"],
     ];
-    let made = program("Go: C, clock, tracebacks", &chains, Box::new(make));
     // The first stacks are copied, and a copy has one of the two that a call lies on.
-    Program {
-        bound: INTERPRETED,
-        ..made
-    }
+    program("Go: C, clock, tracebacks", &chains, Box::new(make))
 }
 
 /// For 32-bit x86: its stacks are walked along frame pointers, which proves nothing.

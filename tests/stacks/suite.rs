@@ -1,5 +1,6 @@
 //! The programs of the suite.
 
+use super::bounds;
 use super::program::{
     CHAIN, MUSL, Program, c, go, go_switches, honest, made_by, narrow, plugins, rust, short,
     stripped, stubs, with,
@@ -243,6 +244,9 @@ pub fn all() -> Vec<Program> {
             made.demand.jit = true;
             programs.push(made);
         }
+        let mut made = honest(c(bounds::GLUED, &["glued.c"], plain, &[CHAIN]));
+        made.demand.jit = true;
+        programs.push(made);
     }
     // Elsewhere they need only say that they are broken.
     let told_by_code = [

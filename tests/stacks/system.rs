@@ -118,11 +118,21 @@ end
 /// Its interpreter is written in assembly whose unwind information does not hold
 /// everywhere: at other places the return address seems to be zero.
 fn luajit(home: &Path) -> Result<Vec<String>, Missing> {
+    lua(home, "-joff")
+}
+
+/// The same with its compiler, whose code has neither unwind information nor frame
+/// pointers.
+fn luajit_compiled(home: &Path) -> Result<Vec<String>, Missing> {
+    lua(home, "-jon")
+}
+
+fn lua(home: &Path, compiler: &str) -> Result<Vec<String>, Missing> {
     if !compile::exists("luajit", "-v") {
-        return Err(Missing::Optional("no luajit"));
+        return Err(Missing::Tool("no luajit"));
     }
     let path = file(home, "work.lua", LUA.as_bytes());
-    Ok(words(["luajit", "-joff", &path]))
+    Ok(words(["luajit", compiler, &path]))
 }
 
 fn gcc(home: &Path) -> Result<Vec<String>, Missing> {
@@ -193,5 +203,11 @@ pub fn all() -> Vec<Program> {
         installed("python3", INTERPRETED, false, python),
         installed("node", INTERPRETED, true, node),
         honest(installed("luajit", INTERPRETED, true, luajit)),
+        honest(installed(
+            "luajit, compiled",
+            INTERPRETED,
+            true,
+            luajit_compiled,
+        )),
     ]
 }

@@ -89,6 +89,12 @@ impl Report {
         })
     }
 
+    /// How many stacks were sampled, and how many of them are whole.
+    pub fn stacks(&self) -> (u64, u64) {
+        let number = |key: &str| self.0["stacks"][key].as_u64().unwrap();
+        (number("samples"), number("whole"))
+    }
+
     fn sum(&self, which: impl Fn(&Value) -> bool) -> f64 {
         self.sum_of("self_uj", which)
     }

@@ -43,12 +43,23 @@ pub(super) fn checksum(file: &File) -> io::Result<u32> {
 fn each_piece(
     file: &File,
     length: u64,
+    each: impl FnMut(&[u8]) -> io::Result<()>,
+) -> io::Result<()> {
+    each_piece_from(file, 0, length, each)
+}
+
+/// Reads `length` bytes of `file` from `begin` on, or as many as there are.
+pub(super) fn each_piece_from(
+    file: &File,
+    begin: u64,
+    length: u64,
     mut each: impl FnMut(&[u8]) -> io::Result<()>,
 ) -> io::Result<()> {
     let mut bytes = vec![0; PIECE];
-    let mut at = 0;
-    while at < length {
-        let most = usize::try_from(length - at).unwrap_or(PIECE).min(PIECE);
+    let end = begin.saturating_add(length);
+    let mut at = begin;
+    while at < end {
+        let most = usize::try_from(end - at).unwrap_or(PIECE).min(PIECE);
         let room = bytes.get_mut(..most).unwrap_or_default();
         match file.read_at(room, at) {
             Ok(0) => break,

@@ -16,6 +16,7 @@ mod budget;
 mod crew;
 mod fetch;
 mod find;
+mod legacy;
 mod links;
 mod memory;
 mod message;

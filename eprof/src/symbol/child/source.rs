@@ -5,6 +5,7 @@ use std::fs::File;
 use std::path::{Path, PathBuf};
 
 use super::find::Places;
+use super::legacy;
 use super::links::Links;
 use super::memory::copied;
 use super::message::{Depth, Flaw};
@@ -73,6 +74,7 @@ impl Source {
             .and_then(|file| {
                 let copy = copied(&file).ok()?;
                 Links::of(&file).cut(&copy, depth, None).ok()?;
+                legacy::renew(&copy).ok()?;
                 Some(copy)
             });
         let name = supplement.as_ref().map(descriptor);
@@ -81,6 +83,9 @@ impl Source {
         links
             .cut(&copy, depth, name)
             .map_err(|_| Flaw::Unreadable)?;
+        if everything {
+            legacy::renew(&copy).map_err(|_| Flaw::Unreadable)?;
+        }
         Ok(Self {
             path: descriptor(&copy),
             // Half of it would be wrong.
