@@ -116,3 +116,10 @@ fn every_path_that_a_document_names_exists() {
     assert!(named > 100, "only {named} paths were found in documents");
     assert!(missing.is_empty(), "{}", missing.join("\n"));
 }
+
+#[test]
+fn every_test_that_a_document_names_exists() {
+    let (named, missing) = documents::tests(&repository());
+    assert!(named > 10, "only {named} tests were found in documents");
+    assert!(missing.is_empty(), "{}", missing.join("\n"));
+}

@@ -36,6 +36,35 @@ pub(crate) fn paths(repository: &Path) -> (usize, Vec<String>) {
     (named, missing)
 }
 
+/// How many tests documents name (`file::part::name`), and which of them do not exist.
+pub(crate) fn tests(repository: &Path) -> (usize, Vec<String>) {
+    let mut documents = Vec::new();
+    markdown(repository, &mut documents);
+    let (mut named, mut missing) = (0, Vec::new());
+    for document in documents {
+        let text = std::fs::read_to_string(&document).unwrap();
+        for word in text.split('`').filter(|word| word.contains("::")) {
+            let parts: Vec<&str> = word.split("::").collect();
+            let [file, middle @ .., name] = &parts[..] else {
+                continue;
+            };
+            let directory = repository.join("tests");
+            // A group of tests ends with the colons; others are paths of Rust.
+            if name.is_empty() || !directory.join(file).with_extension("rs").is_file() {
+                continue;
+            }
+            named += 1;
+            let mut path = directory.join(file);
+            path.extend(middle);
+            let text = std::fs::read_to_string(path.with_extension("rs"));
+            if !text.is_ok_and(|text| text.contains(&format!("fn {name}("))) {
+                missing.push(format!("{} names {word}", document.display()));
+            }
+        }
+    }
+    (named, missing)
+}
+
 fn markdown(directory: &Path, into: &mut Vec<PathBuf>) {
     for entry in std::fs::read_dir(directory).unwrap() {
         let path = entry.unwrap().path();

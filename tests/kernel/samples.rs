@@ -163,3 +163,13 @@ fn a_cpu_that_comes_later_is_sampled_and_said() {
     let seconds: f64 = seconds.rsplit(' ').next().unwrap().parse().unwrap();
     assert!((0.5..0.8).contains(&seconds), "{sentence}");
 }
+
+/// A CPU that goes offline while files are opened on each of them.
+#[test]
+fn a_cpu_that_is_gone_takes_no_other_with_it() {
+    let Some(_turn) = turn() else { return };
+    // No kernel has so many.
+    let gone = 1 << 20;
+    let watched = eprof::kernel::Sideband::process(std::process::id(), &[0, gone]).unwrap();
+    assert_eq!(watched.descriptors().count(), 1);
+}

@@ -189,10 +189,78 @@ fn a_flamegraph_that_cannot_be_written_keeps_no_number_back() {
     if !root() {
         return;
     }
-    let run = Recorded::run(&["--flamegraph", "/nonexistent/flame.svg"], &["true"]);
+    // It could have been written when the run began.
+    let run = Recorded::with(
+        &["--flamegraph", "there/flame.svg"],
+        &["rmdir", "there"],
+        |run| {
+            std::fs::create_dir(run.get_current_dir().unwrap().join("there")).unwrap();
+        },
+    );
     assert_eq!(run.code(), 66, "{}", run.stderr());
-    assert!(run.stderr().contains("/nonexistent/flame.svg"));
+    assert!(run.stderr().contains("there/flame.svg"));
     run.report().assert_balanced();
+}
+
+#[test]
+fn what_could_not_be_written_is_refused_before_the_run() {
+    for (arguments, code, name) in [
+        (
+            &["run", "--flamegraph", "no/flame.svg"][..],
+            66,
+            "no/flame.svg",
+        ),
+        (&["run", "--flamegraph", "."], 66, "."),
+        (
+            &["run", "--repeat", "2", "--flamegraph", "no/flame.svg"],
+            66,
+            "no/flame.svg",
+        ),
+        (&["run", "--report", "no/report.json"], 66, "no/report.json"),
+        (
+            &["stat", "--runs", "2", "--output", "no/stat.txt"],
+            66,
+            "no/stat.txt",
+        ),
+        (&["run", "--output", "-"], 2, "standard output"),
+        (&["run", "--flamegraph", "-"], 2, "standard output"),
+        (&["run", "--report", "-"], 2, "standard output"),
+    ] {
+        let directory = tempfile::tempdir().unwrap();
+        let all = [arguments, &["--", "touch", "it-ran"]].concat();
+        let run = eprof_in(directory.path(), &all);
+        let said = String::from_utf8_lossy(&run.stderr);
+        assert_eq!(run.status.code(), Some(code), "{arguments:?}: {said}");
+        let errors: Vec<&str> = said
+            .lines()
+            .filter(|line| !line.starts_with("hint: "))
+            .collect();
+        assert!(
+            matches!(errors[..], [one] if one.starts_with("error: ") && one.contains(name)),
+            "{arguments:?}: {said}"
+        );
+        let left = std::fs::read_dir(directory.path()).unwrap().count();
+        assert_eq!(left, 0, "{arguments:?}: nothing ran, nothing is left");
+    }
+}
+
+#[test]
+fn a_recording_to_dev_null_is_reported_and_not_kept() {
+    if !root() {
+        return;
+    }
+    let run = Recorded::run(&["-o", "/dev/null"], &["sh", "-c", "exit 7"]);
+    assert_eq!(run.code(), 7, "{}", run.stderr());
+    run.report().assert_balanced();
+    assert!(!run.path("eprof.data").exists());
+    let shown = run.eprof(&["run", "-o", "/dev/null", "--", "true"]);
+    let shown = String::from_utf8_lossy(&shown.stderr).into_owned();
+    assert!(shown.contains("where the energy went"), "{shown}");
+    assert!(shown.contains("flamegraph: eprof.svg"), "{shown}");
+    // There is nothing to make another report of.
+    assert!(!shown.contains("recording:"), "{shown}");
+    let null = std::fs::metadata("/dev/null").unwrap();
+    assert!(!null.is_file());
 }
 
 #[test]

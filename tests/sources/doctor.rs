@@ -1,6 +1,6 @@
 //! The doctor: verdicts, exit codes and hints.
 
-use eprof::doctor::{Check, Diagnosis, State, Trials, Verdict, assess, diagnose};
+use eprof::doctor::{Check, Diagnosis, Refused, State, Trials, Verdict, assess, diagnose};
 use eprof::output::json::doctor::document;
 use eprof::output::text::doctor::render;
 
@@ -32,6 +32,14 @@ fn working() -> Trials {
         event: Ok(()),
         cgroup: Ok("/sys/fs/cgroup/me".into()),
     }
+}
+
+/// A refusal with its remedy.
+fn refused(why: &str, hint: &str) -> Result<(), Refused> {
+    Err(Refused {
+        why: why.to_owned(),
+        hint: Some(hint.to_owned()),
+    })
 }
 
 fn examine(tree: &Tree, trials: &Trials, measured: bool) -> Diagnosis {
@@ -99,15 +107,23 @@ fn each_thing_that_is_needed_decides_alone() {
     );
     cannot(&locked, &working(), "lockdown", "lockdown=integrity");
     let program = Trials {
-        program: Err("Operation not permitted".into()),
+        program: refused("Operation not permitted", "add what is missing"),
         ..working()
     };
-    cannot(&healthy(), &program, "bpf", "cap_bpf");
+    cannot(&healthy(), &program, "bpf", "add what is missing");
     let event = Trials {
-        event: Err("Permission denied".into()),
+        event: refused("Permission denied", "take what is too much"),
         ..working()
     };
-    cannot(&healthy(), &event, "perf-events", "cap_perfmon");
+    cannot(&healthy(), &event, "perf-events", "take what is too much");
+    // Where a run knows no remedy, there is none to be made up.
+    let unknown = Trials {
+        program: Err("Invalid argument".into()),
+        ..working()
+    };
+    let diagnosis = examine(&healthy(), &unknown, true);
+    assert_eq!(diagnosis.verdict, Verdict::CannotRun);
+    assert_eq!(check(&diagnosis, "bpf").hint, None);
 }
 
 #[test]

@@ -2,12 +2,12 @@
 
 use std::fs;
 use std::io::{Read as _, Write as _};
-use std::os::unix::fs::{MetadataExt as _, symlink};
+use std::os::unix::fs::{MetadataExt as _, OpenOptionsExt as _, symlink};
 use std::path::Path;
 
 use eprof::error::ErrorKind;
 use eprof::launch::output_file::{log, replace};
-use eprof::launch::{OutputFile, UserId};
+use eprof::launch::{OutputFile, UserId, writable};
 
 use crate::bench::{open_directory, read, root, set_mode};
 
@@ -156,6 +156,7 @@ fn places_that_cannot_be_written_are_named() {
             OutputFile::create(path, None).unwrap_err(),
             replace(path, None, b"").unwrap_err(),
             log(path, None).unwrap_err(),
+            writable::check(path, None).unwrap_err(),
         ] {
             assert_eq!(error.kind(), ErrorKind::Input);
             assert!(
@@ -212,6 +213,7 @@ fn where_the_user_may_not_write_eprof_does_not_either() {
         OutputFile::create(&path, Some(&nobody)).unwrap_err(),
         replace(&path, Some(&nobody), b"x").unwrap_err(),
         log(&path, Some(&nobody)).unwrap_err(),
+        writable::check(&path, Some(&nobody)).unwrap_err(),
     ] {
         assert_eq!(error.kind(), ErrorKind::Permission);
         assert!(error.to_string().contains("nobody"), "{error}");
@@ -266,6 +268,52 @@ fn a_log_is_emptied_and_no_link_of_others_followed() {
     // A device stays one.
     log(Path::new("/dev/null"), None).unwrap();
     assert!(!fs::metadata("/dev/null").unwrap().is_file());
+}
+
+#[test]
+fn to_look_whether_a_file_can_be_written_changes_nothing() {
+    let directory = tempfile::tempdir().unwrap();
+    let path = directory.path().join("eprof.svg");
+    writable::check(&path, None).unwrap();
+    assert!(names(directory.path()).is_empty());
+    fs::write(&path, "older").unwrap();
+    writable::check(&path, None).unwrap();
+    assert_eq!(read(&path), "older");
+    assert_eq!(names(directory.path()), ["eprof.svg"]);
+    writable::check(Path::new("/dev/null"), None).unwrap();
+    // Who reads from a FIFO sees no end of it.
+    let fifo = directory.path().join("fifo");
+    nix::unistd::mkfifo(&fifo, nix::sys::stat::Mode::from_bits_truncate(0o600)).unwrap();
+    let reader = fs::File::options()
+        .read(true)
+        .custom_flags(libc::O_NONBLOCK)
+        .open(&fifo)
+        .unwrap();
+    writable::check(&fifo, None).unwrap();
+    let mut writer = fs::File::options().write(true).open(&fifo).unwrap();
+    writer.write_all(b"x").unwrap();
+    let mut byte = [0];
+    assert_eq!((&reader).read(&mut byte).unwrap(), 1);
+}
+
+#[test]
+fn the_file_of_another_user_cannot_be_replaced_in_a_sticky_directory() {
+    if !root() {
+        return;
+    }
+    let nobody = UserId::named("nobody").unwrap();
+    let directory = open_directory();
+    set_mode(directory.path(), 0o1777);
+    let path = directory.path().join("eprof.svg");
+    writable::check(&path, Some(&nobody)).unwrap();
+    fs::write(&path, "root's").unwrap();
+    for error in [
+        writable::check(&path, Some(&nobody)).unwrap_err(),
+        replace(&path, Some(&nobody), b"x").unwrap_err(),
+    ] {
+        assert!(error.to_string().contains("eprof.svg"), "{error}");
+    }
+    writable::check(&path, None).unwrap();
 }
 
 #[test]

@@ -5,7 +5,7 @@ use std::path::{Path, PathBuf};
 use std::time::{SystemTime, UNIX_EPOCH};
 
 use super::args::CalibrateArgs;
-use super::deliver::deliver_anywhere;
+use super::deliver::{check_anywhere, deliver_anywhere};
 use super::say::say;
 use super::verifier_log;
 use crate::calibrate::csv::{Columns, Table};
@@ -16,6 +16,7 @@ use crate::calibration::file::{Calibration, Machine, day};
 use crate::clock;
 use crate::error::{Error, ErrorKind, Result};
 use crate::host::SysRoot;
+use crate::kernel::Settings;
 use crate::launch::Limits;
 use crate::output::{self, Progress, Style, TableFormat};
 use crate::power::Signal;
@@ -24,11 +25,14 @@ use crate::power::Signal;
 const INCOMPLETE: u8 = 3;
 
 pub(super) fn execute(args: &CalibrateArgs, root: SysRoot) -> Result<u8> {
+    let path = destination(args)?;
+    if let Some(path) = &path {
+        check_anywhere(path)?;
+    }
     let findings = match &args.from {
         Some(path) => from_csv(args, path)?,
         None => measured(args, root)?,
     };
-    let path = destination(args)?;
     // Nothing is saved that has no idle power; a file of rows that cannot be
     // fitted has none that means anything.
     let worth = args.from.is_none() || findings.complete();
@@ -63,7 +67,7 @@ fn measured(args: &CalibrateArgs, root: SysRoot) -> Result<Findings> {
         loads: (!args.idle_only).then_some(loads),
         strict: args.strict,
         signals: (!signals.is_empty()).then_some(signals),
-        no_btf: std::env::var_os("EPROF_NO_BTF").is_some_and(|value| value == "1"),
+        no_btf: Settings::is_btf_refused(),
         verifier_log: verifier_log::of_environment()?,
     };
     let mut progress = Progress::stderr(args.quiet);

@@ -7,7 +7,7 @@ use std::path::Path;
 use super::say::say;
 use crate::caveat::Caveat;
 use crate::error::{Error, ErrorKind, Result};
-use crate::launch::{Identity, RunAs, output_directory, output_file};
+use crate::launch::{Identity, RunAs, output_directory, output_file, writable};
 use crate::output;
 
 /// Writes `bytes` to the file at `path`, which will be the caller's also under
@@ -20,14 +20,39 @@ pub(super) fn deliver(path: Option<&Path>, bytes: &[u8]) -> Result<()> {
     output_file::replace(path, owner.as_ref(), bytes)
 }
 
+/// Refuses now what [`deliver`] could not write after a measurement.
+pub(super) fn check(path: Option<&Path>) -> Result<()> {
+    let Some(path) = path.filter(|path| *path != Path::new("-")) else {
+        return Ok(());
+    };
+    let owner = Identity::resolve(&RunAs::Caller)?.files;
+    writable::check(path, owner.as_ref())
+}
+
+/// Refuses now what [`deliver_anywhere`] could not write after a measurement.
+pub(super) fn check_anywhere(path: &Path) -> Result<()> {
+    // Directories that are missing are made when there is something to put there.
+    let directory = directory_of(path);
+    if !directory.exists() {
+        return Ok(());
+    }
+    let caller = Identity::resolve(&RunAs::Caller)?.files;
+    let owner = caller.filter(|_| !output_directory::is_roots(directory));
+    writable::check(path, owner.as_ref())
+}
+
+fn directory_of(path: &Path) -> &Path {
+    match path.parent() {
+        Some(directory) if !directory.as_os_str().is_empty() => directory,
+        _ => Path::new("."),
+    }
+}
+
 /// Writes `bytes` to the file at `path`, and makes the directories above it: as the
 /// caller also under sudo, unless all of these are root's alone, where the caller
 /// could not, and nobody else can have put a link in the way.
 pub(super) fn deliver_anywhere(path: &Path, bytes: &[u8]) -> Result<()> {
-    let directory = match path.parent() {
-        Some(directory) if !directory.as_os_str().is_empty() => directory,
-        _ => Path::new("."),
-    };
+    let directory = directory_of(path);
     let caller = Identity::resolve(&RunAs::Caller)?.files;
     let owner = caller.filter(|_| !output_directory::is_roots(directory));
     output_directory::create(directory, owner.as_ref())?;

@@ -10,7 +10,7 @@ use crate::attribute::Weights;
 use crate::calibration::file;
 use crate::error::{Error, ErrorKind, Result};
 use crate::host::{SysRoot, rank};
-use crate::kernel::Unwinding;
+use crate::kernel::{Settings, Unwinding};
 use crate::launch::{RunAs, Streams};
 use crate::measurement::Counter;
 use crate::session::Plan;
@@ -65,7 +65,7 @@ pub(super) fn plan(asked: &Asked<'_>, root: SysRoot) -> Result<Plan> {
         cycles_required: measuring.attribution.attribution == Weights::Cycles,
         unwinding: unwinding()?,
         verifier_log: verifier_log::of_environment()?,
-        no_btf: std::env::var_os("EPROF_NO_BTF").is_some_and(|value| value == "1"),
+        no_btf: Settings::is_btf_refused(),
         run_as,
         program,
         arguments: words.collect(),

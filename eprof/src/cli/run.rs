@@ -21,6 +21,7 @@ pub(super) fn execute(args: &RunArgs, root: SysRoot) -> Result<u8> {
     let first = files.recordings.first().map_or(&*args.output, |path| path);
     let plan = plan::plan(&asked(args, first), root)?;
     files.make_room(args, &plan)?;
+    files.check(args, &plan)?;
     if args.repeat > 1 {
         return run_repeat::execute(args, plan, files);
     }

@@ -4,8 +4,8 @@ use std::path::{Path, PathBuf};
 
 use super::args::RunArgs;
 use super::file_names::{Here, is_pattern, numbered};
-use crate::error::Result;
-use crate::launch::{Identity, UserId, output_directory, output_file};
+use crate::error::{Error, ErrorKind, Result};
+use crate::launch::{Identity, UserId, output_directory, output_file, writable};
 use crate::output;
 use crate::pipeline::Names;
 use crate::profile::Profile;
@@ -26,6 +26,19 @@ pub(super) struct Files {
 
 impl Files {
     pub(super) fn of(args: &RunArgs) -> Result<Self> {
+        let to_stdout = Path::new("-");
+        let named = [
+            Some(&args.output),
+            args.flamegraph.as_ref(),
+            args.report.as_ref(),
+        ];
+        if named.into_iter().flatten().any(|path| path == to_stdout) {
+            return Err(Error::new(
+                ErrorKind::Usage,
+                "nothing of eprof goes to standard output, which is the command's alone",
+            )
+            .hint("name a file; ./- is one that is called -"));
+        }
         let here = Here::now();
         let recordings = numbered(&args.output, args.repeat as usize, &here)?;
         let picture = match &args.flamegraph {
@@ -43,6 +56,27 @@ impl Files {
             picture: (!args.no_flamegraph).then_some(picture),
             report: report.map(|report| here.expand(report)).transpose()?,
         })
+    }
+
+    /// Refuses before the run what could not be written after it.
+    pub(super) fn check(&self, args: &RunArgs, plan: &Plan) -> Result<()> {
+        let owner = Identity::resolve(&plan.run_as)?.files;
+        // Where nobody named it, the recording beside it shows as well, and in its turn,
+        // whether there can be files.
+        let beside = |picture: &Path| {
+            let recording = self.recordings.first().and_then(|path| path.parent());
+            args.flamegraph.is_none() && picture.parent() == recording
+        };
+        if let Some(picture) = self.picture.as_deref().filter(|path| !beside(path)) {
+            writable::check(picture, owner.as_ref()).map_err(|error| match error.given_hint() {
+                Some(_) => error,
+                None => error.hint("name another --flamegraph FILE, or draw none: --no-flamegraph"),
+            })?;
+        }
+        match &self.report {
+            Some(report) => writable::check(report, owner.as_ref()),
+            None => Ok(()),
+        }
     }
 
     /// Makes the directories of recordings that are called by what is only

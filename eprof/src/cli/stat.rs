@@ -6,7 +6,7 @@ use std::path::Path;
 use nix::sys::signal::Signal;
 
 use super::args::StatArgs;
-use super::deliver::deliver;
+use super::deliver::{self, deliver};
 use super::plan::{self, Asked};
 use super::say::say;
 use crate::error::Result;
@@ -26,6 +26,7 @@ pub(super) fn ended_by(signal: Option<Signal>) -> u8 {
 
 pub(super) fn execute(args: &StatArgs, root: SysRoot) -> Result<u8> {
     let commands = command::split(&args.target, &args.separator, &args.name, &args.prepare)?;
+    deliver::check(args.output.as_deref())?;
     let seed = args.seed.unwrap_or_else(any_seed);
     let base = plan::plan(&asked(args, &commands), root)?;
     let plan = Plan {

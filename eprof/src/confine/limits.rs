@@ -12,6 +12,7 @@ use serde::{Deserialize, Serialize};
 
 #[cfg(any(target_arch = "x86_64", target_arch = "aarch64"))]
 use super::filter;
+use crate::host::elevation;
 use crate::host::thread_caps::ThreadCaps;
 
 /// How many files a helper may have open.
@@ -46,12 +47,19 @@ pub(crate) struct Bounds {
     pub(crate) network: bool,
 }
 
-/// To be called by a helper before all else: closes the files that it got by chance.
-pub(crate) fn begin() {
+/// To be called by a helper before all else: gives up what eprof's file gave it, for
+/// its word can be typed by anybody, and closes the files that it got by chance.
+///
+/// # Errors
+///
+/// Where the kernel takes no privileges away.
+pub(crate) fn begin() -> io::Result<()> {
+    elevation::give_up()?;
     // SAFETY: a helper has the standard streams only, and nothing was opened yet.
     // Where the call is not known (before Linux 5.9), they stay open, out of the
     // reach of whoever cannot name them.
     unsafe { libc::syscall(libc::SYS_close_range, 3, u32::MAX, 0) };
+    Ok(())
 }
 
 impl Bounds {

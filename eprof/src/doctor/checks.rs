@@ -78,7 +78,7 @@ pub struct Diagnosis {
 pub fn diagnose(root: &SysRoot) -> Diagnosis {
     let cpus = crate::host::Cpus::read(root);
     let cpu = cpus.online.first().map_or(0, |cpu| cpu.cpu);
-    assess(root, &Trials::run(cpu), &candidates(root))
+    assess(root, &Trials::run(root, cpu), &candidates(root))
 }
 
 /// The diagnosis from what was found.
@@ -128,6 +128,12 @@ fn check(name: &'static str, state: State, sentence: impl Into<String>) -> Check
 impl Check {
     fn hint(mut self, hint: impl Into<String>) -> Self {
         self.hint = Some(hint.into());
+        self
+    }
+
+    /// What helps against a refusal: what `eprof run` would hint at, or nothing.
+    fn hint_of(mut self, refused: &Refused) -> Self {
+        self.hint.clone_from(&refused.hint);
         self
     }
 }
@@ -217,23 +223,25 @@ fn check_lockdown(privileges: &Privileges) -> Check {
 fn check_program(trials: &Trials) -> Check {
     match &trials.program {
         Ok(()) => check("bpf", State::Ok, "the kernel loads eprof's programs"),
-        Err(Refused { why, hint }) => {
-            check("bpf", State::Missing, why).hint(hint.as_deref().unwrap_or(remedy::RECIPE))
-        }
+        Err(refused) => check("bpf", State::Missing, &refused.why).hint_of(refused),
     }
 }
+
+/// The switch that decides who may open perf events.
+const PARANOID: &str = "kernel.perf_event_paranoid";
 
 fn check_event(trials: &Trials, privileges: &Privileges) -> Check {
     let name = "perf-events";
     match &trials.event {
         Ok(()) => check(name, State::Ok, "the kernel opens CPU-wide perf events"),
-        Err(Refused { why, hint }) => {
+        Err(refused) => {
+            let why = &refused.why;
             let level = match privileges.perf_event_paranoid {
-                Some(level) => format!(" (kernel.perf_event_paranoid is {level})"),
-                None => String::new(),
+                Some(level) if !why.contains(PARANOID) => format!(" ({PARANOID} is {level})"),
+                _ => String::new(),
             };
             let sentence = format!("the kernel opens no CPU-wide perf event: {why}{level}");
-            check(name, State::Missing, sentence).hint(hint.as_deref().unwrap_or(remedy::RECIPE))
+            check(name, State::Missing, sentence).hint_of(refused)
         }
     }
 }

@@ -1,13 +1,21 @@
 //! Trying things out: what the kernel says when eprof's system calls are made.
 
+use std::fs::File;
+use std::io;
 use std::path::{Path, PathBuf};
 
 use perf_event::Builder;
 use perf_event::events::Software;
 
+use crate::error::{Error, FILES_HINT, is_without_files};
 use crate::host::remedy::{self, Asked, Place};
-use crate::host::{elevation, own_cgroup};
+use crate::host::{SysRoot, elevation, own_cgroup};
 use crate::kernel::{Probe, Settings};
+use crate::measurement::Counter;
+use crate::unit::Nanos;
+
+/// How long an interval of the trial would be; none ends.
+const INTERVAL: Nanos = Nanos(1_000_000_000);
 
 /// What came of a trial that failed.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
@@ -16,6 +24,17 @@ pub struct Refused {
     pub why: String,
     /// What helps, where that is known.
     pub hint: Option<String>,
+}
+
+impl From<Error> for Refused {
+    /// The first line, and what helps.
+    fn from(error: Error) -> Self {
+        let text = error.to_string();
+        Self {
+            why: text.lines().next().unwrap_or_default().to_owned(),
+            hint: error.given_hint().map(str::to_owned),
+        }
+    }
 }
 
 impl From<&str> for Refused {
@@ -27,34 +46,40 @@ impl From<&str> for Refused {
     }
 }
 
+/// Files that a run has open besides the kernel programs, their counters and their
+/// timers: the recording, pipes, the cgroup, what it waits by, a helper for names.
+const OTHER_FILES: usize = 13;
+
 /// Loads the kernel programs and starts to sample this process, as `eprof run`
 /// does, so that it cannot come out differently there.
 ///
 /// # Errors
 /// What `eprof run` would say.
-pub fn load_program() -> Result<(), Refused> {
+pub fn load_program(root: &SysRoot) -> Result<(), Refused> {
     let settings = Settings {
         slots: 1024,
-        ..Settings::default()
+        no_btf: Settings::is_btf_refused(),
+        ..Settings::of(root, &[], &Counter::ALL, INTERVAL)
     };
-    Probe::load(&settings)
-        .and_then(|mut probe| probe.sample_process(std::process::id()))
-        .map_err(|error| Refused {
-            why: error
-                .to_string()
-                .lines()
-                .next()
-                .unwrap_or_default()
-                .to_owned(),
-            hint: error.given_hint().map(str::to_owned),
-        })
+    let mut probe = Probe::load(&settings)?;
+    probe.sample_process(std::process::id())?;
+    // The target's mappings come from one more for each CPU.
+    let more = OTHER_FILES + probe.cpus().len();
+    let opened: io::Result<Vec<File>> = (0..more).map(|_| File::open("/")).collect();
+    match opened.map(drop) {
+        Err(error) if is_without_files(&error) => Err(Refused {
+            why: format!("there are too few file descriptors for a run ({error})"),
+            hint: Some(FILES_HINT.to_owned()),
+        }),
+        _ => Ok(()),
+    }
 }
 
 /// Opens a CPU-wide clock event on `cpu`, kernel included.
 ///
 /// # Errors
 /// What `perf_event_open(2)` says.
-pub fn open_cpu_event(cpu: u32) -> std::io::Result<()> {
+pub fn open_cpu_event(cpu: u32) -> io::Result<()> {
     let _raised = elevation::raised(elevation::KERNEL);
     Builder::new(Software::CPU_CLOCK)
         .any_pid()
@@ -65,7 +90,7 @@ pub fn open_cpu_event(cpu: u32) -> std::io::Result<()> {
         .map(drop)
 }
 
-fn event_refused(error: &std::io::Error) -> Refused {
+fn event_refused(error: &io::Error) -> Refused {
     match remedy::of(Asked::Events, error.raw_os_error(), &Place::here()) {
         Some(remedy) => Refused {
             why: format!("{error}: {}", remedy.cause),
@@ -79,7 +104,7 @@ fn event_refused(error: &std::io::Error) -> Refused {
 ///
 /// # Errors
 /// What `mkdir(2)` or `rmdir(2)` says.
-pub fn make_cgroup(parent: &Path) -> std::io::Result<()> {
+pub fn make_cgroup(parent: &Path) -> io::Result<()> {
     let child = parent.join(format!("eprof-doctor-{}", std::process::id()));
     std::fs::create_dir(&child)?;
     std::fs::remove_dir(&child)
@@ -97,10 +122,11 @@ pub struct Trials {
 }
 
 impl Trials {
-    /// Tries everything, on the running kernel. `cpu` is an online CPU.
-    pub fn run(cpu: u32) -> Self {
+    /// Tries everything, on the running kernel, as a run would that reads about the
+    /// machine below `root`. `cpu` is an online CPU.
+    pub fn run(root: &SysRoot, cpu: u32) -> Self {
         Self {
-            program: load_program(),
+            program: load_program(root),
             event: open_cpu_event(cpu).map_err(|error| event_refused(&error)),
             cgroup: own_cgroup::directory().and_then(|parent| match make_cgroup(&parent) {
                 Ok(()) => Ok(parent),

@@ -98,6 +98,11 @@ impl Cpus {
     }
 }
 
+/// Whether `cpu` of this machine is online now.
+pub fn is_online(cpu: u32) -> bool {
+    Cpus::read(&SysRoot::machine()).get(cpu).is_some()
+}
+
 /// CPUs the C library counts as online, at least one.
 fn configured() -> u32 {
     std::thread::available_parallelism().map_or(1, |n| u32::try_from(n.get()).unwrap_or(1))

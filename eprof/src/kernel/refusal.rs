@@ -49,7 +49,9 @@ pub(in crate::kernel) fn refused_program(
     refused: &RefusedProgram,
     keep: Option<&VerifierLog>,
 ) -> Error {
-    let Some(log) = &refused.log else {
+    // Who had no file left was not judged.
+    let log = refused.log.as_ref();
+    let Some(log) = log.filter(|_| !is_without_files(&refused.error)) else {
         return refusal(name, &refused.error);
     };
     let lines = last_lines(log);

@@ -130,6 +130,11 @@ impl Settings {
         }
     }
 
+    /// Whether the environment says that eprof is to do without BTF.
+    pub fn is_btf_refused() -> bool {
+        std::env::var_os("EPROF_NO_BTF").is_some_and(|value| value == "1")
+    }
+
     /// Number of CPU groups, at least one.
     pub(super) fn group_count(&self) -> usize {
         self.groups.len().max(1)

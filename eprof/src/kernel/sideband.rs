@@ -23,6 +23,7 @@ use perf_event_open_sys::bindings::{PERF_RECORD_MISC_COMM_EXEC, perf_event_heade
 use super::{Inode, Mapping};
 use crate::clock;
 use crate::error::{Error, ErrorKind, Result};
+use crate::host::cpus::is_online;
 use crate::host::elevation;
 use crate::host::remedy::{self, Asked, Place};
 use crate::measurement::Loss;
@@ -99,7 +100,11 @@ impl Sideband {
         let _raised = elevation::raised(elevation::KERNEL);
         let rings = cpus
             .iter()
-            .map(|&cpu| Ring::open(scope, cpu))
+            .filter_map(|&cpu| {
+                let opened = Ring::open(scope, cpu);
+                // On one that went offline meanwhile, nothing is mapped.
+                (opened.is_ok() || is_online(cpu)).then_some(opened)
+            })
             .collect::<io::Result<Vec<_>>>()
             .map_err(|error| refused(&error))?;
         Ok(Self {

@@ -41,6 +41,7 @@ pub mod sweep;
 mod tree;
 pub mod user;
 pub mod wait;
+pub mod writable;
 
 pub use cgroup::Cgroup;
 pub use command::{Command, InheritedFiles, Limits, Streams};

@@ -24,7 +24,7 @@ use crate::error::{Error, ErrorKind, Result};
 
 /// Who may read a recording: its owner, as with perf.data, since it says
 /// what ran when on the machine.
-const PRIVATE: u32 = 0o600;
+pub(super) const PRIVATE: u32 = 0o600;
 
 /// Who may read a picture: whom the umask lets.
 const SHARED: u32 = 0o666;
@@ -386,7 +386,7 @@ pub fn log(path: &Path, owner: Option<&UserId>) -> Result<File> {
 
 /// Whether something other than a regular file (or a link to one, or to
 /// nothing) is at `path`.
-fn is_special(path: &Path) -> io::Result<bool> {
+pub(super) fn is_special(path: &Path) -> io::Result<bool> {
     match fs::metadata(path) {
         Ok(found) if found.is_dir() => Err(io::Error::from(IoErrorKind::IsADirectory)),
         Ok(found) => Ok(!found.is_file()),
@@ -415,7 +415,7 @@ fn open_special(path: &Path) -> io::Result<File> {
 }
 
 /// Makes a file that was not there, and follows no link to one that was.
-fn new_file(path: &Path, mode: u32) -> io::Result<File> {
+pub(super) fn new_file(path: &Path, mode: u32) -> io::Result<File> {
     OpenOptions::new()
         .read(true)
         .write(true)
@@ -425,7 +425,7 @@ fn new_file(path: &Path, mode: u32) -> io::Result<File> {
 }
 
 /// A name beside `path` for the time of writing, of this process alone.
-fn draft_name(path: &Path) -> PathBuf {
+pub(super) fn draft_name(path: &Path) -> PathBuf {
     let mut name = OsString::from(".");
     name.push(path.file_name().unwrap_or_default());
     name.push(format!(".{}.draft", std::process::id()));

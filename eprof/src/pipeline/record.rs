@@ -44,7 +44,8 @@ pub struct Recorded {
     /// Why the file of it is not whole, where it is not.
     pub failure: Option<Error>,
     /// What it is called by now: another run in the same directory may have moved
-    /// it. `None` where it has no name.
+    /// it. `None` where it has no name, or what has it cannot be read again
+    /// (`/dev/null`, a FIFO).
     pub whereabouts: Option<PathBuf>,
     /// How long the target ran while it was measured; eprof's own beginning and
     /// end are not in it. `None` where the measurement never began.
@@ -182,7 +183,7 @@ pub fn record(
         owner: identity.files,
         data: data.whole(),
         failure: failure.or(cut).or(unnamed),
-        whereabouts: file.whereabouts(),
+        whereabouts: file.whereabouts().filter(|_| file.is_regular()),
         ran,
         interrupted,
     })

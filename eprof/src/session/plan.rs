@@ -69,7 +69,8 @@ impl Plan {
     /// as a caveat.
     pub fn coarse(&self) -> Option<Caveat> {
         let sentence = "eprof has capabilities that its user has not: meters are read once a \
-                        second only, and kernel addresses are left out";
+                        second only, so that even a shorter command is measured for a second, and \
+                        kernel addresses are left out";
         elevation::is_elevated()
             .then(|| Caveat::new("coarse", sentence).hint("sudo eprof run has no such limits"))
     }

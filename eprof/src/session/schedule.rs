@@ -23,7 +23,7 @@ use crate::unit::{Nanos, Timestamp};
 
 /// Longest time between two readings of the kernel's rings: at 997 Hz and 1 KiB a
 /// sample, 8 MiB are full after 80 ms on 100 CPUs.
-const DRAIN: Nanos = Nanos(50_000_000);
+pub(super) const DRAIN: Nanos = Nanos(50_000_000);
 /// A boundary is set at least so long before.
 const NOTICE: Nanos = Nanos(50_000);
 /// A clock that is due for a check before the boundary, but by no more than this,

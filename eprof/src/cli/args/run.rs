@@ -39,9 +39,9 @@ pub struct RunArgs {
     #[arg(long, value_name = "TIME", value_parser = duration::parse)]
     pub delay: Option<Duration>,
 
-    /// Recording to write. An older one becomes FILE.old. In names of files, %h
-    /// is the host, %r the rank in a parallel job, %p eprof's process id, %n
-    /// the number of the run, and %% a percent sign
+    /// Recording to write; an older one becomes FILE.old, and /dev/null keeps
+    /// none. In names of files, %h is the host, %r the rank in a parallel job,
+    /// %p eprof's process id, %n the number of the run, and %% a percent sign
     #[arg(short, long, value_name = "FILE", default_value = "eprof.data")]
     pub output: PathBuf,
 

@@ -69,7 +69,17 @@ impl KernelTypes {
     pub(in crate::kernel) fn read() -> Result<Self> {
         let path = Path::new(PATH);
         let data = ReadOnly::of(path).map_err(|error| {
-            Error::io("read", path, &error).context("no kernel type information")
+            let failed = Error::io("read", path, &error);
+            // It is no file that the user gave.
+            let kind = match failed.kind() {
+                ErrorKind::Input => ErrorKind::Unavailable,
+                kind => kind,
+            };
+            let found = Error::new(kind, format!("no kernel type information: {failed}"));
+            match failed.given_hint() {
+                Some(hint) => found.hint(hint),
+                None => found,
+            }
         })?;
         Self::of(data.bytes())
     }

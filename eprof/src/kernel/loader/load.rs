@@ -108,7 +108,15 @@ pub(in crate::kernel) fn load(
             // The other way is only tried: what was wrong here is told, too.
             classic.map_err(|other| match in_one_line(&other) {
                 same if same == why => error,
-                other => error.context(format!("{other}; with the kernel's type information")),
+                first => {
+                    let hint = other.given_hint().map(str::to_owned);
+                    let both =
+                        error.context(format!("{first}; with the kernel's type information"));
+                    match (both.given_hint(), hint) {
+                        (None, Some(hint)) => both.hint(hint),
+                        _ => both,
+                    }
+                }
             })
         }
     }

@@ -7,8 +7,9 @@ use perf_event::events::Software;
 use perf_event::{Builder, Counter};
 
 use crate::error::{Error, ErrorKind, Result};
+use crate::host::cpus::is_online;
+use crate::host::elevation;
 use crate::host::remedy::{self, Asked, Place};
-use crate::host::{Cpus, SysRoot, elevation};
 
 /// Timers that run only while a thread of the cgroup does, one per CPU: a CPU
 /// that idles is not woken.
@@ -27,11 +28,6 @@ pub(in crate::kernel) fn of_cgroup(
             (started.is_ok() || is_online(cpu)).then_some(started)
         })
         .collect()
-}
-
-fn is_online(cpu: u32) -> bool {
-    let online = Cpus::read(&SysRoot::machine()).numbers();
-    online.binary_search(&cpu).is_ok()
 }
 
 /// A timer of the process `pid`, which its future children inherit; opened

@@ -1,6 +1,7 @@
 //! The recorder: while the target runs, closes one interval after the other
 //! and writes down what the meters, the kernel and the mappings say.
 
+mod ending;
 mod finish;
 mod intake;
 mod strays;
@@ -46,10 +47,6 @@ const SOON: Nanos = Nanos(500_000);
 /// How often that is tried.
 const BEGINNINGS: u32 = 16;
 
-/// How often the last boundary is set anew, because the meters were read so late
-/// that they had been updated once more.
-const ENDINGS: u32 = 16;
-
 /// How often the kernel may refuse to let eprof wait for what comes next.
 const REFUSALS: u32 = 16;
 
@@ -68,6 +65,8 @@ pub struct Recorder<W: Write> {
     capture: Capture<W>,
     /// When the measurement began; `None` while it is delayed.
     began: Option<Timestamp>,
+    /// When the interval began that has not ended.
+    opened: Timestamp,
     schedule: Schedule,
     /// The boundary that was set in advance.
     boundary: Option<Timestamp>,
@@ -116,6 +115,7 @@ impl<W: Write> Recorder<W> {
             strays: Strays::default(),
             capture,
             began: None,
+            opened: Timestamp::default(),
             schedule: Schedule::new(Nanos::ZERO, Timestamp::default()),
             boundary: None,
             overrun: false,
@@ -258,7 +258,9 @@ impl<W: Write> Recorder<W> {
                 .hint("choose a shorter --delay"),
             );
         }
-        self.end(observer);
+        self.end(Plan::affordable(Nanos::ZERO), observer);
+        let written = self.write_all(observer);
+        self.outlive(written);
         Ok(())
     }
 
@@ -302,36 +304,6 @@ impl<W: Write> Recorder<W> {
     fn set_boundary(&mut self) {
         let planned = self.schedule.plan(self.reader.clocks(), clock::now());
         self.boundary = planned.map(|at| self.probe.arm(at));
-    }
-
-    /// Ends the last interval: at the next update of the main meter, which is
-    /// waited for, so that the last reading has the energy up to the boundary
-    /// and no other.
-    fn end(&mut self, observer: &mut Observer<'_>) {
-        if self
-            .boundary
-            .is_some_and(|boundary| boundary <= clock::now())
-        {
-            self.tick(observer);
-        }
-        for _ in 0..ENDINGS {
-            self.align();
-            self.tick(observer);
-            if self.broken || !self.overrun {
-                break;
-            }
-        }
-        let written = self.write_all(observer);
-        self.outlive(written);
-    }
-
-    /// Waits for the stacks that are still being walked, and writes down the
-    /// last intervals.
-    fn write_all(&mut self, observer: &mut Observer<'_>) -> Result<()> {
-        while self.backlog.is_waiting() && self.unwinder.is_busy() {
-            self.backlog.complete(self.unwinder.take_in(true));
-        }
-        self.write_down(true, observer)
     }
 
     /// Whether `readings` hold another update of the main meter than the one
@@ -412,7 +384,7 @@ impl<W: Write> Recorder<W> {
         };
         let record = self.capture.close(nothing_yet, readings)?;
         observer(&record, self.threads);
-        self.began = Some(boundary);
+        (self.began, self.opened) = (Some(boundary), boundary);
         info!(attempts, "the measurement has begun");
         self.schedule = self.schedule.anew(boundary);
         self.set_boundary();
@@ -444,6 +416,7 @@ impl<W: Write> Recorder<W> {
         };
         let accounts = self.probe.close_interval()?;
         self.overrun = self.is_overrun(&readings, accounts.end);
+        self.opened = accounts.end;
         if self.overrun {
             debug!(end = accounts.end.0, "an interval was closed late");
         }

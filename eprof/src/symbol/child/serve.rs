@@ -33,7 +33,7 @@ pub fn serve_if_asked() -> Option<u8> {
 }
 
 fn serve() -> io::Result<u8> {
-    confine::begin();
+    confine::begin()?;
     let socket = File::from(io::stdin().as_fd().try_clone_to_owned()?);
     let mut files = receive(&socket)?.into_iter();
     let Some(file) = files.next() else {
