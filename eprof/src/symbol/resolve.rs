@@ -451,8 +451,8 @@ fn generated(sum: &Sum) -> impl Iterator<Item = Caveat> {
         Caveat::new(
             "generated-code-reused",
             format!(
-                "several functions, one after the other, were at {} in code that was made at run \
-                 time: the last is shown",
+                "{} in code that was made at run time held several functions one after the other: \
+                 the last is shown",
                 counted(sum.reused as u64, "address", "addresses")
             ),
         )
