@@ -33,6 +33,14 @@ impl Caveat {
     }
 }
 
+/// A number of things in a sentence: `1 run`, `2 runs`.
+pub fn counted(number: impl Into<u128>, one: &str, many: &str) -> String {
+    match number.into() {
+        1 => format!("1 {one}"),
+        number => format!("{number} {many}"),
+    }
+}
+
 /// The caveats of several runs: those of one code once (as often as a single run
 /// has it), in the order in which they came, with the number of runs.
 #[derive(Clone, Debug, Default)]

@@ -159,7 +159,11 @@ impl Table {
         let refused = match &model {
             Some(model) => model.refusal(),
             None => Some(Refusal {
-                why: format!("{} rows of {} are not enough", self.rows.len(), self.target),
+                why: format!(
+                    "there are too few rows of {}: {}",
+                    self.target,
+                    self.rows.len()
+                ),
                 hint: "give more rows".to_owned(),
             }),
         };

@@ -30,7 +30,7 @@ use super::unwind_maps::mode;
 use super::unwind_maps::regions::Regions;
 use super::unwind_maps::tables::KernelTables;
 use super::{Settings, overhead};
-use crate::caveat::Caveat;
+use crate::caveat::{Caveat, counted};
 use crate::clock;
 use crate::error::{Error, ErrorKind, Result};
 use crate::host::{Cpus, SysRoot};
@@ -458,9 +458,8 @@ impl Probe {
             caveats.push(Caveat::new(
                 "slice-open",
                 format!(
-                    "at {} boundaries a CPU did not close its slice; the time is charged one \
-                     interval late",
-                    self.unflushed
+                    "at {} a CPU did not close its slice; the time is charged one interval late",
+                    counted(self.unflushed, "boundary", "boundaries")
                 ),
             ));
         }

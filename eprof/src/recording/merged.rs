@@ -11,7 +11,7 @@ use std::io::{self, Read, Seek, SeekFrom, Write};
 use std::os::unix::fs::FileExt as _;
 use std::path::{Path, PathBuf};
 
-use crate::caveat::Caveat;
+use crate::caveat::{Caveat, counted};
 use crate::error::{Error, ErrorKind, Result};
 
 use super::file::{RecordingFile, Records};
@@ -97,14 +97,14 @@ impl Merged {
             );
         } else if end > length {
             let sentence = format!(
-                "the last recording is cut off: {} bytes are missing",
-                end - length
+                "the last recording is cut off: {} missing",
+                counted(end - length, "byte is", "bytes are")
             );
             self.caveats.push(Caveat::new("member-cut-off", sentence));
         } else if end < length {
             let sentence = format!(
-                "{} bytes after the last recording are ignored",
-                length - end
+                "what follows the last recording is ignored: {}",
+                counted(length - end, "byte", "bytes")
             );
             self.caveats.push(Caveat::new("merged-trailer", sentence));
         }

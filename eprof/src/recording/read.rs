@@ -2,7 +2,7 @@
 
 use std::io::Read;
 
-use crate::caveat::Caveat;
+use crate::caveat::{Caveat, counted};
 use crate::error::{Error, ErrorKind, Result};
 
 use super::blocks::{Blocks, Damage};
@@ -104,13 +104,14 @@ impl<R: Read> Reader<R> {
                 Damage::Corrupt => format!("is damaged in the block at byte {at}"),
                 Damage::Unreadable(error) => format!("cannot be read from byte {at} on ({error})"),
             };
-            let lost = match self.length {
-                Some(length) => format!("the last {} bytes", length.saturating_sub(at)),
-                None => "the rest".to_owned(),
+            let lost = match self.length.map(|length| length.saturating_sub(at)) {
+                Some(1) => "the last byte is".to_owned(),
+                Some(bytes) => format!("the last {bytes} bytes are"),
+                None => "the rest is".to_owned(),
             };
             caveats.push(Caveat::new(
                 "recording-damaged",
-                format!("the recording {how}; {lost} are lost, what precedes them is used"),
+                format!("the recording {how}; {lost} lost, what precedes is used"),
             ));
         } else if let (true, Some(length)) = (self.checker.ended(), self.length)
             && length > self.accepted
@@ -118,7 +119,10 @@ impl<R: Read> Reader<R> {
             let (more, at) = (length - self.accepted, self.accepted);
             caveats.push(Caveat::new(
                 "recording-trailer",
-                format!("{more} bytes after the recording's end at byte {at} are ignored"),
+                format!(
+                    "what follows the recording's end at byte {at} is ignored: {}",
+                    counted(more, "byte", "bytes")
+                ),
             ));
         }
         let (time, gaps) = self.checker.missing();

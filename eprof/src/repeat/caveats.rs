@@ -3,7 +3,7 @@
 use std::borrow::Cow;
 use std::collections::BTreeSet;
 
-use crate::caveat::{Caveat, Tally};
+use crate::caveat::{Caveat, Tally, counted};
 use crate::statistics::Summary;
 
 use super::measure::Measure;
@@ -72,15 +72,17 @@ fn shortened(name: &str) -> Cow<'_, str> {
 pub fn of_all(runs: &[Run], planned: usize) -> Vec<Caveat> {
     let mut caveats = Vec::new();
     if runs.len() < planned {
-        let (made, all) = (runs.len(), planned);
-        let sentence = format!("only {made} of {all} runs were made");
+        let made = runs.len();
+        let all = counted(planned as u64, "run", "runs");
+        let sentence = format!("of {all} only {made} came to an end");
         caveats.push(Caveat::new("runs-missing", sentence));
     }
     caveats.extend(sources(runs));
     caveats.extend(heat(runs));
     let lost: u64 = runs.iter().map(|run| run.lost).sum();
     if lost > 0 {
-        let sentence = format!("{lost} events were lost in all runs together");
+        let lost = counted(lost, "event was", "events were");
+        let sentence = format!("{lost} lost in all runs together");
         caveats.push(
             Caveat::new("runs-lost", sentence)
                 .hint("keep the recordings with --save DIR, and see what with eprof report"),
@@ -90,6 +92,11 @@ pub fn of_all(runs: &[Run], planned: usize) -> Vec<Caveat> {
     runs.iter().for_each(|run| common.add(&run.caveats));
     caveats.extend(common.finish());
     caveats
+}
+
+/// How many there are.
+fn all(runs: &[Run]) -> String {
+    counted(runs.len() as u64, "run", "runs")
 }
 
 fn sources(runs: &[Run]) -> Option<Caveat> {
@@ -112,10 +119,10 @@ fn heat(runs: &[Run]) -> Vec<Caveat> {
     if throttled > 0 {
         let hit = runs.iter().filter(|run| run.conditions.throttled > Some(0));
         let sentence = format!(
-            "the processor slowed itself down {throttled} times for heat or current, in {} of {} \
-             runs",
+            "the processor slowed itself down {} for heat or current, in {} of {}",
+            counted(throttled, "time", "times"),
             hit.count(),
-            runs.len()
+            all(runs)
         );
         caveats.push(Caveat::new("throttled", sentence).hint(hint));
     }
@@ -138,9 +145,8 @@ fn unknown(name: &str, runs: &[Run]) -> Option<Caveat> {
     let unknown = runs.iter().filter(|run| run.energy.is_none()).count();
     (unknown > 0).then(|| {
         let sentence = format!(
-            "the energy of {unknown} of {} runs of {name} is not known, so that nothing is said \
-             of all",
-            runs.len()
+            "the energy of {unknown} of {} of {name} is not known, so that nothing is said of all",
+            all(runs)
         );
         Caveat::new("energy-unknown", sentence).hint("eprof list says how the meters do")
     })
@@ -149,7 +155,7 @@ fn unknown(name: &str, runs: &[Run]) -> Option<Caveat> {
 fn failures(name: &str, runs: &[Run]) -> Option<Caveat> {
     let failed = runs.iter().filter(|run| run.exit != 0).count();
     (failed > 0).then(|| {
-        let sentence = format!("{failed} of {} runs of {name} failed", runs.len());
+        let sentence = format!("{failed} of {} of {name} failed", all(runs));
         Caveat::new("target-failed", sentence)
             .hint("they count, as --ignore-failure says; a run that fails may do less work")
     })
@@ -174,9 +180,10 @@ fn outliers(name: &str, runs: &[Run], measure: Measure, summary: &Summary) -> Op
     });
     let shown: Vec<String> = shown.take(5).collect();
     let sentence = format!(
-        "{} of {} runs of {name} lie far off the median {}: {}",
+        "{} of {} of {name} {} far off the median {}: {}",
         far.len(),
-        runs.len(),
+        all(runs),
+        if far.len() == 1 { "lies" } else { "lie" },
         measure.name(),
         shown.join(", ")
     );
@@ -239,8 +246,8 @@ fn short(name: &str, runs: &[Run]) -> Vec<Caveat> {
     let hint = "let one run do more work: a larger input, or a loop around it";
     if let Some(updates) = updates.filter(|updates| *updates < FEWEST_UPDATES) {
         let sentence = format!(
-            "a run of {name} is too short for its meter, which is updated only {updates:.0} times \
-             meanwhile"
+            "a run of {name} is too short for its meter, which is updated only {} meanwhile",
+            counted(updates.round() as u64, "time", "times")
         );
         caveats.push(Caveat::new("run-too-short", sentence).hint(hint));
     } else if let Some(coarse) = coarse.filter(|coarse| *coarse > COARSE) {
@@ -261,8 +268,8 @@ fn short(name: &str, runs: &[Run]) -> Vec<Caveat> {
     let fewest = runs.iter().map(|run| run.samples).min().unwrap_or(0);
     let sampled = runs.iter().any(|run| run.samples > 0);
     if sampled && fewest < FEWEST_SAMPLES {
-        let sentence =
-            format!("a run of {name} has only {fewest} stack samples: functions are uncertain");
+        let samples = counted(fewest, "stack sample", "stack samples");
+        let sentence = format!("a run of {name} has only {samples}: functions are uncertain");
         caveats.push(
             Caveat::new("few-samples", sentence)
                 .hint("let one run do more work, or sample more often with -F"),

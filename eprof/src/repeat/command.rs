@@ -3,6 +3,7 @@
 use std::collections::BTreeSet;
 use std::ffi::{OsStr, OsString};
 
+use crate::caveat::counted;
 use crate::error::{Error, ErrorKind, Result};
 
 /// One command.
@@ -52,16 +53,16 @@ pub fn split(
     }
     if names.len() > commands.len() {
         let (names, commands) = (names.len(), commands.len());
-        return Err(usage(format!(
-            "there are {names} names for {commands} commands"
-        )));
+        let commands = counted(commands as u64, "command", "commands");
+        return Err(usage(format!("there are {names} names for {commands}")));
     }
     if prepare.len() > 1 && prepare.len() != commands.len() {
-        let (given, commands) = (prepare.len(), commands.len());
-        return Err(usage(format!(
-            "--prepare is given {given} times for {commands} commands"
-        ))
-        .hint("give it once for all commands, or once for each"));
+        let given = prepare.len();
+        let commands = counted(commands.len() as u64, "command", "commands");
+        return Err(
+            usage(format!("--prepare is given {given} times for {commands}"))
+                .hint("give it once for all commands, or once for each"),
+        );
     }
     let mut seen = BTreeSet::new();
     for name in names {

@@ -16,7 +16,7 @@ use super::listed::listed;
 use super::named::Named;
 use super::ranges::Wanted;
 use super::search::Search;
-use crate::caveat::Caveat;
+use crate::caveat::{Caveat, counted};
 use crate::mappings::objects::Objects;
 use crate::mappings::vdso;
 use crate::measurement::{Frame, FrameId, Lines, Object, ObjectId, Segment, Symbol, TaskId};
@@ -436,9 +436,9 @@ fn generated(sum: &Sum) -> impl Iterator<Item = Caveat> {
         Caveat::new(
             "generated-code-nameless",
             format!(
-                "{} addresses in code that was made at run time have no names, for the program \
+                "no names are known of {} in code that was made at run time, for the program \
                  writes none down",
-                sum.nameless
+                counted(sum.nameless as u64, "address", "addresses")
             ),
         )
         .hint(
@@ -451,9 +451,9 @@ fn generated(sum: &Sum) -> impl Iterator<Item = Caveat> {
         Caveat::new(
             "generated-code-reused",
             format!(
-                "{} addresses in code that was made at run time held several functions one after \
-                 the other, and are shown as the last",
-                sum.reused
+                "{} in code that was made at run time held several functions one after the other: \
+                 the last is shown",
+                counted(sum.reused as u64, "address", "addresses")
             ),
         )
     });

@@ -11,7 +11,7 @@ use super::store::Refusal;
 use super::table::Table;
 use super::walk::Step;
 use super::worker::{Done, Job, Walk, Worker};
-use crate::caveat::Caveat;
+use crate::caveat::{Caveat, counted};
 use crate::kernel::{KernelTables, Probe, Sample};
 use crate::mappings::{AddressSpace, Objects, Spaces};
 use crate::measurement::{ObjectId, StackEnd};
@@ -205,8 +205,10 @@ impl Unwinder {
             caveats.push(Caveat::new(
                 "tables-full",
                 format!(
-                    "there was no room for the unwind tables of {objects} files and of {pages} \
-                     pages of code of others; stacks through their code are not whole"
+                    "there was no room for the unwind tables of {} and of {} of code of others; \
+                     stacks through their code are not whole",
+                    counted(objects, "file", "files"),
+                    counted(pages, "page", "pages")
                 ),
             ));
         }

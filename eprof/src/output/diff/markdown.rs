@@ -5,6 +5,7 @@ use std::io::{self, Write};
 use crate::diff::{By, Difference, Metric, Outcome, Row, Table};
 use crate::statistics::Verdict;
 
+use super::super::format::number::counted;
 use super::super::format::sanitize::visible;
 use super::{DiffView, cells, sentence};
 
@@ -46,14 +47,14 @@ pub fn write(
         writeln!(out)?;
     }
     let (base, new) = names;
-    let runs = (difference.base.runs, difference.new.runs);
+    let runs = |runs: usize| counted(runs as u64, "run", "runs");
     writeln!(
         out,
-        "Base: {} ({} runs), new: {} ({} runs). Compared: {}.\n",
+        "Base: {} ({}), new: {} ({}). Compared: {}.\n",
         code(base),
-        runs.0,
+        runs(difference.base.runs),
         code(new),
-        runs.1,
+        runs(difference.new.runs),
         text(&sentence::method(difference))
     )?;
     header(out, "target", "")?;

@@ -3,6 +3,7 @@
 use crate::diff::{Difference, Gate, Metric, Outcome, Row};
 use crate::statistics::{USUAL_POWER, Verdict};
 
+use super::super::format::number::counted;
 use super::super::format::sanitize::visible;
 use super::cells::{change, changes};
 
@@ -80,8 +81,9 @@ fn with_more_runs(row: &Row) -> String {
     let observed = row.ratio().unwrap_or(1.0) - 1.0;
     if let Some(runs) = contrast.runs_for_observed(confidence, USUAL_POWER) {
         text.push_str(&format!(
-            "; finding one of {} takes about {runs} runs of each",
-            change(observed)
+            "; finding one of {} takes about {} of each",
+            change(observed),
+            counted(runs as u64, "run", "runs")
         ));
     }
     text
@@ -108,7 +110,8 @@ pub(super) fn gate(gate: &Gate) -> String {
                 false => "it is",
             };
             let runs = gate.runs_to_decide().map_or_else(String::new, |runs| {
-                format!("; about {runs} runs of each would decide")
+                let runs = counted(runs as u64, "run", "runs");
+                format!("; about {runs} of each would decide")
             });
             format!("pass, undecided: {found}; {certain} not certainly above the limit{runs}")
         }

@@ -5,7 +5,7 @@ use std::io::{self, Write};
 use crate::diff::{Difference, Metric, Outcome, Row, Table};
 use crate::statistics::Verdict;
 
-use super::super::format::number::time;
+use super::super::format::number::{counted, time};
 use super::super::format::sanitize::{shorten_middle, visible, wrapped};
 use super::super::text::footer;
 use super::super::text::grid::{Column, Give, Grid, LUXURY, Weight};
@@ -61,11 +61,7 @@ pub fn write(
 
 fn head(difference: &Difference, (base, new): (&str, &str), style: Style) -> Vec<String> {
     let side = |name: &str, runs: usize| {
-        let runs = if runs == 1 {
-            "1 run".to_owned()
-        } else {
-            format!("{runs} runs")
-        };
+        let runs = counted(runs as u64, "run", "runs");
         format!("{} ({runs})", visible(name))
     };
     let base = side(base, difference.base.runs);

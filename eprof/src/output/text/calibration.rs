@@ -7,7 +7,7 @@ use super::grid::{Column, Give, Grid, Weight};
 use super::style::Style;
 use crate::calibrate::{Findings, MeterFindings, Model};
 use crate::measurement::Domain;
-use crate::output::format::number::with_error;
+use crate::output::format::number::{counted, with_error};
 use crate::output::format::sanitize::visible;
 use crate::power::{Errors, FittedTerm, Shape, Signal};
 
@@ -67,9 +67,9 @@ fn describe(text: &mut String, meter: &MeterFindings, model: &Model, style: Styl
     let title = format!("model of {}", visible(&meter.name));
     let _ = writeln!(
         text,
-        "{}, {} rows, each {by} held out in turn",
+        "{}, {}, each {by} held out in turn",
         style.bold(&title),
-        fit.rows
+        counted(fit.rows, "row", "rows")
     );
     let mut grid = Grid::new(vec![
         Column::name("SIGNAL", Give::End),
