@@ -1,5 +1,6 @@
 //! The timers that take stack samples.
 
+use std::collections::BTreeMap;
 use std::fs::File;
 use std::os::fd::RawFd;
 
@@ -7,8 +8,9 @@ use perf_event::events::Software;
 use perf_event::{Builder, Counter};
 
 use crate::error::{Error, ErrorKind, Result};
+use crate::host::elevation;
 use crate::host::remedy::{self, Asked, Place};
-use crate::host::{Cpus, SysRoot, elevation};
+use crate::kernel::hotplug::is_online;
 
 /// Timers that run only while a thread of the cgroup does, one per CPU: a CPU
 /// that idles is not woken.
@@ -17,21 +19,16 @@ pub(in crate::kernel) fn of_cgroup(
     cpus: &[u32],
     frequency_hz: u32,
     program: RawFd,
-) -> Result<Vec<Counter>> {
+) -> Result<BTreeMap<u32, Counter>> {
     cpus.iter()
         .filter_map(|&cpu| {
             let mut builder = timer(frequency_hz);
             builder.observe_cgroup(cgroup).one_cpu(cpu as usize);
             let started = start(&builder, program);
             // A CPU that went offline meanwhile runs nothing that could be sampled.
-            (started.is_ok() || is_online(cpu)).then_some(started)
+            (started.is_ok() || is_online(cpu)).then(|| started.map(|counter| (cpu, counter)))
         })
         .collect()
-}
-
-fn is_online(cpu: u32) -> bool {
-    let online = Cpus::read(&SysRoot::machine()).numbers();
-    online.binary_search(&cpu).is_ok()
 }
 
 /// A timer of the process `pid`, which its future children inherit; opened
