@@ -2,6 +2,7 @@
 mod accounts;
 mod bench;
 mod boundaries;
+mod hotplug;
 mod limits;
 mod refused;
 mod samples;

@@ -4,6 +4,7 @@
 mod lost;
 mod running;
 mod surroundings;
+mod threadless;
 mod truth;
 
 use std::collections::BTreeSet;

@@ -5,6 +5,7 @@ mod arbitrary;
 mod capture;
 mod damage;
 mod file;
+mod gaps;
 mod golden;
 mod hostile;
 mod round_trip;

@@ -25,7 +25,7 @@ use eprof::measurement::{
     ObjectId, Provenance, Quantity, Reading, Scope, Signals, SourceKind, StackId, StackNode,
     Symbol, Task, TaskId, ThreadAccount,
 };
-use eprof::recording::{End, Header, IntervalRecord, Record, SampleCount, Writer};
+use eprof::recording::{End, Extent, Header, IntervalRecord, Record, SampleCount, Writer};
 use eprof::unit::{Nanos, Timestamp, Watts};
 
 const CPUS: u32 = 64;
@@ -120,6 +120,8 @@ fn write(path: &Path, samples: u64) {
     }
     let leaves = code(&mut dice, &mut push);
     let mut left = samples;
+    let mut extent = Extent::default();
+    extent.add(Timestamp(0), Timestamp(0));
     let mut begin = 0;
     while left > 0 {
         let mut record = interval(begin, begin + INTERVAL);
@@ -160,11 +162,13 @@ fn write(path: &Path, samples: u64) {
             }
             same
         });
+        extent.add(record.begin, record.end);
         push(Record::Interval(record));
         begin += INTERVAL;
     }
     push(Record::End(Box::new(End {
         ended: Timestamp(begin),
+        extent,
         ..End::default()
     })));
     writer.finish().unwrap();

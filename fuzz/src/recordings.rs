@@ -21,6 +21,7 @@ use crate::take;
 pub fn forge(mut data: &[u8]) -> Vec<u8> {
     let mut file = MAGIC.to_vec();
     file.extend(VERSION.to_le_bytes());
+    let mut before = 0;
     while !data.is_empty() {
         let lengths = [take(&mut data), take(&mut data)].map(u16::from_le_bytes);
         let [records, samples] = lengths.map(|length| {
@@ -35,10 +36,12 @@ pub fn forge(mut data: &[u8]) -> Vec<u8> {
         let (packed, packed_samples) = (pack(records), pack(samples));
         let parts = [packed.as_slice(), &packed_samples].concat();
         let head = BlockHead::encode(
+            before,
             Part::new(&packed, records),
             Part::new(&packed_samples, samples),
             &parts,
         );
+        before = BlockHead::decode(&head).crc;
         file.extend(head);
         file.extend(parts);
     }
@@ -63,7 +66,7 @@ pub fn forge_merged(mut data: &[u8]) -> Vec<u8> {
         let mut head = [0; 16];
         head[..4].copy_from_slice(&(labels.len() as u32).to_le_bytes());
         head[4..12].copy_from_slice(&(member.len() as u64).to_le_bytes());
-        let crc = checksum(&head, labels);
+        let crc = checksum(0, &head, labels);
         head[12..].copy_from_slice(&crc.to_le_bytes());
         file.extend(head);
         file.extend(labels);

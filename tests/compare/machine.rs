@@ -11,7 +11,7 @@ use eprof::measurement::{
     StackNode, Symbol, Task, TaskId, ThreadAccount, UpdateTime,
 };
 use eprof::recording::{
-    Command, End, Footprint, Header, IntervalRecord, Record, SampleCount, Writer,
+    Command, End, Extent, Footprint, Header, IntervalRecord, Record, SampleCount, Writer,
 };
 use eprof::unit::{Nanos, Timestamp, Watts};
 
@@ -173,8 +173,15 @@ impl Program {
                 samples,
             }));
         }
+        let mut extent = Extent::default();
+        for record in &records {
+            if let Record::Interval(of) = record {
+                extent.add(of.begin, of.end);
+            }
+        }
         records.push(Record::End(Box::new(End {
             ended: Timestamp(now),
+            extent,
             distrusted: match self.instructions {
                 Counts::Sometimes => vec![Counter::Instructions],
                 _ => Vec::new(),

@@ -9,7 +9,7 @@ use eprof::measurement::{
     ObjectId, Provenance, Quantity, Reading, Scope, Signals, SourceKind, StackId, StackNode,
     Symbol, Task, TaskId, ThreadAccount,
 };
-use eprof::recording::{End, Header, IntervalRecord, Record, SampleCount, Writer};
+use eprof::recording::{End, Extent, Header, IntervalRecord, Record, SampleCount, Writer};
 use eprof::unit::{Nanos, Timestamp, Watts};
 
 const INTERVAL: u64 = 50_000_000;
@@ -89,6 +89,11 @@ pub(crate) fn write(path: &Path, intervals: u64, stacks: u32) {
     }
     push(Record::End(Box::new(End {
         ended: Timestamp(intervals * INTERVAL),
+        extent: Extent {
+            intervals: intervals + 1,
+            begin: Timestamp(0),
+            end: Timestamp(intervals * INTERVAL),
+        },
         ..End::default()
     })));
     writer.finish().unwrap();

@@ -5,7 +5,7 @@ use eprof::measurement::{
     ObjectId, Reading, Segment, Signals, StackEnd, StackId, StackNode, Symbol, Task, TaskId,
     ThreadAccount, UpdateTime,
 };
-use eprof::recording::{End, IntervalRecord, Record, SampleCount};
+use eprof::recording::{End, Extent, IntervalRecord, Record, SampleCount};
 use eprof::unit::{Nanos, Timestamp};
 use proptest::prelude::*;
 
@@ -95,7 +95,14 @@ fn build(dice: &mut Dice) -> Vec<Record> {
         }
     }
     if dice.below(2) == 0 {
+        let mut extent = Extent::default();
+        for record in &records {
+            if let Record::Interval(interval) = record {
+                extent.add(interval.begin, interval.end);
+            }
+        }
         records.push(Record::End(Box::new(End {
+            extent,
             exit_code: dice.any() as i32,
             signal: dice.option(|dice| dice.any() as i32),
             ..sample::end()

@@ -7,7 +7,7 @@ use eprof::measurement::{
     CpuAccount, CpuGroupId, Frame, FrameId, IntervalAccounts, Object, ObjectId, SampledSlice,
     Signals, StackEnd, StackId, Symbol, TaskId, ThreadAccount,
 };
-use eprof::recording::{Capture, Finished, Recording, StackTable};
+use eprof::recording::{Capture, End, Extent, Finished, Recording, StackTable};
 use eprof::unit::{Nanos, Timestamp};
 use proptest::prelude::*;
 
@@ -202,11 +202,16 @@ fn the_closed_interval_is_the_recorded_one() {
     assert_eq!(recording.catalog.gone, [None, Some(Timestamp(9))]);
     assert_eq!(recording.catalog.renames[0].comm, "x");
     assert_eq!(recording.catalog.symbols[0].functions, ["f"]);
-    assert_eq!(
-        recording.catalog.end,
-        Some(sample::end()),
-        "nothing was lost"
-    );
+    let end = End {
+        extent: Extent {
+            intervals: 2,
+            begin: Timestamp(START),
+            end: Timestamp(START + 9_000),
+        },
+        ..sample::end()
+    };
+    assert_eq!(recording.catalog.end, Some(end), "nothing was lost");
+    assert_eq!(recording.catalog.caveats, []);
 }
 
 #[test]
@@ -354,7 +359,17 @@ fn a_full_disk_costs_the_file_and_not_the_measurement() {
             .contains("No space left")
     );
     assert_eq!(finished.catalog.stacks.len(), 50);
-    assert_eq!(finished.catalog.end, Some(sample::end()));
+    // What was closed is what there was, whether or not it is in the file.
+    let extent = Extent {
+        intervals: 50,
+        begin: Timestamp(START),
+        end: Timestamp(START + 50),
+    };
+    let end = End {
+        extent,
+        ..sample::end()
+    };
+    assert_eq!(finished.catalog.end, Some(end));
 
     assert_eq!(disk.0.len(), 900, "nothing is written after half a frame");
     let recording = Recording::load(disk.0.as_slice(), Some(900)).unwrap();

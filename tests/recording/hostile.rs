@@ -5,7 +5,9 @@ use std::alloc::{GlobalAlloc, Layout, System};
 use std::cell::Cell;
 
 use eprof::measurement::{Counter, Event, Signals};
-use eprof::recording::format::{BlockHead, MAGIC, MAX_BLOCK, MAX_SAMPLES, Part, VERSION};
+use eprof::recording::format::{
+    BLOCK_HEAD, BlockHead, MAGIC, MAX_BLOCK, MAX_SAMPLES, Part, VERSION, checksum,
+};
 use eprof::recording::{IntervalRecord, Reader, Record, Recording, SampleCount, Writer};
 
 use super::sample;
@@ -64,7 +66,7 @@ fn block_of(records: (&[u8], u32), samples: (&[u8], u32)) -> Vec<u8> {
         plain,
     };
     let parts = [records.0, samples.0].concat();
-    let head = BlockHead::encode(part(records), part(samples), &parts);
+    let head = BlockHead::encode(0, part(records), part(samples), &parts);
     [head.as_slice(), &parts].concat()
 }
 
@@ -73,11 +75,23 @@ fn block(records: &[u8], plain: u32) -> Vec<u8> {
     block_of((records, plain), (&[], 0))
 }
 
-/// A recording that has these blocks.
+/// A recording that has these blocks. Each whose CRC is right by itself gets the one that
+/// is right where it is.
 pub(crate) fn file(blocks: &[Vec<u8>]) -> Vec<u8> {
     let mut bytes = MAGIC.to_vec();
     bytes.extend_from_slice(&VERSION.to_le_bytes());
-    bytes.extend(blocks.concat());
+    let mut before = 0;
+    for block in blocks {
+        let mut block = block.clone();
+        if let Some((head, parts)) = block.split_first_chunk_mut::<BLOCK_HEAD>() {
+            let said = BlockHead::decode(head).crc;
+            if said == checksum(0, head, parts) {
+                before = checksum(before, head, parts);
+                head[BLOCK_HEAD - 4..].copy_from_slice(&before.to_le_bytes());
+            }
+        }
+        bytes.extend(block);
+    }
     bytes
 }
 

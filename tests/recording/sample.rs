@@ -13,7 +13,7 @@ use eprof::measurement::{
 };
 use eprof::power::{PowerModel, Shape, Signal, Term};
 use eprof::recording::{
-    Command, End, Footprint, Header, IntervalRecord, Record, SampleCount, Writer,
+    Command, End, Extent, Footprint, Header, IntervalRecord, Record, SampleCount, Writer,
 };
 use eprof::unit::{Nanos, Timestamp, Watts};
 
@@ -214,6 +214,11 @@ pub(crate) fn end() -> End {
             ],
         },
         caveats: vec![Caveat::new("counter-stalled", "meter 1 µ never moved")],
+        extent: Extent {
+            intervals: 3,
+            begin: Timestamp(START),
+            end: Timestamp(START + 200_000_000),
+        },
     }
 }
 

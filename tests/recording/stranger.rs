@@ -329,6 +329,11 @@ impl Bytes<'_> {
                 programs: self.list(|b| (b.string(), b.varint(), b.option(Self::f64))),
             },
             caveats: self.list(Self::caveat),
+            extent: Extent {
+                intervals: self.varint(),
+                begin: self.time(),
+                end: self.time(),
+            },
         }
     }
 
@@ -420,9 +425,9 @@ impl Bytes<'_> {
     }
 }
 
-/// CRC-32, bit by bit.
-fn crc(bytes: &[u8]) -> u32 {
-    !bytes.iter().fold(u32::MAX, |crc, byte| {
+/// CRC-32, bit by bit, of bytes that follow those whose CRC is `before`.
+fn crc(before: u32, bytes: &[u8]) -> u32 {
+    !bytes.iter().fold(!before, |crc, byte| {
         (0..8).fold(crc ^ u32::from(*byte), |crc, _| {
             (crc >> 1) ^ (0xEDB8_8320 * (crc & 1))
         })
@@ -432,17 +437,19 @@ fn crc(bytes: &[u8]) -> u32 {
 /// All records of a sound recording.
 pub(crate) fn read(file: &[u8]) -> Vec<Record> {
     let mut rest = file
-        .strip_prefix(b"\x45\x50\x52\x4F\x46\x00\x0D\x0A\x06\x00\x00\x00")
+        .strip_prefix(b"\x45\x50\x52\x4F\x46\x00\x0D\x0A\x07\x00\x00\x00")
         .unwrap();
     let mut records = Vec::new();
     let mut events = Vec::new();
+    let mut before = 0;
     while !rest.is_empty() {
         let (head, after) = rest.split_at(20);
         let word = |at: usize| u32::from_le_bytes(head[4 * at..][..4].try_into().unwrap());
         let (packed, samples) = (word(0) as usize, word(2) as usize);
         let parts;
         (parts, rest) = after.split_at(packed + samples);
-        assert_eq!(word(4), crc(&[&head[..16], parts].concat()));
+        before = crc(before, &[&head[..16], parts].concat());
+        assert_eq!(word(4), before);
         let (packed, samples) = parts.split_at(packed);
         let plain = unpack(packed, word(1));
         let columns = unpack(samples, word(3));

@@ -119,7 +119,7 @@ fn recordings_of_real_runs_are_not_changed() {
 
 #[test]
 fn the_committed_text_is_what_is_written_and_read() {
-    let path = golden("recording-1.jsonl");
+    let path = golden("recording-2.jsonl");
     let text = text(&sample::write(&sample::records()).bytes());
     if std::env::var_os("EPROF_BLESS").is_some() {
         std::fs::write(&path, &text).unwrap();
@@ -146,7 +146,7 @@ fn lines_say_what_the_records_do() {
             .filter_map(|line| line.get(key))
             .collect::<Vec<_>>()
     };
-    assert_eq!(lines[0], serde_json::json!({"schema": "eprof-recording/1"}));
+    assert_eq!(lines[0], serde_json::json!({"schema": "eprof-recording/2"}));
     let header = all("header")[0];
     assert_eq!(header["command"]["argv"][3], "größe");
     assert_eq!(header["meters"][0]["plausible"], serde_json::Value::Null);
@@ -216,7 +216,7 @@ fn merged_recordings_stay_apart() {
         let merged = merge(&recordings);
         let text = text(&merged);
         assert!(
-            text.starts_with("{\"schema\":\"eprof-merged/1\"}\n"),
+            text.starts_with("{\"schema\":\"eprof-merged/2\"}\n"),
             "{text}"
         );
         // Each was written as the sample is, so that nothing differs at all.
@@ -444,11 +444,11 @@ fn lines_have_an_order() {
         |lines, at| lines[at] = task.clone(),
         "schema",
     );
-    let other = "{\"schema\":\"eprof-recording/2\"}".to_owned();
+    let other = "{\"schema\":\"eprof-recording/3\"}".to_owned();
     refuses(
         "{\"schema\"",
         |lines, at| lines[at] = other,
-        "eprof-recording/2",
+        "eprof-recording/3",
     );
     let member = "{\"member\":{}}".to_owned();
     refuses("{\"task\"", |lines, at| lines[at] = member, "is a member");
@@ -464,13 +464,13 @@ fn lines_have_an_order() {
 
     for (text, word) in [
         ("", "eprof dump writes first"),
-        ("{\"schema\":\"eprof-recording/1\"}\n", "no header"),
+        ("{\"schema\":\"eprof-recording/2\"}\n", "no header"),
         (
-            "{\"schema\":\"eprof-merged/1\"}\n{\"member\":{}}\n",
+            "{\"schema\":\"eprof-merged/2\"}\n{\"member\":{}}\n",
             "no header",
         ),
         (
-            "{\"schema\":\"eprof-merged/1\"}\n{\"gone\":{\"task\":0,\"at\":0}}\n",
+            "{\"schema\":\"eprof-merged/2\"}\n{\"gone\":{\"task\":0,\"at\":0}}\n",
             "not a member",
         ),
     ] {

@@ -129,7 +129,7 @@ fn trial(count: usize) -> Option<Left> {
     if !root() {
         return None;
     }
-    let golden = Path::new(env!("CARGO_MANIFEST_DIR")).join("../tests/golden/recording-6.data");
+    let golden = Path::new(env!("CARGO_MANIFEST_DIR")).join("../tests/golden/recording-7.data");
     let older = fs::read(golden).unwrap();
     let mut dice = Dice::new(seed());
     let mut left = Left::default();

@@ -14,6 +14,12 @@ use super::accounts::shared::Shared;
 use crate::caveat::Caveat;
 use crate::unit::Nanos;
 
+/// The numbers of some CPUs, as one reads them.
+pub(super) fn list<'a>(cpus: impl Iterator<Item = &'a u32>) -> String {
+    let names: Vec<String> = cpus.map(u32::to_string).collect();
+    names.join(", ")
+}
+
 /// The CPUs that were not online at the beginning.
 #[derive(Debug, Default)]
 pub(super) struct Newcomers {
@@ -60,9 +66,12 @@ impl Newcomers {
         new
     }
 
-    /// There can be no timer on this one.
-    pub(super) fn unsampled(&mut self, cpu: u32) {
-        self.unsampled.push(cpu);
+    /// Whether there can be a timer on this one.
+    pub(super) fn sampled(&mut self, cpu: u32, sampled: bool) {
+        self.unsampled.retain(|other| *other != cpu);
+        if !sampled {
+            self.unsampled.push(cpu);
+        }
     }
 
     /// What is to be said of them.
@@ -70,17 +79,16 @@ impl Newcomers {
         if self.cpus.is_empty() {
             return None;
         }
-        let list = |cpus: &[u32]| {
-            let names: Vec<String> = cpus.iter().map(u32::to_string).collect();
-            names.join(", ")
-        };
         let who = match self.cpus.len() {
             1 => "CPU",
             _ => "CPUs",
         };
         let stacks = match self.unsampled.len() {
             0 => String::new(),
-            _ => format!("; stacks on {} are not sampled", list(&self.unsampled)),
+            _ => format!(
+                "; stacks on {} are not sampled",
+                list(self.unsampled.iter())
+            ),
         };
         Some(
             Caveat::new(
@@ -88,7 +96,7 @@ impl Newcomers {
                 format!(
                     "{who} {} came online during the run: {:.2} s of CPU time there, {:.2} s of it \
                      the target's, are in no CPU's account, and no estimate has their energy{stacks}",
-                    list(&self.cpus),
+                    list(self.cpus.iter()),
                     self.all.seconds(),
                     self.target.seconds(),
                 ),

@@ -1,6 +1,7 @@
 //! The kernel side as one thing: load, adopt the target, close intervals,
 //! drain events.
 
+use std::collections::{BTreeMap, BTreeSet};
 use std::fs::File;
 use std::mem::offset_of;
 use std::os::fd::{AsRawFd as _, BorrowedFd};
@@ -17,11 +18,13 @@ use super::counters::health::CounterState;
 use super::counters::pmu::Counters;
 use super::counters::{health, pmu};
 use super::event::KernelEvent;
+use super::hotplug::Hotplug;
 use super::loader::link::Linked;
 use super::loader::load;
 use super::loader::load::Loaded;
 use super::newcomers::Newcomers;
 use super::refusal::refusal;
+use super::returned::Returned;
 use super::samples::ring::Ring;
 use super::samples::wakeup::RingWakeup;
 use super::samples::{decode, timers};
@@ -51,6 +54,10 @@ pub struct Probe {
     wakeup: Option<RingWakeup>,
     online: Vec<u32>,
     newcomers: Newcomers,
+    hotplug: Hotplug,
+    returned: Returned,
+    /// Those that came online since somebody asked.
+    arrived: BTreeSet<u32>,
     /// Whose cgroup is sampled, where one is.
     cgroup: Option<File>,
     frequency_hz: u32,
@@ -58,6 +65,9 @@ pub struct Probe {
     /// What is mapped in the target's processes, where tables are used.
     regions: Option<Regions>,
     counters: Counters,
+    /// Those of the cgroup, by CPU.
+    cpu_timers: BTreeMap<u32, PerfCounter>,
+    /// Those of threads.
     timers: Vec<PerfCounter>,
     run_times: overhead::RunTimes,
     epoch: u64,
@@ -85,6 +95,7 @@ impl Probe {
             Error::new(ErrorKind::Unavailable, sentence)
                 .hint("mount what describes them: mount -t sysfs sysfs /sys")
         };
+        let hotplug = Hotplug::watch();
         let online = match &settings.online {
             Some(online) => online.clone(),
             None => Cpus::read(&SysRoot::machine()).numbers(),
@@ -123,12 +134,16 @@ impl Probe {
             wakeup: RingWakeup::of(ring.fd()),
             ring,
             newcomers: Newcomers::beside(&online, count),
+            hotplug,
+            returned: Returned::default(),
+            arrived: BTreeSet::new(),
             cgroup: None,
             online,
             frequency_hz: settings.frequency_hz,
             unwinding,
             regions,
             counters,
+            cpu_timers: BTreeMap::new(),
             timers: Vec::new(),
             run_times: overhead::RunTimes::default(),
             epoch: 0,
@@ -172,7 +187,8 @@ impl Probe {
     pub fn sample_cgroup(&mut self, directory: &File) -> Result<()> {
         if self.frequency_hz > 0 {
             let program = self.sampler()?;
-            self.timers = timers::of_cgroup(directory, &self.online, self.frequency_hz, program)?;
+            self.cpu_timers =
+                timers::of_cgroup(directory, &self.online, self.frequency_hz, program)?;
             self.cgroup = directory.try_clone().ok();
         }
         Ok(())
@@ -274,7 +290,7 @@ impl Probe {
             threads: self.tasks.collect(parity),
         };
         self.counters.watch(&accounts.cpus);
-        self.look_for_newcomers(parity);
+        self.follow_arrivals(parity, (!everyone).then_some(&accounts));
         self.run_times.at(epoch);
         Ok(accounts)
     }
@@ -305,21 +321,39 @@ impl Probe {
         }
     }
 
-    /// Follows CPUs that came online meanwhile.
-    fn look_for_newcomers(&mut self, parity: usize) {
-        for cpu in self.newcomers.look(&self.cpus, parity) {
-            let Some(cgroup) = &self.cgroup else {
-                // The timers of processes run on any CPU.
-                continue;
-            };
-            let timers = self
-                .sampler()
-                .and_then(|program| timers::of_cgroup(cgroup, &[cpu], self.frequency_hz, program));
-            match timers {
-                Ok(timers) => self.timers.extend(timers),
-                Err(_) => self.newcomers.unsampled(cpu),
+    /// Follows CPUs that came online meanwhile, for the first time or again. Of an interval
+    /// that counts, these are the `accounts`.
+    fn follow_arrivals(&mut self, parity: usize, accounts: Option<&IntervalAccounts>) {
+        let new = self.newcomers.look(&self.cpus, parity);
+        let again = self.hotplug.arrived();
+        let arrived: BTreeSet<u32> = new.into_iter().chain(again).collect();
+        for &cpu in &arrived {
+            let refused = self.set_timer(cpu).err().map(|error| error.to_string());
+            if !self.online.contains(&cpu) {
+                self.newcomers.sampled(cpu, refused.is_none());
+            } else if let (Some(accounts), true) = (accounts, self.cgroup.is_some()) {
+                let mut there = accounts.cpus.iter().filter(|of| of.cpu == cpu);
+                let ran = there.next().map_or(Nanos::ZERO, |of| of.target.on_cpu);
+                self.returned.note(cpu, ran, refused);
             }
         }
+        self.arrived.extend(arrived);
+    }
+
+    /// Sets the timer of a CPU anew, where there are such: those of threads run on any.
+    fn set_timer(&mut self, cpu: u32) -> Result<()> {
+        if let Some(cgroup) = &self.cgroup {
+            let program = self.sampler()?;
+            let timers = timers::of_cgroup(cgroup, &[cpu], self.frequency_hz, program)?;
+            self.cpu_timers.extend(timers);
+        }
+        Ok(())
+    }
+
+    /// The CPUs that came online since the last call, for the first time or again: what
+    /// was opened on them is dead.
+    pub fn take_arrived(&mut self) -> BTreeSet<u32> {
+        std::mem::take(&mut self.arrived)
     }
 
     /// Hands over everything that happened since the last call: tasks first,
@@ -454,6 +488,7 @@ impl Probe {
             ));
         }
         caveats.extend(self.newcomers.caveat());
+        caveats.extend(self.returned.caveat());
         if self.unflushed > 0 {
             caveats.push(Caveat::new(
                 "slice-open",

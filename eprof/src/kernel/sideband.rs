@@ -44,9 +44,14 @@ pub struct Sideband {
     /// Processes that exec'ed and whose first mapping was not yet seen.
     exec: HashSet<u32>,
     unreadable: u64,
+    /// Records lost in rings that are no more.
+    lost: u64,
+    /// The cgroup that is watched, where one is.
+    cgroup: Option<File>,
 }
 
 struct Ring {
+    cpu: u32,
     sampler: Sampler,
     lost: u64,
     /// Whether whom it tells of is gone, or has become somebody of whom the kernel
@@ -81,7 +86,9 @@ impl Sideband {
     /// Fails where the kernel refuses the events: `CAP_PERFMON` (or root) is
     /// needed, or `CAP_SYS_ADMIN` before Linux 5.8.
     pub fn cgroup(cgroup: &File, cpus: &[u32]) -> Result<Self> {
-        Self::open(Scope::Cgroup(cgroup), cpus)
+        let mut opened = Self::open(Scope::Cgroup(cgroup), cpus)?;
+        opened.cgroup = cgroup.try_clone().ok();
+        Ok(opened)
     }
 
     /// Watches the process `pid` and everything that it forks from now on, on
@@ -112,6 +119,8 @@ impl Sideband {
             held: Vec::new(),
             exec: HashSet::new(),
             unreadable: 0,
+            lost: 0,
+            cgroup: None,
         })
     }
 
@@ -122,6 +131,34 @@ impl Sideband {
     pub fn also(&mut self, pid: u32, cpus: &[u32]) -> Result<()> {
         let more = Self::process(pid, cpus)?;
         self.rings.extend(more.rings);
+        Ok(())
+    }
+
+    /// Watches a CPU that came online, for the first time or again: the cgroup's event
+    /// there is dead. Those of processes live on.
+    ///
+    /// # Errors
+    /// As [`cgroup`](Self::cgroup).
+    pub fn renew(&mut self, cpu: u32) -> Result<()> {
+        let Some(cgroup) = &self.cgroup else {
+            return Ok(());
+        };
+        let _raised = elevation::raised(elevation::KERNEL);
+        let new = match Ring::open(Scope::Cgroup(cgroup), cpu) {
+            Ok(new) => new,
+            // It is gone again.
+            Err(_) if !is_online(cpu) => return Ok(()),
+            Err(error) => return Err(refused(&error)),
+        };
+        // The rings of processes were added behind.
+        match self.rings.iter_mut().find(|ring| ring.cpu == cpu) {
+            Some(ring) => {
+                let mut old = std::mem::replace(ring, new);
+                self.unreadable += old.read(&mut self.held);
+                self.lost += old.lost();
+            }
+            None => self.rings.insert(0, new),
+        }
         Ok(())
     }
 
@@ -182,8 +219,8 @@ impl Sideband {
     /// had no room, and `mapping-unreadable`, records of unknown form.
     pub fn losses(&mut self) -> Loss {
         let mut loss = Loss::default();
-        let lost = self.rings.iter_mut().map(Ring::lost).sum();
-        loss.count("mapping-ring-lost", lost);
+        let lost: u64 = self.rings.iter_mut().map(Ring::lost).sum();
+        loss.count("mapping-ring-lost", lost + self.lost);
         loss.count("mapping-unreadable", self.unreadable);
         loss
     }
@@ -202,6 +239,7 @@ impl Ring {
                 Ok(mut sampler) => {
                     sampler.enable()?;
                     return Ok(Self {
+                        cpu,
                         sampler,
                         lost: 0,
                         over: false,

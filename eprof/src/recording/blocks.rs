@@ -25,6 +25,8 @@ pub(super) struct Blocks<R> {
     input: R,
     /// Where the next block begins, in bytes from the start of the recording.
     pub(super) offset: u64,
+    /// The CRC of the block before it.
+    crc: u32,
     /// The parts of the block, compressed.
     parts: Vec<u8>,
     decompression: Decompression,
@@ -70,6 +72,7 @@ impl<R: Read> Blocks<R> {
         Ok(Self {
             input,
             offset: PROLOGUE,
+            crc: 0,
             parts: Vec::new(),
             decompression: Decompression::default(),
         })
@@ -105,9 +108,10 @@ impl<R: Read> Blocks<R> {
         if (self.parts.len() as u64) < length {
             return Err(Damage::Cut);
         }
-        if format::checksum(&bytes, &self.parts) != head.crc {
+        if format::checksum(self.crc, &bytes, &self.parts) != head.crc {
             return Err(Damage::Corrupt);
         }
+        self.crc = head.crc;
         let (first, second) = self.parts.split_at(head.records.compressed as usize);
         let mut decompressed = self.decompression.decompress(first, head.records, records);
         if let Some(samples) = samples {

@@ -14,7 +14,7 @@ use crate::unit::Timestamp;
 use super::catalog::Catalog;
 use super::check::{MAX_SEGMENTS, MAX_STRING};
 use super::format::MAX_RECORD;
-use super::record::{End, Header, IntervalRecord, Record, SampleCount};
+use super::record::{End, Extent, Header, IntervalRecord, Record, SampleCount};
 use super::stack::{StackTable, number};
 use super::write::Writer;
 
@@ -44,6 +44,8 @@ pub struct Capture<W: Write> {
     groups: Vec<Option<CpuGroupId>>,
     /// The samples of the open interval.
     samples: HashMap<(TaskId, CpuGroupId, StackId), SampleCount>,
+    /// What the intervals so far cover.
+    extent: Extent,
     losses: Loss,
     failure: Option<Error>,
     /// Whether kernel addresses stay out of the file.
@@ -85,6 +87,7 @@ impl<W: Write> Capture<W> {
             stacks: StackTable::new(),
             groups,
             samples: HashMap::new(),
+            extent: Extent::default(),
             losses: Loss::default(),
             failure: None,
             masked: false,
@@ -235,6 +238,8 @@ impl<W: Write> Capture<W> {
         };
         let record = Record::Interval(interval);
         self.write(&record)?;
+        // Of one that is too large to be written, too.
+        self.extent.add(begin, end);
         let flushed = self.writer.flush();
         self.keep_failure(flushed)?;
         Ok(self.catalog.take(record).unwrap_or_default())
@@ -294,7 +299,8 @@ impl<W: Write> Capture<W> {
         self.failure.as_ref()
     }
 
-    /// Ends the recording. Samples after the last interval are a loss.
+    /// Ends the recording. Samples after the last interval are a loss. What the intervals
+    /// cover is put into `end`.
     ///
     /// # Errors
     ///
@@ -305,6 +311,7 @@ impl<W: Write> Capture<W> {
         for (reason, &count) in &self.losses.0 {
             end.losses.count(reason, count);
         }
+        end.extent = self.extent;
         self.push(Record::End(Box::new(end)))?;
         let (out, failed) = match self.writer.finish() {
             Ok(out) => (Some(out), None),

@@ -6,7 +6,7 @@
 pub const MAGIC: [u8; 8] = *b"EPROF\0\r\n";
 
 /// The version of the format that this eprof writes and reads.
-pub const VERSION: u32 = 6;
+pub const VERSION: u32 = 7;
 
 /// Length of what precedes the first block, in bytes.
 pub const PROLOGUE: u64 = 12;
@@ -74,7 +74,7 @@ pub struct BlockHead {
     pub records: Part,
     /// The samples; may be empty.
     pub samples: Part,
-    /// CRC-32 of the lengths and the compressed parts.
+    /// CRC-32 of the lengths and the compressed parts of this block and all before it.
     pub crc: u32,
 }
 
@@ -84,8 +84,9 @@ impl BlockHead {
         self.records.within_limits() && (self.samples.is_empty() || self.samples.within_limits())
     }
 
-    /// The head of a block with these `parts`, as it is in the file.
-    pub fn encode(records: Part, samples: Part, parts: &[u8]) -> [u8; BLOCK_HEAD] {
+    /// The head of a block with these `parts`, as it is in the file behind a block whose
+    /// CRC is `before`.
+    pub fn encode(before: u32, records: Part, samples: Part, parts: &[u8]) -> [u8; BLOCK_HEAD] {
         let mut bytes = [0; BLOCK_HEAD];
         let lengths = [
             records.compressed,
@@ -97,7 +98,7 @@ impl BlockHead {
         for (word, length) in words.by_ref().zip(lengths) {
             word.copy_from_slice(&length.to_le_bytes());
         }
-        let crc = checksum(&bytes, parts);
+        let crc = checksum(before, &bytes, parts);
         bytes[BLOCK_HEAD - 4..].copy_from_slice(&crc.to_le_bytes());
         bytes
     }
@@ -118,10 +119,11 @@ impl BlockHead {
     }
 }
 
-/// The CRC of a block with these `parts`, of whose head all is known but that.
-pub fn checksum(head: &[u8], parts: &[u8]) -> u32 {
+/// The CRC of a block with these `parts`, of whose head all is known but that. It goes on
+/// from the CRC `before` it, which is zero for the first: so no block can be taken out.
+pub fn checksum(before: u32, head: &[u8], parts: &[u8]) -> u32 {
     let (lengths, _) = head.split_at(head.len().saturating_sub(4));
-    let mut hasher = crc32fast::Hasher::new();
+    let mut hasher = crc32fast::Hasher::new_with_initial(before);
     hasher.update(lengths);
     hasher.update(parts);
     hasher.finalize()

@@ -11,7 +11,7 @@ use super::check::{Checker, NO_HEADER};
 use super::format::{MAX_RECORD, PROLOGUE};
 use super::interval_header::{INTERVAL, IntervalHeader};
 use super::record::Record;
-use super::{interval_header, samples};
+use super::{interval_header, missing, samples};
 
 /// A stream of checked records.
 ///
@@ -125,24 +125,7 @@ impl<R: Read> Reader<R> {
                 ),
             ));
         }
-        let (time, gaps) = self.checker.missing();
-        if gaps > 0 {
-            let times = match gaps {
-                1 => "once",
-                _ => "several times",
-            };
-            caveats.push(Caveat::new(
-                "recording-gap",
-                format!(
-                    "intervals are missing from the middle of the recording ({times}, {:.2} s in \
-                     all): what ran then is in no row",
-                    time.seconds()
-                ),
-            ));
-        }
-        if !self.checker.ended() {
-            caveats.push(unfinished());
-        }
+        caveats.extend(missing::caveats(&self.checker));
         caveats
     }
 
@@ -219,19 +202,6 @@ impl<R: Read> Reader<R> {
         )
         .hint("this eprof did not write it; record again")
     }
-}
-
-/// The code of the caveat that a recording has no end.
-pub const UNFINISHED: &str = "recording-unfinished";
-
-/// What is missing of a recording without an end.
-pub(super) fn unfinished() -> Caveat {
-    Caveat::new(
-        UNFINISHED,
-        "the recording has no end: its last interval, the target's exit code, function names and \
-         losses may be missing",
-    )
-    .hint("eprof was killed or could not write; record again if the end matters")
 }
 
 impl<R: Read> Iterator for Reader<R> {

@@ -136,6 +136,28 @@ pub struct IntervalRecord {
     pub samples: Vec<SampleCount>,
 }
 
+/// What the intervals of a recording cover together.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Extent {
+    /// How many there are, the beginning included.
+    pub intervals: u64,
+    /// The beginning of the first.
+    pub begin: Timestamp,
+    /// The end of the last.
+    pub end: Timestamp,
+}
+
+impl Extent {
+    /// Takes in the next interval.
+    pub fn add(&mut self, begin: Timestamp, end: Timestamp) {
+        if self.intervals == 0 {
+            self.begin = begin;
+        }
+        self.end = end;
+        self.intervals += 1;
+    }
+}
+
 /// What eprof itself cost.
 #[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
 pub struct Footprint {
@@ -166,6 +188,8 @@ pub struct End {
     pub footprint: Footprint,
     /// What makes the numbers less true.
     pub caveats: Vec<Caveat>,
+    /// The intervals that were closed: where some were cut out, that is noticed.
+    pub extent: Extent,
 }
 
 /// One record. New kinds go at the end, and raise the format's version; so

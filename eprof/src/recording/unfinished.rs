@@ -21,7 +21,11 @@ pub fn is_unfinished(file: &File) -> bool {
     if magic != MAGIC || u32::from_le_bytes([a, b, c, d]) != VERSION {
         return false;
     }
-    let mut blocks = Blocks { file, at: PROLOGUE };
+    let mut blocks = Blocks {
+        file,
+        at: PROLOGUE,
+        crc: 0,
+    };
     let Some(first) = blocks.next() else {
         return true;
     };
@@ -39,6 +43,8 @@ struct Block {
     /// Where it begins.
     at: u64,
     head: BlockHead,
+    /// The CRC of the block before it.
+    before: u32,
     bytes: [u8; BLOCK_HEAD],
 }
 
@@ -46,6 +52,8 @@ struct Block {
 struct Blocks<'a> {
     file: &'a File,
     at: u64,
+    /// The CRC of the last one.
+    crc: u32,
 }
 
 impl Iterator for Blocks<'_> {
@@ -58,8 +66,10 @@ impl Iterator for Blocks<'_> {
         let block = Block {
             at: self.at,
             head,
+            before: self.crc,
             bytes,
         };
+        self.crc = head.crc;
         let parts = u64::from(head.records.compressed) + u64::from(head.samples.compressed);
         self.at += BLOCK_HEAD as u64 + parts;
         head.within_limits().then_some(block)
@@ -69,7 +79,12 @@ impl Iterator for Blocks<'_> {
 impl Block {
     /// Its records; `None` where it is cut off or damaged.
     fn records(&self, file: &File) -> Option<Vec<u8>> {
-        let Self { at, head, bytes } = self;
+        let Self {
+            at,
+            head,
+            before,
+            bytes,
+        } = self;
         let [records, samples] = [head.records, head.samples].map(|part| part.compressed as usize);
         let begin = at + BLOCK_HEAD as u64;
         let there = file.metadata().ok()?.len().saturating_sub(begin);
@@ -78,7 +93,7 @@ impl Block {
         }
         let mut parts = vec![0; records + samples];
         file.read_exact_at(&mut parts, begin).ok()?;
-        if checksum(bytes, &parts) != head.crc {
+        if checksum(*before, bytes, &parts) != head.crc {
             return None;
         }
         let mut plain = Vec::new();

@@ -27,6 +27,8 @@ pub struct Writer<W: Write> {
     parts: Vec<u8>,
     /// A block as it goes into the file.
     block: Vec<u8>,
+    /// The CRC of the last block.
+    crc: u32,
     /// Whether a write failed. What is in the file by then may end in half a
     /// block, after which nothing could be read.
     failed: bool,
@@ -109,6 +111,7 @@ impl<W: Write> Writer<W> {
             })?,
             parts: Vec::new(),
             block: Vec::new(),
+            crc: 0,
             failed: false,
         };
         writer.block.extend_from_slice(&MAGIC);
@@ -234,7 +237,8 @@ impl<W: Write> Writer<W> {
         let compressed = self.compress();
         self.pending.clear();
         let (records, samples) = compressed.map_err(|error| self.fail(&error))?;
-        let head = BlockHead::encode(records, samples, &self.parts);
+        let head = BlockHead::encode(self.crc, records, samples, &self.parts);
+        self.crc = BlockHead::decode(&head).crc;
         self.block.extend_from_slice(&head);
         self.block.extend_from_slice(&self.parts);
         self.write()

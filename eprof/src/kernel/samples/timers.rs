@@ -1,5 +1,6 @@
 //! The timers that take stack samples.
 
+use std::collections::BTreeMap;
 use std::fs::File;
 use std::os::fd::RawFd;
 
@@ -18,14 +19,14 @@ pub(in crate::kernel) fn of_cgroup(
     cpus: &[u32],
     frequency_hz: u32,
     program: RawFd,
-) -> Result<Vec<Counter>> {
+) -> Result<BTreeMap<u32, Counter>> {
     cpus.iter()
         .filter_map(|&cpu| {
             let mut builder = timer(frequency_hz);
             builder.observe_cgroup(cgroup).one_cpu(cpu as usize);
             let started = start(&builder, program);
             // A CPU that went offline meanwhile runs nothing that could be sampled.
-            (started.is_ok() || is_online(cpu)).then_some(started)
+            (started.is_ok() || is_online(cpu)).then(|| started.map(|counter| (cpu, counter)))
         })
         .collect()
 }

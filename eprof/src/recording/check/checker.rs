@@ -1,5 +1,6 @@
 //! Checks one record after the other.
 
+use super::coverage::{Coverage, Missing};
 use super::interval::{Clock, Defined};
 use super::rules::{
     Broken, MAX_BUILD_ID, MAX_DEPTH, MAX_INLINED, MAX_LABELS, MAX_SEGMENTS, NO_HEADER, comm, known,
@@ -10,7 +11,6 @@ use crate::measurement::{
     Counter, CpuAccount, Event, Frame, Lines, Object, StackNode, Symbol, Task, ThreadAccount,
 };
 use crate::recording::record::{Record, SampleCount};
-use crate::unit::Nanos;
 
 /// Checks records in the order in which they appear.
 #[derive(Debug, Default)]
@@ -22,6 +22,7 @@ pub struct Checker {
     /// Depth of each stack node; its length is the number of nodes.
     depths: Vec<u16>,
     clock: Clock,
+    coverage: Coverage,
     ended: bool,
 }
 
@@ -47,9 +48,9 @@ impl Checker {
         self.shape.as_ref().map_or(&[], |shape| &*shape.counters)
     }
 
-    /// Time between two intervals that is in none, and how often there was some.
-    pub(in crate::recording) fn missing(&self) -> (Nanos, u64) {
-        self.clock.missing()
+    /// The intervals that are missing, if any are.
+    pub(in crate::recording) fn missing(&self) -> Option<Missing> {
+        self.coverage.missing()
     }
 
     /// Whether an End was seen.
@@ -95,6 +96,7 @@ impl Checker {
             Record::Interval(interval) => {
                 let defined = Defined::new(self.shape.as_ref(), self.tasks, self.stacks())?;
                 self.clock.interval(interval, &defined)?;
+                self.coverage.interval(interval);
             }
             Record::Symbol(symbol) => self.symbol(symbol)?,
             Record::Lines(lines) => self.lines(lines)?,
@@ -115,6 +117,7 @@ impl Checker {
             }
             Record::End(end) => {
                 end::end(end)?;
+                self.coverage.end(end.extent)?;
                 self.ended = true;
             }
         }

@@ -92,8 +92,6 @@ pub(super) struct Clock {
     end: Timestamp,
     /// How many intervals there were.
     intervals: u64,
-    /// Time between two intervals that is in none, and how often there was some.
-    missing: (Nanos, u64),
     /// End of the last reading, by meter.
     read: Vec<Timestamp>,
     /// By meter and by CPU, the last interval (counted from one) it was in.
@@ -121,10 +119,6 @@ impl Clock {
         samples.try_for_each(|sample| defined.sample(sample))?;
         // Only notes of this interval are made below; another one is not
         // mistaken for it even if this one is refused.
-        if self.intervals > 0 && interval.begin > self.end {
-            let (time, gaps) = self.missing;
-            self.missing = (time + interval.begin.since(self.end), gaps + 1);
-        }
         self.intervals += 1;
         for account in &interval.cpus {
             defined.cpu(account)?;
@@ -138,12 +132,6 @@ impl Clock {
         }
         self.end = interval.end;
         Ok(())
-    }
-
-    /// Time between two intervals that is in none, and how often there was some. Each
-    /// interval begins where the last one ended, unless one was cut out.
-    pub(super) fn missing(&self) -> (Nanos, u64) {
-        self.missing
     }
 
     /// Refuses a CPU that the interval has already.

@@ -4,12 +4,14 @@
 //! that could not be read, and nothing downstream has to doubt an id.
 
 mod checker;
+mod coverage;
 mod end;
 mod header;
 mod interval;
 mod rules;
 
 pub use checker::Checker;
+pub(super) use coverage::Missing;
 pub(super) use rules::NO_HEADER;
 pub use rules::{
     MAX_BUILD_ID, MAX_COMM, MAX_CPUS, MAX_DEPTH, MAX_INLINED, MAX_LABELS, MAX_METERS, MAX_SEGMENTS,

@@ -13,10 +13,10 @@ use crate::recording::record::{End, Header, IntervalRecord, Record, SampleCount}
 use crate::unit::Timestamp;
 
 /// The first line of a recording.
-pub(super) const ONE: &str = "eprof-recording/1";
+pub(super) const ONE: &str = "eprof-recording/2";
 
 /// The first line of a file of several recordings.
-pub(super) const SEVERAL: &str = "eprof-merged/1";
+pub(super) const SEVERAL: &str = "eprof-merged/2";
 
 /// Longest line, in bytes. A byte of a string has at most six in JSON, and a
 /// record at most [`MAX_RECORD`](crate::recording::format::MAX_RECORD).

@@ -10,7 +10,7 @@ use crate::error::{Error, ErrorKind, Result};
 use crate::recording::check::MAX_CPUS;
 use crate::recording::format::{MAX_SAMPLES, MAX_THREADS};
 use crate::recording::merged::{Labels, MAX_MEMBERS, MergedWriter};
-use crate::recording::read::unfinished;
+use crate::recording::missing;
 use crate::recording::record::{IntervalRecord, Record};
 use crate::recording::write::{Refused, Writer};
 
@@ -147,9 +147,7 @@ impl<R: BufRead> Loader<R> {
             let rule = "is followed by no header, with which a recording begins";
             return Err(self.lines.refuse_at(before, rule));
         }
-        if !writer.checker().ended() {
-            self.caveats.push(unfinished());
-        }
+        self.caveats.extend(missing::caveats(writer.checker()));
         writer.leave()?;
         Ok(next)
     }

@@ -8,7 +8,7 @@ use tracing::debug;
 use super::Recorder;
 use crate::error::{Error, Result};
 use crate::launch::ExitStatus;
-use crate::recording::{End, Footprint};
+use crate::recording::{End, Extent, Footprint};
 use crate::session::usage::{own_cpu_time, peak_rss};
 use crate::symbol::{self, Search};
 use crate::unit::Timestamp;
@@ -77,6 +77,8 @@ impl<W: Write> Recorder<W> {
                 programs,
             },
             caveats: self.caveats,
+            // The capture knows.
+            extent: Extent::default(),
         })?;
         Ok(finished.failure)
     }

@@ -300,6 +300,22 @@ impl<W: Write> Recorder<W> {
         }
     }
 
+    /// Watches the mappings of CPUs that came online.
+    fn follow_cpus(&mut self) {
+        for cpu in self.probe.take_arrived() {
+            if let Some(sideband) = &mut self.sideband
+                && let Err(error) = sideband.renew(cpu)
+            {
+                let sentence = format!("code that is mapped on CPU {cpu} has no names: {error}");
+                debug!("{sentence}");
+                let caveat = Caveat::new("no-mappings", sentence);
+                if !self.caveats.contains(&caveat) {
+                    self.caveats.push(caveat);
+                }
+            }
+        }
+    }
+
     /// Sets the end of the interval that has begun.
     fn set_boundary(&mut self) {
         let planned = self.schedule.plan(self.reader.clocks(), clock::now());
@@ -428,6 +444,7 @@ impl<W: Write> Recorder<W> {
         );
         // Before all that takes its time: the next boundary may be near.
         self.set_boundary();
+        self.follow_cpus();
         self.drain()?;
         self.follow_strays(&accounts.threads);
         self.backlog.end(accounts, readings);
