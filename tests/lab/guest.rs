@@ -166,7 +166,14 @@ impl Lab {
         let mut command = Command::new("timeout");
         command
             .args([PATIENCE, "qemu-system-x86_64"])
-            .args(["-accel", "tcg,thread=multi", "-cpu", "max,-avx,-avx2,-fma", "-m", "2048"])
+            .args([
+                "-accel",
+                "tcg,thread=multi",
+                "-cpu",
+                "max,-avx,-avx2,-fma",
+                "-m",
+                "2048",
+            ])
             .args(["-smp", boot.smp, "-no-reboot", "-display", "none"])
             .args(["-serial", "stdio", "-monitor", "none"])
             .arg("-kernel")
