@@ -252,6 +252,11 @@ impl Drop for Session {
         let _ = kill(self.pid(), Signal::SIGCONT);
         let _ = kill(self.pid(), Signal::SIGKILL);
         let _ = self.eprof.wait();
+        // Its target does not end with it.
+        let told = self.seen.split_once("pid").map_or("", |(_, rest)| rest);
+        if told.contains('.') {
+            let _ = kill(Pid::from_raw(self.number("pid")), Signal::SIGKILL);
+        }
     }
 }
 

@@ -32,6 +32,7 @@ mod job_control;
 mod lock;
 pub mod output_directory;
 pub mod output_file;
+mod rename;
 pub mod run_name;
 pub mod signal;
 pub mod spawn;

@@ -15,10 +15,11 @@ use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
 use nix::errno::Errno;
-use nix::fcntl::{AT_FDCWD, FcntlArg, OFlag, RenameFlags, fcntl, renameat2};
+use nix::fcntl::{FcntlArg, OFlag, fcntl};
 use tracing::info;
 
 use super::as_owner::as_owner;
+use super::rename;
 use super::user::UserId;
 use crate::error::{Error, ErrorKind, Result};
 
@@ -261,7 +262,7 @@ fn places(path: &Path) -> impl Iterator<Item = PathBuf> {
 
 /// Renames to a name that nothing has.
 fn rename_new(from: &Path, to: &Path) -> io::Result<()> {
-    match renameat2(AT_FDCWD, from, AT_FDCWD, to, RenameFlags::RENAME_NOREPLACE) {
+    match rename::no_replace(from, to) {
         // The file system cannot tell (NFS, some FUSE).
         Err(Errno::EINVAL | Errno::ENOSYS) => fs::rename(from, to),
         other => other.map_err(io::Error::from),

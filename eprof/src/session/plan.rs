@@ -75,7 +75,7 @@ impl Plan {
             .then(|| Caveat::new("coarse", sentence).hint("sudo eprof run has no such limits"))
     }
 
-    /// The interval between readings: at least [`COARSE`] under elevation.
+    /// The interval between readings: at least a second under elevation.
     pub fn affordable(interval: Nanos) -> Nanos {
         match elevation::is_elevated() {
             true => interval.max(COARSE),
