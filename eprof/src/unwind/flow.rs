@@ -26,6 +26,9 @@ const LONGEST: usize = 1 << 14;
 /// looked at about once, and more only where many in a row do not work out.
 const EFFORT: usize = 2;
 
+/// Instructions that are looked at whatever the length of the code.
+const LEAST: usize = 256;
+
 /// The largest frame that is believed, in bytes.
 const LARGEST: i32 = 1 << 24;
 
@@ -38,7 +41,7 @@ pub(super) fn rows(begin: u64, code: &[u8], named: &[Extent]) -> Vec<(u64, Optio
     let end = begin.saturating_add(code.len() as u64);
     let mut rows = Vec::new();
     let mut at = begin;
-    let mut left = code.len().saturating_mul(EFFORT).max(LONGEST);
+    let mut left = code.len().saturating_mul(EFFORT).max(LEAST);
     while left > 0
         && let Some(start) = next_start(begin, code, named, at)
     {
