@@ -26,6 +26,15 @@ fn truths(output: &[u8]) -> Vec<Value> {
     truths
 }
 
+/// A host that takes the processors away for some milliseconds, which nobody's books
+/// have to the millisecond, looks like a defect. It rarely does so three times.
+fn thrice(check: fn()) {
+    let holds = || std::panic::catch_unwind(check).is_ok();
+    if !holds() && !holds() {
+        check();
+    }
+}
+
 /// Asserts that `got` seconds of CPU time are `expected` within 1 %, or what
 /// the hypervisor took away meanwhile: it is inside eprof's slices, and not in
 /// the kernel's books.

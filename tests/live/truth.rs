@@ -43,9 +43,12 @@ fn two_functions_share_the_energy_as_they_share_the_time() {
 
 #[test]
 fn cpu_time_is_what_the_kernel_says_to_one_percent() {
-    if !root() {
-        return;
+    if root() {
+        thrice(cpu_time_is_that_of_times);
     }
+}
+
+fn cpu_time_is_that_of_times() {
     // `times` of the shell: its own user and system time, and that of the
     // children it waited for.
     let script = format!("{} >&2; times", example("threads").display());
@@ -74,9 +77,12 @@ fn cpu_time_is_what_the_kernel_says_to_one_percent() {
 
 #[test]
 fn threads_are_told_apart_and_weighed() {
-    if !root() {
-        return;
+    if root() {
+        thrice(threads_have_their_own_time);
     }
+}
+
+fn threads_have_their_own_time() {
     let stolen = stolen();
     let run = Recorded::run(&[], &[example("threads")]);
     let report = run.report();
