@@ -6,6 +6,7 @@
 //! cargo test --test machine -- --ignored --nocapture --test-threads 1 reliability::
 //! ```
 
+mod bombs;
 mod damage;
 mod killed;
 mod programs;

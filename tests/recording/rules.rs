@@ -1,11 +1,13 @@
 //! Every rule: a recording that breaks it is refused with the offset of the
 //! block, and the writer does not write it in the first place.
 
+use eprof::caveat::Caveat;
 use eprof::error::ErrorKind;
 use eprof::measurement::{
     Baseline, CpuGroupId, Frame, FrameId, Lines, MeterId, Object, ObjectId, Quantity, Segment,
     Signals, StackId, StackNode, Symbol, TaskId, ThreadAccount,
 };
+use eprof::recording::check::{MAX_ARGUMENTS, MAX_CAVEATS};
 use eprof::recording::{Header, IntervalRecord, Record, Recording, SampleCount, Writer};
 use eprof::unit::{Nanos, Timestamp, Watts};
 
@@ -69,6 +71,18 @@ fn the_header_is_first_and_the_end_is_last() {
         &Record::End(Box::new(sample::end())),
         "after its end",
     );
+}
+
+#[test]
+fn lists_that_take_no_room_have_limits() {
+    bad_header("a command of 1048578 arguments", |header| {
+        header.command.argv = vec![String::new(); MAX_ARGUMENTS + 1];
+    });
+    let caveats = vec![Caveat::new("", ""); MAX_CAVEATS + 1];
+    bad_header("65537 caveats", |header| header.caveats = caveats.clone());
+    let mut end = sample::end();
+    end.caveats = caveats;
+    refuses(&begun(), &Record::End(Box::new(end)), "65537 caveats");
 }
 
 #[test]

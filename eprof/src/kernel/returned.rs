@@ -67,7 +67,7 @@ mod tests {
         assert_eq!(returned.caveat(), None);
         returned.note(1, Nanos(70_000_000), Some("no memory".to_owned()));
         returned.note(3, Nanos(30_000_000), None);
-        let sentence = |returned: &Returned| returned.caveat().unwrap().sentence;
+        let sentence = |of: &Returned| of.caveat().map(|of| of.sentence).unwrap_or_default();
         let both = sentence(&returned);
         assert!(both.starts_with("CPUs 1, 3 went offline"), "{both}");
         assert!(both.contains("0.10 s"), "{both}");

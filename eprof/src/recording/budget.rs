@@ -6,17 +6,34 @@ use super::record::Record;
 use crate::measurement::{Frame, Line, Object, Segment, StackNode, Symbol, Task};
 
 /// What any recording may take, in bytes.
-const FREE: u64 = 64 << 20;
+const FREE: u64 = 48 << 20;
 
 /// How often its own length a longer one may take. What eprof writes takes less than
 /// half of that.
 const PER_BYTE: u64 = 8;
+
+/// How many samples any recording may have. Exports in time hold them all.
+const FREE_SAMPLES: u64 = 1 << 20;
+
+/// How many more a longer one may have per byte. In what eprof writes, each takes more
+/// than one: the time that it stands for is hardly ever the same.
+const SAMPLES_PER_BYTE: u64 = 1;
+
+/// How many tasks any recording may have. Each has rows of its own in a report, which
+/// take some kilobytes.
+const FREE_TASKS: u64 = 32 << 10;
+
+/// Of how many bytes a longer one may have one more. What eprof writes takes three times
+/// as many for a short process.
+const BYTES_PER_TASK: u64 = 24;
 
 /// What is left of the memory for the catalogue of a recording.
 #[derive(Debug)]
 pub(super) struct Budget {
     most: u64,
     used: u64,
+    tasks: u64,
+    samples: u64,
 }
 
 impl Budget {
@@ -28,11 +45,31 @@ impl Budget {
                 .saturating_mul(PER_BYTE)
                 .saturating_add(FREE),
             used: 0,
+            tasks: FREE_TASKS.saturating_add(length.unwrap_or(0) / BYTES_PER_TASK),
+            samples: length
+                .unwrap_or(0)
+                .saturating_mul(SAMPLES_PER_BYTE)
+                .saturating_add(FREE_SAMPLES),
         }
+    }
+
+    /// Takes the samples of an interval into account; refuses them likewise.
+    pub(super) fn samples(&mut self, number: u64) -> Result<(), String> {
+        self.samples = self
+            .samples
+            .checked_sub(number)
+            .ok_or("holds more samples than a recording of its length can have")?;
+        Ok(())
     }
 
     /// Takes a record into account; refuses it as the second half of a sentence.
     pub(super) fn take(&mut self, record: &Record) -> Result<(), String> {
+        if matches!(record, Record::Task(_)) {
+            self.tasks = self
+                .tasks
+                .checked_sub(1)
+                .ok_or("holds more tasks than a recording of its length can have")?;
+        }
         self.used = self.used.saturating_add(weight(record) as u64);
         if self.used <= self.most {
             return Ok(());

@@ -139,7 +139,9 @@ impl Catalog {
         };
         let mut budget = reader.budget();
         while let Some(record) = reader.next().transpose()? {
-            budget.take(&record).map_err(|rule| reader.refuse(rule))?;
+            let room = budget.take(&record);
+            let room = room.and_then(|()| budget.samples(reader.sampled()));
+            room.map_err(|rule| reader.refuse(rule))?;
             if let Some(one) = catalog.take(record) {
                 interval(one);
             }

@@ -26,13 +26,13 @@ pub const MAX_COMPRESSED: usize = MAX_BLOCK + (64 << 10);
 pub const MAX_RECORD: usize = 2 << 20;
 
 /// Most samples of an interval: bounds what a reader must hold, as columns of
-/// equal values take no room. (256 CPUs, 10 kHz, 0.2 s.)
-pub const MAX_SAMPLES: usize = 512 << 10;
+/// equal values take no room. (128 CPUs, 10 kHz,
+/// 0.2 s, each time another stack.)
+pub const MAX_SAMPLES: usize = 256 << 10;
 
 /// Most accounts of threads of an interval: bounds what a reader must hold. There
-/// is one per thread and CPU group in which it ran, and the kernel programs have room
-/// for as many.
-pub const MAX_THREADS: usize = 512 << 10;
+/// is one per thread and CPU group in which it ran.
+pub const MAX_THREADS: usize = 256 << 10;
 
 /// How many bytes of records may pile up before a block is written although
 /// the interval is still open.

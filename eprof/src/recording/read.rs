@@ -37,6 +37,8 @@ pub struct Reader<R: Read> {
     /// How many bytes of the file were accepted: whole, sound blocks.
     accepted: u64,
     damage: Option<Damage>,
+    /// How many samples the last record has, whether or not it comes with them.
+    sampled: u64,
     done: bool,
     /// Whether intervals come without their samples.
     skip_samples: bool,
@@ -62,6 +64,7 @@ impl<R: Read> Reader<R> {
             begin: PROLOGUE,
             accepted: PROLOGUE,
             damage: None,
+            sampled: 0,
             done: false,
             skip_samples: false,
         })
@@ -83,6 +86,11 @@ impl<R: Read> Reader<R> {
     /// The memory that its catalogue may take.
     pub(super) fn budget(&self) -> Budget {
         Budget::of(self.length)
+    }
+
+    /// How many samples the last record has.
+    pub(super) fn sampled(&self) -> u64 {
+        self.sampled
     }
 
     /// The error for a recording without even a header.
@@ -174,6 +182,7 @@ impl<R: Read> Reader<R> {
         } = decoded
             .map_err(|error| self.refuse(format!("contains an invalid record ({error})")))?;
         self.next += limit - left.len();
+        self.sampled = samples;
         if let Record::Interval(interval) = &mut record
             && samples > 0
             && !self.skip_samples

@@ -4,7 +4,7 @@ use crate::measurement::{Counter, CpuGroup, EVENTS, Event, Meter, Quantity};
 use crate::power::{self, PowerModel, Signal};
 
 use super::rules::{
-    Broken, MAX_CPUS, MAX_METERS, amount, caveats, known, length, next, string, time,
+    Broken, MAX_ARGUMENTS, MAX_CPUS, MAX_METERS, amount, caveats, known, length, next, string, time,
 };
 use crate::recording::record::Header;
 
@@ -40,6 +40,10 @@ pub(super) fn header(header: &Header) -> Result<Shape, Broken> {
         &header.follow,
     ] {
         string(text)?;
+    }
+    let arguments = header.command.argv.len();
+    if arguments > MAX_ARGUMENTS {
+        return Err(format!("has a command of {arguments} arguments"));
     }
     header.command.argv.iter().try_for_each(|arg| string(arg))?;
     caveats(&header.caveats)?;

@@ -29,6 +29,13 @@ pub const MAX_SEGMENTS: usize = 1024;
 /// Most labels of one recording.
 pub const MAX_LABELS: usize = 64;
 
+/// Most arguments of a command: the capture keeps a megabyte of them, and a sign that
+/// there were more. Empty ones would take much room, and none in a file.
+pub const MAX_ARGUMENTS: usize = MAX_STRING + 1;
+
+/// Most caveats of a header, and of an end.
+pub const MAX_CAVEATS: usize = 1 << 16;
+
 /// Largest time and length of time: 36 years of uptime in nanoseconds. Sums
 /// of many stay exact.
 pub const MAX_TIME: u64 = 1 << 60;
@@ -116,6 +123,9 @@ pub(super) fn counters(counters: &[Counter]) -> Result<(), Broken> {
 
 /// Checks caveats.
 pub(super) fn caveats(caveats: &[Caveat]) -> Result<(), Broken> {
+    if caveats.len() > MAX_CAVEATS {
+        return Err(format!("has {} caveats", caveats.len()));
+    }
     for caveat in caveats {
         string(&caveat.code)?;
         string(&caveat.sentence)?;
