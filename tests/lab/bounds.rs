@@ -43,6 +43,18 @@ pub const PENDING: &[Pending] = &[
         why: SHARED,
     },
     Pending {
+        runs: "two-sockets+calibrated",
+        column: Column::ThreadsMean,
+        limit: 6.0,
+        why: SHARED,
+    },
+    Pending {
+        runs: "two-sockets+calibrated",
+        column: Column::ThreadsWorst,
+        limit: 12.0,
+        why: SHARED,
+    },
+    Pending {
         runs: "",
         column: Column::Meter,
         limit: 2.0,
