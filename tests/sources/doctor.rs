@@ -185,6 +185,18 @@ fn the_document_says_what_the_text_says() {
     assert!(render(&diagnosis).ends_with("(exit code 3)\n"));
 }
 
+#[test]
+fn what_a_machine_says_of_itself_steers_no_terminal() {
+    let tree = healthy();
+    tree.write("/proc/sys/kernel/osrelease", "\0\u{1b}[2J");
+    let diagnosis = examine(&tree, &working(), true);
+    let text = render(&diagnosis);
+    assert!(
+        text.contains("the release “\\x00\\x1b[2J” does not begin"),
+        "{text}"
+    );
+}
+
 /// What the kernel allows is asked of the kernel in another way: by `nobody`
 /// everything is refused, unless the switches are open.
 #[test]

@@ -143,8 +143,7 @@ fn check_kernel(kernel: &Kernel) -> Check {
     let (major, minor) = kernel::OLDEST;
     let release = &kernel.release;
     if kernel.version.is_none() {
-        let said = release.escape_default();
-        let sentence = format!("the release “{said}” does not begin with a version");
+        let sentence = format!("the release “{release}” does not begin with a version");
         check(name, State::Unknown, sentence)
     } else if kernel.is_too_old() {
         let sentence = format!("Linux {release} is too old: eprof needs {major}.{minor}");

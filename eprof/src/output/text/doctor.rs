@@ -3,15 +3,18 @@
 use std::fmt::Write as _;
 
 use crate::doctor::{Diagnosis, State, Verdict};
+use crate::harmless::escaped;
 
-/// The checks, a line each, with the hints, and the verdict.
+/// The checks, a line each, with the hints, and the verdict. Sentences quote what the
+/// machine says of itself.
 pub fn render(diagnosis: &Diagnosis) -> String {
     let mut text = String::new();
     for check in &diagnosis.checks {
         let state = state(check.state);
-        let _ = writeln!(text, "{state:<9} {:<15} {}", check.name, check.sentence);
+        let sentence = escaped(&check.sentence);
+        let _ = writeln!(text, "{state:<9} {:<15} {sentence}", check.name);
         if let Some(hint) = &check.hint {
-            let _ = writeln!(text, "{:<25} hint: {hint}", "");
+            let _ = writeln!(text, "{:<25} hint: {}", "", escaped(hint));
         }
     }
     let (verdict, code) = (verdict(diagnosis.verdict), diagnosis.verdict.exit_code());

@@ -2,6 +2,7 @@
 
 use std::fmt::Write as _;
 
+use crate::harmless::escaped;
 use crate::measurement::Scope;
 use crate::source::{Candidate, MeterNote};
 
@@ -17,7 +18,7 @@ pub fn render(candidates: &[Candidate]) -> String {
         };
         let _ = write!(text, "{:<10} {state}", candidate.kind.name());
         if let Some(why) = &candidate.why {
-            let _ = write!(text, ": {why}");
+            let _ = write!(text, ": {}", escaped(why));
         }
         text.push('\n');
         for note in &candidate.meters {
@@ -29,7 +30,7 @@ pub fn render(candidates: &[Candidate]) -> String {
 }
 
 fn meter(text: &mut String, note: &MeterNote) {
-    let _ = write!(text, "  {:<26}", note.name);
+    let _ = write!(text, "  {:<26}", escaped(&note.name));
     if let Some(domain) = note.domain {
         let _ = write!(text, " {:<8}", domain.name());
     }
@@ -40,7 +41,7 @@ fn meter(text: &mut String, note: &MeterNote) {
         text.push_str(", overlaps the others, not added");
     }
     if let Some(why) = &note.why {
-        let _ = write!(text, " unusable: {why}");
+        let _ = write!(text, " unusable: {}", escaped(why));
     }
     text.push('\n');
 }
