@@ -110,10 +110,15 @@ impl Error {
             _ if is_without_files(error) => ErrorKind::Internal,
             _ => ErrorKind::Input,
         };
-        let failed = Self::new(kind, format!("cannot {doing} {}: {error}", path.display()));
+        Self::new(kind, format!("cannot {doing} {}: {error}", path.display())).hint_at(error)
+    }
+
+    /// Adds what to do about `error`, its cause, if that is that no more files can be
+    /// open.
+    pub fn hint_at(self, error: &std::io::Error) -> Self {
         match is_without_files(error) {
-            true => failed.hint(FILES_HINT),
-            false => failed,
+            true => self.hint(FILES_HINT),
+            false => self,
         }
     }
 }

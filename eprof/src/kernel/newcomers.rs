@@ -20,6 +20,15 @@ pub(super) fn list<'a>(cpus: impl Iterator<Item = &'a u32>) -> String {
     names.join(", ")
 }
 
+/// The same with what they are.
+pub(super) fn named<'a>(cpus: impl ExactSizeIterator<Item = &'a u32>) -> String {
+    let who = match cpus.len() {
+        1 => "CPU",
+        _ => "CPUs",
+    };
+    format!("{who} {}", list(cpus))
+}
+
 /// The CPUs that were not online at the beginning.
 #[derive(Debug, Default)]
 pub(super) struct Newcomers {
@@ -79,10 +88,6 @@ impl Newcomers {
         if self.cpus.is_empty() {
             return None;
         }
-        let who = match self.cpus.len() {
-            1 => "CPU",
-            _ => "CPUs",
-        };
         let stacks = match self.unsampled.len() {
             0 => String::new(),
             _ => format!(
@@ -94,9 +99,9 @@ impl Newcomers {
             Caveat::new(
                 "cpu-came-online",
                 format!(
-                    "{who} {} came online during the run: {:.2} s of CPU time there, {:.2} s of it \
+                    "{} came online during the run: {:.2} s of CPU time there, {:.2} s of it \
                      the target's, are in no CPU's account, and no estimate has their energy{stacks}",
-                    list(self.cpus.iter()),
+                    named(self.cpus.iter()),
                     self.all.seconds(),
                     self.target.seconds(),
                 ),

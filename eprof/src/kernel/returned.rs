@@ -5,7 +5,7 @@
 
 use std::collections::BTreeMap;
 
-use super::newcomers::list;
+use super::newcomers::{list, named};
 use crate::caveat::Caveat;
 use crate::unit::Nanos;
 
@@ -34,14 +34,10 @@ impl Returned {
         if self.unsampled.is_empty() {
             return None;
         }
-        let who = match self.unsampled.len() {
-            1 => "CPU",
-            _ => "CPUs",
-        };
-        let cpus = list(self.unsampled.keys());
+        let cpus = named(self.unsampled.keys());
         let ran: Nanos = self.unsampled.values().copied().sum();
         let mut sentence = format!(
-            "{who} {cpus} went offline during the run and came back: up to {:.2} s of the \
+            "{cpus} went offline during the run and came back: up to {:.2} s of the \
              target's CPU time there have no stacks, and code that was mapped meanwhile may \
              have no names",
             ran.seconds(),

@@ -12,7 +12,7 @@ use nix::sys::signal::{
 };
 use nix::sys::signalfd::{SfdFlags, SignalFd};
 
-use crate::error::{Error, ErrorKind, FILES_HINT, Result, is_without_files};
+use crate::error::{Error, ErrorKind, Result};
 
 /// The signals that ask eprof to come to an end.
 const ASKING: [Signal; 4] = [
@@ -226,14 +226,8 @@ fn with_real_time(set: SigSet, taken: impl Fn(i32) -> bool) -> SigSet {
 }
 
 fn refused(errno: Errno) -> Error {
-    let failed = Error::new(
-        ErrorKind::Internal,
-        format!("cannot take charge of signals: {}", errno.desc()),
-    );
-    match is_without_files(&errno.into()) {
-        true => failed.hint(FILES_HINT),
-        false => failed,
-    }
+    let sentence = format!("cannot take charge of signals: {}", errno.desc());
+    Error::new(ErrorKind::Internal, sentence).hint_at(&errno.into())
 }
 
 /// Whether this process does not ignore a signal. A blocked signal is queued even if

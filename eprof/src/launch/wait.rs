@@ -11,7 +11,7 @@ use nix::sys::timerfd::{ClockId, Expiration, TimerFd, TimerFlags, TimerSetTimeFl
 use super::signal::{Arrival, Received, SignalSet};
 use super::spawn::Child;
 use crate::clock;
-use crate::error::{Error, ErrorKind, FILES_HINT, Result, is_without_files};
+use crate::error::{Error, ErrorKind, Result};
 use crate::unit::Timestamp;
 
 /// What happened.
@@ -167,12 +167,6 @@ fn time_spec(nanos: u64) -> TimeSpec {
 }
 
 fn refused(errno: Errno) -> Error {
-    let failed = Error::new(
-        ErrorKind::Internal,
-        format!("cannot wait for the target: {}", errno.desc()),
-    );
-    match is_without_files(&errno.into()) {
-        true => failed.hint(FILES_HINT),
-        false => failed,
-    }
+    let sentence = format!("cannot wait for the target: {}", errno.desc());
+    Error::new(ErrorKind::Internal, sentence).hint_at(&errno.into())
 }

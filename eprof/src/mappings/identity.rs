@@ -7,7 +7,7 @@ use std::time::Duration;
 
 use object::elf::{ELF_NOTE_GNU, FileHeader32, FileHeader64, NT_GNU_BUILD_ID};
 use object::read::ReadCacheOps;
-use object::read::elf::{FileHeader, ProgramHeader as _};
+use object::read::elf::{FileHeader, NoteIterator, ProgramHeader as _};
 use object::{Endianness, FileKind, ReadCache, ReadRef};
 
 use crate::kernel::Inode;
@@ -168,13 +168,23 @@ where
     let endian = header.endian().ok()?;
     let segments = header.program_headers(endian, data).ok()?;
     for segment in segments {
-        let Ok(Some(mut notes)) = segment.notes(endian, data) else {
-            continue;
-        };
-        while let Ok(Some(note)) = notes.next() {
-            if note.name() == ELF_NOTE_GNU && note.n_type(endian) == NT_GNU_BUILD_ID {
-                return Some(note.desc().to_vec());
-            }
+        if let Ok(Some(notes)) = segment.notes(endian, data)
+            && let Some(id) = noted(notes, endian)
+        {
+            return Some(id);
+        }
+    }
+    None
+}
+
+/// The GNU build id among `notes`.
+pub(crate) fn noted<H: FileHeader>(
+    mut notes: NoteIterator<'_, H>,
+    endian: H::Endian,
+) -> Option<Vec<u8>> {
+    while let Ok(Some(note)) = notes.next() {
+        if note.name() == ELF_NOTE_GNU && note.n_type(endian) == NT_GNU_BUILD_ID {
+            return Some(note.desc().to_vec());
         }
     }
     None

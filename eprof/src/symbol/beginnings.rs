@@ -5,9 +5,8 @@
 use std::fs::File;
 use std::path::Path;
 
-use super::named::Named;
-use super::outline::address;
-use crate::measurement::{FrameId, Segment, Symbol};
+use super::named::{Named, name_each};
+use crate::measurement::{FrameId, Segment};
 use crate::unwind::beginnings::Beginnings;
 use crate::unwind::bytes::Unchanged;
 
@@ -35,23 +34,10 @@ pub(super) fn look_up(
     let Some(mut beginnings) = beginnings.filter(|_| !frames.is_empty()) else {
         return frames.to_vec();
     };
-    let mut unknown = Vec::new();
-    let mut known = Vec::new();
-    for &(frame, offset) in frames {
-        let address = address(segments, offset);
-        match address.and_then(|address| beginnings.of(address)) {
-            Some(begin) => known.push(Named {
-                symbol: Symbol {
-                    frame,
-                    functions: vec![format!("{PREFIX}{begin:x}")],
-                },
-                lines: None,
-            }),
-            None => unknown.push((frame, offset)),
-        }
-    }
-    found(known);
-    unknown
+    name_each(segments, frames, found, |address| {
+        let begin = beginnings.of(address)?;
+        Some(format!("{PREFIX}{begin:x}"))
+    })
 }
 
 #[cfg(test)]

@@ -5,9 +5,8 @@
 use std::fs::File;
 use std::path::Path;
 
-use super::named::Named;
-use super::outline::address;
-use crate::measurement::{FrameId, Segment, Symbol};
+use super::named::{Named, name_each};
+use crate::measurement::{FrameId, Segment};
 use crate::unwind::bytes::Unchanged;
 use crate::unwind::pclntab::GoNames;
 
@@ -23,21 +22,5 @@ pub(super) fn look_up(
     let Some(mut names) = file.and_then(|file| GoNames::open(Box::new(file))) else {
         return frames.to_vec();
     };
-    let mut unknown = Vec::new();
-    let mut known = Vec::new();
-    for &(frame, offset) in frames {
-        let address = address(segments, offset);
-        match address.and_then(|address| names.name(address)) {
-            Some(name) => known.push(Named {
-                symbol: Symbol {
-                    frame,
-                    functions: vec![name],
-                },
-                lines: None,
-            }),
-            None => unknown.push((frame, offset)),
-        }
-    }
-    found(known);
-    unknown
+    name_each(segments, frames, found, |address| names.name(address))
 }

@@ -5,12 +5,12 @@ use std::fs::File;
 use std::io;
 use std::os::unix::fs::FileExt as _;
 
-use object::elf::{ELF_NOTE_GNU, FileHeader32, FileHeader64, NT_GNU_BUILD_ID};
+use object::elf::{FileHeader32, FileHeader64};
 use object::read::elf::{FileHeader, SectionHeader as _};
 use object::{Endianness, FileKind, ReadCache};
 
 use super::message::Depth;
-use crate::mappings::identity::Pieces;
+use crate::mappings::identity::{self, Pieces};
 
 /// The longest section that is a link, in bytes.
 const LONGEST: u64 = 64 << 10;
@@ -163,13 +163,10 @@ where
     let header = H::parse(data).ok()?;
     let endian = header.endian().ok()?;
     for section in header.sections(endian, data).ok()?.iter() {
-        let Ok(Some(mut notes)) = section.notes(endian, data) else {
-            continue;
-        };
-        while let Ok(Some(note)) = notes.next() {
-            if note.name() == ELF_NOTE_GNU && note.n_type(endian) == NT_GNU_BUILD_ID {
-                return Some(note.desc().to_vec());
-            }
+        if let Ok(Some(notes)) = section.notes(endian, data)
+            && let Some(id) = identity::noted(notes, endian)
+        {
+            return Some(id);
         }
     }
     None
