@@ -9,6 +9,8 @@ use std::path::Path;
 use std::process::{Child, Command, ExitStatus, Stdio};
 use std::time::{Duration, Instant};
 
+use crate::support::seccomp::{answer, load, unless};
+
 /// How long a run may take.
 const PATIENCE: Duration = Duration::from_secs(60);
 
@@ -221,21 +223,12 @@ const CONTINUE: u32 = 1;
 /// Hands every system call to whoever has the listener, but those by which a process
 /// comes to life: the listener is given away only after that.
 fn install_filter() -> std::io::Result<()> {
-    let statement = |code: u32, jt: u8, jf: u8, k: u32| libc::sock_filter {
-        code: code as u16,
-        jt,
-        jf,
-        k,
-    };
-    let load = libc::BPF_LD | libc::BPF_W | libc::BPF_ABS;
-    let equal = libc::BPF_JMP | libc::BPF_JEQ | libc::BPF_K;
-    let answer = libc::BPF_RET | libc::BPF_K;
-    let mut program = vec![statement(load, 0, 0, 0)];
+    let mut program = vec![load(0)];
     for passed in [libc::SYS_execve, libc::SYS_dup2, libc::SYS_exit_group] {
-        program.push(statement(equal, 0, 1, passed as u32));
-        program.push(statement(answer, 0, 0, libc::SECCOMP_RET_ALLOW));
+        program.push(unless(passed as u32, 1));
+        program.push(answer(libc::SECCOMP_RET_ALLOW));
     }
-    program.push(statement(answer, 0, 0, libc::SECCOMP_RET_USER_NOTIF));
+    program.push(answer(libc::SECCOMP_RET_USER_NOTIF));
     let filter = libc::sock_fprog {
         len: program.len() as u16,
         filter: program.as_mut_ptr(),

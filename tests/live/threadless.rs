@@ -7,6 +7,7 @@ use std::os::fd::AsRawFd as _;
 use std::path::{Path, PathBuf};
 
 use super::*;
+use crate::support::seccomp::{self, answer, fail, load, unless, unless_set};
 
 /// What is refused, and to whom.
 #[derive(Clone, Copy, Debug)]
@@ -19,36 +20,25 @@ enum Refused {
 
 /// A filter of the calls by which threads and processes are made (seccomp(2)).
 fn filter(refused: Refused) -> Vec<libc::sock_filter> {
-    let errno = |errno: i32| libc::SECCOMP_RET_ERRNO | errno as u32;
-    let instruction = |code: u32, jt, jf, k| libc::sock_filter {
-        code: code as u16,
-        jt,
-        jf,
-        k,
-    };
-    let load = |offset| instruction(libc::BPF_LD | libc::BPF_W | libc::BPF_ABS, 0, 0, offset);
-    let equal = |to, no| instruction(libc::BPF_JMP | libc::BPF_JEQ | libc::BPF_K, 0, no, to);
-    let set = |bits, no| instruction(libc::BPF_JMP | libc::BPF_JSET | libc::BPF_K, 0, no, bits);
-    let answer = |value| instruction(libc::BPF_RET | libc::BPF_K, 0, 0, value);
     let number = |of: libc::c_long| u32::try_from(of).unwrap();
     // The flags are the first argument, of which the lower half is at 16.
     let flags = std::mem::offset_of!(libc::seccomp_data, args) as u32;
     match refused {
         Refused::Threads => vec![
             load(0),
-            equal(number(libc::SYS_clone3), 1),
+            unless(number(libc::SYS_clone3), 1),
             // The C library goes on to clone.
-            answer(errno(libc::ENOSYS)),
-            equal(number(libc::SYS_clone), 3),
+            fail(libc::ENOSYS),
+            unless(number(libc::SYS_clone), 3),
             load(flags),
-            set(libc::CLONE_THREAD as u32, 1),
-            answer(errno(libc::EAGAIN)),
+            unless_set(libc::CLONE_THREAD as u32, 1),
+            fail(libc::EAGAIN),
             answer(libc::SECCOMP_RET_ALLOW),
         ],
         Refused::Clone3 => vec![
             load(0),
-            equal(number(libc::SYS_clone3), 1),
-            answer(errno(libc::EPERM)),
+            unless(number(libc::SYS_clone3), 1),
+            fail(libc::EPERM),
             answer(libc::SECCOMP_RET_ALLOW),
         ],
     }
@@ -56,26 +46,8 @@ fn filter(refused: Refused) -> Vec<libc::sock_filter> {
 
 fn restrict(command: &mut Command, refused: Refused) {
     let mut filter = filter(refused);
-    let install = move || {
-        let program = libc::sock_fprog {
-            len: filter.len() as u16,
-            filter: filter.as_mut_ptr(),
-        };
-        // SAFETY: the program is whole, and outlives the call.
-        let installed = unsafe {
-            libc::prctl(
-                libc::PR_SET_SECCOMP,
-                libc::SECCOMP_MODE_FILTER,
-                &raw const program,
-            )
-        };
-        match installed {
-            0 => Ok(()),
-            _ => Err(io::Error::last_os_error()),
-        }
-    };
     // SAFETY: it makes one system call.
-    unsafe { command.pre_exec(install) };
+    unsafe { command.pre_exec(move || seccomp::install(&mut filter)) };
 }
 
 /// A cgroup that has room for so many threads, where there can be one.

@@ -1,32 +1,15 @@
 //! Memory stays flat in the number of recordings.
 
 use std::path::{Path, PathBuf};
-use std::process::{Command, Stdio};
 
 use super::large;
-use super::support::eprof;
+use super::support;
 
-/// The peak resident set of a command, in KiB (wait4(2)).
-#[allow(
-    clippy::zombie_processes,
-    reason = "it is waited for by wait4, which tells what it used"
-)]
+/// The peak resident set of a command, in KiB.
 fn peak(arguments: &[&str]) -> i64 {
-    let child = Command::new(eprof())
-        .args(arguments)
-        .stdout(Stdio::null())
-        .spawn()
-        .unwrap();
-    let pid = i32::try_from(child.id()).unwrap();
-    let mut status = 0;
-    // SAFETY: all zeroes is a valid rusage; the pointers are to live values, and
-    // nobody else waits for this child.
-    let (waited, usage) = unsafe {
-        let mut usage = std::mem::zeroed::<libc::rusage>();
-        (libc::wait4(pid, &raw mut status, 0, &raw mut usage), usage)
-    };
-    assert_eq!((waited, status), (pid, 0), "{arguments:?}");
-    usage.ru_maxrss
+    let (status, said, peak) = support::peak::peak(arguments, Path::new("."));
+    assert!(status.success(), "{arguments:?}: {said}");
+    peak
 }
 
 #[test]

@@ -2,6 +2,7 @@
 //! same as `eprof run`.
 
 use super::*;
+use crate::support::seccomp::{self, answer, fail, load, unless};
 
 /// What has to come of it in some surroundings.
 enum Outcome {
@@ -53,6 +54,20 @@ const PARANOID_4: &str = r#"
 
 const GROUP: Option<&str> = Some("cap_bpf,cap_perfmon,cap_dac_read_search,cap_syslog+p");
 
+/// Debian's patch answers so to who has not CAP_SYS_ADMIN.
+const DEBIAN: Surroundings = Surroundings {
+    name: "Debian's perf_event_paranoid 3",
+    file: GROUP,
+    mounts: true,
+    script: PARANOID_3,
+    denied: Some((libc::SYS_perf_event_open, libc::EACCES)),
+    outcome: Refused(
+        77,
+        "sysctl kernel.perf_event_paranoid=2",
+        &["CAP_PERFMON", "sudo chgrp", "--cap-add", "seccomp"],
+    ),
+};
+
 const ALL: &[Surroundings] = &[
     PLAIN,
     Surroundings {
@@ -82,30 +97,11 @@ const ALL: &[Surroundings] = &[
         script: PARANOID_4,
         ..PLAIN
     },
-    // Debian's patch answers so to who has not CAP_SYS_ADMIN.
-    Surroundings {
-        name: "Debian's perf_event_paranoid 3",
-        file: GROUP,
-        mounts: true,
-        script: PARANOID_3,
-        denied: Some((libc::SYS_perf_event_open, libc::EACCES)),
-        outcome: Refused(
-            77,
-            "sysctl kernel.perf_event_paranoid=2",
-            &["CAP_PERFMON", "sudo chgrp", "--cap-add", "seccomp"],
-        ),
-    },
+    DEBIAN,
     Surroundings {
         name: "Debian's perf_event_paranoid 4",
-        file: GROUP,
-        mounts: true,
         script: PARANOID_4,
-        denied: Some((libc::SYS_perf_event_open, libc::EACCES)),
-        outcome: Refused(
-            77,
-            "sysctl kernel.perf_event_paranoid=2",
-            &["CAP_PERFMON", "sudo chgrp", "--cap-add", "seccomp"],
-        ),
+        ..DEBIAN
     },
     Surroundings {
         name: "root with Docker's default capabilities",
@@ -319,50 +315,12 @@ fn doctor_and_run_agree_in_all_surroundings() {
 
 /// A filter that answers `errno` to `call`.
 fn deny(call: libc::c_long, errno: i32) -> std::io::Result<()> {
-    let load = libc::sock_filter {
-        // BPF_LD | BPF_W | BPF_ABS: the number of the call.
-        code: 0x20,
-        jt: 0,
-        jf: 0,
-        k: 0,
-    };
-    let compare = libc::sock_filter {
-        // BPF_JMP | BPF_JEQ | BPF_K.
-        code: 0x15,
-        jt: 0,
-        jf: 1,
-        k: call as u32,
-    };
-    let answer = |k: u32| libc::sock_filter {
-        // BPF_RET | BPF_K.
-        code: 0x06,
-        jt: 0,
-        jf: 0,
-        k,
-    };
-    let refuse = libc::SECCOMP_RET_ERRNO | errno as u32;
-    let mut filter = [
-        load,
-        compare,
-        answer(refuse),
+    seccomp::install(&mut [
+        load(0),
+        unless(call as u32, 1),
+        fail(errno),
         answer(libc::SECCOMP_RET_ALLOW),
-    ];
-    let program = libc::sock_fprog {
-        len: filter.len() as u16,
-        filter: filter.as_mut_ptr(),
-    };
-    // SAFETY: the program is valid and lives through the call.
-    let done = unsafe {
-        libc::prctl(
-            libc::PR_SET_SECCOMP,
-            libc::SECCOMP_MODE_FILTER,
-            &raw const program,
-        )
-    };
-    match done {
-        0 => Ok(()),
-        _ => Err(std::io::Error::last_os_error()),
-    }
+    ])
 }
 
 #[test]

@@ -1,10 +1,8 @@
 //! Recordings with right checksums that are small and want to become large: whatever
 //! reads them ends below 256 MiB, with a result or with a sentence.
 
-use std::fs::{self, File};
-use std::os::unix::process::ExitStatusExt as _;
+use std::fs;
 use std::path::PathBuf;
-use std::process::{ExitStatus, Stdio};
 
 use eprof::caveat::Caveat;
 use eprof::measurement::{
@@ -18,7 +16,7 @@ use eprof::recording::format::{
 use eprof::recording::{End, Extent, Header, Record};
 use eprof::unit::{Nanos, Timestamp, Watts};
 
-use super::*;
+use crate::support::peak::peak;
 
 /// Most memory that any command may take, in KiB.
 const MOST: i64 = 256 << 10;
@@ -410,33 +408,6 @@ const TASKS: u32 = 30_000;
 /// As many frames and stacks.
 const STACKS: u32 = 250_000;
 
-/// How a command ended, what it said, and its peak resident set in KiB.
-#[allow(
-    clippy::zombie_processes,
-    reason = "it is waited for by wait4, which tells what it used"
-)]
-fn run(arguments: &[&str], directory: &Path) -> (ExitStatus, String, i64) {
-    let said = directory.join("said");
-    let child = Command::new(eprof())
-        .args(arguments)
-        .current_dir(directory)
-        .stdout(Stdio::null())
-        .stderr(File::create(&said).unwrap())
-        .spawn()
-        .unwrap();
-    let pid = i32::try_from(child.id()).unwrap();
-    let mut status = 0;
-    // SAFETY: all zeroes is a valid rusage; the pointers are to live values, and
-    // nobody else waits for this child.
-    let (waited, usage) = unsafe {
-        let mut usage = std::mem::zeroed::<libc::rusage>();
-        (libc::wait4(pid, &raw mut status, 0, &raw mut usage), usage)
-    };
-    assert_eq!(waited, pid);
-    let said = String::from_utf8_lossy(&fs::read(said).unwrap()).into_owned();
-    (ExitStatus::from_raw(status), said, usage.ru_maxrss)
-}
-
 /// What is tried with a recording, and with two of it.
 const COMMANDS: &[&[&str]] = &[
     &["report", "a.data"],
@@ -462,7 +433,7 @@ fn try_all(commands: usize) {
         let turn = COMMANDS.iter().cycle().skip(number).take(commands);
         for command in turn {
             let _ = fs::remove_file(directory.path().join("out"));
-            let (status, said, peak) = run(command, directory.path());
+            let (status, said, peak) = peak(command, directory.path());
             let line = format!(
                 "{name} ({size} bytes), {command:?}: {status}, {} MiB",
                 peak >> 10

@@ -13,9 +13,11 @@
 
 pub mod calibrate;
 pub mod dice;
+pub mod peak;
 pub mod powercap;
 pub mod report;
 pub mod schema;
+pub mod seccomp;
 pub mod skip;
 pub mod sysfs;
 
